@@ -1,0 +1,2 @@
+//! The executable menagerie-engine.
+fn main() {}

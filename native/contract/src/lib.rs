@@ -1,0 +1,20 @@
+//! What the WebAssembly function, the native engine and the Node service agree on.
+//!
+//! This crate owns the error codes, the frames on stdin/stdout, the model spec, the manifest and the answer. It does no
+//! IO and has no `unsafe`; its TypeScript types are generated (`npm run generate`), never written by hand.
+#![forbid(unsafe_code)]
+
+pub mod answer;
+pub mod error;
+pub mod frame;
+pub mod manifest;
+pub mod spec;
+
+pub use answer::{Answer, Band, ImageFacts, ImageLimits, InferOptions, InputFacts, Timings, TopEntry};
+pub use error::{ErrorCode, Problem};
+pub use frame::{Frame, FrameError, FrameKind, Hello, LoadRequest};
+pub use manifest::Manifest;
+pub use spec::{
+    ChannelOrder, Dtype, Evidence, ForbiddenOp, GraphFacts, InputSpec, LabelsSpec, Layout, ModelSpec, OutputKind,
+    OutputSpec, Resize, Source, SpecOverrides, Verdict,
+};

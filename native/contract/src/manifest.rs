@@ -1,0 +1,163 @@
+//! `manifest.json`: what a model of the zoo says of itself.
+
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "typescript")]
+use ts_rs::TS;
+
+use crate::spec::{ChannelOrder, Dtype, Layout, OutputKind, Resize, SpecOverrides};
+
+/// The version of the manifest's form that this crate reads.
+pub const MANIFEST_SCHEMA: u32 = 1;
+
+/// A model of the zoo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+pub struct Manifest {
+    /// Always [`MANIFEST_SCHEMA`].
+    pub schema: u32,
+    /// Folder name: lower-case letters, digits, `.`, `_` and `-`.
+    pub id: String,
+    /// Version, free text without `/` and `@`.
+    pub version: String,
+    /// One line for people.
+    pub title: String,
+    /// What it tells apart.
+    pub description: String,
+    /// SPDX identifier of the weights' licence.
+    pub licence: String,
+    /// Whether requests that name no model get this one.
+    #[serde(default)]
+    pub default: bool,
+    /// The graph file.
+    pub graph: GraphFile,
+    /// Where the graph is fetched from when it is not in the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<GraphSource>,
+    /// The label file.
+    pub labels: LabelsFile,
+    /// How pixels become the tensor.
+    pub input: ManifestInput,
+    /// What the scores are.
+    pub output: ManifestOutput,
+    /// The pooled vector before the class layer, where the graph names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeaturesTensor>,
+    /// Measured accuracy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<Accuracy>,
+}
+
+/// The graph file of a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct GraphFile {
+    /// File name in the model's folder.
+    pub file: String,
+    /// Size, where known.
+    #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
+    pub bytes: Option<u64>,
+    /// SHA-256 in lower-case hex, where known.
+    pub sha256: Option<String>,
+}
+
+/// Where a graph is fetched from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct GraphSource {
+    /// Address of the archive.
+    pub url: String,
+    /// Name of the graph inside it.
+    pub member: String,
+}
+
+/// The label file of a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct LabelsFile {
+    /// File name in the model's folder.
+    pub file: String,
+    /// SHA-256 in lower-case hex, where known.
+    pub sha256: Option<String>,
+}
+
+/// The input as the model's author states it; absent fields are detected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+pub struct ManifestInput {
+    /// Name of the image input.
+    pub tensor: Option<String>,
+    /// Element type.
+    pub dtype: Option<Dtype>,
+    /// Order of the axes.
+    pub layout: Option<Layout>,
+    /// Pixels across.
+    pub width: Option<u32>,
+    /// Pixels down.
+    pub height: Option<u32>,
+    /// 1 or 3.
+    pub channels: Option<u32>,
+    /// Order of the channels.
+    pub channel_order: Option<ChannelOrder>,
+    /// Subtracted from 0–255 pixels.
+    pub mean: Option<Vec<f32>>,
+    /// Divides 0–255 pixels.
+    pub std: Option<Vec<f32>>,
+    /// How photos are fitted.
+    pub resize: Option<Resize>,
+}
+
+/// The output as the model's author states it; absent fields are detected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+pub struct ManifestOutput {
+    /// Name of the class output.
+    pub tensor: Option<String>,
+    /// What the scores are.
+    pub kind: Option<OutputKind>,
+    /// Number of classes.
+    pub classes: Option<u32>,
+}
+
+/// A named feature vector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct FeaturesTensor {
+    /// Name of the tensor.
+    pub tensor: String,
+    /// Values for each image.
+    pub size: u32,
+}
+
+/// A measured accuracy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Accuracy {
+    /// Share of photos whose best answer is right, 0–1.
+    pub top1: f64,
+    /// Photos measured.
+    pub photos: u32,
+    /// Split, such as `test`.
+    pub split: String,
+    /// Data set.
+    pub data: String,
+}
+
+impl Manifest {
+    /// What the manifest fixes, for the resolver.
+    #[must_use]
+    pub fn overrides(&self) -> SpecOverrides {
+        SpecOverrides {
+            input_tensor: self.input.tensor.clone(),
+            output_tensor: self.output.tensor.clone(),
+            width: self.input.width,
+            height: self.input.height,
+            layout: self.input.layout,
+            channel_order: self.input.channel_order,
+            mean: self.input.mean.clone(),
+            std: self.input.std.clone(),
+            resize: self.input.resize,
+            output_kind: self.output.kind,
+            label_offset: None,
+        }
+    }
+}
