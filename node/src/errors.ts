@@ -1,0 +1,82 @@
+/**
+ * The one error of the service and the one table from its code to the HTTP status.
+ */
+import { STATUS_CODES } from "node:http";
+import type { ErrorCode } from "./generated/contract.js";
+
+/** HTTP status of each code. A code that is missing here does not compile. */
+export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
+  image_missing: 400,
+  field_invalid: 400,
+  labels_missing: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  model_unknown: 404,
+  version_unknown: 404,
+  request_unknown: 404,
+  not_found: 404,
+  method_not_allowed: 405,
+  model_exists: 409,
+  upload_too_large: 413,
+  image_unsupported: 415,
+  image_undecodable: 422,
+  image_too_large: 422,
+  image_animated_limit: 422,
+  graph_invalid: 422,
+  graph_op_forbidden: 422,
+  graph_ambiguous: 422,
+  graph_too_large: 422,
+  labels_mismatch: 422,
+  labels_invalid: 422,
+  url_forbidden: 422,
+  url_unreachable: 422,
+  rate_limited: 429,
+  overloaded: 503,
+  engine_failed: 502,
+  engine_unavailable: 503,
+  engine_timeout: 504,
+  internal: 500,
+};
+
+/** An error that a client may see: `message` is plain text, not escaped. */
+export class AppError extends Error {
+  override readonly name = "AppError";
+
+  constructor(
+    readonly code: ErrorCode,
+    detail: string,
+    options?: { cause?: unknown; retryAfterSeconds?: number },
+  ) {
+    super(detail, options?.cause === undefined ? undefined : { cause: options.cause });
+    this.retryAfterSeconds = options?.retryAfterSeconds;
+  }
+
+  readonly retryAfterSeconds: number | undefined;
+
+  get status(): number {
+    return HTTP_STATUS[this.code];
+  }
+
+  /** RFC 9457 problem details, with `error` for Open Inference Protocol and TensorFlow Serving clients. */
+  problem(requestId: string): Problem {
+    return {
+      type: "about:blank",
+      title: STATUS_CODES[this.status] ?? "Error",
+      status: this.status,
+      detail: this.message,
+      code: this.code,
+      request_id: requestId,
+      error: this.message,
+    };
+  }
+}
+
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  request_id: string;
+  error: string;
+}
