@@ -187,3 +187,23 @@ impl Band {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Band;
+
+    #[test]
+    fn a_band_begins_above_its_threshold_and_not_at_it() {
+        let expected = [
+            (1.0, Band::VeryHigh),
+            (0.750_1, Band::VeryHigh),
+            (0.75, Band::High),
+            (0.5, Band::Medium),
+            (0.2, Band::Low),
+            (0.0, Band::Low),
+        ];
+        for (probability, band) in expected {
+            assert_eq!(Band::of(probability), band, "{probability}");
+        }
+    }
+}

@@ -106,3 +106,15 @@ impl Problem {
         Self { code, message: message.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorCode;
+
+    #[test]
+    fn json_and_as_str_name_a_code_alike() {
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_string(code).unwrap(), format!("\"{}\"", code.as_str()));
+        }
+    }
+}

@@ -226,8 +226,8 @@ impl Frame<'_> {
     /// # Errors
     /// A [`FrameError`] when the bytes are not exactly one frame of a known kind.
     pub fn decode(bytes: &[u8]) -> Result<(u32, Frame<'_>), FrameError> {
-        let header = Header::read(bytes, u32::MAX)?
-            .ok_or_else(|| FrameError::Length { length: bytes.len() as u32, max: u32::MAX })?;
+        let header =
+            Header::read(bytes, u32::MAX)?.ok_or(FrameError::Length { length: bytes.len() as u32, max: u32::MAX })?;
         let payload = bytes.get(HEADER_BYTES..).unwrap_or_default();
         if payload.len() != header.payload_bytes {
             return Err(malformed(header.kind, format!("{} bytes of {}", payload.len(), header.payload_bytes)));
@@ -349,4 +349,102 @@ fn read_u32(kind: FrameKind, bytes: &[u8]) -> Result<(u32, &[u8]), FrameError> {
 fn malformed(kind: FrameKind, detail: String) -> FrameError {
     let name = FrameKind::ALL.iter().find(|(candidate, _)| *candidate == kind).map_or("unknown", |(_, name)| name);
     FrameError::Payload { kind: name, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorCode;
+
+    fn scores() -> Frame<'static> {
+        Frame::Scores(Scores { image_count: 1, class_count: 2, queue_us: 3, run_us: 4, values: vec![0.25, 0.75] })
+    }
+
+    #[test]
+    fn every_kind_survives_the_way_there_and_back() {
+        let request = LoadRequest {
+            overrides: SpecOverrides { width: Some(96), ..SpecOverrides::default() },
+            source: Source::Request,
+            label_count: Some(2),
+            threads: 0,
+        };
+        let hello = Hello {
+            protocol: PROTOCOL,
+            engine: "test".into(),
+            libtensorflow: "2".into(),
+            frame_bytes_max: 1,
+            images_max: 1,
+            sandbox: Sandbox::default(),
+        };
+        for frame in [
+            Frame::Hello(hello),
+            Frame::Load { request: Box::new(request), graph: b"graph" },
+            Frame::Infer { image_count: 1, pixels: &[1, 2, 3] },
+            scores(),
+            Frame::Error(Problem::new(ErrorCode::GraphInvalid, "no")),
+        ] {
+            let bytes = frame.encode(7).unwrap();
+            assert_eq!(Frame::decode(&bytes).unwrap(), (7, frame));
+        }
+    }
+
+    #[test]
+    fn the_header_is_length_kind_and_id_in_little_endian() {
+        let bytes = Frame::Infer { image_count: 1, pixels: &[9, 8] }.encode(0x0403_0201).unwrap();
+        assert_eq!(bytes, [11, 0, 0, 0, 4, 1, 2, 3, 4, 1, 0, 0, 0, 9, 8]);
+    }
+
+    #[test]
+    fn a_length_over_the_limit_is_refused_before_the_payload_is_there() {
+        let header = [0xff, 0xff, 0xff, 0x7f, 4, 0, 0, 0, 0];
+        assert_eq!(Header::read(&header, 1000), Err(FrameError::Length { length: 0x7fff_ffff, max: 1000 }));
+    }
+
+    #[test]
+    fn a_length_that_cannot_hold_kind_and_id_is_refused() {
+        assert!(matches!(Header::read(&[4, 0, 0, 0, 4, 0, 0, 0, 0], 1000), Err(FrameError::Length { length: 4, .. })));
+    }
+
+    #[test]
+    fn an_unknown_kind_is_refused() {
+        assert_eq!(Header::read(&[5, 0, 0, 0, 77, 0, 0, 0, 0], 1000), Err(FrameError::Kind(77)));
+    }
+
+    #[test]
+    fn a_frame_cut_anywhere_is_an_error_and_never_a_panic() {
+        let bytes = scores().encode(1).unwrap();
+        for length in 0..bytes.len() {
+            assert!(Frame::decode(&bytes[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn scores_whose_count_lies_are_refused() {
+        let mut bytes = scores().encode(1).unwrap();
+        bytes[HEADER_BYTES] = 200;
+        assert!(matches!(Frame::decode(&bytes), Err(FrameError::Payload { kind: "scores", .. })));
+    }
+
+    #[test]
+    fn a_load_frame_whose_json_reaches_over_the_end_is_refused() {
+        let payload = [200, 0, 0, 0, b'{', b'}'];
+        assert!(matches!(
+            Frame::decode_payload(FrameKind::Load, &payload),
+            Err(FrameError::Payload { kind: "load", .. })
+        ));
+    }
+
+    #[test]
+    fn a_load_head_and_the_graph_after_it_are_one_load_frame() {
+        let request = LoadRequest {
+            overrides: SpecOverrides::default(),
+            source: Source::Manifest,
+            label_count: None,
+            threads: 1,
+        };
+        let mut bytes = encode_load_head(5, &request, 3).unwrap();
+        bytes.extend_from_slice(b"abc");
+        let (id, frame) = Frame::decode(&bytes).unwrap();
+        assert_eq!((id, frame), (5, Frame::Load { request: Box::new(request), graph: b"abc" }));
+    }
 }
