@@ -1,1 +1,22 @@
-//! See Cargo.toml.
+//! A frozen TensorFlow graph as data.
+//!
+//! From the two files that people have, the graph and its labels, this crate finds how pixels become the graph's tensor
+//! and what its scores mean, refuses what must not run, and rewrites the rest into a smaller equal graph. It is pure
+//! Rust without libtensorflow and also compiles to WebAssembly.
+#![forbid(unsafe_code)]
+
+pub mod attr;
+pub mod dtype;
+pub mod error;
+pub mod found;
+pub mod graph;
+pub mod limits;
+pub mod normalization;
+pub mod parse;
+pub mod quantised;
+pub mod tensor;
+pub mod wire;
+
+pub use error::GraphError;
+pub use graph::{Constant, Endpoint, Graph, Node, NodeId};
+pub use limits::GraphLimits;

@@ -1,0 +1,191 @@
+//! Why a graph is refused: one sentence each, with the node, the value and the limit.
+
+use menagerie_contract::{ErrorCode, ForbiddenOp, Problem};
+
+use crate::wire::WireError;
+
+/// Why a graph cannot be served.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum GraphError {
+    // The file is not a frozen graph.
+    /// The file is of another form, which is named.
+    #[error("this is {what}, not a frozen graph: {advice}")]
+    OtherForm {
+        /// What the file is.
+        what: String,
+        /// What to do.
+        advice: String,
+    },
+    /// The bytes end in the middle of a message.
+    #[error(
+        "the graph is damaged: {detail} ({file_bytes} bytes are there); it was probably cut off on its way, so upload it again"
+    )]
+    Truncated {
+        /// What ends too early.
+        detail: String,
+        /// Size of what came.
+        file_bytes: u64,
+    },
+    /// The bytes are no `GraphDef`.
+    #[error("this is not a TensorFlow GraphDef ({0}); upload the frozen graph (.pb) of a TensorFlow model")]
+    NotGraphDef(String),
+    /// An archive or `SavedModel` cannot be frozen.
+    #[error("the SavedModel cannot be frozen: {0}")]
+    SavedModel(String),
+
+    // The graph contradicts itself.
+    /// A node's own bytes cannot be read.
+    #[error("node {node:?} cannot be read: {reason}")]
+    NodeMalformed {
+        /// Name of the node, or its position when the name is what is wrong.
+        node: String,
+        /// What is wrong.
+        reason: WireError,
+    },
+    /// Two nodes have one name.
+    #[error("two nodes are named {0:?}")]
+    DuplicateName(String),
+    /// A node has no name or no op.
+    #[error("node {node:?} has no {missing}")]
+    NodeIncomplete {
+        /// Name or position of the node.
+        node: String,
+        /// `name` or `op`.
+        missing: &'static str,
+    },
+    /// A node's input does not exist.
+    #[error("node {node:?} takes its input from {input:?}, which is not in the graph")]
+    DanglingInput {
+        /// The node.
+        node: String,
+        /// The name that it asks for.
+        input: String,
+    },
+    /// Nodes feed each other.
+    #[error("node {0:?} depends on itself: the graph has a cycle")]
+    Cycle(String),
+    /// A constant's bytes do not fill its shape.
+    #[error("constant {node:?} says {expected} values and holds {found}")]
+    ConstantMismatch {
+        /// The constant.
+        node: String,
+        /// Values that the shape asks for.
+        expected: u64,
+        /// Values or bytes that are there.
+        found: String,
+    },
+    /// A node's shapes cannot be computed together.
+    #[error("node {node:?} ({op}) does not fit its inputs: {reason}")]
+    ShapeMismatch {
+        /// The node.
+        node: String,
+        /// Its op.
+        op: String,
+        /// What does not fit.
+        reason: String,
+    },
+
+    // The graph is no image classifier.
+    /// No placeholder, or none that reaches an answer.
+    #[error("the graph has no image input: {0}")]
+    NoInput(String),
+    /// The image must have one grey or three colour channels.
+    #[error("input {tensor:?} takes {channels} channels; images have 1 or 3")]
+    Channels {
+        /// The input.
+        tensor: String,
+        /// Its channels.
+        channels: u64,
+    },
+    /// No class scores.
+    #[error("the graph is no image classifier: {0}")]
+    NoOutput(String),
+    /// Several inputs or outputs are equally good.
+    #[error("the graph has several possible {what}s: {}; name one with `{field}`", candidates.join(", "))]
+    Ambiguous {
+        /// `image input` or `class output`.
+        what: &'static str,
+        /// The override that decides.
+        field: &'static str,
+        /// Names of the candidates.
+        candidates: Vec<String>,
+    },
+    /// An op outside the allow-list.
+    #[error("op {} of node {:?} is not allowed: {}", .0.op, .0.node, .0.reason)]
+    OpForbidden(ForbiddenOp),
+
+    // A limit is hit.
+    /// The file is too large.
+    #[error("the graph is {bytes} bytes large, more than the limit of {limit} bytes")]
+    FileTooLarge {
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// More nodes, inputs or attributes than allowed.
+    #[error("the graph has more than {limit} {what}")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+    /// A tensor is too large.
+    #[error("tensor {node:?} would take {bytes} bytes for one image, more than the limit of {limit} bytes")]
+    TensorTooLarge {
+        /// The node that makes it.
+        node: String,
+        /// Its size; `u64::MAX` when it does not fit 64 bits.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The image is too large.
+    #[error("input {tensor:?} wants images of {width} x {height} pixels; sides are limited to {limit} pixels")]
+    SideTooLarge {
+        /// The input.
+        tensor: String,
+        /// Pixels across.
+        width: u64,
+        /// Pixels down.
+        height: u64,
+        /// The limit.
+        limit: u32,
+    },
+
+    // The caller asks for what the graph does not have.
+    /// An override does not fit the graph.
+    #[error("`{field}` = {value} does not fit the graph: {reason}")]
+    Override {
+        /// The override.
+        field: &'static str,
+        /// What was asked.
+        value: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl GraphError {
+    /// The stable code that clients see.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Ambiguous { .. } => ErrorCode::GraphAmbiguous,
+            Self::OpForbidden(_) => ErrorCode::GraphOpForbidden,
+            Self::FileTooLarge { .. }
+            | Self::TooMany { .. }
+            | Self::TensorTooLarge { .. }
+            | Self::SideTooLarge { .. } => ErrorCode::GraphTooLarge,
+            Self::Override { .. } => ErrorCode::FieldInvalid,
+            _ => ErrorCode::GraphInvalid,
+        }
+    }
+}
+
+impl From<GraphError> for Problem {
+    fn from(error: GraphError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}

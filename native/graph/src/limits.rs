@@ -1,0 +1,34 @@
+//! What a graph may cost before it is refused.
+
+/// Limits of one graph. Each has its unit in its name; the defaults fit image classifiers with much room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GraphLimits {
+    /// Size of the file.
+    pub file_bytes_max: u64,
+    /// Nodes in the file.
+    pub nodes_max: u32,
+    /// Inputs of all nodes together.
+    pub edges_max: u32,
+    /// Attributes of one node.
+    pub attributes_per_node_max: u32,
+    /// Size of one tensor, constant or activation, for one image.
+    pub tensor_bytes_max: u64,
+    /// Longer side of the image that the graph wants.
+    pub side_pixels_max: u32,
+    /// Unpacked size of an archived `SavedModel`.
+    pub unpacked_bytes_max: u64,
+}
+
+impl Default for GraphLimits {
+    fn default() -> Self {
+        Self {
+            file_bytes_max: 512 << 20,
+            nodes_max: 100_000,
+            edges_max: 1_000_000,
+            attributes_per_node_max: 100,
+            tensor_bytes_max: 512 << 20,
+            side_pixels_max: 4096,
+            unpacked_bytes_max: 1 << 30,
+        }
+    }
+}
