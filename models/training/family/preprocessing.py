@@ -1,0 +1,64 @@
+"""The pre-processings that people train with, as data.
+
+Each is `(pixel - mean) / std` on 0-255 pixels, per channel in `order`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Mean and std are in the channel order of the tensor."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    order: str
+
+    @property
+    def channel_count(self) -> int:
+        return 1 if self.order == "gray" else 3
+
+    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """N x H x W x 3 RGB bytes to the tensor that the net sees."""
+        ordered = pixels.astype(np.float32)
+        if self.order == "bgr":
+            ordered = ordered[..., ::-1]
+        elif self.order == "gray":
+            # ITU-R BT.601 luma, as Pillow's "L" and OpenCV's grey have it.
+            ordered = ordered @ np.array([0.299, 0.587, 0.114], np.float32)
+            ordered = ordered[..., None]
+        mean = np.array(self.mean, np.float32)
+        std = np.array(self.std, np.float32)
+        return np.ascontiguousarray((ordered - mean) / std, dtype=np.float32)
+
+
+def _same(mean: float, std: float, order: str) -> Preprocessing:
+    count = 1 if order == "gray" else 3
+    return Preprocessing((mean,) * count, (std,) * count, order)
+
+
+# torchvision's ImageNet statistics and Caffe's ImageNet mean (BGR), both on 0-255.
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+IMAGENET_STD = (58.395, 57.12, 57.375)
+CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+
+PREPROCESSINGS: dict[str, Preprocessing] = {
+    "unit": _same(0.0, 255.0, "rgb"),
+    "symmetric": _same(127.5, 127.5, "rgb"),
+    "raw": _same(0.0, 1.0, "rgb"),
+    "centred": _same(127.5, 255.0, "rgb"),
+    "imagenet": Preprocessing(IMAGENET_MEAN, IMAGENET_STD, "rgb"),
+    "imagenet_bgr": Preprocessing(IMAGENET_MEAN[::-1], IMAGENET_STD[::-1], "bgr"),
+    "caffe": Preprocessing(CAFFE_MEAN_BGR, (1.0, 1.0, 1.0), "bgr"),
+    "unit_bgr": _same(0.0, 255.0, "bgr"),
+    "symmetric_bgr": _same(127.5, 127.5, "bgr"),
+    "raw_bgr": _same(0.0, 1.0, "bgr"),
+    "unit_gray": _same(0.0, 255.0, "gray"),
+    "symmetric_gray": _same(127.5, 127.5, "gray"),
+    "raw_gray": _same(0.0, 1.0, "gray"),
+}
