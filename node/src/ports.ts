@@ -1,11 +1,22 @@
 /**
  * The types that rooms share inside node. Adapters implement them, routes use them; neither imports the other.
  */
-import type { Answer, Crop, LabelsSpec, LoadRequest, Manifest, ModelSpec, Sandbox } from "./generated/contract.js";
+import type {
+  Answer,
+  Crop,
+  LabelsSpec,
+  LoadRequest,
+  Manifest,
+  ModelSpec,
+  Sandbox,
+  SpecOverrides,
+} from "./generated/contract.js";
 
 /** A model that is loaded and answers. */
 export interface LoadedModel {
   readonly spec: ModelSpec;
+  /** Whether it still answers: false once its engine is gone. */
+  readonly alive: boolean;
   /** Sends one infer frame and resolves with the reply frame (scores or error). Rejects with an `AppError` when the engine is gone. */
   exchange(frame: Uint8Array): Promise<Uint8Array>;
   /** Ends it; requests in flight are finished first. */
@@ -53,6 +64,8 @@ export interface ClassifyOptions {
 export interface Classifier {
   /** The image's bytes may be transferred: the caller must not use them afterwards. */
   classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<Answer>;
+  /** The target's spec with its labels filled in. Rejects when the labels do not fit. */
+  describe(target: ClassifyTarget): Promise<ModelSpec>;
   /** Reads a label file without a model. */
   describeLabels(labels: Uint8Array): Promise<Pick<LabelsSpec, "count" | "format">>;
   close(): Promise<void>;
@@ -63,6 +76,9 @@ export interface ZooModel {
   readonly manifest: Manifest;
   /** Whether the graph file is there; otherwise it has to be fetched first. */
   readonly present: boolean;
+  /** What is wrong with its files; null when nothing is. */
+  readonly damage: string | null;
+  /** Rejects with an `AppError` when the file is missing or not the one of the manifest. */
   readGraph(): Promise<Uint8Array>;
   readLabels(): Promise<Uint8Array>;
 }
@@ -71,5 +87,60 @@ export interface ZooModel {
 export interface ModelZoo {
   list(): readonly ZooModel[];
   find(id: string, version?: string): ZooModel | undefined;
-  readonly defaultId: string;
+  /** The model of requests that name none; null when the zoo has no such model. */
+  readonly defaultId: string | null;
+}
+
+/** The model that a request asks for. */
+export type ModelChoice =
+  | { readonly kind: "zoo"; readonly id: string | null; readonly version: string | null }
+  | { readonly kind: "upload"; readonly graph: UploadedFile; readonly labels: UploadedFile }
+  | { readonly kind: "uploaded"; readonly sha256: string; readonly labels: UploadedFile | null };
+
+/** A file that came with a request. */
+export interface UploadedFile {
+  /** As the client named it: never a path, never unescaped HTML. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** What the request says of the model's settings. */
+export interface ModelSettings {
+  readonly overrides: SpecOverrides;
+  readonly labelOffset: number | null;
+}
+
+/** How answers name a model. */
+export interface ModelIdentity {
+  readonly id: string;
+  readonly version: string;
+  readonly sha256: string;
+}
+
+/** A model ready to classify. */
+export interface OpenModel {
+  readonly identity: ModelIdentity;
+  readonly target: ClassifyTarget;
+}
+
+/** A model of the zoo with its state now. */
+export interface ModelListing {
+  readonly model: ZooModel;
+  readonly isDefault: boolean;
+  readonly state: "available" | "loading" | "failed" | "not fetched";
+  /** Whether an engine holds it now. */
+  readonly loaded: boolean;
+  readonly problem: string | null;
+}
+
+/** Every model that this service can answer with: the zoo's and the uploaded ones, loaded when first asked for. */
+export interface Models {
+  /** Loads where needed. Rejects with an `AppError`. */
+  open(choice: ModelChoice, settings: ModelSettings): Promise<OpenModel>;
+  list(): ModelListing[];
+  /** Models that an engine holds now. */
+  loadedCount(): number;
+  close(): Promise<void>;
 }

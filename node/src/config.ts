@@ -1,0 +1,133 @@
+/**
+ * The settings of the service: environment variables in, one frozen object out.
+ *
+ * Each setting is one line of the schema. Its environment variable is its name in upper snake case
+ * (`imageBytesMax` is `IMAGE_BYTES_MAX`); limits carry their unit in their name.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+
+const MIB = 1024 * 1024;
+
+/** The folder that holds node/, wasm/, native/ and models/. */
+export const ROOT_DIR = fileURLToPath(new URL("../../", import.meta.url));
+
+const count = (fallback: number, min = 1, max = 1_000_000) => z.coerce.number().int().min(min).max(max).default(fallback);
+const bytes = (fallback: number) => z.coerce.number().int().min(1).max(2 ** 32).default(fallback);
+const milliseconds = (fallback: number) => z.coerce.number().int().min(1).max(3_600_000).default(fallback);
+
+const SCHEMA = z.object({
+  port: z.coerce.number().int().min(0).max(65535).default(8080).describe("Port to listen on; 0 takes a free one."),
+  host: z.string().optional().describe("Address to listen on: 127.0.0.1, or 0.0.0.0 inside a container."),
+  trustProxy: z.string().default("").describe("Proxies whose X-Forwarded-For is believed, as Express' `trust proxy`; none."),
+  logLevel: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .default("info")
+    .describe("Lowest level of the JSON log lines on stderr."),
+
+  modelsDir: z.string().default(join(ROOT_DIR, "models")).describe("Folder of the zoo: one folder a model."),
+  webDir: z.string().default(join(ROOT_DIR, "node/web/dist")).describe("Folder of the built page."),
+  engine: z.enum(["process", "addon"]).default("process").describe("What runs graphs; `addon` takes zoo models only."),
+  enginePath: z
+    .string()
+    .default(join(ROOT_DIR, "target/release/menagerie-engine"))
+    .describe("The executable that runs graphs."),
+  libtensorflowPath: z
+    .string()
+    .optional()
+    .describe("Folder that holds libtensorflow; else the project's cache, else the system."),
+
+  imageBytesMax: bytes(32 * MIB).describe("Bytes of one image."),
+  imagePixelsMax: count(50_000_000, 1, 2 ** 31).describe("Width times height of an image, judged from its header."),
+  imageSidePixelsMax: count(20_000).describe("Longer side of an image."),
+  imagesPerRequestMax: count(16, 1, 1000).describe("Images in one request."),
+  modelsPerRequestMax: count(8, 1, 100).describe("Models in one request."),
+  graphBytesMax: bytes(256 * MIB).describe("Bytes of one uploaded graph."),
+  labelsBytesMax: bytes(4 * MIB).describe("Bytes of one uploaded label file."),
+  requestBytesMax: bytes(384 * MIB).describe("Bytes of one whole request body."),
+  fieldBytesMax: bytes(8192).describe("Bytes of one text field."),
+  fieldsPerRequestMax: count(64).describe("Text fields in one request."),
+  uploadsHeldBytesMax: bytes(1024 * MIB).describe("Bytes of request bodies held in memory at once; past it: 503."),
+
+  requestsMax: count(32).describe("Requests worked on at once."),
+  requestsQueuedMax: count(256, 0).describe("Requests waiting for their turn; past it: 503."),
+  queueWaitMsMax: milliseconds(30_000).describe("Longest wait for a turn; past it: 503."),
+  workerThreads: count(Math.min(16, availableParallelism() * 2), 1, 256).describe("Threads that decode and resize images."),
+  modelsLoadedMax: count(4, 1, 1000).describe("Models loaded at once; the one unused for longest makes room."),
+  uploadedGraphsBytesMax: bytes(512 * MIB).describe("Bytes of uploaded graphs kept for later requests."),
+  engineSpares: count(1, 0, 16).describe("Engine processes waiting with libtensorflow already loaded."),
+  engineRetries: count(1, 0, 5).describe("Times that a request is tried again on a fresh process when its engine died."),
+  engineThreads: count(0, 0, 256).describe("Threads for one run of a graph; 0 lets the engine choose."),
+
+  engineStartMsMax: milliseconds(60_000).describe("Deadline for an engine process to say hello."),
+  engineLoadMsMax: milliseconds(60_000).describe("Deadline for a graph to load."),
+  engineFirstRunMsMax: milliseconds(60_000).describe("Deadline for the first run of a loaded graph."),
+  engineRunMsMax: milliseconds(20_000).describe("Deadline for each later run."),
+  classifyMsMax: milliseconds(120_000).describe("Deadline for one image and model, waiting included."),
+  requestMsMax: milliseconds(300_000).describe("Deadline for a request to arrive whole."),
+  headersMsMax: milliseconds(15_000).describe("Deadline for the headers of a request to arrive."),
+  keepAliveMsMax: milliseconds(65_000).describe("How long an idle connection stays open."),
+  shutdownMsMax: milliseconds(30_000).describe("How long a stop waits for requests in flight."),
+});
+
+/** The settings with the environment's values, every path resolved. */
+export type Config = Readonly<Omit<z.infer<typeof SCHEMA>, "host"> & { host: string }>;
+
+/** Upper snake case of a setting: the name of its environment variable. */
+export function variableName(setting: string): string {
+  return setting.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
+/**
+ * Reads the settings.
+ * @throws Error that names each variable which is out of its range.
+ */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const input: Record<string, string> = {};
+  for (const setting of Object.keys(SCHEMA.shape)) {
+    const value = environment[variableName(setting)];
+    if (value !== undefined && value !== "") input[setting] = value;
+  }
+  const parsed = SCHEMA.safeParse(input);
+  if (!parsed.success) {
+    const complaints = parsed.error.issues.map((issue) => {
+      const setting = String(issue.path[0]);
+      return `${variableName(setting)}=${input[setting] ?? ""}: ${issue.message}`;
+    });
+    throw new Error(`the configuration cannot be used: ${complaints.join("; ")}`);
+  }
+  const libtensorflowPath = parsed.data.libtensorflowPath ?? findCachedLibtensorflow();
+  return Object.freeze({
+    ...parsed.data,
+    host: parsed.data.host ?? (isContainer(environment) ? "0.0.0.0" : "127.0.0.1"),
+    ...(libtensorflowPath === undefined ? {} : { libtensorflowPath }),
+  });
+}
+
+/** Each setting with its variable, default and meaning: the configuration table of the docs. */
+export function describeConfig(): { variable: string; fallback: string; meaning: string }[] {
+  const defaults: Record<string, unknown> = SCHEMA.parse({});
+  return Object.entries(SCHEMA.shape).map(([setting, schema]) => ({
+    variable: variableName(setting),
+    fallback: String(defaults[setting] ?? "").replace(ROOT_DIR, ""),
+    meaning: schema.description ?? "",
+  }));
+}
+
+function isContainer(environment: NodeJS.ProcessEnv): boolean {
+  return existsSync("/.dockerenv") || Boolean(environment["container"]);
+}
+
+/** Where set-up puts libtensorflow: `.cache/libtensorflow/<version>-<platform>/`. */
+function findCachedLibtensorflow(): string | undefined {
+  const cache = join(ROOT_DIR, ".cache/libtensorflow");
+  if (!existsSync(cache)) return undefined;
+  return readdirSync(cache)
+    .sort()
+    .reverse()
+    .map((name) => join(cache, name))
+    .find((folder) => ["libtensorflow.so", "libtensorflow.dylib"].some((name) => existsSync(join(folder, name))));
+}
