@@ -1,2 +1,58 @@
-//! The executable menagerie-engine.
-fn main() {}
+//! The executable `menagerie-engine`.
+//!
+//! `serve` holds one model and speaks frames on stdin and stdout, `once` is the one-shot form, `inspect` explains a
+//! graph, `check` says whether this machine can run any.
+
+mod check;
+mod inspect;
+mod log;
+mod once;
+mod queue;
+mod serve;
+mod startup;
+
+use std::{env, ffi::OsString, process::ExitCode};
+
+const USAGE: &str = "\
+menagerie-engine runs frozen TensorFlow graphs.
+
+  menagerie-engine serve
+      holds one model and speaks frames on stdin and stdout; ends when stdin closes
+  menagerie-engine once <model_len> <input tensor> <output tensor> <width> <height>
+      stdin: the graph's bytes, then RGB bytes of one image; stdout: a JSON array of the scores
+      `-` for a tensor or a side means: detected
+  menagerie-engine inspect GRAPH [LABELS] [--json]
+      explains a graph: its input, its output, how photos become its tensor, whether it would be served
+  menagerie-engine check
+      loads libtensorflow, runs a tiny graph, says what would confine a model's process
+
+Environment: LIBTENSORFLOW_PATH names the folder of libtensorflow.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let Some((command, rest)) = arguments.split_first() else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let done = match command.to_str() {
+        Some("serve") if rest.is_empty() => serve::serve(),
+        Some("once") => once::once(rest),
+        Some("inspect") => inspect::inspect(rest),
+        Some("check") if rest.is_empty() => check::check(),
+        Some("help" | "--help" | "-h") => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            log::error(&problem.message, &[("code", problem.code.as_str().into())]);
+            ExitCode::FAILURE
+        }
+    }
+}

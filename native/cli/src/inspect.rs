@@ -1,0 +1,182 @@
+//! `inspect`: what is known of a graph, as a table for people or as JSON.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fmt::Write,
+    fs,
+};
+
+use menagerie_contract::{ErrorCode, Evidence, LoadRequest, ModelSpec, Problem, Source, SpecOverrides};
+use menagerie_graph::{GraphLimits, labels};
+
+/// Explains a graph. `arguments` are `GRAPH [LABELS] [--json]`.
+///
+/// # Errors
+/// `field_invalid` for wrong arguments or a file that cannot be read, and every problem of the graph and the labels.
+pub fn inspect(arguments: &[OsString]) -> Result<(), Problem> {
+    let (flags, files): (Vec<&OsString>, Vec<&OsString>) =
+        arguments.iter().partition(|argument| argument.as_encoded_bytes().starts_with(b"--"));
+    let (graph, label_file) = match files.as_slice() {
+        [graph] => (graph, None),
+        [graph, labels] => (graph, Some(labels)),
+        _ => return Err(invalid("inspect takes GRAPH [LABELS] [--json]".into())),
+    };
+    if let Some(unknown) = flags.iter().find(|flag| **flag != "--json") {
+        return Err(invalid(format!("inspect knows --json, not {}", unknown.to_string_lossy())));
+    }
+    let spec = resolve(&read(graph)?, label_file.map(|file| read(file)).transpose()?.as_deref())?;
+    if flags.is_empty() {
+        print!("{}", table(&graph.to_string_lossy(), &spec));
+    } else {
+        let json = serde_json::to_string_pretty(&spec)
+            .map_err(|error| Problem::new(ErrorCode::Internal, format!("the spec cannot be written: {error}")))?;
+        println!("{json}");
+    }
+    Ok(())
+}
+
+fn resolve(graph: &[u8], label_file: Option<&[u8]>) -> Result<ModelSpec, Problem> {
+    let labels = label_file.map(labels::read).transpose()?;
+    let request = LoadRequest {
+        overrides: SpecOverrides::default(),
+        source: Source::Request,
+        label_count: labels.as_ref().map(|labels| labels.names.len() as u32),
+        threads: 0,
+    };
+    let mut spec = menagerie_graph::resolve(graph, &request, &GraphLimits::default())?.spec;
+    if let Some(labels) = labels {
+        spec.labels = Some(labels.align(spec.output.classes, spec.output.kind, None)?.0);
+    }
+    Ok(spec)
+}
+
+fn read(path: &OsStr) -> Result<Vec<u8>, Problem> {
+    fs::read(path).map_err(|error| invalid(format!("{} cannot be read: {error}", path.to_string_lossy())))
+}
+
+fn invalid(message: String) -> Problem {
+    Problem::new(ErrorCode::FieldInvalid, message)
+}
+
+/// The spec as lines for people.
+fn table(name: &str, spec: &ModelSpec) -> String {
+    let (input, output, graph) = (&spec.input, &spec.output, &spec.graph);
+    let mut lines = Lines::default();
+    lines.row("graph", format!("{name}, {} bytes, {} nodes", graph.bytes, graph.nodes));
+    lines.row("sha256", &graph.sha256);
+    lines.row("verdict", verdict(spec));
+    lines.row(
+        "input",
+        format!(
+            "{}: {} {}, {} x {} x {} {}, {}",
+            input.tensor,
+            word(&input.dtype),
+            word(&input.layout),
+            input.width,
+            input.height,
+            input.channels,
+            word(&input.channel_order),
+            input.batch.map_or_else(|| "any batch".into(), |batch| format!("batch fixed at {batch}")),
+        ),
+    );
+    lines.row("tensor", format!("(pixel - {:?}) / {:?} on 0-255 pixels", input.mean, input.std));
+    lines.row("resize", word(&input.resize));
+    lines.row("output", format!("{}: {} classes, {}", output.tensor, output.classes, word(&output.kind)));
+    if !output.heads.is_empty() {
+        lines.row("other heads", output.heads.join(", "));
+    }
+    if let Some(labels) = &spec.labels {
+        lines.row("labels", format!("{} labels, offset {}, form {}", labels.count, labels.offset, labels.format));
+    }
+    lines.row(
+        "cost",
+        format!(
+            "{} multiply-adds and about {} bytes of memory an image, {} parameters",
+            scaled(graph.multiply_adds),
+            scaled(graph.memory_bytes_estimate),
+            scaled(graph.parameters),
+        ),
+    );
+    let ops: Vec<String> = graph.ops.iter().map(|(op, count)| format!("{op} {count}")).collect();
+    lines.row("ops", ops.join(", "));
+    for warning in &spec.warnings {
+        lines.row("warning", warning);
+    }
+    lines.heading("evidence");
+    for evidence in &spec.evidence {
+        lines.evidence(evidence);
+    }
+    lines.text
+}
+
+fn verdict(spec: &ModelSpec) -> String {
+    if spec.verdict.allowed {
+        return "served: every op is on the allow-list".into();
+    }
+    let ops: Vec<String> =
+        spec.verdict.forbidden.iter().map(|op| format!("{} at {} ({})", op.op, op.node, op.reason)).collect();
+    format!("refused: {}", ops.join("; "))
+}
+
+#[derive(Default)]
+struct Lines {
+    text: String,
+}
+
+impl Lines {
+    fn row(&mut self, name: &str, value: impl AsRef<str>) {
+        // Writing into a String cannot fail.
+        let _: std::fmt::Result = writeln!(self.text, "{name:<12} {}", printable(value.as_ref()));
+    }
+
+    fn heading(&mut self, name: &str) {
+        self.text.push('\n');
+        self.text.push_str(name);
+        self.text.push('\n');
+    }
+
+    fn evidence(&mut self, evidence: &Evidence) {
+        let sure = format!("{} {:.2}", word(&evidence.source), evidence.confidence);
+        self.row(&format!("  {:<20} {:<28} {sure:<14}", evidence.field, evidence.value.to_string()), &evidence.because);
+        for other in &evidence.alternatives {
+            self.row(&format!("  {:<20} {:<28}", "  not", other.value.to_string()), format!("score {}", other.score));
+        }
+    }
+}
+
+/// Names come from strangers' graphs: nothing in them may steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
+/// A value of the contract as it is written in JSON, without quotes.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A number with three digits and its unit prefix.
+fn scaled(number: u64) -> String {
+    let number = number as f64;
+    for (limit, prefix) in [(1e9, "G"), (1e6, "M"), (1e3, "k")] {
+        if number >= limit {
+            return format!("{:.3} {prefix}", number / limit);
+        }
+    }
+    number.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_of_a_name_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
+    }
+
+    #[test]
+    fn numbers_are_scaled() {
+        assert_eq!(scaled(41_000_000), "41.000 M");
+        assert_eq!(scaled(999), "999");
+    }
+}

@@ -1,0 +1,245 @@
+//! `serve`: one model behind frames on stdin and stdout.
+//!
+//! The main thread reads. Workers run the model and write whole frames, one at a time, so replies may come out of
+//! order. The process ends well when stdin closes, after what is in flight; bytes that are no frame mean that the two
+//! sides lost step, and end it at once.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write, stdin},
+    process,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use menagerie_contract::{
+    ErrorCode, Frame, FrameError, FrameKind, Hello, Problem,
+    frame::{FRAME_BYTES_MAX, HEADER_BYTES, Header, PROTOCOL, Sandbox, Scores},
+};
+use menagerie_engine::{Library, Model};
+use menagerie_graph::GraphLimits;
+
+use crate::{
+    log,
+    queue::{Job, Queue},
+    startup,
+};
+
+/// Most images in one infer frame.
+const IMAGES_MAX: u32 = 64;
+/// Time for what is in flight once stdin is closed. After it the host is gone and nobody waits for the answers.
+const FINISH_TIME: Duration = Duration::from_mins(1);
+
+/// Speaks frames until stdin closes.
+///
+/// # Errors
+/// A problem when libtensorflow is not there, a pipe breaks, or bytes come that are no frame.
+pub fn serve() -> Result<(), Problem> {
+    let stdout = startup::take_stdout().map_err(|error| startup::broken("stdout cannot be taken", &error))?;
+    let library = startup::load_library()?;
+    let hello = hello(&library, Sandbox::default());
+    let writer = Arc::new(Writer { stdout: Mutex::new(stdout), broken: AtomicBool::new(false) });
+    writer.send(0, &Frame::Hello(hello));
+    let mut server = Server { library, writer, queue: Arc::default(), model: None, workers: Vec::new() };
+    let read = server.read_frames(&mut stdin().lock());
+    server.finish();
+    read
+}
+
+fn hello(library: &Library, sandbox: Sandbox) -> Hello {
+    Hello {
+        protocol: PROTOCOL,
+        engine: concat!("menagerie-engine ", env!("CARGO_PKG_VERSION")).into(),
+        libtensorflow: library.version(),
+        frame_bytes_max: FRAME_BYTES_MAX,
+        images_max: IMAGES_MAX,
+        sandbox,
+    }
+}
+
+struct Server {
+    library: Library,
+    writer: Arc<Writer>,
+    queue: Arc<Queue>,
+    model: Option<Arc<Model>>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    fn read_frames(&mut self, input: &mut impl Read) -> Result<(), Problem> {
+        while let Some((header, payload)) = read_frame(input)? {
+            match header.kind {
+                FrameKind::Load => self.load(header.request_id, payload)?,
+                FrameKind::Infer => self.infer(header.request_id, payload),
+                kind => return Err(lost_step(&format!("a {kind:?} frame is not for an engine"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the model while later frames wait in the pipe. Only a frame that is none is an error here: a graph that
+    /// cannot be loaded is an answer.
+    fn load(&mut self, request_id: u32, payload: Vec<u8>) -> Result<(), Problem> {
+        let started = Instant::now();
+        let Frame::Load { request, graph } = decode(FrameKind::Load, &payload)? else {
+            return Err(lost_step("a load frame holds something else"));
+        };
+        if self.model.is_some() {
+            let problem =
+                Problem::new(ErrorCode::Internal, "this process holds a model already; start another for the next");
+            self.writer.send(request_id, &Frame::Error(problem));
+            return Ok(());
+        }
+        let graph_bytes = graph.len();
+        let graph = Tail { offset: payload.len() - graph_bytes, bytes: payload };
+        match Model::load(&self.library, graph, &request, &GraphLimits::default()) {
+            Ok(model) => {
+                log::info(
+                    "model loaded",
+                    &[
+                        ("graph_bytes", graph_bytes.into()),
+                        ("load_ms", (started.elapsed().as_millis() as u64).into()),
+                        ("threads", model.threads().into()),
+                    ],
+                );
+                self.writer.send(request_id, &Frame::Loaded(Box::new(model.spec().clone())));
+                self.start_workers(Arc::new(model));
+            }
+            Err(error) => self.writer.send(request_id, &Frame::Error(error.into())),
+        }
+        Ok(())
+    }
+
+    fn start_workers(&mut self, model: Arc<Model>) {
+        let count = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.workers = (0..count)
+            .map(|_| {
+                let (model, queue, writer) = (Arc::clone(&model), Arc::clone(&self.queue), Arc::clone(&self.writer));
+                thread::spawn(move || {
+                    while let Some(job) = queue.take() {
+                        writer.send(job.request_id, &answer(&model, &job));
+                    }
+                })
+            })
+            .collect();
+        self.model = Some(model);
+    }
+
+    fn infer(&self, request_id: u32, payload: Vec<u8>) {
+        if self.model.is_some() {
+            self.queue.put(Job { request_id, payload, arrived: Instant::now() });
+        } else {
+            let problem =
+                Problem::new(ErrorCode::Internal, "no model is loaded in this process; send a load frame first");
+            self.writer.send(request_id, &Frame::Error(problem));
+        }
+    }
+
+    /// Answers what is in flight. A run that does not end is ended with the process.
+    fn finish(self) {
+        self.queue.close();
+        thread::spawn(|| {
+            thread::sleep(FINISH_TIME);
+            log::error("a run did not end in time after stdin closed", &[("seconds", FINISH_TIME.as_secs().into())]);
+            process::exit(1);
+        });
+        for worker in self.workers {
+            // A worker that panicked has said so on stderr.
+            let _: thread::Result<()> = worker.join();
+        }
+    }
+}
+
+fn answer(model: &Model, job: &Job) -> Frame<'static> {
+    let queue_time = job.arrived.elapsed();
+    let run = || -> Result<Scores, Problem> {
+        let Frame::Infer { image_count, pixels } = decode(FrameKind::Infer, &job.payload)? else {
+            return Err(lost_step("an infer frame holds something else"));
+        };
+        if image_count > IMAGES_MAX {
+            let message = format!("{image_count} images in one frame; at most {IMAGES_MAX} are taken");
+            return Err(Problem::new(ErrorCode::FieldInvalid, message));
+        }
+        let scores = model.run(pixels, image_count)?;
+        Ok(Scores {
+            image_count,
+            class_count: scores.class_count,
+            queue_us: queue_time.as_micros() as u32,
+            run_us: scores.run_time.as_micros() as u32,
+            values: scores.values,
+        })
+    };
+    run().map_or_else(Frame::Error, Frame::Scores)
+}
+
+/// The graph in the payload that it came in, so that it is never copied.
+struct Tail {
+    bytes: Vec<u8>,
+    offset: usize,
+}
+
+impl AsRef<[u8]> for Tail {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(self.offset..).unwrap_or_default()
+    }
+}
+
+/// The next frame; `None` when stdin closed between two frames.
+fn read_frame(input: &mut impl Read) -> Result<Option<(Header, Vec<u8>)>, Problem> {
+    let mut bytes = Vec::with_capacity(HEADER_BYTES);
+    read_up_to(input, HEADER_BYTES, &mut bytes)?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let header = Header::read(&bytes, FRAME_BYTES_MAX)
+        .map_err(|error| lost_step(&error.to_string()))?
+        .ok_or_else(|| lost_step("stdin closed within a frame's header"))?;
+    let mut payload = Vec::with_capacity(header.payload_bytes);
+    read_up_to(input, header.payload_bytes, &mut payload)?;
+    if payload.len() < header.payload_bytes {
+        return Err(lost_step(&format!(
+            "stdin closed after {} of {} payload bytes",
+            payload.len(),
+            header.payload_bytes
+        )));
+    }
+    Ok(Some((header, payload)))
+}
+
+/// Reads `count` bytes, or fewer when the input ends, into the spare room of `bytes`.
+fn read_up_to(input: &mut impl Read, count: usize, bytes: &mut Vec<u8>) -> Result<(), Problem> {
+    input.take(count as u64).read_to_end(bytes).map_err(|error| startup::broken("stdin cannot be read", &error))?;
+    Ok(())
+}
+
+fn decode(kind: FrameKind, payload: &[u8]) -> Result<Frame<'_>, Problem> {
+    Frame::decode_payload(kind, payload).map_err(|error: FrameError| lost_step(&error.to_string()))
+}
+
+fn lost_step(detail: &str) -> Problem {
+    Problem::new(ErrorCode::EngineFailed, format!("host and engine lost step: {detail}"))
+}
+
+/// The one place that writes to stdout: a whole frame at a time.
+struct Writer {
+    stdout: Mutex<File>,
+    broken: AtomicBool,
+}
+
+impl Writer {
+    fn send(&self, request_id: u32, frame: &Frame<'_>) {
+        let written = frame
+            .encode(request_id)
+            .map_err(io::Error::other)
+            .and_then(|bytes| self.stdout.lock().unwrap_or_else(PoisonError::into_inner).write_all(&bytes));
+        if let Err(error) = written
+            && !self.broken.swap(true, Ordering::Relaxed)
+        {
+            log::error("the host does not read its answers", &[("error", error.to_string().into())]);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What has to be settled before libtensorflow is loaded: who may write to stdout, and its environment.
+
+use std::{
+    env,
+    fs::{File, OpenOptions},
+    io,
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
+};
+
+use menagerie_contract::{ErrorCode, Problem};
+use menagerie_engine::Library;
+
+/// How much libtensorflow says on stderr, 0 (everything) to 3 (nothing but what ends the process).
+const LOG_LEVEL: &str = "TF_CPP_MIN_LOG_LEVEL";
+/// Gives each session the threads that it asks for, not those that the first session of the process asked for.
+const OWN_THREADS: &str = "TF_OVERRIDE_GLOBAL_THREADPOOL";
+
+/// Takes stdout for the caller alone: whatever else writes to it, libtensorflow included, reaches stderr.
+///
+/// # Errors
+/// When the process has no descriptor left.
+pub fn take_stdout() -> io::Result<File> {
+    // SAFETY: dup and dup2 take no memory; the new descriptor is open and belongs to the File alone.
+    unsafe {
+        let own = libc::fcntl(libc::STDOUT_FILENO, libc::F_DUPFD_CLOEXEC, 3);
+        if own < 0 || libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(File::from_raw_fd(own))
+    }
+}
+
+/// Loads libtensorflow and runs its tiny graph, quietly unless the caller set `TF_CPP_MIN_LOG_LEVEL`. To be called by
+/// the main thread before it starts others.
+///
+/// # Errors
+/// `engine_unavailable` with every place tried.
+pub fn load_library() -> Result<Library, Problem> {
+    let quiet = env::var_os(LOG_LEVEL).is_none();
+    // SAFETY: the process has this one thread yet.
+    unsafe {
+        if quiet {
+            env::set_var(LOG_LEVEL, "3");
+        }
+        env::set_var(OWN_THREADS, "1");
+    }
+    // libtensorflow 2.21 greets on stderr while it starts, whatever its log level says.
+    let silence = if quiet { Silence::begin().ok() } else { None };
+    let library = Library::load(None)?;
+    library.warm()?;
+    drop(silence);
+    Ok(library)
+}
+
+/// While it lives, stderr goes nowhere.
+struct Silence {
+    stderr: OwnedFd,
+}
+
+impl Silence {
+    fn begin() -> io::Result<Self> {
+        let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
+        let stderr = io::stderr().as_fd().try_clone_to_owned()?;
+        // SAFETY: both descriptors are open.
+        if unsafe { libc::dup2(nowhere.as_raw_fd(), libc::STDERR_FILENO) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { stderr })
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        // SAFETY: both descriptors are open. Were this to fail, log lines would be lost and nothing else.
+        unsafe { libc::dup2(self.stderr.as_raw_fd(), libc::STDERR_FILENO) };
+    }
+}
+
+/// A failure of the surroundings, such as a closed pipe.
+pub fn broken(what: &str, error: &io::Error) -> Problem {
+    Problem::new(ErrorCode::EngineFailed, format!("{what}: {error}"))
+}

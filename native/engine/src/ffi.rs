@@ -1,0 +1,107 @@
+//! The part of TensorFlow's C API that the engine uses, bound at run time.
+//!
+//! Source of the signatures: `tensorflow/c/c_api.h`, `tensorflow/c/tf_status.h`, `tensorflow/c/tf_tensor.h`. The C API
+//! is kept stable within a major version of TensorFlow.
+
+use std::{
+    ffi::{c_char, c_int, c_void},
+    path::Path,
+};
+
+/// An object that only libtensorflow looks into.
+macro_rules! opaque {
+    ($($name:ident,)*) => {
+        $(#[repr(C)] pub struct $name { _private: [u8; 0] })*
+    };
+}
+
+opaque! {
+    Status, Graph, Operation, ImportOptions, SessionOptions, Session, Tensor,
+}
+
+/// `TF_Output`: one output of an operation.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Output {
+    pub operation: *mut Operation,
+    pub index: c_int,
+}
+
+/// `TF_Buffer`: bytes that the callee only reads. Built on our side of the call, so it has no deallocator.
+#[repr(C)]
+pub struct Buffer {
+    pub data: *const c_void,
+    pub length: usize,
+    pub deallocator: Option<unsafe extern "C" fn(*mut c_void, usize)>,
+}
+
+/// `TF_OK` of `TF_Code`.
+pub const OK: c_int = 0;
+
+macro_rules! functions {
+    ($($(#[$doc:meta])* $field:ident = $symbol:literal: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
+        /// The functions, and the two libraries that hold them.
+        pub struct Functions {
+            $($(#[$doc])* pub $field: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
+            _framework: Option<libloading::Library>,
+            _library: libloading::Library,
+        }
+
+        impl Functions {
+            /// Binds every function of the library at `path`; `framework`, which it needs, is loaded before it.
+            ///
+            /// # Safety
+            /// The files must be libtensorflow: loading runs their initialisers, and the signatures above are trusted.
+            pub unsafe fn load(path: &Path, framework: Option<&Path>) -> Result<Self, libloading::Error> {
+                // SAFETY: the caller vouches for the files.
+                let framework = framework.map(|path| unsafe { libloading::Library::new(path) }).transpose()?;
+                // SAFETY: as above.
+                let library = unsafe { libloading::Library::new(path) }?;
+                Ok(Self {
+                    // SAFETY: the symbols have these signatures in TensorFlow's C API.
+                    $($field: *unsafe { library.get($symbol)? },)*
+                    _framework: framework,
+                    _library: library,
+                })
+            }
+        }
+    };
+}
+
+functions! {
+    version = "TF_Version": fn() -> *const c_char;
+    new_status = "TF_NewStatus": fn() -> *mut Status;
+    delete_status = "TF_DeleteStatus": fn(*mut Status);
+    status_code = "TF_GetCode": fn(*const Status) -> c_int;
+    status_message = "TF_Message": fn(*const Status) -> *const c_char;
+
+    new_graph = "TF_NewGraph": fn() -> *mut Graph;
+    delete_graph = "TF_DeleteGraph": fn(*mut Graph);
+    new_import_options = "TF_NewImportGraphDefOptions": fn() -> *mut ImportOptions;
+    delete_import_options = "TF_DeleteImportGraphDefOptions": fn(*mut ImportOptions);
+    import_graph = "TF_GraphImportGraphDef": fn(*mut Graph, *const Buffer, *const ImportOptions, *mut Status);
+    operation_by_name = "TF_GraphOperationByName": fn(*mut Graph, *const c_char) -> *mut Operation;
+    output_count = "TF_OperationNumOutputs": fn(*mut Operation) -> c_int;
+
+    new_session_options = "TF_NewSessionOptions": fn() -> *mut SessionOptions;
+    delete_session_options = "TF_DeleteSessionOptions": fn(*mut SessionOptions);
+    set_config = "TF_SetConfig": fn(*mut SessionOptions, *const c_void, usize, *mut Status);
+    new_session = "TF_NewSession": fn(*mut Graph, *const SessionOptions, *mut Status) -> *mut Session;
+    close_session = "TF_CloseSession": fn(*mut Session, *mut Status);
+    delete_session = "TF_DeleteSession": fn(*mut Session, *mut Status);
+    run = "TF_SessionRun": fn(
+        *mut Session, *const Buffer,
+        *const Output, *const *mut Tensor, c_int,
+        *const Output, *mut *mut Tensor, c_int,
+        *const *const Operation, c_int,
+        *mut Buffer, *mut Status
+    );
+
+    allocate_tensor = "TF_AllocateTensor": fn(c_int, *const i64, c_int, usize) -> *mut Tensor;
+    delete_tensor = "TF_DeleteTensor": fn(*mut Tensor);
+    tensor_type = "TF_TensorType": fn(*const Tensor) -> c_int;
+    dimension_count = "TF_NumDims": fn(*const Tensor) -> c_int;
+    dimension = "TF_Dim": fn(*const Tensor, c_int) -> i64;
+    tensor_bytes = "TF_TensorByteSize": fn(*const Tensor) -> usize;
+    tensor_data = "TF_TensorData": fn(*const Tensor) -> *mut c_void;
+}
