@@ -8,15 +8,21 @@
 pub mod attr;
 pub mod dtype;
 pub mod error;
+pub mod facts;
 pub mod found;
 pub mod graph;
+pub mod input;
 pub mod limits;
 pub mod normalization;
+pub mod output;
 pub mod parse;
 pub mod quantised;
+pub mod resolve;
+pub mod shapes;
 pub mod tensor;
 pub mod wire;
 
 pub use error::GraphError;
 pub use graph::{Constant, Endpoint, Graph, Node, NodeId};
 pub use limits::GraphLimits;
+pub use resolve::{Resolved, resolve};

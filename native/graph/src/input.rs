@@ -1,0 +1,435 @@
+//! Which node takes the image, and how: size, channels, layout, element type and batch.
+
+mod size;
+
+use std::collections::{HashSet, VecDeque};
+
+use menagerie_contract::{Dtype, Evidence, Layout, LoadRequest, Source};
+
+use crate::{
+    attr::Attr,
+    dtype::DataType,
+    error::GraphError,
+    found::{InputFound, evidence},
+    graph::{Graph, NodeId},
+    limits::GraphLimits,
+    shapes::Extents,
+};
+
+/// Graph formats before this version wrote a shape of rank 0 where they meant an unknown one
+/// (`tensorflow/core/public/version.h`).
+const SCALAR_SHAPES_SINCE: i64 = 24;
+/// Each placeholder is followed on its own; a classifier has a handful.
+const PLACEHOLDERS_MAX: usize = 64;
+
+/// Finds the image input.
+///
+/// # Errors
+/// No input, several equal ones, or one that takes no image.
+pub fn find(graph: &Graph<'_>, request: &LoadRequest, limits: &GraphLimits) -> Result<InputFound, GraphError> {
+    let (node, mut because) = choose(graph, request)?;
+    let name = graph.node(node.0).name.to_string();
+    let named = request.overrides.input_tensor.is_some();
+    let mut found = Draft {
+        evidence: vec![evidence(
+            "input.tensor",
+            &name,
+            if named { request.source } else { Source::Read },
+            if named { 1.0 } else { node.1 },
+            std::mem::take(&mut because),
+        )],
+        warnings: Vec::new(),
+    };
+    let node = node.0;
+    let first_layer = first_layer(graph, node);
+    let shape = stated_shape(graph, node);
+    let dtype = element_type(graph, node, &mut found)?;
+    let plan = Plan::of(graph, node, first_layer, shape.as_ref(), request, &mut found)?;
+    let (width, height) = size::find(graph, node, first_layer, &plan, request, limits, &mut found)?;
+    if width.max(height) > u64::from(limits.side_pixels_max) {
+        return Err(GraphError::SideTooLarge { tensor: name, width, height, limit: limits.side_pixels_max });
+    }
+    let batch = plan.batch.and_then(|batch| u32::try_from(batch).ok()).filter(|batch| *batch > 0);
+    Ok(InputFound {
+        node,
+        tensor: name,
+        dtype,
+        layout: plan.layout,
+        width: width as u32,
+        height: height as u32,
+        channels: plan.channels,
+        batch,
+        first_layer,
+        evidence: found.evidence,
+        warnings: found.warnings,
+    })
+}
+
+impl InputFound {
+    /// Extents of the fed tensor for `batch` images.
+    #[must_use]
+    pub fn extents(&self, batch: u64) -> Extents {
+        let (width, height) = (Some(u64::from(self.width)), Some(u64::from(self.height)));
+        let channels = u64::from(self.channels);
+        match self.layout {
+            Layout::Nhwc => vec![Some(batch), height, width, Some(channels)],
+            Layout::Nchw => vec![Some(batch), Some(channels), height, width],
+            Layout::Nhw => vec![Some(batch), height, width],
+            Layout::Flat => {
+                vec![Some(batch), Some(u64::from(self.width) * u64::from(self.height) * channels)]
+            }
+        }
+    }
+}
+
+/// What is gathered on the way.
+struct Draft {
+    evidence: Vec<Evidence>,
+    warnings: Vec<String>,
+}
+
+/// How the values of an image are laid out in the tensor.
+struct Plan {
+    layout: Layout,
+    channels: u32,
+    batch: Option<u64>,
+    /// Extents that the graph states, where it does.
+    height: Option<u64>,
+    width: Option<u64>,
+    /// Values of one image in a flat input.
+    values: Option<u64>,
+}
+
+/// Whether `op` multiplies by trained weights.
+#[must_use]
+pub fn is_weighted(op: &str) -> bool {
+    matches!(
+        op,
+        "Conv2D"
+            | "DepthwiseConv2dNative"
+            | "MatMul"
+            | "QuantizedConv2D"
+            | "QuantizedMatMul"
+            | "BatchMatMul"
+            | "BatchMatMulV2"
+            | "_FusedConv2D"
+            | "_FusedMatMul"
+            | "_FusedDepthwiseConv2dNative"
+    )
+}
+
+/// Whether `op` is fed from outside and has no value of its own.
+#[must_use]
+pub fn is_placeholder(op: &str) -> bool {
+    matches!(op, "Placeholder" | "PlaceholderV2")
+}
+
+/// The input with its confidence, and why it was taken.
+fn choose(graph: &Graph<'_>, request: &LoadRequest) -> Result<((NodeId, f32), String), GraphError> {
+    if let Some(name) = &request.overrides.input_tensor {
+        let id = graph.find(name).ok_or_else(|| GraphError::Override {
+            field: "input_tensor",
+            value: format!("{name:?}"),
+            reason: format!("the graph has no such node; its placeholders are {}", placeholder_names(graph)),
+        })?;
+        return Ok(((id, 1.0), "named by the caller".to_owned()));
+    }
+    let placeholders: Vec<NodeId> = graph
+        .iter()
+        .filter(|(id, node)| is_placeholder(node.op) && may_be_image(graph, *id))
+        .map(|(id, _)| id)
+        .collect();
+    if placeholders.len() > PLACEHOLDERS_MAX {
+        return Err(GraphError::TooMany { what: "placeholders", limit: PLACEHOLDERS_MAX as u64 });
+    }
+    let mut candidates: Vec<(NodeId, usize, usize)> = placeholders
+        .into_iter()
+        .map(|id| {
+            let reached = graph.descendants([id]);
+            let layers = reached.iter().filter(|id| is_weighted(graph.node(**id).op)).count();
+            (id, layers, reached.len() - 1)
+        })
+        .filter(|(_, _, reached)| *reached > 0)
+        .collect();
+    candidates.sort_by_key(|(id, layers, _)| (std::cmp::Reverse(*layers), *id));
+    match candidates.as_slice() {
+        [] => Err(GraphError::NoInput(no_input_reason(graph))),
+        [(id, layers, _)] => Ok(((*id, 0.99), format!("the only placeholder for numbers; {layers} layers hang on it"))),
+        [(id, layers, _), (_, runner_up, _), ..] if layers > runner_up => Ok((
+            (*id, 0.97),
+            format!("{layers} layers hang on it, {runner_up} on the next of {} placeholders", candidates.len()),
+        )),
+        several => {
+            let best = several[0].1;
+            let equal = several.iter().filter(|(_, layers, _)| *layers == best);
+            Err(GraphError::Ambiguous {
+                what: "image input",
+                field: "input_tensor",
+                candidates: equal.map(|(id, _, _)| graph.node(*id).name.to_string()).collect(),
+            })
+        }
+    }
+}
+
+fn no_input_reason(graph: &Graph<'_>) -> String {
+    if graph.is_empty() {
+        "it has no nodes at all".to_owned()
+    } else if graph.iter().any(|(_, node)| is_placeholder(node.op)) {
+        format!("none of its placeholders ({}) takes numbers and leads on", placeholder_names(graph))
+    } else {
+        "it has no placeholder; freeze the inference graph, not a part of it".to_owned()
+    }
+}
+
+fn placeholder_names(graph: &Graph<'_>) -> String {
+    let names: Vec<String> =
+        graph.iter().filter(|(_, node)| is_placeholder(node.op)).map(|(_, node)| format!("{:?}", node.name)).collect();
+    names.join(", ")
+}
+
+/// Whether the placeholder takes numbers and is no scalar switch such as `keep_prob`.
+fn may_be_image(graph: &Graph<'_>, id: NodeId) -> bool {
+    graph.node(id).dtype("dtype").is_none_or(DataType::is_numeric)
+        && stated_shape(graph, id).is_none_or(|extents| extents.len() >= 2)
+}
+
+/// The shape that the node states; absent when it states none.
+pub(crate) fn stated_shape(graph: &Graph<'_>, id: NodeId) -> Option<Extents> {
+    let node = graph.node(id);
+    match node.attr("shape") {
+        Some(Attr::Shape(Some(extents))) if !extents.is_empty() || graph.producer >= SCALAR_SHAPES_SINCE => {
+            Some(extents)
+        }
+        _ => None,
+    }
+}
+
+/// The nearest layer with weights on the way down from `input`.
+fn first_layer(graph: &Graph<'_>, input: NodeId) -> Option<NodeId> {
+    let mut seen = HashSet::from([input]);
+    let mut queue = VecDeque::from([input]);
+    while let Some(id) = queue.pop_front() {
+        if is_weighted(graph.node(id).op) {
+            return Some(id);
+        }
+        for next in graph.consumers(id) {
+            if seen.insert(*next) {
+                queue.push_back(*next);
+            }
+        }
+    }
+    None
+}
+
+fn element_type(graph: &Graph<'_>, id: NodeId, found: &mut Draft) -> Result<Dtype, GraphError> {
+    let node = graph.node(id);
+    let stated = node.dtype("dtype").or_else(|| node.dtype("DstT")).or_else(|| node.dtype("T"));
+    let (dtype, because) = match stated {
+        Some(DataType::Uint8) => (Dtype::Uint8, "the placeholder takes bytes".to_owned()),
+        Some(DataType::Float) => (Dtype::Float32, "the placeholder takes 32-bit floats".to_owned()),
+        None => (Dtype::Float32, "the node does not say; floats are usual".to_owned()),
+        Some(other) if other.is_numeric() => {
+            (Dtype::Float32, format!("the placeholder takes {}; a cast from float32 is put behind it", other.name()))
+        }
+        Some(other) => {
+            return Err(GraphError::NoInput(format!("node {:?} takes {}, not pixels", node.name, other.name())));
+        }
+    };
+    found.evidence.push(evidence("input.dtype", dtype, Source::Read, 1.0, because));
+    Ok(dtype)
+}
+
+impl Plan {
+    fn of(
+        graph: &Graph<'_>,
+        node: NodeId,
+        first_layer: Option<NodeId>,
+        shape: Option<&Extents>,
+        request: &LoadRequest,
+        found: &mut Draft,
+    ) -> Result<Self, GraphError> {
+        let kernel = first_layer.and_then(|layer| kernel_channels(graph, layer));
+        let mut plan = match shape.map(Vec::as_slice) {
+            Some([batch, a, b, c]) => Self::rank4(graph, first_layer, kernel, [*batch, *a, *b, *c], found),
+            Some([batch, height, width]) => {
+                let because = "the placeholder has three axes: batch, rows and columns";
+                found.evidence.push(evidence("input.layout", Layout::Nhw, Source::Read, 0.97, because));
+                Self { layout: Layout::Nhw, channels: 1, batch: *batch, height: *height, width: *width, values: None }
+            }
+            Some([batch, values]) => {
+                let values = values.or_else(|| flat_values(graph, first_layer));
+                Self::flat(graph, node, *batch, values, "the placeholder has two axes: batch and values", found)?
+            }
+            Some(other) => {
+                return Err(GraphError::NoInput(format!(
+                    "placeholder {:?} has {} axes; an image batch has 2 to 4",
+                    graph.node(node).name,
+                    other.len()
+                )));
+            }
+            None => match first_layer.map(|layer| graph.node(layer).op) {
+                Some("MatMul" | "QuantizedMatMul") if reshaped_image(graph, node).is_none() => {
+                    let values = flat_values(graph, first_layer);
+                    let because = "the placeholder states no shape and a matrix product comes first";
+                    Self::flat(graph, node, None, values, because, found)?
+                }
+                _ => Self::rank4(graph, first_layer, kernel, [None; 4], found),
+            },
+        };
+        if let Some(layout) = request.overrides.layout
+            && layout != plan.layout
+        {
+            plan.change_layout(layout, shape, request)?;
+            found.evidence.retain(|entry| entry.field != "input.layout");
+            found.evidence.push(evidence("input.layout", layout, request.source, 1.0, "set by the caller"));
+        }
+        let because = match kernel {
+            Some(kernel) => format!("the first layer's kernel takes {kernel}"),
+            None => "from the placeholder's shape and what follows it".to_owned(),
+        };
+        found.evidence.push(evidence("input.channels", plan.channels, Source::Read, 0.99, because));
+        if plan.channels != 1 && plan.channels != 3 {
+            return Err(GraphError::Channels {
+                tensor: graph.node(node).name.to_string(),
+                channels: u64::from(plan.channels),
+            });
+        }
+        Ok(plan)
+    }
+
+    fn rank4(
+        graph: &Graph<'_>,
+        first_layer: Option<NodeId>,
+        kernel: Option<u64>,
+        [batch, a, b, c]: [Option<u64>; 4],
+        found: &mut Draft,
+    ) -> Self {
+        let is_colour = |extent: Option<u64>| matches!(extent, Some(1 | 3));
+        let fits = |extent: Option<u64>| match kernel {
+            Some(kernel) if kernel == 1 || kernel == 3 => extent == Some(kernel),
+            _ => is_colour(extent),
+        };
+        let (layout, because) = match (fits(a), fits(c)) {
+            (true, false) => (Layout::Nchw, "the channels stand on the second axis of the placeholder".to_owned()),
+            (false, true) => (Layout::Nhwc, "the channels stand on the last axis of the placeholder".to_owned()),
+            _ => match first_layer.map(|layer| graph.node(layer)) {
+                Some(layer) if layer.is_channels_first() => {
+                    (Layout::Nchw, format!("layer {:?} counts channels before rows", layer.name))
+                }
+                _ => (Layout::Nhwc, "the graph's convolutions count channels last".to_owned()),
+            },
+        };
+        let is_read = fits(a) != fits(c);
+        let confidence = if is_read { 0.99 } else { 0.95 };
+        found.evidence.push(evidence("input.layout", layout, Source::Read, confidence, because));
+        let (channels, height, width) = if layout == Layout::Nchw { (a, b, c) } else { (c, a, b) };
+        let channels = channels.or(kernel).unwrap_or(3);
+        Self { layout, channels: channels.min(u64::from(u32::MAX)) as u32, batch, height, width, values: None }
+    }
+
+    fn flat(
+        graph: &Graph<'_>,
+        node: NodeId,
+        batch: Option<u64>,
+        values: Option<u64>,
+        because: &str,
+        found: &mut Draft,
+    ) -> Result<Self, GraphError> {
+        found.evidence.push(evidence("input.layout", Layout::Flat, Source::Read, 0.98, because));
+        if let Some((height, width, channels)) = reshaped_image(graph, node) {
+            return Ok(Self {
+                layout: Layout::Flat,
+                channels: channels.min(u64::from(u32::MAX)) as u32,
+                batch,
+                height: Some(height),
+                width: Some(width),
+                values,
+            });
+        }
+        let Some(values) = values else {
+            return Err(GraphError::NoInput(format!(
+                "placeholder {:?} is a list of values whose number the graph does not say",
+                graph.node(node).name
+            )));
+        };
+        let side = |area: u64| Some(area.isqrt()).filter(|side| *side > 0 && side * side == area);
+        let (channels, side) = match (side(values), values.is_multiple_of(3).then(|| side(values / 3)).flatten()) {
+            (Some(side), _) => (1, side),
+            (None, Some(side)) => (3, side),
+            (None, None) => {
+                return Err(GraphError::NoInput(format!(
+                    "placeholder {:?} takes {values} values, which are no square image of 1 or 3 channels; set \
+                     `width` and `height`",
+                    graph.node(node).name
+                )));
+            }
+        };
+        Ok(Self { layout: Layout::Flat, channels, batch, height: Some(side), width: Some(side), values: Some(values) })
+    }
+
+    fn change_layout(
+        &mut self,
+        layout: Layout,
+        shape: Option<&Extents>,
+        request: &LoadRequest,
+    ) -> Result<(), GraphError> {
+        let rank = |layout: Layout| match layout {
+            Layout::Nhwc | Layout::Nchw => 4,
+            Layout::Nhw => 3,
+            Layout::Flat => 2,
+        };
+        match shape.map(Vec::as_slice) {
+            Some([_, a, b, c]) if rank(layout) == 4 => {
+                let (channels, height, width) = if layout == Layout::Nchw { (*a, *b, *c) } else { (*c, *a, *b) };
+                self.channels = channels.unwrap_or(u64::from(self.channels)).min(u64::from(u32::MAX)) as u32;
+                (self.height, self.width) = (height, width);
+            }
+            Some(extents) if rank(layout) != extents.len() => {
+                return Err(GraphError::Override {
+                    field: "layout",
+                    value: format!("{:?}", request.overrides.layout),
+                    reason: format!("the input has {} axes", extents.len()),
+                });
+            }
+            _ => {}
+        }
+        self.layout = layout;
+        Ok(())
+    }
+}
+
+/// Channels that the kernel of convolution `layer` takes.
+fn kernel_channels(graph: &Graph<'_>, layer: NodeId) -> Option<u64> {
+    if graph.node(layer).op.contains("MatMul") {
+        return None;
+    }
+    match graph.constant_shape(graph.input(layer, 1)?)?.as_slice() {
+        [_, _, channels, _] => Some(*channels),
+        _ => None,
+    }
+}
+
+/// Rows of the first matrix product: the values of one flat image.
+fn flat_values(graph: &Graph<'_>, first_layer: Option<NodeId>) -> Option<u64> {
+    let layer = first_layer?;
+    let shape = graph.constant_shape(graph.input(layer, 1)?)?;
+    match shape.as_slice() {
+        [rows, columns] => Some(if graph.node(layer).flag("transpose_b") { *columns } else { *rows }),
+        _ => None,
+    }
+}
+
+/// Rows, columns and channels of a `Reshape` to an image right behind the input.
+fn reshaped_image(graph: &Graph<'_>, input: NodeId) -> Option<(u64, u64, u64)> {
+    graph.consumers(input).iter().find_map(|consumer| {
+        if graph.node(*consumer).op != "Reshape" {
+            return None;
+        }
+        match graph.constant_ints(graph.input(*consumer, 1)?)?.as_slice() {
+            [_, height, width, channels @ (1 | 3)] if *height > 0 && *width > 0 => {
+                Some((*height as u64, *width as u64, *channels as u64))
+            }
+            _ => None,
+        }
+    })
+}

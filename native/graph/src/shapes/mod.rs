@@ -1,0 +1,297 @@
+//! Shapes of all tensors for a given input, computed forwards through the graph.
+//!
+//! Small integer tensors are followed too, because many graphs compute the target of a `Reshape` from shapes. What
+//! cannot be known stays open; what contradicts itself is an error that names the node.
+
+mod arrange;
+mod integers;
+mod spatial;
+
+use crate::{
+    error::GraphError,
+    graph::{Graph, Node, NodeId},
+    limits::GraphLimits,
+};
+
+/// Extents of a tensor; open ones are absent.
+pub type Extents = Vec<Option<u64>>;
+
+/// What is known of a node's first output before the graph runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fact {
+    /// Extents; absent when the rank is unknown.
+    pub extents: Option<Extents>,
+    /// Values of a small integer tensor, row-major; open ones are absent.
+    pub ints: Option<Vec<Option<i64>>>,
+}
+
+impl Fact {
+    /// A fact of extents alone.
+    #[must_use]
+    pub const fn of(extents: Extents) -> Self {
+        Self { extents: Some(extents), ints: None }
+    }
+
+    /// A fact without knowledge.
+    #[must_use]
+    pub const fn open() -> Self {
+        Self { extents: None, ints: None }
+    }
+
+    /// The extents when all are known.
+    #[must_use]
+    pub fn closed(&self) -> Option<Vec<u64>> {
+        self.extents.as_ref()?.iter().copied().collect()
+    }
+
+    /// The values when all are known.
+    #[must_use]
+    pub fn closed_ints(&self) -> Option<Vec<i64>> {
+        self.ints.as_ref()?.iter().copied().collect()
+    }
+}
+
+/// Longer integer tensors are not followed: they hold indices, not shapes.
+const INTS_MAX: usize = 256;
+/// TensorFlow's kernels for images go up to rank 8.
+const RANK_MAX: usize = 16;
+
+/// Facts of all nodes of a graph.
+#[derive(Clone, Debug)]
+pub struct Shapes {
+    facts: Vec<Fact>,
+}
+
+impl Shapes {
+    /// Computes the facts of the nodes in `scope`, which stand in topological order, with `input` fed as `extents`.
+    ///
+    /// # Errors
+    /// [`GraphError::ShapeMismatch`] for the first node that does not fit its inputs, [`GraphError::TensorTooLarge`]
+    /// for the first whose output passes the limit.
+    pub fn propagate(
+        graph: &Graph<'_>,
+        scope: &[NodeId],
+        input: NodeId,
+        extents: &Extents,
+        limits: &GraphLimits,
+    ) -> Result<Self, GraphError> {
+        let mut shapes = Self { facts: vec![Fact::default(); graph.len()] };
+        for &id in scope {
+            let mut fact = if id == input {
+                Fact::of(extents.clone())
+            } else {
+                shapes.infer(graph, id).and_then(check_rank).map_err(|reason| GraphError::ShapeMismatch {
+                    node: graph.node(id).name.to_string(),
+                    op: graph.node(id).op.to_owned(),
+                    reason,
+                })?
+            };
+            fact.ints = fact.ints.filter(|values| values.len() <= INTS_MAX);
+            check_size(graph.node(id), &fact, limits)?;
+            shapes.facts[id.0 as usize] = fact;
+        }
+        Ok(shapes)
+    }
+
+    /// What is known of `id`.
+    #[must_use]
+    pub fn fact(&self, id: NodeId) -> &Fact {
+        &self.facts[id.0 as usize]
+    }
+
+    /// Extents of `id` when its rank is known.
+    #[must_use]
+    pub fn extents(&self, id: NodeId) -> Option<&Extents> {
+        self.fact(id).extents.as_ref()
+    }
+
+    fn infer(&self, graph: &Graph<'_>, id: NodeId) -> Result<Fact, String> {
+        let node = graph.node(id);
+        if node.op == "Const" {
+            return Ok(integers::constant(graph, id));
+        }
+        let inputs: Vec<&Fact> = node.inputs.iter().map(|endpoint| self.fact(endpoint.node)).collect();
+        if let Some(fact) = integers::infer(node, &inputs) {
+            return Ok(fact);
+        }
+        if let Some(fact) = spatial::infer(node, &inputs)? {
+            return Ok(fact);
+        }
+        if let Some(fact) = arrange::infer(node, &inputs)? {
+            return Ok(fact);
+        }
+        elementwise(node, &inputs)
+    }
+}
+
+fn check_rank(fact: Fact) -> Result<Fact, String> {
+    match &fact.extents {
+        Some(extents) if extents.len() > RANK_MAX => {
+            Err(format!("its rank {} is above the limit of {RANK_MAX}", extents.len()))
+        }
+        _ => Ok(fact),
+    }
+}
+
+fn check_size(node: &Node<'_>, fact: &Fact, limits: &GraphLimits) -> Result<(), GraphError> {
+    const BYTES_PER_VALUE: u64 = 4;
+    let Some(extents) = &fact.extents else { return Ok(()) };
+    let values = extents.iter().fold(1_u64, |product, extent| product.saturating_mul(extent.unwrap_or(1)));
+    let bytes = values.saturating_mul(BYTES_PER_VALUE);
+    if bytes > limits.tensor_bytes_max {
+        return Err(GraphError::TensorTooLarge { node: node.name.to_string(), bytes, limit: limits.tensor_bytes_max });
+    }
+    Ok(())
+}
+
+/// Ops whose output has the shape of their first input.
+fn keeps_shape(op: &str) -> bool {
+    crate::graph::is_passage(op)
+        || matches!(
+            op,
+            "Relu"
+                | "Relu6"
+                | "Elu"
+                | "Selu"
+                | "LeakyRelu"
+                | "Sigmoid"
+                | "Tanh"
+                | "Softplus"
+                | "Softsign"
+                | "Softmax"
+                | "LogSoftmax"
+                | "Exp"
+                | "Expm1"
+                | "Log"
+                | "Log1p"
+                | "Sqrt"
+                | "Rsqrt"
+                | "Square"
+                | "Neg"
+                | "Abs"
+                | "Sign"
+                | "Floor"
+                | "Ceil"
+                | "Round"
+                | "Rint"
+                | "Reciprocal"
+                | "Inv"
+                | "Erf"
+                | "Sin"
+                | "Cos"
+                | "Cast"
+                | "Dequantize"
+                | "QuantizeV2"
+                | "LRN"
+                | "BiasAdd"
+                | "BiasAddV1"
+                | "FusedBatchNorm"
+                | "FusedBatchNormV2"
+                | "FusedBatchNormV3"
+                | "_FusedBatchNormEx"
+                | "BatchNormWithGlobalNormalization"
+                | "ZerosLike"
+                | "OnesLike"
+                | "FakeQuantWithMinMaxArgs"
+                | "FakeQuantWithMinMaxVars"
+                | "FakeQuantWithMinMaxVarsPerChannel"
+                | "QuantizeAndDequantize"
+                | "QuantizeAndDequantizeV2"
+                | "QuantizeAndDequantizeV3"
+                | "ClipByValue"
+                | "Bitcast"
+                | "LogicalNot"
+                | "IsNan"
+                | "IsInf"
+                | "IsFinite"
+                | "QuantizedRelu"
+                | "QuantizedRelu6"
+                | "QuantizedBiasAdd"
+                | "Requantize"
+                | "QuantizeDownAndShrinkRange"
+                | "Cumsum"
+                | "InvertPermutation"
+                | "L2Normalize"
+                | "Reverse"
+                | "ReverseV2"
+                | "RandomUniformLike"
+        )
+}
+
+/// Ops of two inputs that are broadcast to each other.
+fn broadcasts(op: &str) -> bool {
+    matches!(
+        op,
+        "Add"
+            | "AddV2"
+            | "Sub"
+            | "Mul"
+            | "Div"
+            | "RealDiv"
+            | "FloorDiv"
+            | "FloorMod"
+            | "Mod"
+            | "TruncateDiv"
+            | "Maximum"
+            | "Minimum"
+            | "Pow"
+            | "SquaredDifference"
+            | "Equal"
+            | "NotEqual"
+            | "Less"
+            | "LessEqual"
+            | "Greater"
+            | "GreaterEqual"
+            | "LogicalAnd"
+            | "LogicalOr"
+            | "DivNoNan"
+            | "MulNoNan"
+            | "Xdivy"
+            | "Xlogy"
+    )
+}
+
+fn elementwise(node: &Node<'_>, inputs: &[&Fact]) -> Result<Fact, String> {
+    let first = inputs.first().copied();
+    if keeps_shape(node.op) {
+        return Ok(first.map_or_else(Fact::open, |fact| Fact { extents: fact.extents.clone(), ints: None }));
+    }
+    if broadcasts(node.op) {
+        if let [left, right] = inputs {
+            return broadcast(left, right);
+        }
+        return Err(format!("it has {} inputs instead of 2", inputs.len()));
+    }
+    match (node.op, inputs) {
+        ("AddN", [first, ..]) => Ok((*first).clone()),
+        ("Select" | "SelectV2", [_, then, otherwise]) => broadcast(then, otherwise),
+        _ => Ok(Fact::open()),
+    }
+}
+
+fn broadcast(left: &Fact, right: &Fact) -> Result<Fact, String> {
+    let (Some(left), Some(right)) = (&left.extents, &right.extents) else { return Ok(Fact::open()) };
+    let rank = left.len().max(right.len());
+    let extent = |extents: &Extents, axis: usize| match (axis + extents.len()).checked_sub(rank) {
+        Some(index) => extents[index],
+        None => Some(1),
+    };
+    let mut joined = Vec::with_capacity(rank);
+    for axis in 0..rank {
+        joined.push(match (extent(left, axis), extent(right, axis)) {
+            (Some(1) | None, other) | (other, Some(1) | None) => other,
+            (Some(left), Some(right)) if left == right => Some(left),
+            (Some(left), Some(right)) => return Err(format!("extents {left} and {right} cannot be joined")),
+        });
+    }
+    Ok(Fact::of(joined))
+}
+
+/// An axis counted from the front, where `axis` may count from the back.
+fn positive_axis(axis: i64, rank: usize) -> Result<usize, String> {
+    let positive = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(positive)
+        .ok()
+        .filter(|axis| *axis < rank)
+        .ok_or_else(|| format!("axis {axis} is outside rank {rank}"))
+}
