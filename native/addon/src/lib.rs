@@ -1,1 +1,118 @@
-//! See Cargo.toml.
+//! The engine as a Node library: every export converts, calls `menagerie_engine` off the main thread, and converts back.
+
+mod off_thread;
+
+use std::{env, sync::Arc, time::Instant};
+
+use menagerie_contract::{ErrorCode, Frame, FrameKind, LoadRequest, Problem, frame};
+use menagerie_engine::{Library, exchange};
+use menagerie_graph::GraphLimits;
+use napi::bindgen_prelude::{AsyncTask, Float32Array, Uint8Array};
+use napi_derive::{module_init, napi};
+
+use off_thread::OffThread;
+
+/// Settings of libtensorflow that have to stand in the environment before it is loaded: sessions with threads of their
+/// own, and no chatter on stderr.
+#[module_init]
+fn prepare_environment() {
+    for (name, value) in [("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"), ("TF_CPP_MIN_LOG_LEVEL", "3")] {
+        if env::var_os(name).is_none() {
+            // SAFETY: Node runs this in the thread that also serves assignments to process.env, which do the same.
+            unsafe { env::set_var(name, value) };
+        }
+    }
+}
+
+/// The scores for the images of one call.
+#[napi(object)]
+pub struct Scores {
+    /// `imageCount * classCount` scores, image by image.
+    pub values: Float32Array,
+    /// Scores for each image; 1 where the graph answers the class number alone.
+    pub class_count: u32,
+    /// Microseconds between the call and the start of the run.
+    pub queue_us: u32,
+    /// Microseconds of the run.
+    pub run_us: u32,
+}
+
+/// A frozen graph, loaded into this process. Errors carry a `code` of the HTTP contract.
+#[napi]
+pub struct Model {
+    model: Arc<menagerie_engine::Model>,
+    spec: String,
+}
+
+#[napi]
+impl Model {
+    /// Resolves and loads a frozen graph and runs it once. `loadRequestJson` is a `LoadRequest` of the contract. The
+    /// bytes of `graph` must not change before the promise settles. libtensorflow is looked for in
+    /// `LIBTENSORFLOW_PATH` and the system's library folders.
+    #[napi(ts_return_type = "Promise<Model>")]
+    #[must_use]
+    pub fn load(graph: Uint8Array, load_request_json: String) -> AsyncTask<OffThread<Model>> {
+        OffThread::start(move || {
+            let request: LoadRequest = serde_json::from_str(&load_request_json).map_err(|error| {
+                Problem::new(ErrorCode::FieldInvalid, format!("the load request cannot be read: {error}"))
+            })?;
+            let library = Library::load(None)?;
+            let model = menagerie_engine::Model::load(&library, graph, &request, &GraphLimits::default())?;
+            let spec = serde_json::to_string(model.spec())
+                .map_err(|error| Problem::new(ErrorCode::Internal, format!("the spec cannot be written: {error}")))?;
+            Ok(Self { model: Arc::new(model), spec })
+        })
+    }
+
+    /// The resolved `ModelSpec` of the contract, as JSON.
+    #[napi(getter)]
+    #[must_use]
+    pub fn spec(&self) -> String {
+        self.spec.clone()
+    }
+
+    /// Classifies `imageCount` images of `height x width x channels` bytes each, rows of interleaved RGB or grey. The
+    /// bytes of `pixels` must not change before the promise settles.
+    #[napi(ts_return_type = "Promise<Scores>")]
+    #[must_use]
+    pub fn run(&self, pixels: Uint8Array, image_count: u32) -> AsyncTask<OffThread<Scores>> {
+        let model = Arc::clone(&self.model);
+        let called = Instant::now();
+        OffThread::start(move || {
+            let queue_us = called.elapsed().as_micros() as u32;
+            let scores = model.run(&pixels, image_count)?;
+            Ok(Scores {
+                values: scores.values.into(),
+                class_count: scores.class_count,
+                queue_us,
+                run_us: scores.run_time.as_micros() as u32,
+            })
+        })
+    }
+
+    /// Answers one infer frame with a scores or an error frame of the same request id. The bytes of `frame` must not
+    /// change before the promise settles.
+    #[napi(ts_return_type = "Promise<Uint8Array>")]
+    #[must_use]
+    pub fn exchange(&self, frame: Uint8Array) -> AsyncTask<OffThread<Uint8Array>> {
+        let model = Arc::clone(&self.model);
+        let called = Instant::now();
+        OffThread::start(move || {
+            let header = frame::Header::read(&frame, u32::MAX)
+                .map_err(|error| exchange::lost_step(&error))?
+                .filter(|header| header.kind == FrameKind::Infer)
+                .ok_or_else(|| Problem::new(ErrorCode::Internal, "exchange takes infer frames alone"))?;
+            let payload = frame.get(frame::HEADER_BYTES..).unwrap_or_default();
+            let reply: Frame<'_> = exchange::answer(&model, payload, called);
+            let bytes = reply.encode(header.request_id).map_err(|error| exchange::lost_step(&error))?;
+            Ok(bytes.into())
+        })
+    }
+}
+
+/// Version of libtensorflow, which is loaded if it is not yet.
+#[napi(ts_return_type = "Promise<string>")]
+#[must_use]
+pub fn libtensorflow_version() -> AsyncTask<OffThread<String>> {
+    OffThread::start(|| Ok(Library::load(None)?.version()))
+}

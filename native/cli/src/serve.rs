@@ -17,10 +17,13 @@ use std::{
 };
 
 use menagerie_contract::{
-    ErrorCode, Frame, FrameError, FrameKind, Hello, Problem,
-    frame::{FRAME_BYTES_MAX, HEADER_BYTES, Header, PROTOCOL, Sandbox, Scores},
+    ErrorCode, Frame, FrameKind, Hello, Problem,
+    frame::{FRAME_BYTES_MAX, HEADER_BYTES, Header, PROTOCOL, Sandbox},
 };
-use menagerie_engine::{Library, Model};
+use menagerie_engine::{
+    Library, Model,
+    exchange::{self, IMAGES_MAX},
+};
 use menagerie_graph::GraphLimits;
 
 use crate::{
@@ -29,8 +32,6 @@ use crate::{
     startup,
 };
 
-/// Most images in one infer frame.
-const IMAGES_MAX: u32 = 64;
 /// Time for what is in flight once stdin is closed. After it the host is gone and nobody waits for the answers.
 const FINISH_TIME: Duration = Duration::from_mins(1);
 
@@ -121,7 +122,7 @@ impl Server {
                 let (model, queue, writer) = (Arc::clone(&model), Arc::clone(&self.queue), Arc::clone(&self.writer));
                 thread::spawn(move || {
                     while let Some(job) = queue.take() {
-                        writer.send(job.request_id, &answer(&model, &job));
+                        writer.send(job.request_id, &exchange::answer(&model, &job.payload, job.arrived));
                     }
                 })
             })
@@ -154,28 +155,6 @@ impl Server {
     }
 }
 
-fn answer(model: &Model, job: &Job) -> Frame<'static> {
-    let queue_time = job.arrived.elapsed();
-    let run = || -> Result<Scores, Problem> {
-        let Frame::Infer { image_count, pixels } = decode(FrameKind::Infer, &job.payload)? else {
-            return Err(lost_step("an infer frame holds something else"));
-        };
-        if image_count > IMAGES_MAX {
-            let message = format!("{image_count} images in one frame; at most {IMAGES_MAX} are taken");
-            return Err(Problem::new(ErrorCode::FieldInvalid, message));
-        }
-        let scores = model.run(pixels, image_count)?;
-        Ok(Scores {
-            image_count,
-            class_count: scores.class_count,
-            queue_us: queue_time.as_micros() as u32,
-            run_us: scores.run_time.as_micros() as u32,
-            values: scores.values,
-        })
-    };
-    run().map_or_else(Frame::Error, Frame::Scores)
-}
-
 /// The graph in the payload that it came in, so that it is never copied.
 struct Tail {
     bytes: Vec<u8>,
@@ -196,7 +175,7 @@ fn read_frame(input: &mut impl Read) -> Result<Option<(Header, Vec<u8>)>, Proble
         return Ok(None);
     }
     let header = Header::read(&bytes, FRAME_BYTES_MAX)
-        .map_err(|error| lost_step(&error.to_string()))?
+        .map_err(|error| exchange::lost_step(&error))?
         .ok_or_else(|| lost_step("stdin closed within a frame's header"))?;
     let mut payload = Vec::with_capacity(header.payload_bytes);
     read_up_to(input, header.payload_bytes, &mut payload)?;
@@ -217,7 +196,7 @@ fn read_up_to(input: &mut impl Read, count: usize, bytes: &mut Vec<u8>) -> Resul
 }
 
 fn decode(kind: FrameKind, payload: &[u8]) -> Result<Frame<'_>, Problem> {
-    Frame::decode_payload(kind, payload).map_err(|error: FrameError| lost_step(&error.to_string()))
+    Frame::decode_payload(kind, payload).map_err(|error| exchange::lost_step(&error))
 }
 
 fn lost_step(detail: &str) -> Problem {

@@ -1,13 +1,15 @@
 //! libtensorflow loaded at run time, and a model on it.
 //!
 //! [`Library`] finds and loads libtensorflow, [`Model`] resolves a frozen graph (`menagerie_graph`), imports what
-//! is left of it and turns pixels into scores. Nothing here knows of processes, frames or Node.
+//! is left of it and turns pixels into scores. [`exchange`] is the
+//! same in frames. Nothing here knows of processes, pipes or Node.
 //!
 //! The bindings are our own (`ffi`), about thirty functions of TensorFlow's stable C API. The crate `tensorflow` 0.21
 //! was tried first: at run time it takes the library's folder from `TENSORFLOW_DIR` alone, panics on a missing
 //! function, and brings protobuf 2.27 (RUSTSEC-2024-0437).
 
 mod error;
+pub mod exchange;
 mod ffi;
 pub mod graphdef;
 mod library;

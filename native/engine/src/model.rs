@@ -13,6 +13,7 @@ use crate::{
     normalize::Normalizer,
     scores::ScoreReader,
     session::{Session, SessionPlan},
+    tensor::Tensor,
 };
 
 /// The grey that the first run is made with.
@@ -34,7 +35,7 @@ pub struct Model {
 /// The scores of one call of [`Model::run`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunScores {
-    /// Scores for each image.
+    /// Scores for each image; 1 where the graph answers the class number alone.
     pub class_count: u32,
     /// `image_count * class_count` finite scores, image by image.
     pub values: Vec<f32>,
@@ -80,6 +81,9 @@ impl Model {
             threads,
             spec,
         };
+        if model.normalizer.image_bytes() == 0 {
+            return Err(EngineError::GraphRefused("its input holds no pixels".into()));
+        }
         model.first_run()?;
         memory::trim();
         Ok(model)
@@ -119,16 +123,16 @@ impl Model {
         if image_count == 0 || Some(pixels.len()) != image_bytes.checked_mul(image_count as usize) {
             return Err(EngineError::Pixels { bytes: pixels.len(), image_count, expected: image_bytes });
         }
-        let classes = self.reader.classes();
-        let mut values = Vec::with_capacity(image_count as usize * classes);
+        let class_count = self.reader.values_per_image();
+        let mut values = Vec::with_capacity(image_count as usize * class_count);
         for pixels in pixels.chunks(image_bytes.saturating_mul(self.run_images_max)) {
             let images = pixels.len() / image_bytes;
             let batch = self.batch(images);
             let scores = self.reader.read(&self.run_session(pixels, batch)?, batch)?;
-            values.extend_from_slice(&scores[..images * classes]);
+            values.extend_from_slice(&scores[..images * class_count]);
         }
         self.reader.check_finite(&values)?;
-        Ok(RunScores { class_count: classes as u32, values, run_time: started.elapsed() })
+        Ok(RunScores { class_count: class_count as u32, values, run_time: started.elapsed() })
     }
 
     /// Images that a session run is given for `images` images.
@@ -136,7 +140,7 @@ impl Model {
         self.spec.input.batch.map_or(images, |batch| batch as usize)
     }
 
-    fn run_session(&self, pixels: &[u8], batch: usize) -> Result<crate::tensor::Tensor, EngineError> {
+    fn run_session(&self, pixels: &[u8], batch: usize) -> Result<Tensor, EngineError> {
         let input = self
             .normalizer
             .tensor(self.library.functions(), pixels, batch)

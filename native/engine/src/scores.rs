@@ -7,29 +7,26 @@ use crate::{EngineError, tensor::Tensor};
 /// How a model's output is read.
 #[derive(Clone, Copy, Debug)]
 pub struct ScoreReader {
-    kind: OutputKind,
-    classes: usize,
+    values_per_image: usize,
 }
 
 impl ScoreReader {
+    /// Reads `output`: a score for each class, or the class number alone ([`OutputKind::Index`]).
     pub fn new(output: &OutputSpec) -> Self {
-        Self { kind: output.kind, classes: output.classes as usize }
+        Self { values_per_image: if output.kind == OutputKind::Index { 1 } else { output.classes as usize } }
     }
 
-    /// Scores for each image.
-    pub fn classes(self) -> usize {
-        self.classes
+    /// Numbers for each image.
+    pub fn values_per_image(self) -> usize {
+        self.values_per_image
     }
 
     /// Whether an output of this shape, given for one image, has no axis for the batch.
     pub fn is_single(self, shape: &[i64]) -> bool {
-        let values_per_image = if self.kind == OutputKind::Index { 1 } else { self.classes };
-        shape.is_empty() || (shape.len() == 1 && values_per_image > 1)
+        shape.is_empty() || (shape.len() == 1 && self.values_per_image > 1)
     }
 
-    /// The output for `batch` images as `batch x classes` numbers.
-    ///
-    /// A graph that answers the class number only gives 1 for that class and 0 for the others.
+    /// The output for `batch` images as `batch x values_per_image` numbers.
     ///
     /// # Errors
     /// [`EngineError::OutputShape`] when there are more or fewer, or something else than numbers.
@@ -37,26 +34,15 @@ impl ScoreReader {
         let values = output.to_f32().map_err(|element| {
             EngineError::OutputShape(format!("its output has element type {element}, not numbers"))
         })?;
-        let per_image = if self.kind == OutputKind::Index { 1 } else { self.classes };
-        if values.len() != batch * per_image {
+        if values.len() != batch * self.values_per_image {
             return Err(EngineError::OutputShape(format!(
-                "its output of shape {:?} holds {} values, not {per_image} for each of {batch} images",
+                "its output of shape {:?} holds {} values, not {} for each of {batch} images",
                 output.shape(),
-                values.len()
+                values.len(),
+                self.values_per_image,
             )));
         }
-        if self.kind == OutputKind::Index && self.classes > 1 { self.one_hot(&values) } else { Ok(values) }
-    }
-
-    fn one_hot(self, indices: &[f32]) -> Result<Vec<f32>, EngineError> {
-        let mut scores = vec![0.0; indices.len() * self.classes];
-        for (image, index) in indices.iter().enumerate() {
-            if !(0.0..self.classes as f32).contains(index) {
-                return Err(EngineError::OutputShape(format!("it names class {index} of {}", self.classes)));
-            }
-            scores[image * self.classes + *index as usize] = 1.0;
-        }
-        Ok(scores)
+        Ok(values)
     }
 
     /// Checks that every score is a number.
@@ -66,9 +52,11 @@ impl ScoreReader {
     pub fn check_finite(self, scores: &[f32]) -> Result<(), EngineError> {
         match scores.iter().position(|score| !score.is_finite()) {
             None => Ok(()),
-            Some(at) => {
-                Err(EngineError::NotFinite { value: scores[at], class: at % self.classes, image: at / self.classes })
-            }
+            Some(at) => Err(EngineError::NotFinite {
+                value: scores[at],
+                class: at % self.values_per_image,
+                image: at / self.values_per_image,
+            }),
         }
     }
 }
@@ -88,10 +76,9 @@ mod tests {
     }
 
     #[test]
-    fn a_class_number_becomes_one_hot_scores() {
-        assert_eq!(reader(OutputKind::Index, 3).one_hot(&[2.0, 0.0]).unwrap(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
-        assert!(reader(OutputKind::Index, 3).one_hot(&[3.0]).is_err());
-        assert!(reader(OutputKind::Index, 3).one_hot(&[-1.0]).is_err());
+    fn a_graph_that_answers_the_class_number_gives_one_value_an_image() {
+        assert_eq!(reader(OutputKind::Index, 1000).values_per_image(), 1);
+        assert_eq!(reader(OutputKind::Logits, 1000).values_per_image(), 1000);
     }
 
     #[test]
