@@ -1,0 +1,33 @@
+/**
+ * Builds the page into node/web/dist: one script, one style sheet, one document, one icon. Run it with `--watch` while
+ * working on the page.
+ */
+import { copyFile, mkdir, rm } from "node:fs/promises";
+import { build, context } from "esbuild";
+
+const here = new URL(".", import.meta.url);
+const dist = new URL("dist/", here);
+
+await rm(dist, { recursive: true, force: true });
+await mkdir(dist, { recursive: true });
+for (const file of ["index.html", "favicon.svg"]) {
+  await copyFile(new URL(file, here), new URL(file, dist));
+}
+
+const options = {
+  absWorkingDir: new URL(".", here).pathname,
+  entryPoints: ["src/main.ts", "style.css"],
+  outdir: "dist",
+  entryNames: "[name]",
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: ["chrome111", "firefox115", "safari16.4"],
+  logLevel: "warning",
+};
+
+if (process.argv.includes("--watch")) {
+  await (await context(options)).watch();
+} else {
+  await build(options);
+}

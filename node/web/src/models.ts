@@ -1,0 +1,77 @@
+/**
+ * Which model answers: one of the zoo, or the graph that was chosen, which takes precedence. The select of the zoo stays
+ * hidden when its list cannot be had: the default model answers without it.
+ */
+import { find } from "./elements.js";
+
+/** What the page reads of one entry of `GET /api/models`. */
+export interface ListedModel {
+  readonly id: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly default?: boolean;
+  readonly state?: string;
+}
+
+const select = find("model", HTMLSelectElement);
+const help = find("model-help", HTMLElement);
+const graph = find("graph", HTMLInputElement);
+const labels = find("labels", HTMLInputElement);
+const forget = find("forget", HTMLButtonElement);
+let descriptions = new Map<string, string>();
+
+/** Whether a graph was chosen. */
+export function hasOwnModel(): boolean {
+  return Boolean(graph.files?.length);
+}
+
+/** Lets a chosen graph take the place of the zoo, and lets go of it again; `onChange` is called then. */
+export function watchOwnModel(onChange: () => void): void {
+  graph.addEventListener("change", showPrecedence);
+  forget.addEventListener("click", () => {
+    graph.value = "";
+    labels.value = "";
+    showPrecedence();
+    graph.focus();
+    onChange();
+  });
+}
+
+/** Fills the select; `onChange` is called when another model is chosen. */
+export async function offerModels(onChange: () => void): Promise<void> {
+  const models = (await listModels()).filter((model) => model.state !== "failed");
+  if (models.length === 0) {
+    return;
+  }
+  for (const model of models) {
+    select.add(
+      new Option(model.title ? `${model.title} (${model.id})` : model.id, model.id, model.default, model.default),
+    );
+  }
+  descriptions = new Map(models.map(({ id, description }) => [id, description ?? ""]));
+  showPrecedence();
+  find("zoo", HTMLElement).hidden = false;
+  select.addEventListener("change", () => {
+    showPrecedence();
+    onChange();
+  });
+}
+
+/** A disabled select is not sent. */
+function showPrecedence(): void {
+  const own = hasOwnModel();
+  select.disabled = own || select.length === 0;
+  forget.hidden = !own;
+  help.textContent = own ? "Your own model answers, not this one." : (descriptions.get(select.value) ?? "");
+}
+
+async function listModels(): Promise<readonly ListedModel[]> {
+  try {
+    const response = await fetch("api/models", { headers: { Accept: "application/json" } });
+    const body: unknown = response.ok ? await response.json() : null;
+    const list = typeof body === "object" && body !== null && "models" in body ? body.models : body;
+    return Array.isArray(list) ? (list as ListedModel[]) : [];
+  } catch {
+    return [];
+  }
+}
