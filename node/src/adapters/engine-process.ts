@@ -1,0 +1,175 @@
+/**
+ * The engine as processes: one for each loaded model, and spares that have libtensorflow loaded already, so that a load
+ * does not wait for it.
+ */
+import { AppError } from "../errors.js";
+import type { Hello, LoadRequest } from "../generated/contract.js";
+import type { EngineStatus, InferenceEngine, LoadedModel } from "../ports.js";
+import { type EngineCommand, EngineConnection, type FrameCodec, type LogLine } from "./engine-connection.js";
+
+export interface ProcessEngineOptions {
+  readonly command: EngineCommand;
+  readonly codec: FrameCodec;
+  readonly log: LogLine;
+  readonly spareCount: number;
+  readonly startMsMax: number;
+  readonly loadMsMax: number;
+  readonly firstRunMsMax: number;
+  readonly runMsMax: number;
+  readonly closeMsMax: number;
+}
+
+const RESTART_WAIT_MS_MIN = 200;
+const RESTART_WAIT_MS_MAX = 30_000;
+
+/** Codes of a graph that was refused as data, before libtensorflow saw it: the process is as good as new. */
+const REFUSED_AS_DATA: ReadonlySet<string> = new Set(["graph_op_forbidden", "graph_ambiguous", "graph_too_large"]);
+
+export function createProcessEngine(options: ProcessEngineOptions): InferenceEngine {
+  return new ProcessEngine(options);
+}
+
+class ProcessEngine implements InferenceEngine {
+  readonly #options: ProcessEngineOptions;
+  readonly #spares: EngineConnection[] = [];
+  readonly #models = new Set<ProcessModel>();
+  #hello: Hello | null = null;
+  #restartWaitMs = RESTART_WAIT_MS_MIN;
+  #restart: NodeJS.Timeout | null = null;
+  #closing = false;
+
+  constructor(options: ProcessEngineOptions) {
+    this.#options = options;
+    this.#keepSpares();
+  }
+
+  async load(graph: Uint8Array, request: LoadRequest): Promise<LoadedModel> {
+    if (this.#closing) throw new AppError("engine_unavailable", "The service is stopping.");
+    const connection = await this.#take();
+    try {
+      const frame = await connection.load(JSON.stringify(request), graph, this.#options.loadMsMax);
+      const reply = this.#options.codec.decodeReply(frame);
+      if (reply.kind === "error") throw new AppError(reply.problem.code, reply.problem.message);
+      if (reply.kind !== "loaded")
+        throw new AppError("engine_failed", `The engine answered a load with ${reply.kind}.`);
+      const model = new ProcessModel(connection, reply.spec, this.#options);
+      this.#models.add(model);
+      connection.ended.then(() => this.#models.delete(model));
+      return model;
+    } catch (error) {
+      this.#giveBack(connection, error);
+      throw error;
+    } finally {
+      this.#keepSpares();
+    }
+  }
+
+  status(): EngineStatus {
+    const spareCount = this.#spares.filter((spare) => spare.alive).length;
+    return {
+      kind: "process",
+      ready: this.#hello !== null && !this.#closing && (spareCount > 0 || this.#options.spareCount === 0),
+      libtensorflow: this.#hello?.libtensorflow ?? null,
+      sandbox: this.#hello?.sandbox ?? null,
+      modelCount: this.#models.size,
+      spareCount,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#restart !== null) clearTimeout(this.#restart);
+    await Promise.all([
+      ...[...this.#models].map((model) => model.close()),
+      ...this.#spares.map((spare) => spare.close(this.#options.closeMsMax)),
+    ]);
+  }
+
+  /** A process that has said hello. */
+  async #take(): Promise<EngineConnection> {
+    const connection = this.#spares.shift() ?? this.#start();
+    try {
+      this.#hello = await connection.hello;
+      return connection;
+    } catch (error) {
+      await connection.close(this.#options.closeMsMax);
+      throw error;
+    }
+  }
+
+  /** A process that libtensorflow may have been fed a stranger's graph in is never used for another model. */
+  #giveBack(connection: EngineConnection, failure: unknown): void {
+    const clean = failure instanceof AppError && REFUSED_AS_DATA.has(failure.code);
+    if (clean && connection.alive && !this.#closing && this.#spares.length < this.#options.spareCount) {
+      this.#spares.push(connection);
+    } else {
+      void connection.close(this.#options.closeMsMax);
+    }
+  }
+
+  #keepSpares(): void {
+    while (!this.#closing && this.#restart === null && this.#spares.length < this.#options.spareCount) {
+      const spare = this.#start();
+      this.#spares.push(spare);
+      spare.hello.then(
+        (hello) => {
+          this.#hello = hello;
+          this.#restartWaitMs = RESTART_WAIT_MS_MIN;
+        },
+        () => this.#restartLater(),
+      );
+      spare.ended.then(() => {
+        const index = this.#spares.indexOf(spare);
+        if (index < 0) return;
+        this.#spares.splice(index, 1);
+        this.#keepSpares();
+      });
+    }
+  }
+
+  /** Waits longer after each failed start, so that a missing library does not become a loop of starts. */
+  #restartLater(): void {
+    if (this.#restart !== null || this.#closing) return;
+    this.#restart = setTimeout(() => {
+      this.#restart = null;
+      this.#keepSpares();
+    }, this.#restartWaitMs);
+    this.#restart.unref();
+    this.#restartWaitMs = Math.min(this.#restartWaitMs * 2, RESTART_WAIT_MS_MAX);
+  }
+
+  #start(): EngineConnection {
+    const { command, codec, startMsMax, log } = this.#options;
+    return new EngineConnection(command, codec, startMsMax, log);
+  }
+}
+
+class ProcessModel implements LoadedModel {
+  readonly spec: LoadedModel["spec"];
+  readonly #connection: EngineConnection;
+  readonly #options: ProcessEngineOptions;
+  #hasRun = false;
+
+  constructor(connection: EngineConnection, spec: LoadedModel["spec"], options: ProcessEngineOptions) {
+    this.#connection = connection;
+    this.spec = spec;
+    this.#options = options;
+  }
+
+  get alive(): boolean {
+    return this.#connection.alive;
+  }
+
+  async exchange(frame: Uint8Array): Promise<Uint8Array> {
+    const reply = await this.#connection.infer(
+      frame,
+      this.#hasRun ? this.#options.runMsMax : this.#options.firstRunMsMax,
+    );
+    this.#hasRun = true;
+    return reply;
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close(this.#options.closeMsMax);
+  }
+}

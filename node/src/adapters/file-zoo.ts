@@ -1,0 +1,167 @@
+/**
+ * The zoo as a folder: `<id>/manifest.json` with graph and labels beside it, and `imagenet.json`, a list of manifests
+ * whose graphs are fetched on demand. A damaged entry is reported and does not keep the others from being served.
+ */
+import { type Dirent } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "../errors.js";
+import type { Manifest } from "../generated/contract.js";
+import type { ModelZoo, ZooModel } from "../ports.js";
+import { parseManifest } from "./manifest.js";
+import { sha256 } from "./sha256.js";
+
+const MANIFEST_FILE = "manifest.json";
+/** Manifests of public models that are not kept here; their files go to `<id>/` once fetched. */
+const LISTED_FILE = "imagenet.json";
+
+/** Tells of an entry that cannot be served. */
+export type ReportDamage = (entry: string, reason: string) => void;
+
+/** Reads the folder once and verifies every file that is there. A missing folder is an empty zoo. */
+export async function openFileZoo(dir: string, report: ReportDamage): Promise<ModelZoo> {
+  const models = new Map<string, FileZooModel>();
+  for (const entry of await entriesOf(dir)) {
+    if (!entry.isDirectory()) continue;
+    try {
+      const manifest = await readManifest(join(dir, entry.name, MANIFEST_FILE));
+      if (manifest === null) continue;
+      if (manifest.id !== entry.name) throw new Error(`its id is ${JSON.stringify(manifest.id)}, its folder another`);
+      models.set(manifest.id, await FileZooModel.open(manifest, join(dir, entry.name)));
+    } catch (error) {
+      report(entry.name, messageOf(error));
+    }
+  }
+  for (const manifest of await readListed(join(dir, LISTED_FILE), report)) {
+    if (!models.has(manifest.id)) models.set(manifest.id, await FileZooModel.open(manifest, join(dir, manifest.id)));
+  }
+  for (const model of models.values()) if (model.damage !== null) report(model.manifest.id, model.damage);
+  return new FileZoo([...models.values()]);
+}
+
+class FileZoo implements ModelZoo {
+  readonly defaultId: string | null;
+  readonly #models: readonly FileZooModel[];
+
+  constructor(models: readonly FileZooModel[]) {
+    this.#models = models.toSorted((a, b) => a.manifest.id.localeCompare(b.manifest.id, "en"));
+    this.defaultId = this.#models.find((model) => model.manifest.default)?.manifest.id ?? null;
+  }
+
+  list(): readonly ZooModel[] {
+    return this.#models;
+  }
+
+  find(id: string, version?: string): ZooModel | undefined {
+    return this.#models.find(
+      ({ manifest }) => manifest.id === id && (version === undefined || manifest.version === version),
+    );
+  }
+}
+
+class FileZooModel implements ZooModel {
+  readonly #dir: string;
+  damage: string | null = null;
+
+  private constructor(
+    readonly manifest: Manifest,
+    dir: string,
+    readonly present: boolean,
+  ) {
+    this.#dir = dir;
+  }
+
+  static async open(manifest: Manifest, dir: string): Promise<FileZooModel> {
+    const present = await exists(join(dir, manifest.graph.file));
+    const model = new FileZooModel(manifest, dir, present);
+    if (!present && manifest.source === undefined) model.damage = `${manifest.graph.file} is missing`;
+    if (!present) return model;
+    try {
+      await Promise.all([model.readGraph(), model.readLabels()]);
+    } catch (error) {
+      model.damage = messageOf(error);
+    }
+    return model;
+  }
+
+  async readGraph(): Promise<Uint8Array> {
+    const { file, bytes, sha256: expected } = this.manifest.graph;
+    const graph = await this.#read(file, expected);
+    if (bytes !== null && graph.length !== bytes) throw this.#damaged(file, `${graph.length} bytes instead of ${bytes}`);
+    return graph;
+  }
+
+  readLabels(): Promise<Uint8Array> {
+    return this.#read(this.manifest.labels.file, this.manifest.labels.sha256);
+  }
+
+  async #read(file: string, expected: string | null): Promise<Uint8Array> {
+    let content: Uint8Array;
+    try {
+      content = await readFile(join(this.#dir, file));
+    } catch (error) {
+      throw this.#damaged(file, "it cannot be read", error);
+    }
+    if (expected === null) return content;
+    const found = await sha256(content);
+    if (found !== expected) throw this.#damaged(file, `its SHA-256 is ${found} instead of ${expected}`);
+    return content;
+  }
+
+  #damaged(file: string, how: string, cause?: unknown): AppError {
+    const detail = `Model ${this.manifest.id} is damaged on the server: ${file}: ${how}.`;
+    return new AppError("engine_unavailable", detail, { cause });
+  }
+}
+
+async function entriesOf(dir: string): Promise<Dirent[]> {
+  try {
+    return await readdir(dir, { withFileTypes: true });
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+/** Null when the folder holds no manifest: it is no model. */
+async function readManifest(path: string): Promise<Manifest | null> {
+  const text = await readIfThere(path);
+  return text === null ? null : parseManifest(JSON.parse(text));
+}
+
+async function readListed(path: string, report: ReportDamage): Promise<Manifest[]> {
+  try {
+    const text = await readIfThere(path);
+    const listed: unknown = text === null ? [] : JSON.parse(text);
+    if (!Array.isArray(listed)) throw new Error("it is no list of manifests");
+    return listed.map(parseManifest);
+  } catch (error) {
+    report(LISTED_FILE, messageOf(error));
+    return [];
+  }
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

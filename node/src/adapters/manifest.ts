@@ -1,0 +1,79 @@
+/**
+ * Reading `manifest.json`. The form is that of native/contract; unknown fields are refused, so that a misspelt one does
+ * not go unseen.
+ */
+import { z } from "zod";
+import { MANIFEST_SCHEMA, type Manifest, type SpecOverrides } from "../generated/contract.js";
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits");
+const fileName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*$/, "must be a plain file name");
+const side = z.int().min(1).max(65_536);
+const perChannel = z.array(z.number()).min(1).max(3);
+
+const MANIFEST = z.strictObject({
+  schema: z.literal(MANIFEST_SCHEMA),
+  id: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/, "must be lower-case letters, digits, `.`, `_` and `-`"),
+  version: z.string().regex(/^[^/@]+$/, "must not hold `/` or `@`"),
+  title: z.string().min(1),
+  description: z.string(),
+  licence: z.string().min(1),
+  default: z.boolean().default(false),
+  graph: z.strictObject({
+    file: fileName,
+    bytes: z.int().min(1).nullable().default(null),
+    sha256: sha256.nullable().default(null),
+  }),
+  source: z.strictObject({ url: z.url(), member: z.string().min(1) }).optional(),
+  labels: z.strictObject({ file: fileName, sha256: sha256.nullable().default(null) }),
+  input: z.strictObject({
+    tensor: z.string().optional(),
+    dtype: z.enum(["float32", "uint8"]).optional(),
+    layout: z.enum(["NHWC", "NCHW", "NHW", "FLAT"]).optional(),
+    width: side.optional(),
+    height: side.optional(),
+    channels: z.union([z.literal(1), z.literal(3)]).optional(),
+    channel_order: z.enum(["RGB", "BGR", "GRAY"]).optional(),
+    mean: perChannel.optional(),
+    std: perChannel.optional(),
+    resize: z.enum(["stretch", "center-crop", "pad"]).optional(),
+  }),
+  output: z.strictObject({
+    tensor: z.string().optional(),
+    kind: z.enum(["softmax", "logits", "sigmoid", "index"]).optional(),
+    classes: z.int().min(1).optional(),
+  }),
+  features: z.strictObject({ tensor: z.string(), size: z.int().min(1) }).optional(),
+  accuracy: z
+    .strictObject({ top1: z.number().min(0).max(1), photos: z.int().min(1), split: z.string(), data: z.string() })
+    .optional(),
+});
+
+/** Reads a manifest. @throws Error whose message names every field that is wrong. */
+export function parseManifest(json: unknown): Manifest {
+  const parsed = MANIFEST.safeParse(json);
+  if (!parsed.success) {
+    throw new Error(parsed.error.issues.map((issue) => `${issue.path.join(".") || "it"}: ${issue.message}`).join("; "));
+  }
+  return defined(parsed.data) as Manifest;
+}
+
+/** What the manifest fixes, for the resolver: `Manifest::overrides` of native/contract. */
+export function manifestOverrides({ input, output }: Manifest): SpecOverrides {
+  return defined({
+    input_tensor: input.tensor,
+    output_tensor: output.tensor,
+    width: input.width,
+    height: input.height,
+    layout: input.layout,
+    channel_order: input.channel_order,
+    mean: input.mean,
+    std: input.std,
+    resize: input.resize,
+    output_kind: output.kind,
+  }) as SpecOverrides;
+}
+
+/** Without the fields that are undefined: an absent field and an undefined one are different to serde. */
+function defined(record: Record<string, unknown>): unknown {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}

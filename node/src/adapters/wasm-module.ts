@@ -1,0 +1,58 @@
+/**
+ * The WebAssembly package as TypeScript sees it. wasm-pack builds it into wasm/pkg; the types stand here so that this
+ * room compiles before it is built.
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import type { ErrorCode, Hello, ModelSpec, Problem } from "../generated/contract.js";
+import { ERROR_CODES } from "../generated/contract.js";
+
+/** A spec with its labels, compiled for classification. */
+export interface WasmModel {
+  /** The spec with its labels filled in. */
+  specJson(): string;
+  free(): void;
+}
+
+/** What an engine answered, read from its frame. */
+export type Reply = { requestId: number } & (
+  | { kind: "hello"; hello: Hello }
+  | { kind: "loaded"; spec: ModelSpec }
+  | { kind: "error"; problem: Problem }
+  | { kind: "scores" }
+);
+
+export interface WasmModule {
+  readonly Model: new (specJson: string, labels?: Uint8Array | null, labelOffset?: number | null) => WasmModel;
+  /** Image bytes to `Answer` JSON; `exchange` is the way to the engine. */
+  infer(
+    model: WasmModel,
+    image: Uint8Array,
+    optionsJson: string,
+    exchange: (frame: Uint8Array) => Promise<Uint8Array>,
+  ): Promise<string>;
+  /** Label file to JSON `{count, format}`. */
+  describeLabels(labels: Uint8Array): string;
+  /** Everything of a load frame that stands before the graph. */
+  encodeLoadHead(requestId: number, loadRequestJson: string, graphBytes: number): Uint8Array;
+  /** Frame to `Reply` JSON. */
+  decodeReply(frame: Uint8Array): string;
+}
+
+const PACKAGE = fileURLToPath(new URL("../../../wasm/pkg/menagerie_wasm.js", import.meta.url));
+
+/** Loads the package into this thread. V8 compiles the module once a process: threads share the code. */
+export function loadWasm(): WasmModule {
+  return createRequire(import.meta.url)(PACKAGE) as WasmModule;
+}
+
+/** Reads an engine's frame. */
+export function decodeReply(wasm: WasmModule, frame: Uint8Array): Reply {
+  return JSON.parse(wasm.decodeReply(frame)) as Reply;
+}
+
+/** The code that the WebAssembly function put on an error; undefined for anything else, such as a trap. */
+export function codeOf(error: unknown): ErrorCode | undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return ERROR_CODES.find((known) => known === code);
+}
