@@ -26,7 +26,7 @@ pub enum GraphError {
         /// Size of what came.
         file_bytes: u64,
     },
-    /// The bytes are no `GraphDef`.
+    /// The bytes are no GraphDef.
     #[error("this is not a TensorFlow GraphDef ({0}); upload the frozen graph (.pb) of a TensorFlow model")]
     NotGraphDef(String),
     /// An archive or `SavedModel` cannot be frozen.

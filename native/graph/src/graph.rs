@@ -1,4 +1,4 @@
-//! A `GraphDef` as a graph: names resolved, data and control inputs apart, consumers known, order topological.
+//! A GraphDef as a graph: names resolved, data and control inputs apart, consumers known, order topological.
 
 use std::{
     borrow::Cow,

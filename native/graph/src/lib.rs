@@ -12,6 +12,7 @@ pub mod facts;
 pub mod found;
 pub mod graph;
 pub mod input;
+pub mod labels;
 pub mod limits;
 pub mod normalization;
 pub mod output;

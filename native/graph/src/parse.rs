@@ -1,4 +1,4 @@
-//! A `GraphDef` as a list of nodes that borrow from the file.
+//! A GraphDef as a list of nodes that borrow from the file.
 
 use crate::{
     attr::Attr,
@@ -7,7 +7,7 @@ use crate::{
     wire::{Fields, WireError},
 };
 
-/// A `GraphDef`.
+/// A GraphDef.
 #[derive(Clone, Debug, Default)]
 pub struct GraphDef<'a> {
     /// Nodes in file order.
@@ -40,7 +40,7 @@ impl<'a> NodeDef<'a> {
     }
 }
 
-/// Reads a `GraphDef`. Linear in the size of the file.
+/// Reads a GraphDef. Linear in the size of the file.
 ///
 /// # Errors
 /// [`GraphError::Truncated`], [`GraphError::NotGraphDef`], [`GraphError::NodeMalformed`], or a limit.

@@ -18,7 +18,7 @@ use crate::{
 pub struct Resolved {
     /// How to feed and read it.
     pub spec: ModelSpec,
-    /// The prepared `GraphDef` to import.
+    /// The prepared GraphDef to import.
     pub graph: Vec<u8>,
     /// The fed node of `graph`.
     pub input_tensor: String,

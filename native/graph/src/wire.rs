@@ -1,6 +1,6 @@
 //! The protocol buffer wire format, read and written without copies.
 //!
-//! `GraphDef` files are a few thousand tiny messages around a few large byte strings. Reading them as slices of the file
+//! GraphDef files are a few thousand tiny messages around a few large byte strings. Reading them as slices of the file
 //! keeps memory near the file's size, and a small reader of our own can refuse a hostile file at the first odd byte.
 
 /// One field of a message.
