@@ -1,1 +1,22 @@
-//! See Cargo.toml.
+//! The Rust function in WebAssembly: image bytes to label and band.
+//!
+//! [`pipeline::infer`] is the whole way, one call a line; every other module is one station of it. The same code runs
+//! natively in tests and as WebAssembly in the service and the browser, and gives the same pixels bit for bit.
+#![forbid(unsafe_code)]
+
+#[cfg(target_family = "wasm")]
+pub mod bindings;
+pub mod confidence;
+pub mod decode;
+pub mod error;
+pub mod labels;
+pub mod model;
+pub mod orientation;
+pub mod picture;
+pub mod pipeline;
+mod plain_labels;
+pub mod resize;
+pub mod scores;
+
+pub use error::Error;
+pub use model::Model;

@@ -1,0 +1,152 @@
+//! The door to JavaScript: convert, call, convert back. Nothing is decided here.
+//!
+//! Every failure is an `Error` object with `code` (an `ErrorCode`) and `message`. A panic or the memory cap traps, which
+//! poisons the instance: the host throws the worker away and answers that one request with a failure.
+
+use js_sys::{Error as JsError, Function, Object, Promise, Reflect, Uint8Array};
+use menagerie_contract::{ErrorCode, Frame, InferOptions, InputSpec, LoadRequest, ModelSpec, Problem, frame};
+use serde_json::{Value, json};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
+
+use crate::{error::Error, labels, model, pipeline};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn now_ms() -> f64;
+}
+
+/// A loaded model: its spec and its labels.
+#[wasm_bindgen]
+pub struct Model(model::Model);
+
+#[wasm_bindgen]
+impl Model {
+    /// `spec_json` is the `ModelSpec` that the engine answered, `labels` the bytes of the label file.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        spec_json: &str,
+        #[wasm_bindgen(unchecked_optional_param_type = "Uint8Array | null")] labels: Option<Vec<u8>>,
+        #[wasm_bindgen(unchecked_optional_param_type = "number | null")] label_offset: Option<i32>,
+    ) -> Result<Self, JsError> {
+        let spec: ModelSpec = from_json("the model spec", spec_json).map_err(thrown)?;
+        model::Model::new(spec, labels.as_deref(), label_offset).map(Self).map_err(thrown)
+    }
+
+    /// The spec as JSON, with the labels filled in.
+    #[wasm_bindgen(js_name = specJson)]
+    #[must_use]
+    pub fn spec_json(&self) -> String {
+        to_json(&self.0.spec)
+    }
+}
+
+/// Classifies one image: answers an `Answer` as JSON. `options_json` is an `InferOptions`; `exchange` carries one infer
+/// frame to an engine and resolves with the reply frame. It may rewrite the request id of the frame; that of the reply
+/// is not looked at.
+#[wasm_bindgen]
+pub async fn infer(
+    model: &Model,
+    image: &[u8],
+    options_json: &str,
+    #[wasm_bindgen(unchecked_param_type = "(frame: Uint8Array) => Promise<Uint8Array>")] exchange: &Function,
+) -> Result<String, JsError> {
+    let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
+    let call = |frame: Vec<u8>| {
+        let promise = exchange.call1(&JsValue::NULL, &Uint8Array::from(frame.as_slice()));
+        async move {
+            let reply = JsFuture::from(promise.map(|value| Promise::resolve(&value))?).await?;
+            Ok(Uint8Array::new(&reply).to_vec())
+        }
+    };
+    let exchange = |frame| {
+        let reply = call(frame);
+        async move { reply.await.map_err(|error: JsValue| problem(&error)) }
+    };
+    let answer = pipeline::infer(&model.0, image, &options, now_ms, exchange).await.map_err(thrown)?;
+    Ok(to_json(&answer))
+}
+
+/// Image bytes to the pixels that a model with this `InputSpec` sees, on the same path as `infer`.
+#[wasm_bindgen(unchecked_return_type = "{ pixels: Uint8Array; imageJson: string; sha256: string }")]
+pub fn preprocess(image: &[u8], input_spec_json: &str, options_json: &str) -> Result<Object, JsError> {
+    let input: InputSpec = from_json("the input spec", input_spec_json).map_err(thrown)?;
+    let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
+    let (photo, pixels, _) = pipeline::preprocess(image, &input, &options, &now_ms).map_err(thrown)?;
+    Ok(object(&[
+        ("pixels", Uint8Array::from(pixels.bytes.as_slice()).into()),
+        ("imageJson", to_json(&pipeline::image_facts(&photo)).into()),
+        ("sha256", pipeline::sha256(&pixels).into()),
+    ]))
+}
+
+/// What a label file holds, as JSON `{"count", "format"}`.
+#[wasm_bindgen(js_name = describeLabels)]
+pub fn describe_labels(labels: &[u8]) -> Result<String, JsError> {
+    let (count, format) = labels::describe(labels).map_err(thrown)?;
+    Ok(json!({ "count": count, "format": format }).to_string())
+}
+
+/// Everything of a load frame that stands before the graph. `load_request_json` is a `LoadRequest`.
+#[wasm_bindgen(js_name = encodeLoadHead)]
+pub fn encode_load_head(request_id: u32, load_request_json: &str, graph_bytes: usize) -> Result<Vec<u8>, JsError> {
+    let request: LoadRequest = from_json("the load request", load_request_json).map_err(thrown)?;
+    frame::encode_load_head(request_id, &request, graph_bytes).map_err(|error| thrown(error.into()))
+}
+
+/// A reply of the engine as JSON: `{"kind", "requestId"}` and, by kind, `hello`, `spec` (loaded), `problem` (error) or
+/// `imageCount`, `classCount`, `queueUs` and `runUs` (scores).
+#[wasm_bindgen(js_name = decodeReply)]
+pub fn decode_reply(reply: &[u8]) -> Result<String, JsError> {
+    let (request_id, frame) = Frame::decode(reply).map_err(|error| thrown(error.into()))?;
+    let reply: Value = match frame {
+        Frame::Hello(hello) => json!({ "kind": "hello", "requestId": request_id, "hello": hello }),
+        Frame::Loaded(spec) => json!({ "kind": "loaded", "requestId": request_id, "spec": spec }),
+        Frame::Error(problem) => json!({ "kind": "error", "requestId": request_id, "problem": problem }),
+        Frame::Scores(scores) => json!({
+            "kind": "scores", "requestId": request_id, "imageCount": scores.image_count,
+            "classCount": scores.class_count, "queueUs": scores.queue_us, "runUs": scores.run_us,
+        }),
+        Frame::Load { .. } | Frame::Infer { .. } => {
+            return Err(thrown(Error::Engine("the engine sent a frame that only the host may send".into())));
+        }
+    };
+    Ok(reply.to_string())
+}
+
+fn from_json<'a, T: serde::Deserialize<'a>>(what: &str, json: &'a str) -> Result<T, Error> {
+    serde_json::from_str(json).map_err(|error| Error::Internal(format!("{what} cannot be read: {error}")))
+}
+
+fn to_json(value: &impl serde::Serialize) -> String {
+    // These are plain types without maps of odd keys: serialising them cannot fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn thrown(error: Error) -> JsError {
+    let thrown = JsError::new(&error.to_string());
+    set(&thrown, "code", &error.code().as_str().into());
+    thrown
+}
+
+/// What a rejected exchange says: its `code` where it is one of ours, else `engine_failed`.
+fn problem(rejection: &JsValue) -> Problem {
+    let field = |name: &str| Reflect::get(rejection, &name.into()).ok().and_then(|value| value.as_string());
+    let code = field("code").and_then(|text| ErrorCode::ALL.iter().copied().find(|code| code.as_str() == text));
+    let message = field("message").unwrap_or_else(|| "the exchange with the engine failed".into());
+    Problem::new(code.unwrap_or(ErrorCode::EngineFailed), message)
+}
+
+fn object(fields: &[(&str, JsValue)]) -> Object {
+    let object = Object::new();
+    for (name, value) in fields {
+        set(&object, name, value);
+    }
+    object
+}
+
+fn set(target: &JsValue, name: &str, value: &JsValue) {
+    // Setting a field of a fresh object fails only for frozen ones.
+    let _: Result<bool, JsValue> = Reflect::set(target, &name.into(), value);
+}

@@ -1,0 +1,177 @@
+//! Scores to probabilities, best first, and the band that puts a probability in words.
+
+use menagerie_contract::{Band, OutputKind};
+
+use crate::{error::Error, scores::Scores};
+
+/// How far outside of 0–1 a probability may lie before it is none: quantised graphs overshoot by a step.
+const OVERSHOOT_MAX: f32 = 0.01;
+
+/// A class and its probability.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// The class, 0-based.
+    pub index: u32,
+    /// 0–1.
+    pub probability: f32,
+}
+
+/// All classes, the most probable first; ties go to the lower index. Never empty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranking {
+    /// The best class.
+    pub best: Candidate,
+    /// Whether the classes are independent, so that the probabilities need not sum to 1.
+    pub independent: bool,
+    candidates: Vec<Candidate>,
+}
+
+impl Ranking {
+    /// Ranks the classes.
+    ///
+    /// Softmax scores are taken as they are, logits go through a softmax (in f64). A single sigmoid score is the
+    /// probability of the second of two labels, several are independent. For [`OutputKind::Index`] the graph named the
+    /// class itself: its probability is 1, and there is no second. `class_count` is the number of classes that have a
+    /// name, where known.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when a probability lies outside of 0–1, or a class number is none.
+    pub fn of(kind: OutputKind, scores: &Scores, class_count: Option<u32>) -> Result<Self, Error> {
+        let candidates = match (kind, scores.values.as_slice()) {
+            (OutputKind::Logits, logits) => enumerate(softmax(logits)),
+            (OutputKind::Sigmoid, &[second]) => {
+                let second = probability(0, second)?;
+                enumerate([1.0 - second, second])
+            }
+            (OutputKind::Softmax | OutputKind::Sigmoid, values) => {
+                let probabilities = values.iter().enumerate().map(|(class, value)| probability(class, *value));
+                enumerate(probabilities.collect::<Result<Vec<_>, _>>()?)
+            }
+            (OutputKind::Index, values) => vec![named_class(values.first().copied(), class_count)?],
+        };
+        let independent = kind == OutputKind::Sigmoid && scores.values.len() > 1;
+        Self::sorted(candidates, independent)
+    }
+
+    /// The best `top_k` classes with a probability of at least `score_threshold`.
+    pub fn top(&self, top_k: u32, score_threshold: f32) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter().take(top_k as usize).take_while(move |class| class.probability >= score_threshold)
+    }
+
+    fn sorted(mut candidates: Vec<Candidate>, independent: bool) -> Result<Self, Error> {
+        candidates.sort_unstable_by(|a, b| b.probability.total_cmp(&a.probability).then(a.index.cmp(&b.index)));
+        match candidates.first() {
+            Some(best) => Ok(Self { best: *best, independent, candidates }),
+            None => Err(Error::Engine("the model answered no score at all".into())),
+        }
+    }
+}
+
+/// The band of a probability: the fixed steps of the contract, as long as no model brings measured ones.
+#[must_use]
+pub fn band(probability: f32) -> Band {
+    Band::of(probability)
+}
+
+fn enumerate(probabilities: impl IntoIterator<Item = f32>) -> Vec<Candidate> {
+    probabilities.into_iter().zip(0..).map(|(probability, index)| Candidate { index, probability }).collect()
+}
+
+/// `exp(x - max) / sum`, in f64; the shift keeps the largest exponent at 0.
+fn softmax(logits: &[f32]) -> Vec<f32> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f64> = logits.iter().map(|logit| (f64::from(*logit) - f64::from(max)).exp()).collect();
+    let sum: f64 = exponentials.iter().sum();
+    exponentials.iter().map(|exponential| (exponential / sum) as f32).collect()
+}
+
+fn probability(class: usize, score: f32) -> Result<f32, Error> {
+    if (-OVERSHOOT_MAX..=1.0 + OVERSHOOT_MAX).contains(&score) {
+        // Adding zero turns -0 into 0, so that ties stay ties.
+        return Ok(score.clamp(0.0, 1.0) + 0.0);
+    }
+    Err(Error::Engine(format!(
+        "the model answered {score} for class {class}, which is no probability; its output may be logits: say so in its manifest"
+    )))
+}
+
+fn named_class(score: Option<f32>, class_count: Option<u32>) -> Result<Candidate, Error> {
+    let value = score.unwrap_or(f32::NAN);
+    let class_end = class_count.map_or(f64::from(u32::MAX), f64::from);
+    if value.fract() == 0.0 && value >= 0.0 && f64::from(value) < class_end {
+        return Ok(Candidate { index: value as u32, probability: 1.0 });
+    }
+    Err(Error::Engine(format!("the model answered class {value}, and its classes are 0 to {}", class_end - 1.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rank(kind: OutputKind, values: &[f32]) -> Result<Ranking, Error> {
+        Ranking::of(kind, &Scores { values: values.to_vec(), queue_ms: 0.0, run_ms: 0.0 }, None)
+    }
+
+    fn order(ranking: &Ranking) -> Vec<(u32, f32)> {
+        ranking.top(100, 0.0).map(|class| (class.index, class.probability)).collect()
+    }
+
+    #[test]
+    fn softmax_scores_are_only_sorted_and_ties_go_to_the_lower_index() {
+        let ranking = rank(OutputKind::Softmax, &[0.1, 0.4, -0.0, 0.4, 0.1, 0.0]).unwrap();
+        assert_eq!(order(&ranking), [(1, 0.4), (3, 0.4), (0, 0.1), (4, 0.1), (2, 0.0), (5, 0.0)]);
+        assert_eq!((ranking.best.index, ranking.independent), (1, false));
+    }
+
+    #[test]
+    fn logits_become_probabilities_even_when_they_are_large() {
+        let ranking = rank(OutputKind::Logits, &[1000.0, 1000.0 + 3f32.ln(), -3.0e38]).unwrap();
+        let probabilities = order(&ranking);
+        assert_eq!(probabilities.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 0, 2]);
+        assert!((probabilities[0].1 - 0.75).abs() < 1e-4 && (probabilities[1].1 - 0.25).abs() < 1e-4);
+        assert!(probabilities[2].1 == 0.0);
+    }
+
+    #[test]
+    fn one_sigmoid_score_answers_with_both_labels() {
+        let ranking = rank(OutputKind::Sigmoid, &[0.25]).unwrap();
+        assert_eq!(order(&ranking), [(0, 0.75), (1, 0.25)]);
+        assert!(!ranking.independent);
+        assert_eq!(rank(OutputKind::Sigmoid, &[0.5]).unwrap().best.index, 0);
+    }
+
+    #[test]
+    fn several_sigmoid_scores_are_independent() {
+        let ranking = rank(OutputKind::Sigmoid, &[0.9, 0.95]).unwrap();
+        assert_eq!(order(&ranking), [(1, 0.95), (0, 0.9)]);
+        assert!(ranking.independent);
+    }
+
+    #[test]
+    fn a_graph_that_names_the_class_is_certain() {
+        let ranking = rank(OutputKind::Index, &[3.0]).unwrap();
+        assert_eq!(order(&ranking), [(3, 1.0)]);
+        for value in [-1.0, 0.5, 1.0e10] {
+            assert!(rank(OutputKind::Index, &[value]).is_err(), "{value}");
+        }
+        let scores = Scores { values: vec![5.0], queue_ms: 0.0, run_ms: 0.0 };
+        assert!(Ranking::of(OutputKind::Index, &scores, Some(6)).is_ok());
+        assert!(Ranking::of(OutputKind::Index, &scores, Some(5)).is_err());
+    }
+
+    #[test]
+    fn top_k_and_threshold_leave_out_the_rest() {
+        let ranking = rank(OutputKind::Softmax, &[0.2, 0.5, 0.3]).unwrap();
+        let indices = |top_k, threshold| ranking.top(top_k, threshold).map(|class| class.index).collect::<Vec<_>>();
+        assert_eq!(indices(2, 0.0), [1, 2]);
+        assert_eq!(indices(100, 0.3), [1, 2]);
+        assert_eq!(indices(5, 0.6), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn a_small_overshoot_is_clamped_and_a_large_one_is_no_probability() {
+        assert_eq!(order(&rank(OutputKind::Softmax, &[1.000_001, -0.000_001]).unwrap()), [(0, 1.0), (1, 0.0)]);
+        let error = rank(OutputKind::Softmax, &[0.1, 7.5]).unwrap_err();
+        assert!(error.to_string().contains("7.5 for class 1"), "{error}");
+    }
+}
