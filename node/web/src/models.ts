@@ -16,7 +16,6 @@ export interface ListedModel {
 const select = find("model", HTMLSelectElement);
 const help = find("model-help", HTMLElement);
 const graph = find("graph", HTMLInputElement);
-const labels = find("labels", HTMLInputElement);
 const forget = find("forget", HTMLButtonElement);
 let descriptions = new Map<string, string>();
 
@@ -29,8 +28,9 @@ export function hasOwnModel(): boolean {
 export function watchOwnModel(onChange: () => void): void {
   graph.addEventListener("change", showPrecedence);
   forget.addEventListener("click", () => {
-    graph.value = "";
-    labels.value = "";
+    for (const control of find("own", HTMLDetailsElement).querySelectorAll("input, select")) {
+      (control as HTMLInputElement | HTMLSelectElement).value = "";
+    }
     showPrecedence();
     graph.focus();
     onChange();

@@ -16,6 +16,7 @@ interface Help {
 const OTHER_IMAGE = "Choose another photo, or save this one again as JPEG or PNG.";
 
 const HELP: Partial<Record<ErrorCode | "unreachable", Help>> = {
+  field_invalid: { title: "Something in the form does not fit" },
   image_missing: { title: "There is no photo yet", advice: "Choose a photo first.", field: "image" },
   image_unsupported: { title: "This is not a photo the service can read", advice: OTHER_IMAGE, field: "image" },
   image_undecodable: { title: "This photo is damaged", advice: OTHER_IMAGE, field: "image" },
@@ -49,7 +50,11 @@ const HELP: Partial<Record<ErrorCode | "unreachable", Help>> = {
     field: "graph",
   },
   graph_op_forbidden: { title: "The graph does something it may not", field: "graph" },
-  graph_ambiguous: { title: "The graph leaves it open where to start or end", field: "graph" },
+  graph_ambiguous: {
+    title: "The graph leaves it open where it starts or ends",
+    advice: "Name the input and the output under the settings of your model.",
+    field: "graph",
+  },
   graph_too_large: { title: "The graph is too large", field: "graph" },
   model_unknown: { title: "This model is gone", advice: "Choose another model.", field: "model" },
   rate_limited: { title: "Too many photos at once", retry: true },
