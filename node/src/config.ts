@@ -15,14 +15,24 @@ const MIB = 1024 * 1024;
 /** The folder that holds node/, wasm/, native/ and models/. */
 export const ROOT_DIR = fileURLToPath(new URL("../../", import.meta.url));
 
-const count = (fallback: number, min = 1, max = 1_000_000) => z.coerce.number().int().min(min).max(max).default(fallback);
-const bytes = (fallback: number) => z.coerce.number().int().min(1).max(2 ** 32).default(fallback);
+const count = (fallback: number, min = 1, max = 1_000_000) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+const bytes = (fallback: number) =>
+  z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 32)
+    .default(fallback);
 const milliseconds = (fallback: number) => z.coerce.number().int().min(1).max(3_600_000).default(fallback);
 
 const SCHEMA = z.object({
   port: z.coerce.number().int().min(0).max(65535).default(8080).describe("Port to listen on; 0 takes a free one."),
   host: z.string().optional().describe("Address to listen on: 127.0.0.1, or 0.0.0.0 inside a container."),
-  trustProxy: z.string().default("").describe("Proxies whose X-Forwarded-For is believed, as Express' `trust proxy`; none."),
+  trustProxy: z
+    .string()
+    .default("")
+    .describe("Proxies whose X-Forwarded-For is believed, as Express' `trust proxy`; none."),
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info")
@@ -55,11 +65,15 @@ const SCHEMA = z.object({
   requestsMax: count(32).describe("Requests worked on at once."),
   requestsQueuedMax: count(256, 0).describe("Requests waiting for their turn; past it: 503."),
   queueWaitMsMax: milliseconds(30_000).describe("Longest wait for a turn; past it: 503."),
-  workerThreads: count(Math.min(16, availableParallelism() * 2), 1, 256).describe("Threads that decode and resize images."),
+  workerThreads: count(Math.min(16, availableParallelism() * 2), 1, 256).describe(
+    "Threads that decode and resize images.",
+  ),
   modelsLoadedMax: count(4, 1, 1000).describe("Models loaded at once; the one unused for longest makes room."),
   uploadedGraphsBytesMax: bytes(512 * MIB).describe("Bytes of uploaded graphs kept for later requests."),
   engineSpares: count(1, 0, 16).describe("Engine processes waiting with libtensorflow already loaded."),
-  engineRetries: count(1, 0, 5).describe("Times that a request is tried again on a fresh process when its engine died."),
+  engineRetries: count(1, 0, 5).describe(
+    "Times that a request is tried again on a fresh process when its engine died.",
+  ),
   engineThreads: count(0, 0, 256).describe("Threads for one run of a graph; 0 lets the engine choose."),
 
   engineStartMsMax: milliseconds(60_000).describe("Deadline for an engine process to say hello."),

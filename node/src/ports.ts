@@ -144,3 +144,19 @@ export interface Models {
   loadedCount(): number;
   close(): Promise<void>;
 }
+
+/** What `/readyz` answers. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly live: boolean;
+  /** Why not, where it is not. */
+  readonly reason: string | null;
+  readonly default_model: string | null;
+  readonly models_loaded: number;
+  readonly engine: {
+    readonly kind: EngineStatus["kind"];
+    readonly ready: boolean;
+    readonly libtensorflow: string | null;
+    readonly sandbox: Sandbox | null;
+  };
+}

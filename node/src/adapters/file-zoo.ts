@@ -2,13 +2,13 @@
  * The zoo as a folder: `<id>/manifest.json` with graph and labels beside it, and `imagenet.json`, a list of manifests
  * whose graphs are fetched on demand. A damaged entry is reported and does not keep the others from being served.
  */
-import { type Dirent } from "node:fs";
+import type { Dirent } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../errors.js";
 import type { Manifest } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
-import { parseManifest } from "./manifest.js";
+import { parseManifest, parseManifests } from "./manifest.js";
 import { sha256 } from "./sha256.js";
 
 const MANIFEST_FILE = "manifest.json";
@@ -132,9 +132,7 @@ async function readManifest(path: string): Promise<Manifest | null> {
 async function readListed(path: string, report: ReportDamage): Promise<Manifest[]> {
   try {
     const text = await readIfThere(path);
-    const listed: unknown = text === null ? [] : JSON.parse(text);
-    if (!Array.isArray(listed)) throw new Error("it is no list of manifests");
-    return listed.map(parseManifest);
+    return text === null ? [] : parseManifests(JSON.parse(text));
   } catch (error) {
     report(LISTED_FILE, messageOf(error));
     return [];

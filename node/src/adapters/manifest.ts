@@ -23,7 +23,14 @@ const MANIFEST = z.strictObject({
     bytes: z.int().min(1).nullable().default(null),
     sha256: sha256.nullable().default(null),
   }),
-  source: z.strictObject({ url: z.url(), member: z.string().min(1) }).optional(),
+  source: z
+    .strictObject({
+      url: z.url(),
+      member: z.string().min(1),
+      labels_url: z.url().optional(),
+      labels_member: z.string().min(1).optional(),
+    })
+    .optional(),
   labels: z.strictObject({ file: fileName, sha256: sha256.nullable().default(null) }),
   input: z.strictObject({
     tensor: z.string().optional(),
@@ -55,6 +62,12 @@ export function parseManifest(json: unknown): Manifest {
     throw new Error(parsed.error.issues.map((issue) => `${issue.path.join(".") || "it"}: ${issue.message}`).join("; "));
   }
   return defined(parsed.data) as Manifest;
+}
+
+/** Reads a list of manifests: `{"schema", "models"}`. @throws Error, as `parseManifest`. */
+export function parseManifests(json: unknown): Manifest[] {
+  const list = z.strictObject({ schema: z.literal(MANIFEST_SCHEMA), models: z.array(z.unknown()) }).parse(json);
+  return list.models.map(parseManifest);
 }
 
 /** What the manifest fixes, for the resolver: `Manifest::overrides` of native/contract. */

@@ -1,0 +1,124 @@
+/**
+ * The engine as a Node library, in this very process. It confines nothing: whoever builds it says which graphs are
+ * trusted, and others are refused.
+ */
+import { AppError } from "../errors.js";
+import { ERROR_CODES, type LoadRequest, type ModelSpec } from "../generated/contract.js";
+import type { EngineStatus, InferenceEngine, LoadedModel } from "../ports.js";
+
+/** What `@menagerie/engine-addon` exports; the types stand here so that this room compiles before it is built. */
+interface Addon {
+  readonly Model: { load(graph: Uint8Array, loadRequestJson: string): Promise<AddonModelHandle> };
+  libtensorflowVersion(): Promise<string>;
+}
+
+interface AddonModelHandle {
+  readonly spec: string;
+  exchange(frame: Uint8Array): Promise<Uint8Array>;
+}
+
+export interface AddonEngineOptions {
+  /** Folder of libtensorflow; the system's folders where it is undefined. */
+  readonly libtensorflowPath?: string;
+  /** Whether a graph may run in this process. */
+  readonly isTrusted: (graph: Uint8Array) => Promise<boolean>;
+}
+
+const PACKAGE = "@menagerie/engine-addon";
+
+/** Loads the addon and libtensorflow. Rejects with `engine_unavailable` when either is not there. */
+export async function createAddonEngine(options: AddonEngineOptions): Promise<InferenceEngine> {
+  if (options.libtensorflowPath !== undefined) process.env["LIBTENSORFLOW_PATH"] = options.libtensorflowPath;
+  try {
+    const { default: addon } = (await import(PACKAGE)) as { default: Addon };
+    return new AddonEngine(addon, await addon.libtensorflowVersion(), options);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new AppError("engine_unavailable", `The engine addon cannot be loaded: ${why}`, { cause: error });
+  }
+}
+
+class AddonEngine implements InferenceEngine {
+  readonly #addon: Addon;
+  readonly #libtensorflow: string;
+  readonly #options: AddonEngineOptions;
+  readonly #models = new Set<AddonModel>();
+
+  constructor(addon: Addon, libtensorflow: string, options: AddonEngineOptions) {
+    this.#addon = addon;
+    this.#libtensorflow = libtensorflow;
+    this.#options = options;
+  }
+
+  async load(graph: Uint8Array, request: LoadRequest): Promise<LoadedModel> {
+    if (!(await this.#options.isTrusted(graph))) {
+      const detail = "This service runs graphs in its own process (ENGINE=addon) and takes models of its zoo only.";
+      throw new AppError("forbidden", detail);
+    }
+    const handle = await asking(this.#addon.Model.load(graph, JSON.stringify(request)));
+    const model = new AddonModel(handle, () => this.#models.delete(model));
+    this.#models.add(model);
+    return model;
+  }
+
+  status(): EngineStatus {
+    return {
+      kind: "addon",
+      ready: true,
+      libtensorflow: this.#libtensorflow,
+      sandbox: { held: [], missing: ["none: graphs run in the service's own process"] },
+      modelCount: this.#models.size,
+      spareCount: 0,
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#models].map((model) => model.close()));
+  }
+}
+
+class AddonModel implements LoadedModel {
+  readonly spec: ModelSpec;
+  /** Null once closed, so that the garbage collector frees the session. */
+  #handle: AddonModelHandle | null;
+  readonly #pending = new Set<Promise<Uint8Array>>();
+  readonly #onClose: () => void;
+
+  constructor(handle: AddonModelHandle, onClose: () => void) {
+    this.#handle = handle;
+    this.#onClose = onClose;
+    this.spec = JSON.parse(handle.spec) as ModelSpec;
+  }
+
+  get alive(): boolean {
+    return this.#handle !== null;
+  }
+
+  async exchange(frame: Uint8Array): Promise<Uint8Array> {
+    if (this.#handle === null) throw new AppError("engine_failed", "The engine ended before it answered: it is closing.");
+    const reply = asking(this.#handle.exchange(frame));
+    this.#pending.add(reply);
+    try {
+      return await reply;
+    } finally {
+      this.#pending.delete(reply);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#handle = null;
+    await Promise.allSettled(this.#pending);
+    this.#onClose();
+  }
+}
+
+/** Gives errors of the addon the type that the service knows. */
+async function asking<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    const found = error instanceof Error && "code" in error ? error.code : undefined;
+    const code = ERROR_CODES.find((known) => known === found) ?? "engine_failed";
+    throw new AppError(code, error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}

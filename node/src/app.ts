@@ -1,0 +1,51 @@
+/** The request's way through the service, as one list. Nothing here listens, spawns or reads a file at start. */
+import express, { type Express } from "express";
+import type { Logger } from "pino";
+import { gate, type GateOptions } from "./http/gate.js";
+import { healthz, readyz } from "./http/health.js";
+import { infer } from "./http/infer.js";
+import { logRequests } from "./http/log-requests.js";
+import { describeModel, downloadLabels, listModels } from "./http/models.js";
+import { methodNotAllowed, notFound, sendProblem } from "./http/problems.js";
+import { readUpload, type UploadLimits } from "./http/read-upload.js";
+import { nameRequest } from "./http/request-id.js";
+import { secureHeaders } from "./http/secure-headers.js";
+import type { Classifier, Models, ModelZoo, Readiness } from "./ports.js";
+
+export interface AppDeps {
+  readonly classifier: Classifier;
+  readonly models: Models;
+  readonly zoo: ModelZoo;
+  readonly logger: Logger;
+  readonly readiness: () => Readiness;
+  readonly limits: UploadLimits & GateOptions & { readonly modelsPerRequestMax: number };
+  /** Folder of the built page. */
+  readonly webDir: string;
+  readonly trustProxy: string;
+}
+
+export function createApp({ classifier, models, zoo, logger, readiness, limits, webDir, trustProxy }: AppDeps): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  if (trustProxy !== "") app.set("trust proxy", trustProxy);
+
+  const permit = gate(limits);
+  const { modelsPerRequestMax } = limits;
+
+  app.use(nameRequest());
+  app.use(logRequests(logger));
+  app.use(secureHeaders());
+  app.get("/healthz", healthz());
+  app.get("/readyz", readyz(readiness));
+  app.post("/infer", permit, readUpload(limits), infer({ models, classifier, modelsPerRequestMax }));
+  app.get("/api/models", listModels(models));
+  app.get("/api/models/:id", permit, describeModel(models, classifier));
+  app.get("/api/models/:id/labels", downloadLabels(zoo));
+  app.all("/infer", methodNotAllowed("POST"));
+  app.all(["/healthz", "/readyz", "/api/models", "/api/models/:id", "/api/models/:id/labels"], methodNotAllowed("GET", "HEAD"));
+  app.use(express.static(webDir, { cacheControl: false, setHeaders: (response) => response.set("cache-control", "no-cache") }));
+  app.use(notFound());
+  app.use(sendProblem(logger));
+  return app;
+}

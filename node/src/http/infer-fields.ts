@@ -1,0 +1,215 @@
+/** The text fields of `POST /infer`, read and checked: every complaint names the field, its value and its range. */
+import { z } from "zod";
+import { AppError } from "../errors.js";
+import type { ChannelOrder, Crop, Resize, SpecOverrides } from "../generated/contract.js";
+import type { ClassifyOptions, ModelChoice, ModelSettings } from "../ports.js";
+import type { Upload } from "./read-upload.js";
+
+/** What one request asks for. */
+export interface InferRequest {
+  readonly choices: readonly ModelChoice[];
+  readonly settings: ModelSettings;
+  readonly options: ClassifyOptions;
+}
+
+const SIDE_MAX = 4096;
+const COORDINATE_MAX = 1_000_000;
+const TOP_K_DEFAULT = 5;
+const TENSOR_NAME = /^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*(:\d+)?$/;
+
+type Scaling = Pick<SpecOverrides, "mean" | "std" | "channel_order">;
+
+/** Mean and std of 0–255 pixels. `imagenet` is torchvision's, `caffe` that of the VGG nets. */
+const NORMALIZATIONS: Readonly<Record<string, Scaling>> = {
+  "0..1": { mean: [0], std: [255] },
+  "-1..1": { mean: [127.5], std: [127.5] },
+  "0..255": { mean: [0], std: [1] },
+  imagenet: { mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] },
+  caffe: { mean: [123.68, 116.779, 103.939], std: [1], channel_order: "BGR" },
+};
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^-?\d+$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
+
+const share = z
+  .string()
+  .refine((text) => text.trim() !== "" && Number(text) >= 0 && Number(text) <= 1, "must be a number from 0 to 1")
+  .transform(Number);
+
+const numbers = (form: string, countMin: number, countMax: number) =>
+  z.string().transform((text, context) => {
+    const values = text.split(",").map((part) => part.trim());
+    const good =
+      values.length >= countMin &&
+      values.length <= countMax &&
+      values.every((value) => /^\d+$/.test(value) && Number(value) <= COORDINATE_MAX);
+    if (good) return values.map(Number);
+    context.addIssue(`must be ${form}, whole numbers from 0 to ${COORDINATE_MAX}`);
+    return z.NEVER;
+  });
+
+const tensorName = z.string().max(1000).regex(TENSOR_NAME, "must be the name of a node of the graph, such as `input`");
+
+const FIELDS = z.object({
+  input_tensor: tensorName.transform(withoutPort).optional(),
+  output_tensor: tensorName.transform(withoutPort).optional(),
+  size: z
+    .string()
+    .regex(/^\d{1,4}(x\d{1,4})?$/, "must be one side, such as 224, or WIDTHxHEIGHT")
+    .transform((text) => text.split("x").map(Number))
+    .refine((sides) => sides.every((side) => side >= 1 && side <= SIDE_MAX), `must have sides from 1 to ${SIDE_MAX}`)
+    .optional(),
+  normalization: z.string().transform(readNormalization).optional(),
+  channel_order: z.enum(["RGB", "BGR", "GRAY"], "must be RGB, BGR or GRAY").optional(),
+  label_offset: integer(-100, 100).optional(),
+  resize: z.enum(["stretch", "center-crop", "pad"], "must be stretch, center-crop or pad").optional(),
+  top_k: integer(1, 100).default(TOP_K_DEFAULT),
+  score_threshold: share.default(0),
+  crop: numbers("x,y,w,h", 4, 4)
+    .refine(([, , width, height]) => width !== 0 && height !== 0, "must be at least one pixel wide and high")
+    .optional(),
+  point: numbers("x,y or x,y,side", 2, 3)
+    .refine(([, , side]) => side !== 0, "must have a side of at least 1")
+    .optional(),
+  picture: z.enum(["0", "1", "true", "false"], "must be 0 or 1").optional(),
+  model_sha256: z.string().toLowerCase().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits").optional(),
+});
+
+/** @throws AppError `field_invalid`, `image_missing` or `labels_missing`. */
+export function parseInferFields(upload: Upload, modelsPerRequestMax: number): InferRequest {
+  if (upload.fields.has("image_url")) {
+    throw new AppError("url_forbidden", "This service fetches no addresses; send the image itself as image_file.");
+  }
+  if (upload.images.length === 0) {
+    const how = "send it as image_file of a multipart/form-data form, or as the body with Content-Type image/*";
+    throw new AppError("image_missing", `The request holds no image; ${how}.`);
+  }
+  const fields = parseSingleFields(upload);
+  return {
+    choices: chooseModels(upload, fields.model_sha256, modelsPerRequestMax),
+    settings: { overrides: overridesOf(fields), labelOffset: fields.label_offset ?? null },
+    options: optionsOf(fields),
+  };
+}
+
+function parseSingleFields(upload: Upload): z.infer<typeof FIELDS> {
+  const input: Record<string, string> = {};
+  for (const name of Object.keys(FIELDS.shape)) {
+    const values = upload.fields.get(name) ?? [];
+    if (values.length > 1) throw invalid(name, values.join(" and "), "may be sent once");
+    if (values[0] !== undefined) input[name] = values[0];
+  }
+  const parsed = FIELDS.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const name = String(issue?.path[0]);
+  throw invalid(name, input[name] ?? "", issue?.message ?? "is malformed");
+}
+
+function chooseModels(upload: Upload, sha256: string | undefined, countMax: number): ModelChoice[] {
+  const named = upload.fields.get("model") ?? [];
+  if (upload.graph !== null) {
+    if (named.length > 0 || sha256 !== undefined) {
+      throw invalid("model_file", upload.graph.name, "cannot be sent together with model or model_sha256");
+    }
+    if (upload.labels === null) {
+      throw new AppError("labels_missing", "model_file came without label_file; send the labels of its classes, one a line.");
+    }
+    return [{ kind: "upload", graph: upload.graph, labels: upload.labels }];
+  }
+  if (sha256 !== undefined) {
+    if (named.length > 0) throw invalid("model_sha256", sha256, "cannot be sent together with model");
+    return [{ kind: "uploaded", sha256, labels: upload.labels }];
+  }
+  if (upload.labels !== null) {
+    throw invalid("label_file", upload.labels.name, "belongs to model_file or model_sha256, and neither was sent");
+  }
+  if (named.length > countMax) throw invalid("model", named.join(", "), `may be sent ${countMax} times at most`);
+  if (named.length === 0) return [{ kind: "zoo", id: null, version: null }];
+  return named.map((name) => {
+    const [id = "", ...version] = name.split("@");
+    return { kind: "zoo", id, version: version.length === 0 ? null : version.join("@") };
+  });
+}
+
+function overridesOf(fields: z.infer<typeof FIELDS>): SpecOverrides {
+  const [width, height = width] = fields.size ?? [];
+  return {
+    ...(fields.input_tensor === undefined ? {} : { input_tensor: fields.input_tensor }),
+    ...(fields.output_tensor === undefined ? {} : { output_tensor: fields.output_tensor }),
+    ...(width === undefined || height === undefined ? {} : { width, height }),
+    ...(fields.resize === undefined ? {} : { resize: fields.resize satisfies Resize }),
+    ...scalingOf(fields.normalization, fields.channel_order),
+  };
+}
+
+/**
+ * Means and stds are named as r,g,b; the spec wants them in the order of the channels. Where they differ by channel and
+ * no order is sent, the channels are RGB.
+ */
+function scalingOf(scaling: Scaling | undefined, wanted: ChannelOrder | undefined): Scaling {
+  if (scaling === undefined) return wanted === undefined ? {} : { channel_order: wanted };
+  const { mean = [0], std = [1] } = scaling;
+  const perChannel = mean.length > 1 || std.length > 1;
+  const order = wanted ?? scaling.channel_order ?? (perChannel ? "RGB" : undefined);
+  if (order === "GRAY" && perChannel) {
+    throw invalid("normalization", `mean=${mean.join()};std=${std.join()}`, "must have one mean and one std for GRAY");
+  }
+  const arrange = (values: number[]) => (order === "BGR" ? values.toReversed() : values);
+  return { mean: arrange(mean), std: arrange(std), ...(order === undefined ? {} : { channel_order: order }) };
+}
+
+function optionsOf(fields: z.infer<typeof FIELDS>): ClassifyOptions {
+  const crop = cropOf(fields);
+  return {
+    topK: fields.top_k,
+    scoreThreshold: fields.score_threshold,
+    ...(crop === undefined ? {} : { crop }),
+    picture: fields.picture === "1" || fields.picture === "true",
+  };
+}
+
+function cropOf({ crop, point }: z.infer<typeof FIELDS>): Crop | undefined {
+  if (crop !== undefined && point !== undefined) {
+    throw invalid("point", point.join(), "cannot be sent together with crop");
+  }
+  if (crop !== undefined) {
+    const [x = 0, y = 0, width = 1, height = 1] = crop;
+    return { kind: "rectangle", x, y, width, height };
+  }
+  if (point === undefined) return undefined;
+  const [x = 0, y = 0, side = null] = point;
+  return { kind: "point", x, y, side };
+}
+
+function readNormalization(text: string, context: z.RefinementCtx): Scaling {
+  const known = Object.hasOwn(NORMALIZATIONS, text) ? NORMALIZATIONS[text] : undefined;
+  if (known !== undefined) return known;
+  const parts = /^mean=([^;]+);std=([^;]+)$/.exec(text.replaceAll(" ", ""));
+  const mean = readChannels(parts?.[1]);
+  const std = readChannels(parts?.[2]);
+  if (mean !== undefined && std !== undefined && !std.includes(0)) return { mean, std };
+  const names = Object.keys(NORMALIZATIONS).join(", ");
+  context.addIssue(`must be one of ${names}, or mean=r,g,b;std=r,g,b with no std of 0`);
+  return z.NEVER;
+}
+
+/** One value for all channels or one each. */
+function readChannels(text: string | undefined): number[] | undefined {
+  const values = text?.split(",").map((part) => (part === "" ? Number.NaN : Number(part)));
+  if (values === undefined || (values.length !== 1 && values.length !== 3)) return undefined;
+  return values.every((value) => Number.isFinite(value) && Math.abs(value) <= COORDINATE_MAX) ? values : undefined;
+}
+
+/** `input:0` and `input` name the same tensor; the spec has the plain form. */
+function withoutPort(name: string): string {
+  return name.replace(/:0$/, "");
+}
+
+function invalid(field: string, value: string, range: string): AppError {
+  return new AppError("field_invalid", `${field}=${value}: it ${range}.`);
+}

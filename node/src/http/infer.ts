@@ -1,0 +1,72 @@
+/** `POST /infer`: every image with every model, images outermost. */
+import type { RequestHandler } from "express";
+import { AppError } from "../errors.js";
+import type { Classifier, ClassifyOptions, ModelChoice, Models, OpenModel, UploadedFile } from "../ports.js";
+import type { InferItem } from "./answer.js";
+import { sendAnswer } from "./answer.js";
+import { holdPermit } from "./gate.js";
+import { type InferRequest, parseInferFields } from "./infer-fields.js";
+import { formOf } from "./negotiate.js";
+import { uploadOf } from "./read-upload.js";
+import { requestIdOf } from "./request-id.js";
+
+export interface InferDeps {
+  readonly models: Models;
+  readonly classifier: Classifier;
+  readonly modelsPerRequestMax: number;
+}
+
+export function infer(deps: InferDeps): RequestHandler {
+  return async (request, response) => {
+    const form = formOf(request);
+    const upload = uploadOf(response);
+    const asked = parseInferFields(upload, deps.modelsPerRequestMax);
+    // A page without JavaScript shows what the model saw.
+    const options = form === "page" ? { ...asked.options, picture: true } : asked.options;
+    const work = classifyAll(deps, upload.images, { ...asked, options }, requestIdOf(response));
+    sendAnswer(response, form, await holdPermit(response, work));
+  };
+}
+
+/** One item an image and model. Rejects with the first problem when not a single one succeeded. */
+async function classifyAll(
+  deps: InferDeps,
+  images: readonly UploadedFile[],
+  { choices, settings, options }: InferRequest,
+  requestId: string,
+): Promise<InferItem[]> {
+  const opened = await Promise.allSettled(choices.map((choice) => deps.models.open(choice, settings)));
+  const calls = images.flatMap((image) =>
+    opened.map(async (model, index): Promise<InferItem> => {
+      const name = nameOf(choices[index]);
+      try {
+        if (model.status === "rejected") throw model.reason;
+        // Classifying may take the bytes away: each model but the last gets a copy.
+        const bytes = index === opened.length - 1 ? image.bytes : image.bytes.slice();
+        return await classifyOne(deps.classifier, model.value, { ...image, bytes }, options);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        return { image: { name: image.name }, model: name, error: error.problem(requestId), cause: error };
+      }
+    }),
+  );
+  const items = await Promise.all(calls);
+  const [first] = items;
+  if (first !== undefined && "error" in first && items.every((item) => "error" in item)) throw first.cause;
+  return items;
+}
+
+async function classifyOne(
+  classifier: Classifier,
+  { identity, target }: OpenModel,
+  image: UploadedFile,
+  options: ClassifyOptions,
+): Promise<InferItem> {
+  const { image: facts, ...answer } = await classifier.classify(target, image.bytes, options);
+  return { image: { name: image.name, ...facts }, model: identity, ...answer };
+}
+
+/** What the request called the model, for an item that failed before the model was known. */
+function nameOf(choice: ModelChoice | undefined): { id: string } {
+  return { id: choice?.kind === "zoo" ? (choice.id ?? "default") : "uploaded" };
+}

@@ -1,0 +1,71 @@
+/** Everything that is no answer: unknown paths, wrong methods, and errors in the form that the client reads. */
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
+import type { Logger } from "pino";
+import { AppError } from "../errors.js";
+import { html } from "./html.js";
+import { errorFormOf } from "./negotiate.js";
+import { page } from "./page.js";
+import { requestIdOf } from "./request-id.js";
+
+/** How long the rest of a body is read and dropped after its request was refused, so that the client reads the answer. */
+const LINGER_MS = 2000;
+
+export function methodNotAllowed(...allowed: string[]): RequestHandler {
+  return (request, response) => {
+    response.set("allow", allowed.join(", "));
+    const detail = `${request.method} does not work on this address; ${allowed.join(" and ")} do.`;
+    throw new AppError("method_not_allowed", detail);
+  };
+}
+
+export function notFound(): RequestHandler {
+  return () => {
+    throw new AppError("not_found", "There is nothing at this address.");
+  };
+}
+
+export function sendProblem(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, _next) => {
+    const problem = asAppError(error);
+    logProblem(logger, problem, response);
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    dropBody(request);
+    if (problem.retryAfterSeconds !== undefined) response.set("retry-after", String(problem.retryAfterSeconds));
+    response.status(problem.status);
+    const body = problem.problem(requestIdOf(response));
+    if (errorFormOf(request) === "page") {
+      const content = html`<h2>${body.title}</h2><p>${body.detail}</p><p><small>${body.code}, request ${body.request_id}</small></p>`;
+      response.type("html").send(page(body.title, content));
+    } else {
+      response.type("application/problem+json").send(JSON.stringify(body));
+    }
+  };
+}
+
+/** Errors of Express and its parsers are the client's; anything else unknown is a bug, whose message stays here. */
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (isClientError(error)) return new AppError("field_invalid", `The request cannot be read: ${error.message}.`, { cause: error });
+  return new AppError("internal", "Something went wrong in this service; its log says what.", { cause: error });
+}
+
+function isClientError(error: unknown): error is Error {
+  return error instanceof Error && "status" in error && typeof error.status === "number" && error.status < 500;
+}
+
+function logProblem(logger: Logger, problem: AppError, response: Response): void {
+  const facts = { request_id: requestIdOf(response), code: problem.code, detail: problem.message };
+  if (problem.status < 500) logger.info(facts, "refused");
+  else logger.error({ ...facts, err: problem.cause }, "failed");
+}
+
+function dropBody(request: Request): void {
+  if (request.complete) return;
+  request.unpipe();
+  request.resume();
+  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+  request.once("close", () => clearTimeout(timer));
+}

@@ -1,0 +1,233 @@
+/**
+ * Reads a request's body into memory: a form with files, or one image as the raw body.
+ *
+ * Each file field has its own limit, and the body and all bodies together have theirs; each is enforced while the bytes
+ * stream in. express-fileupload has one limit for all files, so its parser is watched as the request is piped into it.
+ * It hashes each file chunk by chunk as it comes, which is where the SHA-256 of a graph is from.
+ */
+import type { Readable, Writable } from "node:stream";
+import type { NextFunction, Request, RequestHandler, Response } from "express";
+import fileUpload from "express-fileupload";
+import { AppError } from "../errors.js";
+import type { UploadedFile } from "../ports.js";
+
+export interface UploadLimits {
+  readonly imageBytesMax: number;
+  readonly imagesPerRequestMax: number;
+  readonly graphBytesMax: number;
+  readonly labelsBytesMax: number;
+  readonly requestBytesMax: number;
+  readonly fieldBytesMax: number;
+  readonly fieldsPerRequestMax: number;
+  readonly uploadsHeldBytesMax: number;
+}
+
+/** What came with a request. */
+export interface Upload {
+  readonly images: readonly UploadedFile[];
+  readonly graph: UploadedFile | null;
+  readonly labels: UploadedFile | null;
+  /** Text fields of the form and of the query string; the form's come first. */
+  readonly fields: ReadonlyMap<string, readonly string[]>;
+}
+
+interface FileField {
+  readonly bytesMax: number;
+  readonly countMax: number;
+}
+
+const FIELD_NAME_BYTES_MAX = 100;
+const RETRY_AFTER_SECONDS = 2;
+const RAW_TYPES = ["image/*", "application/octet-stream"];
+
+export function readUpload(limits: UploadLimits): RequestHandler {
+  const reserve = createBudget(limits.uploadsHeldBytesMax);
+  const readForm = createFormReader(limits);
+
+  return (request, response, next) => {
+    const declared = Number(request.headers["content-length"] ?? limits.requestBytesMax);
+    if (declared > limits.requestBytesMax) throw tooLarge("The request", limits.requestBytesMax);
+    response.once("close", reserve(declared));
+    if (request.is("multipart/form-data")) readForm(request, response, next);
+    else if (request.is(RAW_TYPES)) readRaw(request, response, next, limits.imageBytesMax);
+    else keep(response, next, { images: [], graph: null, labels: null, fields: fieldsOf(request) });
+  };
+}
+
+export function uploadOf(response: Response): Upload {
+  return response.locals["upload"] as Upload;
+}
+
+function keep(response: Response, next: NextFunction, upload: Upload): void {
+  response.locals["upload"] = upload;
+  next();
+}
+
+/** Bytes of all bodies together: `reserve` throws `overloaded`, or gives the function that frees them. */
+function createBudget(bytesMax: number): (bytes: number) => () => void {
+  let held = 0;
+  return (bytes) => {
+    if (held + bytes > bytesMax) {
+      const detail = `The service holds ${held} bytes of uploads and takes ${bytesMax} at most. Try again in ${RETRY_AFTER_SECONDS} s.`;
+      throw new AppError("overloaded", detail, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+    }
+    held += bytes;
+    return () => {
+      held -= bytes;
+    };
+  };
+}
+
+function createFormReader(limits: UploadLimits) {
+  const files: Readonly<Record<string, FileField>> = {
+    image_file: { bytesMax: limits.imageBytesMax, countMax: limits.imagesPerRequestMax },
+    model_file: { bytesMax: limits.graphBytesMax, countMax: 1 },
+    label_file: { bytesMax: limits.labelsBytesMax, countMax: 1 },
+  };
+  const parse = fileUpload({
+    hashAlgorithm: "sha256",
+    defParamCharset: "utf8",
+    uploadTimeout: 0,
+    limits: {
+      fileSize: limits.requestBytesMax,
+      files: limits.imagesPerRequestMax + 2,
+      fields: limits.fieldsPerRequestMax,
+      fieldSize: limits.fieldBytesMax,
+      fieldNameSize: FIELD_NAME_BYTES_MAX,
+    },
+  });
+
+  return (request: Request, response: Response, next: NextFunction): void => {
+    const fields = fieldsOf(request);
+    const queryNames = new Set(fields.keys());
+    const seen = new Map<string, number>();
+    let bodyBytes = 0;
+    let settled = false;
+    const settle = (error?: unknown) => {
+      if (settled) return;
+      settled = true;
+      request.unpipe();
+      if (error !== undefined) next(asAppError(error));
+      else keep(response, next, collect(request, fields));
+    };
+
+    const watchFile = (field: string, file: Readable) => {
+      const limit = Object.hasOwn(files, field) ? files[field] : undefined;
+      if (limit === undefined) {
+        const detail = `${JSON.stringify(field)} is no file field; there are: ${Object.keys(files).join(", ")}.`;
+        settle(new AppError("field_invalid", detail));
+        return;
+      }
+      const count = (seen.get(field) ?? 0) + 1;
+      seen.set(field, count);
+      if (count > limit.countMax) {
+        settle(new AppError("field_invalid", `${field} came ${count} times; at most ${limit.countMax} are taken.`));
+        return;
+      }
+      let fileBytes = 0;
+      file.on("data", (chunk: Buffer) => {
+        fileBytes += chunk.length;
+        bodyBytes += chunk.length;
+        if (fileBytes > limit.bytesMax) settle(tooLarge(field, limit.bytesMax));
+        else if (bodyBytes > limits.requestBytesMax) settle(tooLarge("The request", limits.requestBytesMax));
+      });
+    };
+    const watchField = (name: string, value: string, info: { nameTruncated: boolean; valueTruncated: boolean }) => {
+      if (info.valueTruncated) settle(tooLarge(`Field ${JSON.stringify(name)}`, limits.fieldBytesMax));
+      else if (info.nameTruncated) settle(tooLarge("The name of a field", FIELD_NAME_BYTES_MAX));
+      else if (value !== "") addField(fields, queryNames, name, value);
+    };
+    watchPipe(request, (parser) => {
+      parser.on("file", watchFile);
+      parser.on("field", watchField);
+      for (const [event, what, countMax] of [
+        ["filesLimit", "files", limits.imagesPerRequestMax + 2],
+        ["fieldsLimit", "text fields", limits.fieldsPerRequestMax],
+      ] as const) {
+        parser.on(event, () => {
+          settle(new AppError("upload_too_large", `The form has more than ${countMax} ${what}.`));
+        });
+      }
+    });
+    try {
+      parse(request, response, settle);
+    } catch (error) {
+      settle(error);
+    }
+  };
+}
+
+/** Calls `watch` with the stream that the request is piped into, before the first byte. */
+function watchPipe(request: Request, watch: (parser: Writable) => void): void {
+  const pipe = request.pipe.bind(request);
+  request.pipe = (destination, options) => {
+    if (destination !== undefined) watch(destination as unknown as Writable);
+    return pipe(destination, options);
+  };
+}
+
+function collect(request: Request, fields: ReadonlyMap<string, readonly string[]>): Upload {
+  const filesOf = (field: string): UploadedFile[] =>
+    [request.files?.[field] ?? []].flat().map((file) => ({
+      name: file.name,
+      bytes: file.data,
+      // The field is named after the parser's default; `hashAlgorithm` makes it a SHA-256.
+      sha256: file.md5,
+    }));
+  return {
+    images: filesOf("image_file"),
+    graph: filesOf("model_file")[0] ?? null,
+    labels: filesOf("label_file")[0] ?? null,
+    fields,
+  };
+}
+
+function readRaw(request: Request, response: Response, next: NextFunction, bytesMax: number): void {
+  const encoding = request.headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") {
+    throw new AppError("field_invalid", `Content-Encoding ${JSON.stringify(encoding)} is not taken; send the image as it is.`);
+  }
+  const chunks: Buffer[] = [];
+  let bodyBytes = 0;
+  const take = (chunk: Buffer) => {
+    bodyBytes += chunk.length;
+    if (bodyBytes <= bytesMax) {
+      chunks.push(chunk);
+      return;
+    }
+    request.off("data", take);
+    request.off("end", finish);
+    next(tooLarge("The image", bytesMax));
+  };
+  const finish = () => {
+    const image: UploadedFile = { name: "", bytes: Buffer.concat(chunks, bodyBytes), sha256: "" };
+    keep(response, next, { images: [image], graph: null, labels: null, fields: fieldsOf(request) });
+  };
+  request.on("data", take);
+  request.on("end", finish);
+}
+
+function fieldsOf(request: Request): Map<string, string[]> {
+  const fields = new Map<string, string[]>();
+  for (const [name, value] of Object.entries(request.query)) {
+    const values = [value].flat().filter((text): text is string => typeof text === "string" && text !== "");
+    if (values.length > 0) fields.set(name, values);
+  }
+  return fields;
+}
+
+/** A field of the form replaces one of the query string, and repeats one of the form. */
+function addField(fields: Map<string, string[]>, queryNames: Set<string>, name: string, value: string): void {
+  if (queryNames.delete(name)) fields.delete(name);
+  fields.set(name, [...(fields.get(name) ?? []), value]);
+}
+
+function tooLarge(what: string, bytesMax: number): AppError {
+  return new AppError("upload_too_large", `${what} is larger than ${bytesMax} bytes.`);
+}
+
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new AppError("field_invalid", `The form cannot be read: ${why}.`, { cause: error });
+}

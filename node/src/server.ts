@@ -1,0 +1,113 @@
+/** The service as a process, and the only file with side effects: configuration, adapters, app, listening, stopping. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { pino } from "pino";
+import { createApp } from "./app.js";
+import { type Config, readConfig } from "./config.js";
+import { AppError } from "./errors.js";
+import type { Readiness } from "./ports.js";
+import { openService, type Service, warmUp } from "./service.js";
+
+const STDERR = 2;
+const INTERRUPTED = 130;
+
+/** What keeps the service from being ready; null when nothing does. */
+let notReady: string | null = "starting";
+
+const config = readConfigOrExit();
+const logger = pino({ level: config.logLevel }, pino.destination({ dest: STDERR, sync: false }));
+const service = await openService(config, logger);
+const server = createServer(
+  {
+    requestTimeout: config.requestMsMax,
+    headersTimeout: config.headersMsMax,
+    keepAliveTimeout: config.keepAliveMsMax,
+  },
+  createApp({
+    ...service,
+    logger,
+    limits: config,
+    webDir: config.webDir,
+    trustProxy: config.trustProxy,
+    readiness: () => readinessOf(service),
+  }),
+);
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
+await listen(server, config);
+await becomeReady();
+
+async function becomeReady(): Promise<void> {
+  const address = addressOf(server);
+  if (service.zoo.defaultId === null) {
+    notReady = null;
+    say(`Menagerie is ready, without a default model: ${address}`);
+    return;
+  }
+  try {
+    await warmUp(service, config.workerThreads);
+    notReady = null;
+    say(`Menagerie is ready: ${address}`);
+  } catch (error) {
+    const why = error instanceof AppError ? error.message : String(error);
+    notReady = `the default model cannot be loaded: ${why}`;
+    logger.error({ err: error, cause: error instanceof Error ? error.cause : undefined }, notReady);
+    say(`Menagerie is up, and not ready: ${notReady} (${address})`);
+  }
+}
+
+function readinessOf({ engine, models, zoo }: Service): Readiness {
+  const { kind, ready, libtensorflow, sandbox } = engine.status();
+  const loadedCount = models.loadedCount();
+  const reason = notReady ?? (ready || loadedCount > 0 ? null : "the engine cannot be started");
+  return {
+    ready: reason === null,
+    live: true,
+    reason,
+    default_model: zoo.defaultId,
+    models_loaded: loadedCount,
+    engine: { kind, ready, libtensorflow, sandbox },
+  };
+}
+
+/** Takes no new requests, finishes those in flight, ends the engines. A second signal ends at once. */
+async function stop(signal: NodeJS.Signals): Promise<void> {
+  if (notReady === "stopping") process.exit(INTERRUPTED);
+  notReady = "stopping";
+  logger.info({ signal }, "stopping");
+  const timer = setTimeout(() => {
+    logger.error({ ms: config.shutdownMsMax }, "requests in flight did not end in time");
+    process.exit(1);
+  }, config.shutdownMsMax);
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeIdleConnections();
+  await closed;
+  await service.close();
+  clearTimeout(timer);
+  logger.flush(() => process.exit(0));
+}
+
+async function listen(listener: Server, { port, host }: Config): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    listener.once("error", reject);
+    listener.listen(port, host, resolve);
+  });
+}
+
+function addressOf(listener: Server): string {
+  const { address, port, family } = listener.address() as AddressInfo;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function readConfigOrExit(): Config {
+  try {
+    return readConfig();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,122 @@
+/** Puts the adapters together: what the server, the library and the command line stand on. */
+import type { Logger } from "pino";
+import { createAddonEngine } from "./adapters/engine-addon.js";
+import { createProcessEngine } from "./adapters/engine-process.js";
+import { openFileZoo } from "./adapters/file-zoo.js";
+import { createModelRegistry } from "./adapters/model-registry.js";
+import { sha256 } from "./adapters/sha256.js";
+import { createWasmClassifier } from "./adapters/wasm-classifier.js";
+import { decodeReply, loadWasm } from "./adapters/wasm-module.js";
+import type { Config } from "./config.js";
+import type { Classifier, InferenceEngine, Models, ModelZoo } from "./ports.js";
+
+export interface Service {
+  readonly classifier: Classifier;
+  readonly engine: InferenceEngine;
+  readonly zoo: ModelZoo;
+  readonly models: Models;
+  /** Ends models, engines and threads; requests in flight are finished first. */
+  close(): Promise<void>;
+}
+
+export async function openService(config: Config, logger: Logger): Promise<Service> {
+  const zoo = await openFileZoo(config.modelsDir, (entry, reason) => {
+    logger.warn({ entry, reason }, "a model of the zoo cannot be served");
+  });
+  const engine = await openEngine(config, zoo, logger);
+  const classifier = createWasmClassifier({
+    threadCount: config.workerThreads,
+    imageLimits: { pixels_max: config.imagePixelsMax, side_pixels_max: config.imageSidePixelsMax },
+    classifyMsMax: config.classifyMsMax,
+  });
+  const models = createModelRegistry({
+    engine,
+    classifier,
+    zoo,
+    modelsLoadedMax: config.modelsLoadedMax,
+    uploadedGraphsBytesMax: config.uploadedGraphsBytesMax,
+    retryCount: config.engineRetries,
+    threads: config.engineThreads,
+  });
+  return {
+    classifier,
+    engine,
+    zoo,
+    models,
+    async close() {
+      await models.close();
+      await Promise.all([engine.close(), classifier.close()]);
+    },
+  };
+}
+
+/** Runs a picture of one pixel through every part, so that the first client does not wait for what is done once. */
+export async function warmUp({ models, classifier }: Service, threadCount: number): Promise<void> {
+  const settings = { overrides: {}, labelOffset: null };
+  const { target } = await models.open({ kind: "zoo", id: null, version: null }, settings);
+  const options = { topK: 1, scoreThreshold: 0, picture: false };
+  await Promise.all(
+    Array.from({ length: threadCount }, () => classifier.classify(target, onePixel(), options)),
+  );
+}
+
+async function openEngine(config: Config, zoo: ModelZoo, logger: Logger): Promise<InferenceEngine> {
+  const { libtensorflowPath } = config;
+  if (config.engine === "addon") {
+    return await createAddonEngine({
+      ...(libtensorflowPath === undefined ? {} : { libtensorflowPath }),
+      isTrusted: (graph) => isOfZoo(zoo, graph),
+    });
+  }
+  const wasm = loadWasm();
+  return createProcessEngine({
+    command: {
+      path: config.enginePath,
+      args: ["serve"],
+      environment: libtensorflowPath === undefined ? {} : { LIBTENSORFLOW_PATH: libtensorflowPath },
+    },
+    codec: {
+      encodeLoadHead: (id, json, graphBytes) => wasm.encodeLoadHead(id, json, graphBytes),
+      decodeReply: (frame) => decodeReply(wasm, frame),
+    },
+    log: (pid, line) => logEngineLine(logger, pid, line),
+    spareCount: config.engineSpares,
+    startMsMax: config.engineStartMsMax,
+    loadMsMax: config.engineLoadMsMax,
+    firstRunMsMax: config.engineFirstRunMsMax,
+    runMsMax: config.engineRunMsMax,
+    closeMsMax: config.shutdownMsMax,
+  });
+}
+
+async function isOfZoo(zoo: ModelZoo, graph: Uint8Array): Promise<boolean> {
+  const hash = await sha256(graph);
+  return zoo.list().some(({ manifest }) => manifest.graph.sha256 === hash);
+}
+
+/** The engine writes JSON lines; what libtensorflow itself writes is plain text. */
+function logEngineLine(logger: Logger, pid: number, line: string): void {
+  try {
+    const { level, ...facts } = JSON.parse(line) as Record<string, unknown>;
+    if (level === "error") logger.error({ engine: facts, pid }, "engine");
+    else logger.debug({ engine: facts, pid }, "engine");
+  } catch {
+    logger.debug({ engine: line, pid }, "engine");
+  }
+}
+
+/** A white BMP of one pixel. */
+function onePixel(): Uint8Array {
+  const bytes = new Uint8Array(58);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, 0x424d);
+  view.setUint32(2, bytes.length, true);
+  view.setUint32(10, 54, true);
+  view.setUint32(14, 40, true);
+  view.setInt32(18, 1, true);
+  view.setInt32(22, 1, true);
+  view.setUint16(26, 1, true);
+  view.setUint16(28, 24, true);
+  bytes.fill(255, 54, 57);
+  return bytes;
+}
