@@ -106,8 +106,8 @@ pub struct Activation {
     pub width: usize,
     /// Channels.
     pub channels: usize,
-    /// Rows and columns at each edge that do not see what the real net sees there.
-    pub border: usize,
+    /// Rows and columns at each edge that do not see what the real net sees there; absent for whole photos.
+    pub border: Option<usize>,
     /// `count * height * width * channels` values.
     pub values: Vec<f32>,
 }
@@ -136,7 +136,7 @@ impl Activation {
 
     /// The channels of each position off the border; of every position when the border leaves none.
     pub fn inner(&self) -> impl Iterator<Item = &[f32]> {
-        let border = if 2 * self.border + 1 < self.height.min(self.width) { self.border } else { 0 };
+        let border = self.border.filter(|border| 2 * border + 1 < self.height.min(self.width)).unwrap_or(0);
         let (width, height) = (self.width, self.height);
         self.values.chunks_exact(self.channels.max(1)).enumerate().filter_map(move |(index, pixel)| {
             let (row, column) = (index / width % height, index % width);
@@ -159,9 +159,8 @@ impl Layer {
     /// Multiply-adds that the layer takes on an activation of this size.
     #[must_use]
     pub fn cost(&self, input: &Activation) -> usize {
-        let positions = |window: &Window| {
-            input.count * window.extent(input.height, 0).0 * window.extent(input.width, 1).0
-        };
+        let positions =
+            |window: &Window| input.count * window.extent(input.height, 0).0 * window.extent(input.width, 1).0;
         match self {
             Self::Convolution { window, kernel, .. } | Self::Depthwise { window, kernel, .. } => {
                 positions(window).saturating_mul(kernel.len())
@@ -177,12 +176,10 @@ impl Layer {
     pub fn apply(&self, input: &Activation) -> Option<Activation> {
         match self {
             Self::Convolution { window, channels, kernel } => convolve(input, *window, *channels, kernel),
-            Self::Depthwise { window, channels, kernel } => {
-                convolve_depthwise(input, *window, *channels, kernel)
-            }
+            Self::Depthwise { window, channels, kernel } => convolve_depthwise(input, *window, *channels, kernel),
             Self::Dense { outputs, kernel } => {
                 let inputs = input.height * input.width * input.channels;
-                let flat = Activation { height: 1, width: 1, channels: inputs, border: 0, ..input.clone() };
+                let flat = Activation { height: 1, width: 1, channels: inputs, border: None, ..input.clone() };
                 let window = Window { size: [1, 1], stride: [1, 1], same: false };
                 convolve(&flat, window, [inputs, *outputs], kernel)
             }
@@ -217,7 +214,7 @@ fn output_of(input: &Activation, window: Window, channels: usize, fill: f32) -> 
         return None;
     }
     let reach = if window.same { window.size[0].max(window.size[1]) / 2 } else { 0 };
-    let border = if input.border == 0 { 0 } else { (input.border + reach).div_ceil(window.stride[0].max(1)) };
+    let border = input.border.map(|border| (border + reach).div_ceil(window.stride[0]));
     let values = vec![fill; input.count * height * width * channels];
     Some((Activation { count: input.count, height, width, channels, border, values }, [top, left]))
 }
@@ -272,12 +269,7 @@ fn convolve(input: &Activation, window: Window, channels: [usize; 2], kernel: &[
     Some(output)
 }
 
-fn convolve_depthwise(
-    input: &Activation,
-    window: Window,
-    channels: [usize; 2],
-    kernel: &[f32],
-) -> Option<Activation> {
+fn convolve_depthwise(input: &Activation, window: Window, channels: [usize; 2], kernel: &[f32]) -> Option<Activation> {
     let [read, multiplier] = channels;
     let made = read * multiplier;
     if read != input.channels || kernel.len() != window.size[0] * window.size[1] * made {
@@ -348,7 +340,7 @@ fn pad(input: &Activation, [top, bottom, left, right]: [usize; 4]) -> Activation
         let start = ((image * height + row_index + top) * width + left) * channels;
         values[start..start + row.len()].copy_from_slice(row);
     }
-    let border = if input.border == 0 { 0 } else { input.border + top.max(left) };
+    let border = input.border.map(|border| border + top.max(left));
     Activation { count: input.count, height, width, channels, border, values }
 }
 
@@ -361,7 +353,7 @@ fn flatten(input: &Activation, channels_first: bool) -> Activation {
     } else {
         input.values.clone()
     };
-    Activation { count: input.count, height: 1, width: 1, channels: positions * channels, border: 0, values }
+    Activation { count: input.count, height: 1, width: 1, channels: positions * channels, border: None, values }
 }
 
 #[cfg(test)]
@@ -370,7 +362,7 @@ mod tests {
 
     fn ramp(height: usize, width: usize, channels: usize) -> Activation {
         let values = (0..height * width * channels).map(|index| index as f32).collect();
-        Activation { count: 1, height, width, channels, border: 0, values }
+        Activation { count: 1, height, width, channels, border: None, values }
     }
 
     #[test]
@@ -403,7 +395,7 @@ mod tests {
     #[test]
     fn moments_leave_the_border_out() {
         let mut activation = ramp(3, 3, 1);
-        activation.border = 1;
+        activation.border = Some(1);
         assert_eq!(activation.moments(), [Moments { mean: 4.0, variance: 0.0 }]);
     }
 

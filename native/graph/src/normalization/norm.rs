@@ -78,7 +78,8 @@ fn affine_of(gamma: &[f32], beta: &[f32], mean: &[f32], variance: &[f32], epsilo
     if gamma.len() != count || beta.len() != count || variance.len() != count {
         return None;
     }
-    let scale: Vec<f32> = gamma.iter().zip(variance).map(|(gamma, variance)| gamma / (variance + epsilon).sqrt()).collect();
+    let scale: Vec<f32> =
+        gamma.iter().zip(variance).map(|(gamma, variance)| gamma / (variance + epsilon).sqrt()).collect();
     let offset = (0..count).map(|index| beta[index] - mean[index] * scale[index]).collect();
     Some([scale, offset])
 }

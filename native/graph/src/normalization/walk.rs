@@ -108,9 +108,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             "BiasAdd" | "Add" | "AddV2" | "Sub" | "Mul" | "RealDiv" | "Div" | "Neg" => self.affine(id),
             "Relu" => Some(Layer::Rectify { slope: 0.0, ceiling: f32::INFINITY }),
             "Relu6" => Some(Layer::Rectify { slope: 0.0, ceiling: 6.0 }),
-            "LeakyRelu" => {
-                Some(Layer::Rectify { slope: node.float("alpha").unwrap_or(0.2), ceiling: f32::INFINITY })
-            }
+            "LeakyRelu" => Some(Layer::Rectify { slope: node.float("alpha").unwrap_or(0.2), ceiling: f32::INFINITY }),
             "Elu" => Some(Layer::Elu),
             "Sigmoid" => Some(Layer::Sigmoid),
             "Tanh" => Some(Layer::Tanh),
@@ -221,9 +219,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             return None;
         }
         match sides.as_slice() {
-            [0, 0, 0, 0, sides @ ..] | [0, 0, sides @ .., 0, 0] => {
-                <[usize; 4]>::try_from(sides).ok().map(Layer::Pad)
-            }
+            [0, 0, 0, 0, sides @ ..] | [0, 0, sides @ .., 0, 0] => <[usize; 4]>::try_from(sides).ok().map(Layer::Pad),
             _ => None,
         }
     }

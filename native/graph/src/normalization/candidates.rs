@@ -1,0 +1,77 @@
+//! The pre-processings that people train with.
+
+use menagerie_contract::ChannelOrder;
+
+/// One way to scale pixels: `(pixel - mean) / std` with values in red, green, blue order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scaling {
+    /// For people.
+    pub name: &'static str,
+    /// Subtracted, on 0–255.
+    pub mean: [f32; 3],
+    /// Divides, on 0–255.
+    pub std: [f32; 3],
+}
+
+/// ImageNet's mean and standard deviation as torchvision publishes them, on 0–255.
+const IMAGENET_MEAN: [f32; 3] = [123.675, 116.28, 103.53];
+const IMAGENET_STD: [f32; 3] = [58.395, 57.12, 57.375];
+/// CIFAR-10's, likewise.
+const CIFAR_MEAN: [f32; 3] = [125.307, 122.961, 113.8575];
+const CIFAR_STD: [f32; 3] = [51.5865, 50.847, 51.255];
+/// Caffe's ImageNet mean as its users round it.
+const CAFFE_MEAN: [f32; 3] = [123.0, 117.0, 104.0];
+
+/// For colour inputs.
+pub const COLOUR: [Scaling; 7] = [
+    Scaling { name: "0..1", mean: [0.0; 3], std: [255.0; 3] },
+    Scaling { name: "-1..1", mean: [127.5; 3], std: [127.5; 3] },
+    Scaling { name: "raw 0..255", mean: [0.0; 3], std: [1.0; 3] },
+    Scaling { name: "ImageNet mean and std", mean: IMAGENET_MEAN, std: IMAGENET_STD },
+    Scaling { name: "ImageNet mean only", mean: CAFFE_MEAN, std: [1.0; 3] },
+    Scaling { name: "-0.5..0.5", mean: [127.5; 3], std: [255.0; 3] },
+    Scaling { name: "CIFAR mean and std", mean: CIFAR_MEAN, std: CIFAR_STD },
+];
+
+/// For grey inputs; the first value counts. MNIST's mean and standard deviation are those of its training set.
+pub const GREY: [Scaling; 5] = [
+    Scaling { name: "0..1", mean: [0.0; 3], std: [255.0; 3] },
+    Scaling { name: "-1..1", mean: [127.5; 3], std: [127.5; 3] },
+    Scaling { name: "raw 0..255", mean: [0.0; 3], std: [1.0; 3] },
+    Scaling { name: "-0.5..0.5", mean: [127.5; 3], std: [255.0; 3] },
+    Scaling { name: "MNIST mean and std", mean: [33.3184; 3], std: [78.5655; 3] },
+];
+
+/// A scaling in a channel order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// The scaling.
+    pub scaling: Scaling,
+    /// The order.
+    pub order: ChannelOrder,
+}
+
+impl Candidate {
+    /// Every scaling in every order for an input of `channels`.
+    #[must_use]
+    pub fn all(channels: u32) -> Vec<Self> {
+        if channels == 1 {
+            return GREY.map(|scaling| Self { scaling, order: ChannelOrder::Gray }).to_vec();
+        }
+        let orders = [ChannelOrder::Rgb, ChannelOrder::Bgr];
+        orders.into_iter().flat_map(|order| COLOUR.map(|scaling| Self { scaling, order })).collect()
+    }
+
+    /// The colour (0 red, 1 green, 2 blue) that stands in tensor channel `channel`.
+    #[must_use]
+    pub fn colour(&self, channel: usize) -> usize {
+        if self.order == ChannelOrder::Bgr { 2 - channel.min(2) } else { channel }
+    }
+
+    /// Mean and std of tensor channel `channel`.
+    #[must_use]
+    pub fn of_channel(&self, channel: usize) -> (f32, f32) {
+        let colour = self.colour(channel);
+        (self.scaling.mean[colour], self.scaling.std[colour])
+    }
+}

@@ -1,0 +1,78 @@
+//! Numbers that tell a right pre-processing from a wrong one.
+
+use super::{
+    layers::{Activation, Moments},
+    norm::Norm,
+    probe::Stage,
+};
+
+/// Channels whose variance is below this share of the median are dead.
+const DEAD_SHARE: f32 = 1e-3;
+
+/// Disagreement of what stands in front of a batch normalisation with its stored moments: the mean over live channels
+/// of `log(1 + KL(found || stored))` of two Gaussians. 0 is perfect. Absent when channels do not fit.
+#[must_use]
+pub fn disagreement(found: &[Moments], norm: &Norm) -> Option<f32> {
+    if found.len() != norm.mean.len() {
+        return None;
+    }
+    let mut variances = norm.variance.clone();
+    variances.sort_unstable_by(f32::total_cmp);
+    let floor = variances[variances.len() / 2] * DEAD_SHARE;
+    let (mut sum, mut live) = (0.0, 0.0);
+    for ((found, mean), variance) in found.iter().zip(&norm.mean).zip(&norm.variance) {
+        if *variance <= floor || *variance <= 0.0 {
+            continue;
+        }
+        let ratio = (found.variance / variance).max(1e-9);
+        let divergence = 0.5 * (ratio - 1.0 - ratio.ln() + (found.mean - mean).powi(2) / variance);
+        sum += divergence.max(0.0).ln_1p();
+        live += 1.0;
+    }
+    (live > 0.0).then(|| sum / live)
+}
+
+/// What one stage looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Look {
+    /// Mean over channels of the natural logarithm of the standard deviation.
+    pub spread: f32,
+    /// Standard deviation of the same.
+    pub unevenness: f32,
+    /// Mean over channels of |mean| / standard deviation, each at most 5.
+    pub shift: f32,
+    /// Share of the channels that are above 0 in less than 2 % or more than 98 % of places.
+    pub stuck: f32,
+    /// Share of values above the cut of the activation function.
+    pub cut: f32,
+}
+
+/// Looks at a stage.
+#[must_use]
+pub fn look(stage: &Stage) -> Look {
+    let moments = stage.activation.moments();
+    let channels = moments.len().max(1) as f32;
+    let deviation = |moments: &Moments| moments.variance.sqrt().max(1e-6);
+    let logs: Vec<f32> = moments.iter().map(|moments| deviation(moments).ln()).collect();
+    let spread = logs.iter().sum::<f32>() / channels;
+    let unevenness = (logs.iter().map(|value| (value - spread).powi(2)).sum::<f32>() / channels).sqrt();
+    let shift =
+        moments.iter().map(|moments| (moments.mean.abs() / deviation(moments)).min(5.0)).sum::<f32>() / channels;
+    let (above, cut, count) = count_above(&stage.activation, stage.ceiling);
+    let stuck = above.iter().filter(|above| !(0.02..=0.98).contains(&(**above as f32 / count))).count() as f32;
+    Look { spread, unevenness, shift, stuck: stuck / channels, cut: cut as f32 / (count * channels) }
+}
+
+/// How often each channel is above 0, how often any is above `ceiling`, and the number of places.
+fn count_above(activation: &Activation, ceiling: f32) -> (Vec<u32>, u32, f32) {
+    let mut above = vec![0_u32; activation.channels];
+    let (mut cut, mut count) = (0, 0.0_f32);
+    for pixel in activation.inner() {
+        count += 1.0;
+        for (above, value) in above.iter_mut().zip(pixel) {
+            *above += u32::from(*value > 0.0);
+            cut += u32::from(*value > ceiling);
+        }
+    }
+    (above, cut, count.max(1.0))
+}

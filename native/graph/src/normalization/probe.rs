@@ -1,0 +1,329 @@
+//! What the first layers of a net make of photos under each candidate pre-processing.
+//!
+//! The first convolution is linear, so it is run once for each pair of kernel channel and colour; every candidate is
+//! then a weighted sum of those maps.
+
+use super::{
+    candidates::Candidate,
+    images::Windows,
+    layers::{Activation, Layer},
+    norm::Norm,
+    walk::{Step, Walk},
+};
+use crate::graph::{Graph, NodeId};
+
+/// Multiply-adds that one layer may take for all candidates together.
+const LAYER_COST_MAX: usize = 2_000_000_000;
+/// Layers behind the first that are looked at where no batch normalisation comes.
+const LAYERS_MAX: usize = 64;
+/// Weights of the red, green and blue of a grey input (ITU-R BT.601).
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+
+/// What the graph itself does to the fed values in front of its first layer, per channel of that layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inside {
+    /// Channel of the fed tensor that each channel of the layer reads.
+    pub channel: Vec<usize>,
+    /// Factors.
+    pub scale: Vec<f32>,
+    /// Added after scaling.
+    pub offset: Vec<f32>,
+    /// Name of the last such node; empty when the layer reads the input itself.
+    pub nodes: Vec<NodeId>,
+}
+
+/// The first layers of a net.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Front {
+    /// What stands in front of the first layer.
+    pub inside: Inside,
+    /// Zeros around the image in front of the first layer.
+    padding: Option<[usize; 4]>,
+    /// The first convolution or dense layer; absent when a batch normalisation comes before it.
+    pub first: Option<Layer>,
+    /// The layers behind the first, up to `norm` or as far as the way is known.
+    pub rest: Vec<Layer>,
+    /// The first batch normalisation, when its moments are known.
+    pub norm: Option<Norm>,
+}
+
+impl Front {
+    /// Reads the first layers; absent when the way from `input` is not known.
+    #[must_use]
+    pub fn read(graph: &Graph<'_>, input: NodeId, first_layer: Option<NodeId>, channels: usize) -> Option<Self> {
+        let mut walk = Walk::new(graph, input, first_layer);
+        let mut inside = Inside {
+            channel: (0..channels).collect(),
+            scale: vec![1.0; channels],
+            offset: vec![0.0; channels],
+            nodes: Vec::new(),
+        };
+        let mut padding = None;
+        loop {
+            match walk.next_step()? {
+                Step::Layer(Layer::Affine { scale, offset }) => inside.then(&scale, &offset)?,
+                Step::Layer(Layer::ReverseChannels) => inside.reverse(),
+                Step::Layer(Layer::Pad(sides)) if padding.is_none() => padding = Some(sides),
+                Step::Layer(layer) => {
+                    let first = layer.as_convolution()?;
+                    return Some(Self::behind(walk, inside, padding, first));
+                }
+                Step::Norm(norm) if norm.variance.iter().all(|variance| (variance - 1.0).abs() < 0.01) => {
+                    inside.then(&norm.scale, &norm.offset)?;
+                }
+                Step::Norm(norm) => {
+                    return Some(Self { inside, padding, first: None, rest: Vec::new(), norm: Some(norm) });
+                }
+            }
+            inside.nodes.clone_from(&walk.passed);
+        }
+    }
+
+    fn behind(mut walk: Walk<'_, '_>, inside: Inside, padding: Option<[usize; 4]>, first: Layer) -> Self {
+        let mut front = Self { inside, padding, first: Some(first), rest: Vec::new(), norm: None };
+        while front.rest.len() < LAYERS_MAX {
+            match walk.next_step() {
+                Some(Step::Layer(layer)) => front.rest.push(layer),
+                Some(Step::Norm(norm)) => {
+                    front.norm = Some(norm);
+                    break;
+                }
+                None => break,
+            }
+        }
+        front
+    }
+
+    /// Pixels a side of the windows that the first layers need of photos of `side` pixels.
+    #[must_use]
+    pub fn window_side(&self, side: usize) -> usize {
+        let stride = match &self.first {
+            Some(Layer::Convolution { window, .. }) => window.stride[0].max(window.size[0] / 3),
+            _ => 1,
+        };
+        let is_whole = self.rest.iter().any(|layer| matches!(layer, Layer::Dense { .. }));
+        if is_whole && side <= 96 { side } else { side.min(20 * stride.max(1)) }
+    }
+}
+
+impl Inside {
+    fn then(&mut self, scale: &[f32], offset: &[f32]) -> Option<()> {
+        let channels = self.scale.len();
+        let of = |values: &[f32], channel: usize| match values.len() {
+            1 => Some(values[0]),
+            count if count == channels => Some(values[channel]),
+            _ => None,
+        };
+        for channel in 0..channels {
+            let (scale, offset) = (of(scale, channel)?, of(offset, channel)?);
+            self.scale[channel] *= scale;
+            self.offset[channel] = self.offset[channel] * scale + offset;
+        }
+        Some(())
+    }
+
+    fn reverse(&mut self) {
+        self.channel.reverse();
+        self.scale.reverse();
+        self.offset.reverse();
+    }
+
+    /// Whether the graph changes the fed values at all.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.scale.iter().all(|scale| (scale - 1.0).abs() < 1e-6)
+            && self.offset.iter().all(|offset| offset.abs() < 1e-6)
+    }
+
+    /// Factor and addend from 0–255 pixels to layer channel `channel` under `candidate`.
+    fn from_pixels(&self, candidate: &Candidate, channel: usize) -> (f32, f32) {
+        let (mean, std) = candidate.of_channel(self.channel[channel]);
+        let factor = self.scale[channel] / std;
+        (factor, self.offset[channel] - factor * mean)
+    }
+
+    fn colour(&self, candidate: &Candidate, channel: usize) -> usize {
+        candidate.colour(self.channel[channel])
+    }
+}
+
+impl Layer {
+    /// A convolution or dense layer in one form, `Convolution`, as far as possible.
+    fn as_convolution(self) -> Option<Self> {
+        match self {
+            Self::Depthwise { window, channels: [read, multiplier], kernel } => {
+                let made = read * multiplier;
+                let mut dense = vec![0.0; kernel.len() * read];
+                for (index, weight) in kernel.iter().enumerate() {
+                    let (tap, output) = (index / made, index % made);
+                    dense[(tap * read + output / multiplier) * made + output] = *weight;
+                }
+                Some(Self::Convolution { window, channels: [read, made], kernel: dense })
+            }
+            Self::Convolution { .. } | Self::Dense { .. } => Some(self),
+            _ => None,
+        }
+    }
+
+    /// The layer as it reads layer channel `channel` of `channels` alone.
+    fn for_channel(&self, channel: usize, channels: usize) -> Option<Self> {
+        match self {
+            Self::Convolution { window, channels: [read, made], kernel } if *read == channels => {
+                let rows = kernel.chunks_exact(*made).skip(channel).step_by(channels);
+                let kernel = rows.flatten().copied().collect();
+                Some(Self::Convolution { window: *window, channels: [1, *made], kernel })
+            }
+            Self::Dense { outputs, kernel } => {
+                let rows = kernel.chunks_exact(*outputs).skip(channel).step_by(channels);
+                Some(Self::Dense { outputs: *outputs, kernel: rows.flatten().copied().collect() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The first layer's answers on photos, ready to be combined for any candidate.
+pub struct Probe<'f> {
+    front: &'f Front,
+    /// By layer channel and colour.
+    maps: Vec<Vec<Option<Activation>>>,
+    /// The answer to a layer channel that is 1 everywhere, for one image.
+    ones: Vec<Activation>,
+}
+
+impl<'f> Probe<'f> {
+    /// Runs the first layer on `photos`, which are windows of photos of `side` pixels.
+    #[must_use]
+    pub fn new(front: &'f Front, photos: &Windows, side: usize) -> Option<Self> {
+        let channels = front.inside.scale.len();
+        let border = (photos.side < side).then_some(0);
+        let plane = |weights: [f32; 3]| Activation {
+            count: photos.count,
+            height: photos.side,
+            width: photos.side,
+            channels: 1,
+            border,
+            values: photos
+                .pixels
+                .chunks_exact(3)
+                .map(|rgb| rgb.iter().zip(weights).map(|(value, weight)| value * weight).sum())
+                .collect(),
+        };
+        let colours = if channels == 1 { vec![LUMA] } else { vec![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]] };
+        let planes: Vec<Activation> = colours.into_iter().map(plane).collect();
+        let blank = Activation { count: 1, values: vec![1.0; photos.side * photos.side], ..planes[0].clone() };
+        let run = |channel: usize, plane: &Activation| {
+            let padded = match front.padding {
+                Some(sides) => Layer::Pad(sides).apply(plane)?,
+                None => plane.clone(),
+            };
+            let Some(first) = &front.first else { return Some(padded) };
+            let layer = first.for_channel(channel, channels)?;
+            if layer.cost(&padded).saturating_mul(5) > LAYER_COST_MAX { None } else { layer.apply(&padded) }
+        };
+        let mut maps = Vec::with_capacity(channels);
+        let mut ones = Vec::with_capacity(channels);
+        for channel in 0..channels {
+            ones.push(run(channel, &blank)?);
+            let is_needed = |colour: usize| channels == 1 || colour == channel || colour + channel == 2;
+            let row = planes
+                .iter()
+                .enumerate()
+                .map(|(colour, plane)| if is_needed(colour) { run(channel, plane).map(Some) } else { Some(None) });
+            maps.push(row.collect::<Option<Vec<_>>>()?);
+        }
+        Some(Self { front, maps, ones })
+    }
+
+    /// The first layer's answer to the photos under `candidate`; what a batch normalisation in front of it would see
+    /// when there is no such layer.
+    fn first_answer(&self, candidate: &Candidate) -> Option<Activation> {
+        if self.front.first.is_none() {
+            return self.input_answer(candidate);
+        }
+        let inside = &self.front.inside;
+        let mut sum: Option<Activation> = None;
+        for channel in 0..inside.scale.len() {
+            let map = self.maps[channel][inside.colour(candidate, channel)].as_ref()?;
+            let (factor, addend) = inside.from_pixels(candidate, channel);
+            let ones = &self.ones[channel].values;
+            let terms = map
+                .values
+                .chunks_exact(ones.len())
+                .flat_map(|image| image.iter().zip(ones).map(|(value, one)| factor * value + addend * one));
+            match &mut sum {
+                None => sum = Some(Activation { values: terms.collect(), ..map.clone_shape() }),
+                Some(sum) => sum.values.iter_mut().zip(terms).for_each(|(value, term)| *value += term),
+            }
+        }
+        sum
+    }
+
+    fn input_answer(&self, candidate: &Candidate) -> Option<Activation> {
+        let inside = &self.front.inside;
+        let channels = inside.scale.len();
+        let planes: Vec<(&Activation, (f32, f32))> = (0..channels)
+            .map(|channel| {
+                let map = self.maps[channel][inside.colour(candidate, channel)].as_ref()?;
+                Some((map, inside.from_pixels(candidate, channel)))
+            })
+            .collect::<Option<_>>()?;
+        let positions = planes.first()?.0.values.len();
+        let values = (0..positions)
+            .flat_map(|at| planes.iter().map(move |(map, (factor, addend))| factor * map.values[at] + addend))
+            .collect();
+        Some(Activation { channels, values, ..planes[0].0.clone_shape() })
+    }
+
+    /// What stands in front of the first batch normalisation under `candidate`.
+    #[must_use]
+    pub fn at_norm(&self, candidate: &Candidate, candidates: usize) -> Option<Activation> {
+        let mut activation = self.first_answer(candidate)?;
+        for layer in &self.front.rest {
+            if layer.cost(&activation).saturating_mul(candidates) > LAYER_COST_MAX {
+                return None;
+            }
+            activation = layer.apply(&activation)?;
+        }
+        Some(activation)
+    }
+
+    /// What stands in front of each activation function, and last the scores when they are reached.
+    #[must_use]
+    pub fn trace(&self, candidate: &Candidate, candidates: usize) -> Option<Vec<Stage>> {
+        let mut stages = Vec::new();
+        let mut activation = self.first_answer(candidate)?;
+        let mut budget = LAYER_COST_MAX / candidates.max(1);
+        for layer in &self.front.rest {
+            if let Layer::Rectify { ceiling, .. } = layer {
+                stages.push(Stage { activation: activation.clone(), ceiling: *ceiling });
+            }
+            let cost = layer.cost(&activation);
+            if cost > budget {
+                return Some(stages);
+            }
+            budget -= cost;
+            match layer.apply(&activation) {
+                Some(next) => activation = next,
+                None => return Some(stages),
+            }
+        }
+        stages.push(Stage { activation, ceiling: f32::INFINITY });
+        Some(stages)
+    }
+}
+
+/// A point on the way where a net's answers can be looked at.
+pub struct Stage {
+    /// What is there.
+    pub activation: Activation,
+    /// The cut of the activation function behind it.
+    pub ceiling: f32,
+}
+
+impl Activation {
+    /// The same extents without values.
+    fn clone_shape(&self) -> Self {
+        Self { values: Vec::new(), ..*self }
+    }
+}
