@@ -6,7 +6,7 @@
 use js_sys::{Error as JsError, Function, Object, Promise, Reflect, Uint8Array};
 use menagerie_contract::{ErrorCode, Frame, InferOptions, InputSpec, LoadRequest, ModelSpec, Problem, frame};
 use serde_json::{Value, json};
-use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::{error::Error, labels, model, pipeline};

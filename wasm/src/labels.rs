@@ -1,7 +1,7 @@
 //! A name for each class.
 
-use crate::plain_labels::{self as labels, LabelsError};
 use menagerie_contract::{LabelsSpec, ModelSpec, OutputKind};
+use menagerie_graph::labels::{self, LabelsError};
 
 use crate::error::Error;
 

@@ -14,7 +14,6 @@ pub mod model;
 pub mod orientation;
 pub mod picture;
 pub mod pipeline;
-mod plain_labels;
 pub mod resize;
 pub mod scores;
 

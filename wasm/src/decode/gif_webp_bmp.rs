@@ -22,6 +22,8 @@ const BYTES_PER_PIXEL_MAX: u64 = 8;
 const TABLES_BYTES_MAX: u64 = 16 << 20;
 
 pub fn decode_gif(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
+    let (width, height) = screen_size(image).ok_or_else(|| cut_off(Format::Gif))?;
+    check_size(Format::Gif, width, height, limits)?;
     let decoder = GifDecoder::new(Cursor::new(image)).map_err(|error| refusal(Format::Gif, error))?;
     read(Format::Gif, decoder, limits)
 }
@@ -68,6 +70,12 @@ fn read(format: Format, mut decoder: impl ImageDecoder, limits: &ImageLimits) ->
             other => return Err(undecodable(format, format!("its pixels are of the kind {other:?}"))),
         },
     })
+}
+
+/// Width and height of the logical screen.
+fn screen_size(image: &[u8]) -> Option<(u32, u32)> {
+    let [w0, w1, h0, h1] = *image.get(6..)?.first_chunk()?;
+    Some((u32::from(u16::from_le_bytes([w0, w1])), u32::from(u16::from_le_bytes([h0, h1]))))
 }
 
 /// Width and height of a bitmap; a negative height means rows from top to bottom.

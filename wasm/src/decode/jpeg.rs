@@ -1,8 +1,8 @@
 //! JPEG: baseline and progressive, 1, 3 or 4 components, by zune-jpeg.
 //!
 //! CMYK and YCCK are taken as Adobe stores them, inverted, which is what every other reader assumes. Arithmetic-coded,
-//! lossless and 12-bit files are refused. Rows of a file that ends early would be filled with grey: such a file is
-//! refused instead.
+//! lossless and 12-bit files are refused. A file without its end marker was cut off and is refused; damage inside a
+//! whole file is shown as browsers and libjpeg show it, with grey where nothing could be decoded.
 
 use menagerie_contract::ImageLimits;
 use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
@@ -15,21 +15,31 @@ use crate::{error::Error, orientation::Orientation};
 const SCANS_MAX: usize = 64;
 
 pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
+    let outline = Outline::of(image);
+    if let Some(kind) = outline.frame_marker.and_then(rare_kind) {
+        return Err(Error::ImageUnsupported {
+            looks_like: format!("{kind} JPEG"),
+            advice: "save it as an ordinary baseline or progressive JPEG and send that",
+        });
+    }
     let options = DecoderOptions::default()
-        .set_strict_mode(true)
+        .set_strict_mode(false)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_max_scans(SCANS_MAX)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(image), options);
-    decoder.decode_headers().map_err(refusal)?;
+    decoder.decode_headers().map_err(|error| refusal(&error))?;
     let header = decoder.info().ok_or_else(|| cut_off(Format::Jpeg))?;
     let (width, height) = (u32::from(header.width), u32::from(header.height));
     check_size(Format::Jpeg, width, height, limits)?;
-    if !has_end_marker(image) {
+    if !matches!(header.components, 1 | 3 | 4) {
+        return Err(undecodable(Format::Jpeg, format!("it has {} colour components", header.components)));
+    }
+    if !outline.ended {
         return Err(cut_off(Format::Jpeg));
     }
-    let stored_rgb = decoder.decode().map_err(refusal)?;
+    let stored_rgb = decoder.decode().map_err(|error| refusal(&error))?;
     Ok(Photo {
         format: Format::Jpeg,
         stored_width: width,
@@ -39,39 +49,63 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     })
 }
 
-fn refusal(error: DecodeErrors) -> Error {
-    match error {
-        DecodeErrors::Unsupported(scheme) => Error::ImageUnsupported {
-            looks_like: format!("a JPEG of a rare kind ({scheme:?})"),
-            advice: "save it as an ordinary baseline or progressive JPEG and send that",
-        },
-        DecodeErrors::ExhaustedData => cut_off(Format::Jpeg),
-        other => undecodable(Format::Jpeg, format!("{other:?}")),
+fn refusal(error: &DecodeErrors) -> Error {
+    let detail = match error {
+        DecodeErrors::Format(detail) => detail.clone(),
+        DecodeErrors::FormatStatic(detail) => (*detail).to_owned(),
+        other => format!("{other:?}").trim().to_owned(),
+    };
+    undecodable(Format::Jpeg, detail)
+}
+
+/// The coding that a start-of-frame marker names, where it is not decoded (ITU-T T.81, table B.1).
+fn rare_kind(frame_marker: u8) -> Option<&'static str> {
+    match frame_marker {
+        0xc0..=0xc2 => None,
+        0xc3 | 0xcb => Some("a lossless"),
+        0xc9 | 0xca => Some("an arithmetic-coded"),
+        _ => Some("a hierarchical"),
     }
 }
 
-/// Whether the end marker (EOI) follows the scans. Segments are skipped by their length, so that the end of a
-/// thumbnail inside one does not count (ITU-T T.81, annex B).
-fn has_end_marker(image: &[u8]) -> bool {
-    const STUFFED: u8 = 0x00;
-    const TEMPORARY: u8 = 0x01;
-    const FILL: u8 = 0xff;
-    const END: u8 = 0xd9;
-    let mut rest = image.get(2..).unwrap_or_default();
-    while let Some(offset) = memchr::memchr(0xff, rest) {
-        rest = &rest[offset + 1..];
-        match rest {
-            [END, ..] => return true,
-            [FILL, ..] => {}
-            [STUFFED | TEMPORARY | 0xd0..=0xd8, tail @ ..] => rest = tail,
-            [_, high, low, ..] => {
-                let length = usize::from(u16::from_be_bytes([*high, *low]));
-                rest = rest.get(1 + length..).unwrap_or_default();
+/// A JPEG file by its markers alone.
+#[derive(Debug, PartialEq, Eq)]
+struct Outline {
+    /// The first start-of-frame marker.
+    frame_marker: Option<u8>,
+    /// Whether the end marker follows. Segments are skipped by their length, so that the end of a thumbnail inside one
+    /// does not count.
+    ended: bool,
+}
+
+impl Outline {
+    /// Markers: ITU-T T.81, annex B.
+    fn of(image: &[u8]) -> Self {
+        const STUFFED: u8 = 0x00;
+        const TEMPORARY: u8 = 0x01;
+        const FILL: u8 = 0xff;
+        const END: u8 = 0xd9;
+        let mut frame_marker = None;
+        let mut rest = image.get(2..).unwrap_or_default();
+        while let Some(offset) = memchr::memchr(0xff, rest) {
+            rest = &rest[offset + 1..];
+            match rest {
+                [END, ..] => return Self { frame_marker, ended: true },
+                [FILL, ..] => {}
+                [STUFFED | TEMPORARY | 0xd0..=0xd8, tail @ ..] => rest = tail,
+                [marker, high, low, ..] => {
+                    let is_frame = matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc);
+                    if is_frame && frame_marker.is_none() {
+                        frame_marker = Some(*marker);
+                    }
+                    let length = usize::from(u16::from_be_bytes([*high, *low]));
+                    rest = rest.get(1 + length..).unwrap_or_default();
+                }
+                _ => break,
             }
-            _ => return false,
         }
+        Self { frame_marker, ended: false }
     }
-    false
 }
 
 #[cfg(test)]
@@ -81,11 +115,26 @@ mod tests {
     #[test]
     fn the_end_marker_counts_only_outside_of_segments() {
         let thumbnail_with_end = b"\xff\xd8\xff\xe1\x00\x04\xff\xd9";
-        assert!(!has_end_marker(thumbnail_with_end));
-        let scan = b"\xff\xd8\xff\xe1\x00\x04\xff\xd9\xff\xda\x00\x02\x11\xff\x00\x22\xff\xd0\x33\xff\xff\xd9";
-        assert!(has_end_marker(scan));
+        assert!(!Outline::of(thumbnail_with_end).ended);
+        let scan =
+            b"\xff\xd8\xff\xe1\x00\x04\xff\xd9\xff\xc2\x00\x02\xff\xda\x00\x02\x11\xff\x00\x22\xff\xd0\x33\xff\xff\xd9";
+        assert_eq!(Outline::of(scan), Outline { frame_marker: Some(0xc2), ended: true });
         for length in 0..scan.len() {
-            assert!(!has_end_marker(&scan[..length]), "{length} bytes");
+            assert!(!Outline::of(&scan[..length]).ended, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn rare_codings_are_unsupported_by_name() {
+        let limits = ImageLimits { pixels_max: 100, side_pixels_max: 10 };
+        for (marker, kind) in
+            [(0xc3, "a lossless JPEG"), (0xc9, "an arithmetic-coded JPEG"), (0xc5, "a hierarchical JPEG")]
+        {
+            let image = [0xff, 0xd8, 0xff, marker, 0, 2, 0xff, 0xd9];
+            match decode(&image, &limits) {
+                Err(Error::ImageUnsupported { looks_like, .. }) => assert_eq!(looks_like, kind),
+                other => panic!("{kind}: {other:?}"),
+            }
         }
     }
 }

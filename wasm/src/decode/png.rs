@@ -30,6 +30,9 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     let (width, height) = (header.width, header.height);
     check_size(Format::Png, width, height, limits)?;
 
+    if names_unknown_compression(image) {
+        return Err(undecodable(Format::Png, "its colour profile names an unknown compression method"));
+    }
     let mut reader = decoder.read_info().map_err(refusal)?;
     let too_big = || undecodable(Format::Png, "its pixels do not fit into memory");
     let mut pixels = vec![0; reader.output_buffer_size().ok_or_else(too_big)?];
@@ -53,6 +56,25 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
             ColorType::Indexed => return Err(undecodable(Format::Png, "its palette was not expanded")),
         },
     })
+}
+
+/// Whether an `iCCP` chunk names another compression method than 0, the only one there is (PNG, third edition,
+/// 11.3.2.3). The profile itself is not used.
+fn names_unknown_compression(image: &[u8]) -> bool {
+    let mut chunks = image.get(8..).unwrap_or_default();
+    while let Some((head, rest)) = chunks.split_first_chunk::<8>() {
+        let [l0, l1, l2, l3, kind @ ..] = *head;
+        let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
+        match &kind {
+            b"IDAT" => return false,
+            b"iCCP" => {
+                let mut after_name = rest.iter().take(length).skip_while(|byte| **byte != 0).skip(1);
+                return after_name.next().is_none_or(|method| *method != 0);
+            }
+            _ => chunks = rest.get(length.saturating_add(4)..).unwrap_or_default(),
+        }
+    }
+    false
 }
 
 fn refusal(error: DecodingError) -> Error {
