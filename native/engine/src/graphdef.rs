@@ -27,6 +27,8 @@ pub enum Attribute<'a> {
     },
     /// A constant list of 32-bit integers.
     Indices(&'a [i32]),
+    /// A constant 32-bit integer.
+    Scalar(i32),
 }
 
 /// A `GraphDef` in the making (`tensorflow/core/framework/graph.proto`).
@@ -124,6 +126,9 @@ impl Attribute<'_> {
             Self::Indices(values) => {
                 let content: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
                 put_bytes(&mut value, 8, &encode_tensor(ElementType::Int32, &[values.len() as i64], &content));
+            }
+            Self::Scalar(scalar) => {
+                put_bytes(&mut value, 8, &encode_tensor(ElementType::Int32, &[], &scalar.to_le_bytes()));
             }
         }
         value

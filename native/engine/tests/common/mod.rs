@@ -1,0 +1,40 @@
+//! What the engine's tests share: libtensorflow and the graphs beside the project.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use menagerie_contract::{LoadRequest, Source, SpecOverrides};
+use menagerie_engine::Library;
+
+/// libtensorflow as set-up leaves it.
+pub fn library() -> Library {
+    let cached = || -> Option<PathBuf> {
+        let cache = repository().join(".cache/libtensorflow");
+        fs::read_dir(cache).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(|path| path.is_dir())
+    };
+    let dir = if env::var_os("LIBTENSORFLOW_PATH").is_some() { None } else { cached() };
+    Library::load(dir.as_deref()).expect("libtensorflow is needed by this test; `npm test` fetches it")
+}
+
+fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// A folder of the data beside the project; says so and gives nothing when it is not there.
+#[allow(dead_code, reason = "each test file uses its part of this one")]
+pub fn shared(folder: &str) -> Option<PathBuf> {
+    let root = env::var_os("MENAGERIE_SHARED").map_or_else(|| repository().join("../shared"), PathBuf::from);
+    let path = root.join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    println!("SKIPPED: no test data at {}; set MENAGERIE_SHARED", path.display());
+    None
+}
+
+/// A request that sets `overrides`.
+pub fn request(overrides: SpecOverrides) -> LoadRequest {
+    LoadRequest { overrides, source: Source::Request, label_count: None, threads: 1 }
+}

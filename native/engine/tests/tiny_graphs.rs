@@ -1,0 +1,195 @@
+//! The engine on graphs that are built here: tests that need libtensorflow and nothing else.
+
+mod common;
+
+use std::thread;
+
+use common::{library, request};
+use menagerie_contract::{
+    ChannelOrder, ErrorCode, Frame, FrameKind, OutputKind, Problem, SpecOverrides,
+    frame::{HEADER_BYTES, Scores},
+};
+use menagerie_engine::{
+    Model, exchange,
+    graphdef::{Attribute, GraphBuilder},
+    probe_graph,
+};
+use menagerie_graph::{GraphLimits, Resolved};
+
+const FLOAT: Attribute<'_> = Attribute::Type(1);
+const INT64: Attribute<'_> = Attribute::Type(9);
+
+fn load(graph: &[u8], overrides: SpecOverrides) -> Result<Model, Problem> {
+    Model::load(&library(), graph, &request(overrides), &GraphLimits::default()).map_err(Problem::from)
+}
+
+/// Pixels fed raw to a graph that answers the mean of each channel: what it says is what it was fed.
+fn mean_graph(op_after: Option<&str>) -> Vec<u8> {
+    let graph = GraphBuilder::new().placeholder("input", &[-1, 8, 8, 3]).indices("axes", &[1, 2]).float_node(
+        "mean",
+        "Mean",
+        &["input", "axes"],
+        &[("Tidx", Attribute::Type(3))],
+    );
+    match op_after {
+        Some(op) => graph.float_node("output", op, &["mean"], &[]),
+        None => graph,
+    }
+    .finish()
+}
+
+fn raw(kind: OutputKind) -> SpecOverrides {
+    SpecOverrides {
+        width: Some(8),
+        height: Some(8),
+        mean: Some(vec![0.0]),
+        std: Some(vec![1.0]),
+        output_kind: Some(kind),
+        ..SpecOverrides::default()
+    }
+}
+
+/// `images` images of 8 x 8 in one colour.
+fn plain(colours: &[[u8; 3]]) -> Vec<u8> {
+    colours.iter().flat_map(|colour| colour.repeat(64)).collect()
+}
+
+fn assert_close(left: &[f32], right: &[f32]) {
+    assert_eq!(left.len(), right.len());
+    for (left, right) in left.iter().zip(right) {
+        assert!((left - right).abs() < 1e-4, "{left} against {right}");
+    }
+}
+
+#[test]
+fn the_probe_graph_gives_probabilities() {
+    let model = load(&probe_graph(), SpecOverrides::default()).unwrap();
+    assert_eq!((model.spec().input.width, model.spec().output.classes), (16, 4));
+    let scores = model.run(&[90; 16 * 16 * 3], 1).unwrap();
+    assert_eq!(scores.class_count, 4);
+    assert!((scores.values.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+}
+
+#[test]
+fn pixels_are_fed_as_the_spec_says() {
+    let colours = plain(&[[10, 20, 30], [40, 50, 60]]);
+    let fed = |overrides| load(&mean_graph(None), overrides).unwrap().run(&colours, 2).unwrap().values;
+    let rgb = SpecOverrides { output_tensor: Some("mean".into()), ..raw(OutputKind::Logits) };
+    assert_close(&fed(rgb.clone()), &[10.0, 20.0, 30.0, 40.0, 50.0, 60.0]);
+    let bgr = SpecOverrides {
+        channel_order: Some(ChannelOrder::Bgr),
+        mean: Some(vec![1.0, 2.0, 3.0]),
+        std: Some(vec![2.0]),
+        ..rgb
+    };
+    assert_close(&fed(bgr), &[14.5, 9.0, 3.5, 29.5, 24.0, 18.5]);
+}
+
+#[test]
+fn runs_side_by_side_give_the_same_scores() {
+    let model = load(&probe_graph(), SpecOverrides::default()).unwrap();
+    let pixels: Vec<u8> = (0..16 * 16 * 3).map(|value| value as u8).collect();
+    let alone = model.run(&pixels, 1).unwrap().values;
+    thread::scope(|scope| {
+        let runs: Vec<_> = (0..8).map(|_| scope.spawn(|| model.run(&pixels, 1).unwrap().values)).collect();
+        for run in runs {
+            assert_close(&run.join().unwrap(), &alone);
+        }
+    });
+}
+
+#[test]
+fn a_batch_answers_as_its_images_do_alone() {
+    let model = load(&probe_graph(), SpecOverrides::default()).unwrap();
+    let images: Vec<Vec<u8>> =
+        (1..=5_u8).map(|step| (0..16 * 16 * 3).map(|at| (at as u8).wrapping_mul(step)).collect()).collect();
+    let together = model.run(&images.concat(), 5).unwrap().values;
+    let alone: Vec<f32> = images.iter().flat_map(|image| model.run(image, 1).unwrap().values).collect();
+    assert_close(&together, &alone);
+}
+
+#[test]
+fn a_fixed_batch_is_filled_up_and_split() {
+    let graph = GraphBuilder::new()
+        .placeholder("input", &[2, 8, 8, 3])
+        .indices("axes", &[1, 2])
+        .float_node("mean", "Mean", &["input", "axes"], &[("Tidx", Attribute::Type(3))])
+        .indices("shape", &[2, 3])
+        .float_node("output", "Reshape", &["mean", "shape"], &[("Tshape", Attribute::Type(3))])
+        .finish();
+    let model = load(&graph, raw(OutputKind::Logits)).unwrap();
+    let scores = model.run(&plain(&[[1, 2, 3], [4, 5, 6], [7, 8, 9]]), 3).unwrap();
+    assert_close(&scores.values, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+}
+
+#[test]
+fn a_graph_that_names_the_class_gives_its_number() {
+    let graph = GraphBuilder::new()
+        .placeholder("input", &[-1, 8, 8, 3])
+        .indices("axes", &[1, 2])
+        .float_node("mean", "Mean", &["input", "axes"], &[("Tidx", Attribute::Type(3))])
+        .float_node("probabilities", "Softmax", &["mean"], &[])
+        .node("axis", "Const", &[], &[("dtype", Attribute::Type(3)), ("value", Attribute::Scalar(1))])
+        .float_node(
+            "class",
+            "ArgMax",
+            &["probabilities", "axis"],
+            &[("Tidx", Attribute::Type(3)), ("output_type", INT64)],
+        )
+        .finish();
+    let mut resolved =
+        menagerie_graph::resolve(&graph, &request(raw(OutputKind::Softmax)), &GraphLimits::default()).unwrap();
+    resolved.spec.output.kind = OutputKind::Index;
+    resolved.output_tensor = "class".into();
+    let model = Model::open(&library(), Resolved { graph, ..resolved }, 1).unwrap();
+    let scores = model.run(&plain(&[[1, 2, 9], [9, 2, 1]]), 2).unwrap();
+    assert_eq!((scores.class_count, scores.values), (1, vec![2.0, 0.0]));
+}
+
+#[test]
+fn scores_that_are_no_numbers_are_an_engine_failure() {
+    let overrides = SpecOverrides { output_tensor: Some("output".into()), ..raw(OutputKind::Logits) };
+    let model = load(&mean_graph(Some("Rsqrt")), overrides).unwrap();
+    assert_close(&model.run(&plain(&[[4, 16, 64]]), 1).unwrap().values, &[0.5, 0.25, 0.125]);
+    let problem = Problem::from(model.run(&plain(&[[4, 0, 64]]), 1).unwrap_err());
+    assert_eq!(problem.code, ErrorCode::EngineFailed);
+    assert_eq!(problem.message, "the model answered inf for class 1 of image 0: no class can be named");
+}
+
+#[test]
+fn pixels_of_another_size_are_refused() {
+    let model = load(&probe_graph(), SpecOverrides::default()).unwrap();
+    for (bytes, images) in [(0, 0), (767, 1), (769, 1), (768, 2), (768, u32::MAX)] {
+        let problem = Problem::from(model.run(&vec![0; bytes], images).unwrap_err());
+        assert_eq!(problem.code, ErrorCode::FieldInvalid, "{bytes} bytes for {images} images");
+    }
+}
+
+#[test]
+fn a_graph_that_libtensorflow_refuses_is_invalid() {
+    let graph = GraphBuilder::new()
+        .placeholder("input", &[-1, 8, 8, 3])
+        .constant("weights", &[4, 3], &[0.5; 12])
+        .float_node("output", "MatMul", &["input", "weights"], &[("transpose_a", FLOAT)])
+        .finish();
+    let problem = load(&graph, raw(OutputKind::Logits)).err().unwrap();
+    assert_eq!(problem.code, ErrorCode::GraphInvalid, "{problem}");
+}
+
+#[test]
+fn an_infer_frame_is_answered_with_scores_or_an_error() {
+    let model = load(&probe_graph(), SpecOverrides::default()).unwrap();
+    let ask = |image_count: u32, pixels: &[u8]| {
+        let frame = Frame::Infer { image_count, pixels }.encode(1).unwrap();
+        exchange::answer(&model, &frame[HEADER_BYTES..], std::time::Instant::now())
+    };
+    let Frame::Scores(Scores { image_count: 1, class_count: 4, values, .. }) = ask(1, &[7; 768]) else {
+        panic!("no scores for one image")
+    };
+    assert_eq!(values.len(), 4);
+    assert!(matches!(ask(2, &[7; 768]), Frame::Error(Problem { code: ErrorCode::FieldInvalid, .. })));
+    assert!(matches!(ask(65, &[7; 65 * 768]), Frame::Error(Problem { code: ErrorCode::FieldInvalid, .. })));
+    assert!(Frame::decode_payload(FrameKind::Infer, &[1]).is_err());
+    let cut = exchange::answer(&model, &[1], std::time::Instant::now());
+    assert!(matches!(cut, Frame::Error(Problem { code: ErrorCode::EngineFailed, .. })));
+}

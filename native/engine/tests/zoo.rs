@@ -1,0 +1,120 @@
+//! The engine on the real graphs beside the project.
+
+mod common;
+
+use std::{fs, path::Path};
+
+use common::{library, request, shared};
+use menagerie_contract::{ChannelOrder, SpecOverrides};
+use menagerie_engine::Model;
+use menagerie_graph::{GraphLimits, Resolved};
+use serde_json::Value;
+
+/// Pixels that look a little like a photo: smooth, with some noise, the same every time.
+fn pixels(count: usize, seed: u32) -> Vec<u8> {
+    let mut state = seed;
+    (0..count)
+        .map(|at| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let wave = ((at as f32 / 97.0 + seed as f32).sin() + 1.0) * 100.0;
+            (wave as u32 + (state >> 27)) as u8
+        })
+        .collect()
+}
+
+fn graphs() -> Vec<(String, Vec<u8>)> {
+    let Some(zoo) = shared("zoo-data") else { return Vec::new() };
+    let mut graphs = Vec::new();
+    for folder in fs::read_dir(zoo).unwrap() {
+        let folder = folder.unwrap().path();
+        for file in ["graph.pb", "quantized_graph.pb"] {
+            if let Ok(bytes) = fs::read(folder.join(file)) {
+                graphs.push((format!("{}/{file}", folder.file_name().unwrap().to_string_lossy()), bytes));
+            }
+        }
+    }
+    graphs.sort();
+    graphs
+}
+
+#[test]
+fn a_prepared_graph_answers_as_the_whole_graph_does() {
+    let library = library();
+    for (name, graph) in graphs() {
+        let prepared = menagerie_graph::resolve(&graph, &request(SpecOverrides::default()), &GraphLimits::default())
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut whole = prepared.clone();
+        whole.output_tensor.clone_from(&prepared.spec.output.tensor);
+        // The whole graph may fix its batch where the prepared one is free: it is fed one image, which fits both.
+        let whole = Resolved { graph, input_tensor: prepared.spec.input.tensor.clone(), ..whole };
+        let prepared = Model::open(&library, prepared, 1).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let whole = Model::open(&library, whole, 1).unwrap_or_else(|error| panic!("{name}, whole: {error}"));
+        let input = &prepared.spec().input;
+        for seed in 1..4 {
+            let pixels = pixels((input.width * input.height * input.channels) as usize, seed);
+            let left = prepared.run(&pixels, 1).unwrap().values;
+            let right = whole.run(&pixels, 1).unwrap().values;
+            let scale = right.iter().fold(1.0_f32, |scale, value| scale.max(value.abs()));
+            for (class, (left, right)) in left.iter().zip(&right).enumerate() {
+                assert!((left - right).abs() <= 1e-4 * scale, "{name}, class {class}: {left} against {right}");
+            }
+        }
+    }
+}
+
+/// Models whose sample pictures have the model's own size, so that the pixels that TensorFlow saw are known, with the
+/// largest difference allowed: TensorFlow's scores are written with four decimals, and JPEG decoders differ by a level.
+const OWN_SIZE: [(&str, f32); 4] = [
+    ("handdrawnshapes4_gray32", 2e-4),
+    ("mnist_softmax_noshape", 2e-4),
+    ("mnist_onnx_nchw_batch20", 2e-4),
+    ("cifar10_samplenet_nchw", 0.1),
+];
+
+#[test]
+fn a_picture_of_the_models_size_gets_the_scores_that_tensorflow_gave() {
+    let Some(zoo) = shared("zoo-data") else { return };
+    for (name, tolerance) in OWN_SIZE {
+        let folder = zoo.join(name);
+        let meta: Value = serde_json::from_slice(&fs::read(folder.join("meta.json")).unwrap()).unwrap();
+        let labels = fs::read_to_string(folder.join("labels.txt")).unwrap();
+        let labels: Vec<&str> = labels.lines().map(str::trim).collect();
+        let graph = fs::read(folder.join("graph.pb")).unwrap();
+        let model = Model::load(&library(), graph, &request(settings(&meta)), &GraphLimits::default()).unwrap();
+        for sample in meta["samples"].as_array().unwrap() {
+            let picture = folder.join("samples").join(sample["image"].as_str().unwrap());
+            let scores = model.run(&read_picture(&picture, model.spec().input.channels), 1).unwrap().values;
+            for top in sample["tf_top"].as_array().unwrap() {
+                let (label, expected) = (top[0].as_str().unwrap(), top[1].as_f64().unwrap() as f32);
+                let class = labels.iter().position(|candidate| *candidate == label);
+                let class = class.unwrap_or_else(|| panic!("{name}: no label {label:?} in {labels:?}"));
+                let score = scores[class];
+                assert!((score - expected).abs() <= tolerance, "{name}, {label}: {score} against {expected}");
+            }
+        }
+    }
+}
+
+/// The pre-processing that the model's author used.
+fn settings(meta: &Value) -> SpecOverrides {
+    let preprocess = &meta["preprocess"];
+    let numbers = |value: &Value| -> Vec<f32> {
+        let list = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        list.iter().map(|number| number.as_f64().unwrap() as f32).collect()
+    };
+    SpecOverrides {
+        mean: Some(numbers(&preprocess["mean"])),
+        std: Some(numbers(&preprocess["std"])),
+        channel_order: Some(match preprocess["order"].as_str().unwrap() {
+            "bgr" => ChannelOrder::Bgr,
+            "gray" => ChannelOrder::Gray,
+            _ => ChannelOrder::Rgb,
+        }),
+        ..SpecOverrides::default()
+    }
+}
+
+fn read_picture(path: &Path, channels: u32) -> Vec<u8> {
+    let picture = image::open(path).unwrap();
+    if channels == 1 { picture.into_luma8().into_raw() } else { picture.into_rgb8().into_raw() }
+}
