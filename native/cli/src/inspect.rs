@@ -7,7 +7,7 @@ use std::{
 };
 
 use menagerie_contract::{ErrorCode, Evidence, LoadRequest, ModelSpec, Problem, Source, SpecOverrides};
-use menagerie_graph::GraphLimits;
+use menagerie_graph::{GraphLimits, labels};
 
 /// Explains a graph. `arguments` are `GRAPH [LABELS] [--json]`.
 ///
@@ -16,13 +16,15 @@ use menagerie_graph::GraphLimits;
 pub fn inspect(arguments: &[OsString]) -> Result<(), Problem> {
     let (flags, files): (Vec<&OsString>, Vec<&OsString>) =
         arguments.iter().partition(|argument| argument.as_encoded_bytes().starts_with(b"--"));
-    let [graph] = files.as_slice() else {
-        return Err(invalid("inspect takes GRAPH [--json]".into()));
+    let (graph, label_file) = match files.as_slice() {
+        [graph] => (graph, None),
+        [graph, labels] => (graph, Some(labels)),
+        _ => return Err(invalid("inspect takes GRAPH [LABELS] [--json]".into())),
     };
     if let Some(unknown) = flags.iter().find(|flag| **flag != "--json") {
         return Err(invalid(format!("inspect knows --json, not {}", unknown.to_string_lossy())));
     }
-    let spec = resolve(&read(graph)?)?;
+    let spec = resolve(&read(graph)?, label_file.map(|file| read(file)).transpose()?.as_deref())?;
     if flags.is_empty() {
         print!("{}", table(&graph.to_string_lossy(), &spec));
     } else {
@@ -33,10 +35,19 @@ pub fn inspect(arguments: &[OsString]) -> Result<(), Problem> {
     Ok(())
 }
 
-fn resolve(graph: &[u8]) -> Result<ModelSpec, Problem> {
-    let request =
-        LoadRequest { overrides: SpecOverrides::default(), source: Source::Request, label_count: None, threads: 0 };
-    Ok(menagerie_graph::resolve(graph, &request, &GraphLimits::default())?.spec)
+fn resolve(graph: &[u8], label_file: Option<&[u8]>) -> Result<ModelSpec, Problem> {
+    let labels = label_file.map(labels::read).transpose()?;
+    let request = LoadRequest {
+        overrides: SpecOverrides::default(),
+        source: Source::Request,
+        label_count: labels.as_ref().map(|labels| labels.names.len() as u32),
+        threads: 0,
+    };
+    let mut spec = menagerie_graph::resolve(graph, &request, &GraphLimits::default())?.spec;
+    if let Some(labels) = labels {
+        spec.labels = Some(labels.align(spec.output.classes, spec.output.kind, None)?.0);
+    }
+    Ok(spec)
 }
 
 fn read(path: &OsStr) -> Result<Vec<u8>, Problem> {

@@ -1,10 +1,8 @@
 //! The engine on the real graphs beside the project.
 
-mod common;
-
 use std::{fs, path::Path};
 
-use common::{library, request, shared};
+use crate::surroundings::{library, request, shared};
 use menagerie_contract::{ChannelOrder, SpecOverrides};
 use menagerie_engine::Model;
 use menagerie_graph::{GraphLimits, Resolved};

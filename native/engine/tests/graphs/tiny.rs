@@ -1,10 +1,8 @@
 //! The engine on graphs that are built here: tests that need libtensorflow and nothing else.
 
-mod common;
-
 use std::thread;
 
-use common::{library, request};
+use crate::surroundings::{library, request};
 use menagerie_contract::{
     ChannelOrder, ErrorCode, Frame, FrameKind, OutputKind, Problem, SpecOverrides,
     frame::{HEADER_BYTES, Scores},

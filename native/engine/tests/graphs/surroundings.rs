@@ -23,7 +23,6 @@ fn repository() -> &'static Path {
 }
 
 /// A folder of the data beside the project; says so and gives nothing when it is not there.
-#[allow(dead_code, reason = "each test file uses its part of this one")]
 pub fn shared(folder: &str) -> Option<PathBuf> {
     let root = env::var_os("MENAGERIE_SHARED").map_or_else(|| repository().join("../shared"), PathBuf::from);
     let path = root.join(folder);

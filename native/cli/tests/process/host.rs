@@ -1,0 +1,118 @@
+//! A host for the executable: starts it, speaks frames with it, watches it end.
+
+use std::{
+    env, fs,
+    io::{Read, Write},
+    path::PathBuf,
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use menagerie_contract::{
+    Frame, FrameKind, LoadRequest, ModelSpec, Problem, Source, SpecOverrides,
+    frame::{FRAME_BYTES_MAX, HEADER_BYTES, Header, Scores},
+};
+
+/// Longest that any step of a test may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The executable with libtensorflow as set-up leaves it.
+pub fn engine(command: &str) -> Command {
+    let mut engine = Command::new(env!("CARGO_BIN_EXE_menagerie-engine"));
+    engine.arg(command);
+    if env::var_os("LIBTENSORFLOW_PATH").is_none() {
+        let cache = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/libtensorflow"));
+        let version = fs::read_dir(cache).ok().and_then(|versions| Some(versions.flatten().next()?.path()));
+        engine.env("LIBTENSORFLOW_PATH", version.expect("libtensorflow is needed by this test; `npm test` fetches it"));
+    }
+    engine
+}
+
+/// A reply with its request id.
+#[derive(Debug, PartialEq)]
+pub enum Reply {
+    Hello(Box<menagerie_contract::Hello>),
+    Loaded(Box<ModelSpec>),
+    Scores(Scores),
+    Error(Problem),
+}
+
+/// One running `serve`.
+pub struct Host {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: ChildStdout,
+}
+
+impl Host {
+    /// Starts the executable, with its first words still to be read.
+    pub fn start() -> Self {
+        Self::spawn(&mut engine("serve"))
+    }
+
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take().unwrap());
+        Self { child, stdin, stdout }
+    }
+
+    /// Starts the executable and loads `graph`.
+    pub fn with_model(graph: &[u8]) -> Self {
+        let mut host = Self::start();
+        assert!(matches!(host.receive(), Some((0, Reply::Hello(_)))));
+        let (_, reply) = host.load(1, graph);
+        assert!(matches!(reply, Reply::Loaded(_)), "{reply:?}");
+        host
+    }
+
+    pub fn load(&mut self, request_id: u32, graph: &[u8]) -> (u32, Reply) {
+        let request =
+            LoadRequest { overrides: SpecOverrides::default(), source: Source::Request, label_count: None, threads: 0 };
+        self.send_bytes(&Frame::Load { request: Box::new(request), graph }.encode(request_id).unwrap());
+        self.receive().expect("a reply to a load")
+    }
+
+    pub fn infer(&mut self, request_id: u32, image_count: u32, pixels: &[u8]) {
+        self.send_bytes(&Frame::Infer { image_count, pixels }.encode(request_id).unwrap());
+    }
+
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        // A process that ended has closed its end; the test sees that when it reads.
+        let _: std::io::Result<()> = self.stdin.as_mut().unwrap().write_all(bytes);
+    }
+
+    /// The next reply; `None` at the end of stdout.
+    pub fn receive(&mut self) -> Option<(u32, Reply)> {
+        let mut header = [0; HEADER_BYTES];
+        self.stdout.read_exact(&mut header).ok()?;
+        let header = Header::read(&header, FRAME_BYTES_MAX).unwrap().unwrap();
+        let mut payload = vec![0; header.payload_bytes];
+        self.stdout.read_exact(&mut payload).unwrap();
+        let reply = match Frame::decode_payload(header.kind, &payload).unwrap() {
+            Frame::Hello(hello) => Reply::Hello(Box::new(hello)),
+            Frame::Loaded(spec) => Reply::Loaded(spec),
+            Frame::Scores(scores) => Reply::Scores(scores),
+            Frame::Error(problem) => Reply::Error(problem),
+            Frame::Load { .. } | Frame::Infer { .. } => panic!("an engine sends no {:?} frame", FrameKind::Load),
+        };
+        Some((header.request_id, reply))
+    }
+
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
+    /// Waits for the end; gives the status and what stands on stderr.
+    pub fn end(mut self) -> (ExitStatus, String) {
+        let started = Instant::now();
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(started.elapsed() < PATIENCE, "it took {:?} to end", started.elapsed());
+        (status, stderr)
+    }
+}

@@ -1,0 +1,5 @@
+//! The executable as a real process.
+
+mod commands;
+mod host;
+mod serve;

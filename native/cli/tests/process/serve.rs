@@ -1,0 +1,126 @@
+//! `serve` through a real process.
+
+use std::collections::BTreeSet;
+
+use crate::host::{Host, Reply};
+use menagerie_contract::{
+    ErrorCode,
+    frame::{FRAME_BYTES_MAX, PROTOCOL},
+};
+use menagerie_engine::probe_graph;
+
+/// Bytes of one image of the probe graph.
+const IMAGE: usize = 16 * 16 * 3;
+
+#[test]
+fn it_says_hello_first() {
+    let mut host = Host::start();
+    let Some((0, Reply::Hello(hello))) = host.receive() else { panic!("no hello") };
+    assert_eq!(hello.protocol, PROTOCOL);
+    assert_eq!(hello.frame_bytes_max, FRAME_BYTES_MAX);
+    assert!(hello.libtensorflow.split('.').count() >= 2, "{}", hello.libtensorflow);
+}
+
+#[test]
+fn every_request_in_flight_when_stdin_closes_is_answered() {
+    let mut host = Host::with_model(&probe_graph());
+    for id in 100..150 {
+        host.infer(id, 1, &[id as u8; IMAGE]);
+    }
+    host.close_stdin();
+    let mut answered = BTreeSet::new();
+    while let Some((id, reply)) = host.receive() {
+        let Reply::Scores(scores) = reply else { panic!("{reply:?}") };
+        assert_eq!((scores.image_count, scores.class_count), (1, 4));
+        assert!(answered.insert(id), "two answers to {id}");
+    }
+    assert_eq!(answered, (100..150).collect());
+    let (status, stderr) = host.end();
+    assert_eq!(status.code(), Some(0), "{stderr}");
+}
+
+#[test]
+fn each_answer_belongs_to_its_request() {
+    let mut host = Host::with_model(&probe_graph());
+    let mut ask = |id: u32| {
+        host.infer(id, 1, &[id as u8; IMAGE]);
+        let Some((reply_id, Reply::Scores(scores))) = host.receive() else { panic!("no scores") };
+        assert_eq!(reply_id, id);
+        scores.values
+    };
+    let alone: Vec<Vec<f32>> = (0..32).map(&mut ask).collect();
+    for id in 0..32 {
+        host.infer(id, 1, &[id as u8; IMAGE]);
+    }
+    for _ in 0..32 {
+        let Some((id, Reply::Scores(scores))) = host.receive() else { panic!("no scores") };
+        for (together, alone) in scores.values.iter().zip(&alone[id as usize]) {
+            assert!((together - alone).abs() < 1e-5, "request {id}: {together} against {alone}");
+        }
+    }
+}
+
+#[test]
+fn a_problem_of_one_request_leaves_the_next_alone() {
+    let mut host = Host::with_model(&probe_graph());
+    host.infer(7, 2, &[0; IMAGE]);
+    let Some((7, Reply::Error(problem))) = host.receive() else { panic!("no error") };
+    assert_eq!(problem.code, ErrorCode::FieldInvalid);
+    host.infer(8, 1, &[0; IMAGE]);
+    assert!(matches!(host.receive(), Some((8, Reply::Scores(_)))));
+}
+
+#[test]
+fn a_refused_graph_is_an_answer_and_the_process_takes_another() {
+    let mut host = Host::start();
+    host.receive();
+    host.infer(1, 1, &[0; IMAGE]);
+    assert!(matches!(host.receive(), Some((1, Reply::Error(_)))), "no model is loaded yet");
+    let (2, Reply::Error(problem)) = host.load(2, b"this is no graph") else { panic!("no error") };
+    assert_eq!(problem.code, ErrorCode::GraphInvalid);
+    assert!(matches!(host.load(3, &probe_graph()), (3, Reply::Loaded(_))));
+    assert!(matches!(host.load(4, &probe_graph()), (4, Reply::Error(_))), "it holds a model");
+}
+
+#[test]
+fn bytes_that_are_no_frame_end_it() {
+    let length = |length: u32| length.to_le_bytes().to_vec();
+    let cases = [
+        ("text", b"GET / HTTP/1.1\r\n".to_vec()),
+        ("a length over the limit", [length(FRAME_BYTES_MAX + 1), vec![4, 0, 0, 0, 0]].concat()),
+        ("a length under the header", [length(4), vec![4, 0, 0, 0, 0]].concat()),
+        ("an unknown kind", [length(5), vec![99, 0, 0, 0, 0]].concat()),
+        ("a frame for hosts", [length(5), vec![5, 0, 0, 0, 0]].concat()),
+        ("a load without its JSON", [length(9), vec![2, 0, 0, 0, 0], length(1000)].concat()),
+    ];
+    for (name, bytes) in cases {
+        let mut host = Host::start();
+        host.receive();
+        host.send_bytes(&bytes);
+        assert_eq!(host.receive(), None, "{name}");
+        let (status, stderr) = host.end();
+        assert_eq!(status.code(), Some(1), "{name}");
+        let line: serde_json::Value = serde_json::from_str(stderr.lines().last().unwrap()).unwrap();
+        assert_eq!(line["level"], "error", "{name}");
+        assert!(line["msg"].as_str().unwrap().contains("lost step"), "{name}: {line}");
+    }
+}
+
+#[test]
+fn a_frame_that_is_cut_off_ends_it_after_what_is_in_flight() {
+    let mut host = Host::with_model(&probe_graph());
+    host.infer(1, 1, &[0; IMAGE]);
+    host.send_bytes(&[100, 0, 0, 0, 4, 9, 0, 0, 0, 1]);
+    host.close_stdin();
+    assert!(matches!(host.receive(), Some((1, Reply::Scores(_)))));
+    assert_eq!(host.receive(), None);
+    assert_eq!(host.end().0.code(), Some(1));
+}
+
+#[test]
+fn a_killed_process_closes_its_pipe() {
+    let mut host = Host::with_model(&probe_graph());
+    host.kill();
+    assert_eq!(host.receive(), None);
+    assert_eq!(host.end().0.code(), None);
+}
