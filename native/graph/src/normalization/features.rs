@@ -32,7 +32,7 @@ pub fn disagreement(found: &[Moments], norm: &Norm) -> Option<f32> {
     (live > 0.0).then(|| sum / live)
 }
 
-/// What one stage looks like.
+/// What one stage looks like, over its live channels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Look {
     /// Mean over channels of the natural logarithm of the standard deviation.
@@ -47,32 +47,42 @@ pub struct Look {
     pub cut: f32,
 }
 
-/// Looks at a stage.
+/// Looks at a stage. A channel lives when its standard deviation is over a hundredth of the largest.
 #[must_use]
 pub fn look(stage: &Stage) -> Look {
     let moments = stage.activation.moments();
-    let channels = moments.len().max(1) as f32;
-    let deviation = |moments: &Moments| moments.variance.sqrt().max(1e-6);
-    let logs: Vec<f32> = moments.iter().map(|moments| deviation(moments).ln()).collect();
-    let spread = logs.iter().sum::<f32>() / channels;
-    let unevenness = (logs.iter().map(|value| (value - spread).powi(2)).sum::<f32>() / channels).sqrt();
-    let shift =
-        moments.iter().map(|moments| (moments.mean.abs() / deviation(moments)).min(5.0)).sum::<f32>() / channels;
-    let (above, cut, count) = count_above(&stage.activation, stage.ceiling);
-    let stuck = above.iter().filter(|above| !(0.02..=0.98).contains(&(**above as f32 / count))).count() as f32;
-    Look { spread, unevenness, shift, stuck: stuck / channels, cut: cut as f32 / (count * channels) }
+    let deviation = |moments: &Moments| moments.variance.sqrt().max(1e-9);
+    let largest = moments.iter().map(deviation).fold(0.0, f32::max);
+    let (above, cut, places) = count_above(&stage.activation, stage.ceiling);
+    let live: Vec<(&Moments, f32)> = moments
+        .iter()
+        .zip(above.iter().map(|above| *above as f32 / places))
+        .filter(|(moments, _)| deviation(moments) > 0.01 * largest)
+        .collect();
+    let channels = live.len().max(1) as f32;
+    let mean = |of: &dyn Fn(&Moments, f32) -> f32| {
+        live.iter().map(|(moments, above)| of(moments, *above)).sum::<f32>() / channels
+    };
+    let spread = mean(&|moments, _| deviation(moments).ln());
+    Look {
+        spread,
+        unevenness: mean(&|moments, _| (deviation(moments).ln() - spread).powi(2)).sqrt(),
+        shift: mean(&|moments, _| (moments.mean.abs() / deviation(moments)).min(5.0)),
+        stuck: mean(&|_, above| if (0.02..=0.98).contains(&above) { 0.0 } else { 1.0 }),
+        cut: cut as f32 / (places * moments.len().max(1) as f32),
+    }
 }
 
 /// How often each channel is above 0, how often any is above `ceiling`, and the number of places.
 fn count_above(activation: &Activation, ceiling: f32) -> (Vec<u32>, u32, f32) {
     let mut above = vec![0_u32; activation.channels];
-    let (mut cut, mut count) = (0, 0.0_f32);
+    let (mut cut, mut places) = (0, 0.0_f32);
     for pixel in activation.inner() {
-        count += 1.0;
+        places += 1.0;
         for (above, value) in above.iter_mut().zip(pixel) {
             *above += u32::from(*value > 0.0);
             cut += u32::from(*value > ceiling);
         }
     }
-    (above, cut, count.max(1.0))
+    (above, cut, places.max(1.0))
 }

@@ -4,6 +4,8 @@
 //! photos (Ruderman 1997, "Origins of scaling in natural images"; Lee, Mumford, Huang 2001). The colour statistics are
 //! those of downscaled web photos; nobody's photo is carried.
 
+use std::ops::Range;
+
 /// Mean of red, green and blue on 0–255.
 const MEAN: [f32; 3] = [126.0, 118.0, 104.0];
 /// Lower Cholesky factor of the colour covariance: std 66, 64, 68, correlations RG 0.88, GB 0.90, RB 0.76.
@@ -37,56 +39,91 @@ pub fn dead_leaves(count: usize, side: usize, photo_side: usize) -> Windows {
     Windows { count, side, pixels }
 }
 
-/// One window, its front-most discs drawn first, until no pixel is bare.
+/// One window. Discs are laid from the front backwards, until all but a few pixels are covered; those take the colour of
+/// their neighbour.
 fn window(side: usize, photo_side: usize, random: &mut Random) -> Vec<f32> {
     const BARE: f32 = -1.0;
-    let scale = photo_side as f32 / 256.0;
+    const DISCS_MAX: usize = 1 << 16;
+    let radii = Radii::new(side as f32, photo_side as f32 / 256.0);
     let tint = random.colour(BETWEEN_IMAGES.sqrt());
     let own = (1.0 - BETWEEN_IMAGES).sqrt();
     let mut pixels = vec![BARE; side * side * 3];
     let mut bare = side * side;
-    let reach = RADIUS_MAX.min(128.0) * scale;
-    let mut discs_left = 200 * side * side;
-    while bare > 0 && discs_left > 0 {
-        discs_left -= 1;
-        let share = random.uniform();
-        let inverse = RADIUS_MIN.powi(-2) * (1.0 - share) + RADIUS_MAX.powi(-2) * share;
-        let radius = scale / inverse.sqrt();
-        let span = side as f32 + 2.0 * reach;
-        let (x, y) = (random.uniform() * span - reach, random.uniform() * span - reach);
-        let offset = random.colour(own);
-        let rgb: [f32; 3] = std::array::from_fn(|channel| MEAN[channel] + tint[channel] + offset[channel]);
-        let first = |centre: f32| (centre - radius).ceil().max(0.0) as usize;
-        let last = |centre: f32| (centre + radius).floor().min(side as f32 - 1.0);
-        if last(x) < 0.0 || last(y) < 0.0 {
-            continue;
+    for _ in 0..DISCS_MAX {
+        if bare * 100 <= side * side {
+            break;
         }
-        for row in first(y)..=last(y) as usize {
+        let radius = radii.draw(random);
+        let span = side as f32 - 1.0 + 2.0 * radius;
+        let (x, y) = (random.uniform() * span - radius, random.uniform() * span - radius);
+        let mut rgb = None;
+        for row in between(y, radius, side) {
             let half = (radius * radius - (row as f32 - y).powi(2)).max(0.0).sqrt();
-            let left = (x - half).ceil().max(0.0) as usize;
-            let right = (x + half).floor().min(side as f32 - 1.0);
-            if right < 0.0 {
-                continue;
-            }
-            for column in left..=right as usize {
-                let at = (row * side + column) * 3;
-                if pixels[at] >= 0.0 {
+            for column in between(x, half, side) {
+                let pixel = &mut pixels[(row * side + column) * 3..][..3];
+                if pixel[0] >= 0.0 {
                     continue;
                 }
+                let [red, green, blue] = *rgb.get_or_insert_with(|| random.colour(own));
                 let noise = NOISE * (2.0 * random.uniform() - 1.0);
-                for channel in 0..3 {
-                    pixels[at + channel] = (rgb[channel] + noise).clamp(0.0, 255.0);
+                for (channel, offset) in [red, green, blue].into_iter().enumerate() {
+                    pixel[channel] = (MEAN[channel] + tint[channel] + offset + noise).clamp(0.0, 255.0);
                 }
                 bare -= 1;
             }
         }
     }
-    for value in &mut pixels {
-        if *value < 0.0 {
-            *value = MEAN[1];
+    let mut last = MEAN;
+    for pixel in pixels.chunks_exact_mut(3) {
+        if pixel[0] < 0.0 {
+            pixel.copy_from_slice(&last);
         }
+        last.copy_from_slice(pixel);
     }
     pixels
+}
+
+/// The pixels of 0 up to `side` within `reach` of `centre`.
+fn between(centre: f32, reach: f32, side: usize) -> Range<usize> {
+    let first = (centre - reach).ceil().max(0.0) as usize;
+    let end = ((centre + reach).floor() + 1.0).clamp(0.0, side as f32) as usize;
+    first..end.max(first)
+}
+
+/// Radii of the discs that touch a window: density `r^-3` times the area `(side + 2r)^2` where their centres may lie,
+/// as the mixture of its three terms, each drawn by inversion.
+struct Radii {
+    smallest: f32,
+    largest: f32,
+    weights: [f32; 3],
+}
+
+impl Radii {
+    fn new(side: f32, scale: f32) -> Self {
+        // Smaller discs than a pixel fall between the pixels.
+        let smallest = (RADIUS_MIN * scale).max(0.75);
+        let largest = (RADIUS_MAX * scale).max(2.0 * smallest);
+        let weights = [
+            side * side * (smallest.powi(-2) - largest.powi(-2)) / 2.0,
+            4.0 * side * (smallest.recip() - largest.recip()),
+            4.0 * (largest / smallest).ln(),
+        ];
+        Self { smallest, largest, weights }
+    }
+
+    fn draw(&self, random: &mut Random) -> f32 {
+        let (smallest, largest) = (self.smallest, self.largest);
+        let chosen = random.uniform() * self.weights.iter().sum::<f32>();
+        let share = random.uniform();
+        let between = |power: i32| smallest.powi(power) * (1.0 - share) + largest.powi(power) * share;
+        if chosen < self.weights[0] {
+            between(-2).sqrt().recip()
+        } else if chosen < self.weights[0] + self.weights[1] {
+            between(-1).recip()
+        } else {
+            smallest * (largest / smallest).powf(share)
+        }
+    }
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, and equal on every platform.

@@ -14,6 +14,11 @@ pub struct Window {
 }
 
 impl Window {
+    /// The window that takes all of `input`.
+    fn whole(input: &Activation) -> Self {
+        Self { size: [input.height, input.width], stride: [1, 1], same: false }
+    }
+
     /// Output extent along `axis` and the padding before the first row or column.
     fn extent(self, input: usize, axis: usize) -> (usize, usize) {
         let (size, stride) = (self.size[axis], self.stride[axis]);
@@ -113,6 +118,16 @@ pub struct Activation {
 }
 
 impl Activation {
+    /// The same extents without values.
+    #[must_use]
+    pub fn without_values(&self) -> Self {
+        Self { values: Vec::new(), ..*self }
+    }
+
+    fn value_count(&self) -> usize {
+        self.count * self.height * self.width * self.channels
+    }
+
     /// Mean and variance of each channel over all images and positions off the border.
     #[must_use]
     pub fn moments(&self) -> Vec<Moments> {
@@ -136,7 +151,7 @@ impl Activation {
 
     /// The channels of each position off the border; of every position when the border leaves none.
     pub fn inner(&self) -> impl Iterator<Item = &[f32]> {
-        let border = self.border.filter(|border| 2 * border + 1 < self.height.min(self.width)).unwrap_or(0);
+        let border = self.border.filter(|border| 2 * border < self.height.min(self.width)).unwrap_or(0);
         let (width, height) = (self.width, self.height);
         self.values.chunks_exact(self.channels.max(1)).enumerate().filter_map(move |(index, pixel)| {
             let (row, column) = (index / width % height, index % width);
@@ -167,7 +182,35 @@ impl Layer {
             }
             Self::Dense { kernel, .. } => input.count.saturating_mul(kernel.len()),
             Self::Pool { window, .. } => positions(window) * window.size[0] * window.size[1] * input.channels,
-            _ => input.values.len(),
+            _ => input.value_count(),
+        }
+    }
+
+    /// The extents of the layer's output, without values; absent when the activation does not fit.
+    #[must_use]
+    pub fn shape(&self, input: &Activation) -> Option<Activation> {
+        let fits = |read: usize| (read == input.channels).then_some(());
+        match self {
+            Self::Convolution { window, channels: [read, made], .. } => {
+                fits(*read)?;
+                Some(output_of(input, *window, *made)?.0)
+            }
+            Self::Depthwise { window, channels: [read, multiplier], .. } => {
+                fits(*read)?;
+                Some(output_of(input, *window, read * multiplier)?.0)
+            }
+            Self::Dense { outputs, kernel } => {
+                fits_dense(input, *outputs, kernel)?;
+                Some(Activation { height: 1, width: 1, channels: *outputs, border: None, ..input.without_values() })
+            }
+            Self::Pool { window, .. } => Some(output_of(input, *window, input.channels)?.0),
+            Self::GlobalAverage => Some(output_of(input, Window::whole(input), input.channels)?.0),
+            Self::Pad(sides) => Some(padded(input, *sides)),
+            Self::Flatten { .. } => {
+                let channels = input.height * input.width * input.channels;
+                Some(Activation { height: 1, width: 1, channels, border: None, ..input.without_values() })
+            }
+            _ => Some(input.without_values()),
         }
     }
 
@@ -178,10 +221,9 @@ impl Layer {
             Self::Convolution { window, channels, kernel } => convolve(input, *window, *channels, kernel),
             Self::Depthwise { window, channels, kernel } => convolve_depthwise(input, *window, *channels, kernel),
             Self::Dense { outputs, kernel } => {
-                let inputs = input.height * input.width * input.channels;
+                let inputs = fits_dense(input, *outputs, kernel)?;
                 let flat = Activation { height: 1, width: 1, channels: inputs, border: None, ..input.clone() };
-                let window = Window { size: [1, 1], stride: [1, 1], same: false };
-                convolve(&flat, window, [inputs, *outputs], kernel)
+                convolve(&flat, Window { size: [1, 1], stride: [1, 1], same: false }, [inputs, *outputs], kernel)
             }
             Self::Affine { scale, offset } => affine(input, scale, offset),
             Self::Rectify { slope, ceiling } => {
@@ -192,10 +234,7 @@ impl Layer {
             Self::Elu => Some(pointwise(input, |value| if value < 0.0 { value.exp() - 1.0 } else { value })),
             Self::Pool { window, largest } => pool(input, *window, *largest),
             Self::Pad(sides) => Some(pad(input, *sides)),
-            Self::GlobalAverage => {
-                let window = Window { size: [input.height, input.width], stride: [1, 1], same: false };
-                pool(input, window, false)
-            }
+            Self::GlobalAverage => pool(input, Window::whole(input), false),
             Self::Flatten { channels_first } => Some(flatten(input, *channels_first)),
             Self::ReverseChannels => {
                 let mut output = input.clone();
@@ -206,17 +245,22 @@ impl Layer {
     }
 }
 
-/// An output of `window` on `input`, filled with `fill`, and the padding above and left of the input.
-fn output_of(input: &Activation, window: Window, channels: usize, fill: f32) -> Option<(Activation, [usize; 2])> {
+/// The values of one image that a dense layer reads.
+fn fits_dense(input: &Activation, outputs: usize, kernel: &[f32]) -> Option<usize> {
+    let inputs = input.height * input.width * input.channels;
+    (outputs > 0 && kernel.len() == inputs * outputs).then_some(inputs)
+}
+
+/// The extents of an output of `window` on `input`, and the padding above and left of the input.
+fn output_of(input: &Activation, window: Window, channels: usize) -> Option<(Activation, [usize; 2])> {
     let (height, top) = window.extent(input.height, 0);
     let (width, left) = window.extent(input.width, 1);
-    if height == 0 || width == 0 {
+    if height == 0 || width == 0 || channels == 0 {
         return None;
     }
     let reach = if window.same { window.size[0].max(window.size[1]) / 2 } else { 0 };
     let border = input.border.map(|border| (border + reach).div_ceil(window.stride[0]));
-    let values = vec![fill; input.count * height * width * channels];
-    Some((Activation { count: input.count, height, width, channels, border, values }, [top, left]))
+    Some((Activation { height, width, channels, border, ..input.without_values() }, [top, left]))
 }
 
 /// Calls `visit(output position, input position, kernel position)` for each pair of positions that meet.
@@ -254,8 +298,8 @@ fn convolve(input: &Activation, window: Window, channels: [usize; 2], kernel: &[
     if read != input.channels || kernel.len() != window.size[0] * window.size[1] * read * made {
         return None;
     }
-    let (mut output, padding) = output_of(input, window, made, 0.0)?;
-    let mut values = std::mem::take(&mut output.values);
+    let (mut output, padding) = output_of(input, window, made)?;
+    let mut values = vec![0.0; output.value_count()];
     for_each_meeting(input, &output, window, padding, |to, from, tap| {
         let sums = &mut values[to * made..(to + 1) * made];
         let weights = &kernel[tap * read * made..(tap + 1) * read * made];
@@ -275,8 +319,8 @@ fn convolve_depthwise(input: &Activation, window: Window, channels: [usize; 2], 
     if read != input.channels || kernel.len() != window.size[0] * window.size[1] * made {
         return None;
     }
-    let (mut output, padding) = output_of(input, window, made, 0.0)?;
-    let mut values = std::mem::take(&mut output.values);
+    let (mut output, padding) = output_of(input, window, made)?;
+    let mut values = vec![0.0; output.value_count()];
     for_each_meeting(input, &output, window, padding, |to, from, tap| {
         let sums = values[to * made..(to + 1) * made].chunks_exact_mut(multiplier);
         let weights = kernel[tap * made..(tap + 1) * made].chunks_exact(multiplier);
@@ -290,8 +334,8 @@ fn convolve_depthwise(input: &Activation, window: Window, channels: [usize; 2], 
 
 fn pool(input: &Activation, window: Window, largest: bool) -> Option<Activation> {
     let channels = input.channels;
-    let (mut output, padding) = output_of(input, window, channels, if largest { f32::NEG_INFINITY } else { 0.0 })?;
-    let mut values = std::mem::take(&mut output.values);
+    let (mut output, padding) = output_of(input, window, channels)?;
+    let mut values = vec![if largest { f32::NEG_INFINITY } else { 0.0 }; output.value_count()];
     let mut met = vec![0_u32; values.len() / channels.max(1)];
     for_each_meeting(input, &output, window, padding, |to, from, _| {
         met[to] += 1;
@@ -331,17 +375,25 @@ fn affine(input: &Activation, scale: &[f32], offset: &[f32]) -> Option<Activatio
     Some(output)
 }
 
-fn pad(input: &Activation, [top, bottom, left, right]: [usize; 4]) -> Activation {
-    let (height, width, channels) = (input.height + top + bottom, input.width + left + right, input.channels);
-    let mut values = vec![0.0; input.count * height * width * channels];
+fn pad(input: &Activation, sides: [usize; 4]) -> Activation {
+    let [top, _, left, _] = sides;
+    let mut output = padded(input, sides);
+    let (width, channels) = (output.width, output.channels);
+    let mut values = vec![0.0; output.value_count()];
     let rows = input.values.chunks_exact((input.width * channels).max(1));
     for (index, row) in rows.enumerate() {
         let (image, row_index) = (index / input.height, index % input.height);
-        let start = ((image * height + row_index + top) * width + left) * channels;
+        let start = ((image * output.height + row_index + top) * width + left) * channels;
         values[start..start + row.len()].copy_from_slice(row);
     }
+    output.values = values;
+    output
+}
+
+fn padded(input: &Activation, [top, bottom, left, right]: [usize; 4]) -> Activation {
+    let (height, width) = (input.height + top + bottom, input.width + left + right);
     let border = input.border.map(|border| border + top.max(left));
-    Activation { count: input.count, height, width, channels, border, values }
+    Activation { height, width, border, ..input.without_values() }
 }
 
 fn flatten(input: &Activation, channels_first: bool) -> Activation {

@@ -1,12 +1,14 @@
 //! How 0–255 pixels become the values that the graph was trained on.
 
 pub mod candidates;
+pub mod clues;
 pub mod constants;
 pub mod features;
 pub mod images;
 pub mod layers;
 pub mod norm;
 pub mod probe;
+pub mod read;
 pub mod walk;
 
 use menagerie_contract::{ChannelOrder, Dtype, Resize, Source};

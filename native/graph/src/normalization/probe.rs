@@ -12,8 +12,8 @@ use super::{
 };
 use crate::graph::{Graph, NodeId};
 
-/// Multiply-adds that one layer may take for all candidates together.
-const LAYER_COST_MAX: usize = 2_000_000_000;
+/// Multiply-adds that the layers of one kind of evidence may take for all candidates together.
+const COST_MAX: usize = 240_000_000;
 /// Layers behind the first that are looked at where no batch normalisation comes.
 const LAYERS_MAX: usize = 64;
 /// Weights of the red, green and blue of a grey input (ITU-R BT.601).
@@ -94,6 +94,23 @@ impl Front {
         front
     }
 
+    /// Natural logarithm of the weight energy of the first tensor channel over that of the last, in the first layer; 0
+    /// for one channel or without such a layer.
+    #[must_use]
+    pub fn energy_ratio(&self) -> f32 {
+        let channels = self.inside.scale.len();
+        let energy = |tensor_channel: usize| -> Option<f32> {
+            let channel = self.inside.channel.iter().position(|channel| *channel == tensor_channel)?;
+            let alone = self.first.as_ref()?.for_channel(channel, channels)?;
+            let (Layer::Convolution { kernel, .. } | Layer::Dense { kernel, .. }) = alone else { return None };
+            Some(kernel.iter().map(|weight| weight * weight).sum())
+        };
+        match (energy(0), energy(channels - 1)) {
+            (Some(first), Some(last)) if first > 0.0 && last > 0.0 => (first / last).ln(),
+            _ => 0.0,
+        }
+    }
+
     /// Pixels a side of the windows that the first layers need of photos of `side` pixels.
     #[must_use]
     pub fn window_side(&self, side: usize) -> usize {
@@ -102,7 +119,7 @@ impl Front {
             _ => 1,
         };
         let is_whole = self.rest.iter().any(|layer| matches!(layer, Layer::Dense { .. }));
-        if is_whole && side <= 96 { side } else { side.min(20 * stride.max(1)) }
+        if is_whole && side <= 96 { side } else { side.min(16 * stride.max(1)) }
     }
 }
 
@@ -219,7 +236,7 @@ impl<'f> Probe<'f> {
             };
             let Some(first) = &front.first else { return Some(padded) };
             let layer = first.for_channel(channel, channels)?;
-            if layer.cost(&padded).saturating_mul(5) > LAYER_COST_MAX { None } else { layer.apply(&padded) }
+            if layer.cost(&padded).saturating_mul(5) > COST_MAX { None } else { layer.apply(&padded) }
         };
         let mut maps = Vec::with_capacity(channels);
         let mut ones = Vec::with_capacity(channels);
@@ -252,7 +269,7 @@ impl<'f> Probe<'f> {
                 .chunks_exact(ones.len())
                 .flat_map(|image| image.iter().zip(ones).map(|(value, one)| factor * value + addend * one));
             match &mut sum {
-                None => sum = Some(Activation { values: terms.collect(), ..map.clone_shape() }),
+                None => sum = Some(Activation { values: terms.collect(), ..map.without_values() }),
                 Some(sum) => sum.values.iter_mut().zip(terms).for_each(|(value, term)| *value += term),
             }
         }
@@ -272,7 +289,7 @@ impl<'f> Probe<'f> {
         let values = (0..positions)
             .flat_map(|at| planes.iter().map(move |(map, (factor, addend))| factor * map.values[at] + addend))
             .collect();
-        Some(Activation { channels, values, ..planes[0].0.clone_shape() })
+        Some(Activation { channels, values, ..planes[0].0.without_values() })
     }
 
     /// What stands in front of the first batch normalisation under `candidate`.
@@ -280,7 +297,7 @@ impl<'f> Probe<'f> {
     pub fn at_norm(&self, candidate: &Candidate, candidates: usize) -> Option<Activation> {
         let mut activation = self.first_answer(candidate)?;
         for layer in &self.front.rest {
-            if layer.cost(&activation).saturating_mul(candidates) > LAYER_COST_MAX {
+            if layer.cost(&activation).saturating_mul(candidates) > COST_MAX {
                 return None;
             }
             activation = layer.apply(&activation)?;
@@ -288,29 +305,57 @@ impl<'f> Probe<'f> {
         Some(activation)
     }
 
-    /// What stands in front of each activation function, and last the scores when they are reached.
+    /// What stands in front of the first activation function under `candidate`, and the scores in front of softmax or
+    /// sigmoid when running the whole net for `candidates` candidates is cheap.
     #[must_use]
-    pub fn trace(&self, candidate: &Candidate, candidates: usize) -> Option<Vec<Stage>> {
-        let mut stages = Vec::new();
-        let mut activation = self.first_answer(candidate)?;
-        let mut budget = LAYER_COST_MAX / candidates.max(1);
+    pub fn stages(&self, candidate: &Candidate, candidates: usize) -> Option<Stages> {
+        let answer = self.first_answer(candidate)?;
+        let goes_on = self.scores_cost(&answer).is_some_and(|cost| cost.saturating_mul(candidates) <= COST_MAX);
+        let mut first = None;
+        let mut activation = answer;
         for layer in &self.front.rest {
-            if let Layer::Rectify { ceiling, .. } = layer {
-                stages.push(Stage { activation: activation.clone(), ceiling: *ceiling });
+            let is_activation = matches!(
+                layer,
+                Layer::Rectify { .. } | Layer::Elu | Layer::Tanh | Layer::Sigmoid | Layer::Pool { largest: true, .. }
+            );
+            if is_activation && first.is_none() {
+                let ceiling = if let Layer::Rectify { ceiling, .. } = layer { *ceiling } else { f32::INFINITY };
+                first = Some(Stage { activation: activation.clone(), ceiling });
+                if !goes_on {
+                    return Some(Stages { first, scores: None });
+                }
             }
-            let cost = layer.cost(&activation);
-            if cost > budget {
-                return Some(stages);
+            if matches!(layer, Layer::Sigmoid) && activation.height * activation.width == 1 {
+                break;
             }
-            budget -= cost;
-            match layer.apply(&activation) {
-                Some(next) => activation = next,
-                None => return Some(stages),
-            }
+            activation = layer.apply(&activation)?;
         }
-        stages.push(Stage { activation, ceiling: f32::INFINITY });
-        Some(stages)
+        let stage = Stage { activation, ceiling: f32::INFINITY };
+        Some(if first.is_none() {
+            Stages { first: Some(stage), scores: None }
+        } else {
+            Stages { first, scores: Some(stage) }
+        })
     }
+
+    /// Multiply-adds from the first layer's answer to the scores; absent when the way does not lead there.
+    fn scores_cost(&self, answer: &Activation) -> Option<usize> {
+        let mut shape = answer.without_values();
+        let mut cost = 0_usize;
+        for layer in &self.front.rest {
+            cost = cost.saturating_add(layer.cost(&shape));
+            shape = layer.shape(&shape)?;
+        }
+        (shape.height * shape.width == 1 && !self.front.rest.is_empty()).then_some(cost)
+    }
+}
+
+/// What a net makes of photos without batch normalisation to compare with.
+pub struct Stages {
+    /// In front of the first activation function.
+    pub first: Option<Stage>,
+    /// In front of softmax or sigmoid.
+    pub scores: Option<Stage>,
 }
 
 /// A point on the way where a net's answers can be looked at.
@@ -319,11 +364,4 @@ pub struct Stage {
     pub activation: Activation,
     /// The cut of the activation function behind it.
     pub ceiling: f32,
-}
-
-impl Activation {
-    /// The same extents without values.
-    fn clone_shape(&self) -> Self {
-        Self { values: Vec::new(), ..*self }
-    }
 }

@@ -1,0 +1,54 @@
+//! Prints what detection weighs, one JSON object a graph, for `models/training/family/fit.py`.
+//!
+//! `cargo run --release -p menagerie-graph --example features -- FOLDER...`, each with a `graph.pb`.
+
+use std::{error::Error, path::Path};
+
+use menagerie_contract::{LoadRequest, Source, SpecOverrides};
+use menagerie_graph::{
+    Graph, GraphLimits, input,
+    normalization::{clues, features::Look},
+    parse,
+};
+use serde_json::{Value, json};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    for folder in std::env::args().skip(1) {
+        match describe(Path::new(&folder)) {
+            Ok(line) => println!("{line}"),
+            Err(error) => eprintln!("{folder}: {error}"),
+        }
+    }
+    Ok(())
+}
+
+fn describe(folder: &Path) -> Result<Value, Box<dyn Error>> {
+    let file = std::fs::read(folder.join("graph.pb"))?;
+    let limits = GraphLimits::default();
+    let request =
+        LoadRequest { overrides: SpecOverrides::default(), source: Source::Request, label_count: None, threads: 0 };
+    let graph = Graph::build(parse::parse(&file, &limits)?, &limits)?;
+    let input = input::find(&graph, &request, &limits)?;
+    let clues = clues::gather(&graph, &input, None);
+    let look = |look: Look| json!([look.spread, look.unevenness, look.shift, look.stuck, look.cut]);
+    let candidates: Vec<Value> = clues
+        .candidates
+        .iter()
+        .map(|clue| {
+            json!({
+                "scaling": clue.candidate.scaling.name,
+                "order": clue.candidate.order,
+                "disagreement": clue.disagreement,
+                "first": clue.first.map(look),
+                "scores": clue.scores.map(look),
+            })
+        })
+        .collect();
+    Ok(json!({
+        "folder": folder,
+        "fed": clues.fed.map(|fed| format!("{fed:?}")),
+        "energy_ratio": clues.energy_ratio,
+        "norm": clues.front.as_ref().and_then(|front| front.norm.as_ref()).map(|norm| (&norm.form, norm.mean.len())),
+        "candidates": candidates,
+    }))
+}
