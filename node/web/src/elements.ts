@@ -15,6 +15,8 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
   element.textContent = text;
-  element.className = className;
+  if (className !== "") {
+    element.className = className;
+  }
   return element;
 }

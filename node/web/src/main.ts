@@ -10,6 +10,9 @@ import { showUpload, startProgress, stopProgress } from "./progress.js";
 import { Refusal } from "./reply.js";
 import { send } from "./send.js";
 
+/** Height of the sentence and the first bar. */
+const REPLY_HEAD_PIXELS = 160;
+
 const question = find("question", HTMLFormElement);
 const image = find("image", HTMLInputElement);
 const reply = find("reply", HTMLElement);
@@ -53,7 +56,7 @@ async function ask(): Promise<void> {
   }
 }
 
-/** The form's fields that say something, and the wish for the picture as the model saw it. */
+/** The form's fields that say something. */
 function readForm(): FormData {
   const form = new FormData(question);
   for (const [name, value] of [...form]) {
@@ -61,7 +64,6 @@ function readForm(): FormData {
       form.delete(name);
     }
   }
-  form.set("picture", "1");
   return form;
 }
 
@@ -72,9 +74,13 @@ function show(section: HTMLElement): void {
   bringIntoView();
 }
 
+/** Scrolls to the reply unless its head is in view. */
 function bringIntoView(): void {
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  reply.scrollIntoView({ behavior: still ? "auto" : "smooth", block: "nearest" });
+  const { top } = reply.getBoundingClientRect();
+  if (top < 0 || top > innerHeight - REPLY_HEAD_PIXELS) {
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    reply.scrollIntoView({ behavior: still ? "auto" : "smooth", block: "start" });
+  }
 }
 
 /** A photo for a model of the zoo is sent as soon as it is there; an own model waits for the button, as it may be large. */

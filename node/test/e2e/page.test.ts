@@ -1,0 +1,343 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/**
+ * The page in a real browser, on the real service: what the README promises of it.
+ */
+import { readFile } from "node:fs/promises";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { findBrowser, launchBrowser } from "./browser.js";
+import { contrastsBelow } from "./contrast.js";
+import { ROOT_DIR, type Service, startService } from "./service.js";
+
+const SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-1.jpg`;
+const OTHER_SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-2.jpg`;
+const CARDBOARD = `${ROOT_DIR}models/samples/cardboard-1.jpg`;
+const WASTE = `${ROOT_DIR}models/waste6`;
+const SENTENCE = /^Detected sunflowers with (very high|high|medium|low) confidence\.$/;
+const SENTENCE_MARKUP = /Detected <b>sunflowers<\/b> with <u>(very high|high|medium|low)<\/u> confidence\./;
+const TIMEOUT_MS = 60_000;
+
+const browserPath = findBrowser();
+
+describe.skipIf(browserPath === undefined)("the page", { timeout: TIMEOUT_MS }, () => {
+  let service: Service;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    [service, browser] = await Promise.all([startService(), launchBrowser(browserPath ?? "")]);
+  }, TIMEOUT_MS);
+
+  afterAll(async () => {
+    await Promise.all([browser?.close(), service?.stop()]);
+  });
+
+  /** Opens the page; the test fails when the page asks anybody else for anything, or the console shows an error. */
+  async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; complaints: string[] }> {
+    const context = await browser.newContext({ viewport: { width: 1100, height: 800 }, ...options });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on("request", (request) => {
+      if (!request.url().startsWith(`${service.address}/`) && !request.url().startsWith("data:")) {
+        complaints.push(`asked ${request.url()}`);
+      }
+    });
+    page.on("console", (message) => {
+      // A browser logs each answer of status 400 and up; those are shown by the page.
+      if (message.type() === "error" && !message.text().includes("the server responded with a status of")) {
+        complaints.push(message.text());
+      }
+    });
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    await page.goto(service.address);
+    return { page, complaints };
+  }
+
+  test("a photo alone is answered at once, with bars, the picture that the model saw, and timings", async () => {
+    const { page, complaints } = await open();
+    await page.setInputFiles("#image", SUNFLOWERS);
+    await page.waitForSelector("#answer:not([hidden])");
+
+    expect(await page.textContent("#sentence")).toMatch(SENTENCE);
+    expect(await page.innerHTML("#sentence")).toMatch(SENTENCE_MARKUP);
+    expect(await page.locator("#top li").count()).toBe(5);
+    const widths = await page.locator("#top .bar span").evaluateAll((bars) => bars.map((bar) => bar.clientWidth));
+    expect(widths).toEqual(widths.toSorted((one, other) => other - one));
+    expect(widths[0]).toBeGreaterThan(200);
+    const seen = page.locator("#seen");
+    expect(await seen.evaluate((image: HTMLImageElement) => image.decode().then(() => image.naturalWidth))).toBe(
+      await inputWidth(service.address),
+    );
+    expect(await seen.boundingBox()).toMatchObject({ width: 224, height: 224 });
+    expect(await page.textContent("#timings")).toMatch(/Total\d+\.\d ms$/);
+    expect(await page.textContent("#status")).toMatch(SENTENCE);
+    expect(complaints).toEqual([]);
+  });
+
+  test("another model of the zoo answers when it is chosen", async () => {
+    const { page } = await open();
+    await page.setInputFiles("#image", CARDBOARD);
+    await page.waitForSelector("#answer:not([hidden])");
+    await page.selectOption("#model", "waste6");
+    await page.waitForFunction(() => document.querySelector("#seen-caption")?.textContent?.includes("waste6"));
+    expect(await page.textContent("#top")).toContain("cardboard");
+  });
+
+  test("a graph with its labels takes the place of the zoo, and waits for the button", async () => {
+    const { page, complaints } = await open();
+    await page.click("#own > summary");
+    await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
+    await page.setInputFiles("#labels", `${WASTE}/labels.txt`);
+    await page.setInputFiles("#image", CARDBOARD);
+    expect(await page.isDisabled("#model")).toBe(true);
+    expect(await page.isHidden("#reply")).toBe(true);
+    await page.click("#submit");
+    await page.waitForSelector("#answer:not([hidden])");
+    expect(await page.textContent("#top")).toContain("cardboard");
+    await page.click("#forget");
+    await page.waitForFunction(() => document.querySelector("#seen-caption")?.textContent?.includes("flowers5"));
+    expect(await page.isDisabled("#model")).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+
+  test("photo, graph and labels dropped together each find their field", async () => {
+    const { page } = await open();
+    const files = await Promise.all(
+      [CARDBOARD, `${WASTE}/labels.txt`, `${WASTE}/graph.pb`].map(async (path) => ({
+        name: path.slice(path.lastIndexOf("/") + 1),
+        base64: (await readFile(path)).toString("base64"),
+      })),
+    );
+    const transfer = await page.evaluateHandle((dropped) => {
+      const data = new DataTransfer();
+      for (const { name, base64 } of dropped) {
+        data.items.add(new File([Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0))], name));
+      }
+      return data;
+    }, files);
+    await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+    const names = await page
+      .locator("#image, #graph, #labels")
+      .evaluateAll((inputs) => inputs.map((input) => (input as HTMLInputElement).files?.[0]?.name));
+    expect(names).toEqual(["cardboard-1.jpg", "graph.pb", "labels.txt"]);
+    await page.click("#submit");
+    await page.waitForSelector("#answer:not([hidden])");
+  });
+
+  test("a pasted photo is answered", async () => {
+    const { page } = await open();
+    const base64 = (await readFile(SUNFLOWERS)).toString("base64");
+    await page.evaluate((encoded) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.items.add(new File([Uint8Array.from(atob(encoded), (byte) => byte.charCodeAt(0))], "image.png"));
+      document.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+    }, base64);
+    await page.waitForSelector("#answer:not([hidden])");
+    expect(await page.textContent("#sentence")).toContain("sunflowers");
+  });
+
+  test("an error says what is wrong and what to do, marks the field, and the next photo is answered", async () => {
+    const { page, complaints } = await open();
+    const photo = await readFile(SUNFLOWERS);
+    await page.setInputFiles("#image", {
+      name: "cut.jpg",
+      mimeType: "image/jpeg",
+      buffer: photo.subarray(0, photo.length / 3),
+    });
+    await page.waitForSelector("#problem:not([hidden])");
+    expect(await page.textContent("#problem-code")).toBe("image_undecodable");
+    expect(await page.textContent("#problem-title")).toBe("This photo is damaged");
+    expect(await page.textContent("#problem-advice")).toContain("Choose another photo");
+    expect(await page.getAttribute("#image", "aria-invalid")).toBe("true");
+    expect(await page.textContent("#status")).toContain("This photo is damaged");
+    expect(await page.isHidden("#answer")).toBe(true);
+
+    await page.setInputFiles("#image", SUNFLOWERS);
+    await page.waitForSelector("#answer:not([hidden])");
+    expect(await page.isHidden("#problem")).toBe(true);
+    expect(await page.getAttribute("#image", "aria-invalid")).toBeNull();
+    expect(complaints).toEqual([]);
+  });
+
+  test("a graph without labels is refused with the labels field marked", async () => {
+    const { page } = await open();
+    await page.click("#own > summary");
+    await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
+    await page.setInputFiles("#image", CARDBOARD);
+    await page.click("#submit");
+    await page.waitForSelector("#problem:not([hidden])");
+    expect(await page.textContent("#problem-code")).toBe("labels_missing");
+    expect(await page.getAttribute("#labels", "aria-invalid")).toBe("true");
+  });
+
+  test("labels that are markup are shown as text", async () => {
+    const { page, complaints } = await open();
+    const labels = Array.from({ length: 6 }, (_, index) => `<img src=x onerror=alert(${index})>`).join("\n");
+    await page.click("#own > summary");
+    await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
+    await page.setInputFiles("#labels", { name: "labels.txt", mimeType: "text/plain", buffer: Buffer.from(labels) });
+    await page.setInputFiles("#image", CARDBOARD);
+    await page.click("#submit");
+    await page.waitForSelector("#answer:not([hidden])");
+    expect(await page.textContent("#sentence")).toMatch(/^Detected <img src=x onerror=alert\(\d\)> with/);
+    expect(await page.locator("#answer img").count()).toBe(1);
+    expect(complaints).toEqual([]);
+  });
+
+  test("a service that is gone is an error with a way to try again", async () => {
+    const { page } = await open();
+    await page.route("**/infer", (route) => route.abort("connectionrefused"));
+    await page.setInputFiles("#image", SUNFLOWERS);
+    await page.waitForSelector("#problem:not([hidden])");
+    expect(await page.textContent("#problem-title")).toBe("The service did not answer");
+    await page.unroute("**/infer");
+    await page.click("#retry");
+    await page.waitForSelector("#answer:not([hidden])");
+  });
+
+  test("without JavaScript the same form gets a page with the sentence", async () => {
+    const { page } = await open({ javaScriptEnabled: false });
+    expect(await page.isHidden("#zoo")).toBe(true);
+    await page.setInputFiles("#image", SUNFLOWERS);
+    await page.click("#submit");
+    await page.waitForURL("**/infer");
+    expect(await page.innerHTML("body")).toMatch(SENTENCE_MARKUP);
+    expect(await page.locator("section img").getAttribute("src")).toMatch(/^data:image\/png/);
+
+    await page.goto(service.address);
+    await page.click("#own > summary");
+    await page.setInputFiles("#image", CARDBOARD);
+    await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
+    await page.setInputFiles("#labels", `${WASTE}/labels.txt`);
+    await page.click("#submit");
+    await page.waitForURL("**/infer");
+    expect(await page.textContent("body")).toMatch(/Detected (cardboard|glass|metal|paper|plastic|trash) with/);
+  });
+
+  test("without JavaScript an error is a page that says what is wrong", async () => {
+    const { page } = await open({ javaScriptEnabled: false });
+    await page.setInputFiles("#image", { name: "a.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no image") });
+    await page.click("#submit");
+    await page.waitForURL("**/infer");
+    expect(await page.textContent("body")).toContain("image_unsupported");
+  });
+
+  test("the keyboard alone is enough", async () => {
+    const { page } = await open();
+    await page.waitForSelector("#zoo:not([hidden])");
+    await tabTo(page, "image");
+    const chooser = page.waitForEvent("filechooser");
+    await page.keyboard.press("Enter");
+    await (await chooser).setFiles(SUNFLOWERS);
+    await page.waitForSelector("#answer:not([hidden])");
+    await tabTo(page, "model");
+    expect(await page.evaluate(() => getComputedStyle(document.activeElement ?? document.body).outlineStyle)).toBe(
+      "solid",
+    );
+    await page.keyboard.press("ArrowDown");
+    await tabTo(page, "submit");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.querySelector("#status")?.textContent?.startsWith("Detected"));
+  });
+
+  test.each([320, 390])(
+    "a screen %i pixels wide needs no sideways scrolling, and the answer comes into view",
+    async (width) => {
+      const { page } = await open({ viewport: { width, height: 640 }, reducedMotion: "reduce" });
+      await page.setInputFiles("#image", SUNFLOWERS);
+      await page.waitForSelector("#answer:not([hidden])");
+      await page.click("#own > summary");
+      await page.click("#own details summary");
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      await page.setInputFiles("#image", SUNFLOWERS);
+      await page.waitForFunction(() => {
+        const { top = -1, bottom = Number.POSITIVE_INFINITY } =
+          document.querySelector("#sentence")?.getBoundingClientRect() ?? {};
+        return top >= 0 && bottom <= innerHeight;
+      });
+    },
+  );
+
+  test("a slow upload shows how far it is, and can be cancelled", async () => {
+    const { page } = await open();
+    const network = await page.context().newCDPSession(page);
+    await network.send("Network.enable");
+    const graphBytes = (await readFile(`${WASTE}/graph.pb`)).length;
+    await network.send("Network.emulateNetworkConditions", {
+      offline: false,
+      latency: 0,
+      downloadThroughput: -1,
+      uploadThroughput: graphBytes / 4,
+    });
+    await page.click("#own > summary");
+    await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
+    await page.setInputFiles("#labels", `${WASTE}/labels.txt`);
+    await page.setInputFiles("#image", CARDBOARD);
+    await page.click("#submit");
+    await page.waitForFunction(() => document.querySelector("#progress-label")?.textContent?.startsWith("Uploading: "));
+    const shares: number[] = [];
+    while (await page.isVisible("#progress")) {
+      const share = await page.locator("#progress-bar").evaluate((bar: HTMLProgressElement) => bar.position);
+      if (share >= 0) {
+        shares.push(share);
+      }
+      await page.waitForTimeout(100);
+    }
+    expect(new Set(shares).size).toBeGreaterThan(3);
+    expect(shares).toEqual(shares.toSorted((one, other) => one - other));
+    expect(await page.isVisible("#answer")).toBe(true);
+
+    await page.click("#submit");
+    await page.waitForSelector("#progress:not([hidden])");
+    await page.click("#cancel");
+    expect(await page.isHidden("#progress")).toBe(true);
+    expect(await page.textContent("#status")).toBe("Cancelled.");
+  });
+
+  test.each(["light", "dark"] as const)("text has a contrast of 4.5:1 in the %s scheme", async (colorScheme) => {
+    const { page } = await open({ colorScheme });
+    await page.click("#own > summary");
+    await page.click("#own details summary");
+    await page.setInputFiles("#image", SUNFLOWERS);
+    await page.waitForSelector("#answer:not([hidden])");
+    expect(await contrastsBelow(page, 4.5)).toEqual([]);
+    await page.setInputFiles("#image", { name: "a.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no image") });
+    await page.waitForSelector("#problem:not([hidden])");
+    expect(await contrastsBelow(page, 4.5)).toEqual([]);
+  });
+
+  test("every control has a name", async () => {
+    const { page } = await open();
+    await page.click("#own > summary");
+    await page.click("#own details summary");
+    const unnamed = await page
+      .locator("input:not([type=hidden]), select, button, progress")
+      .evaluateAll((controls) =>
+        controls
+          .filter((control) => !((control as HTMLInputElement).labels?.length || control.textContent?.trim()))
+          .map((control) => control.id),
+      );
+    expect(unnamed).toEqual([]);
+  });
+});
+
+/** Presses Tab until the control with this id has the focus. */
+async function tabTo(page: Page, id: string): Promise<void> {
+  for (let presses = 0; presses < 20; presses++) {
+    if ((await page.evaluate(() => document.activeElement?.id)) === id) {
+      return;
+    }
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`#${id} cannot be reached with the Tab key`);
+}
+
+/** Width of the default model's input, as the service states it. */
+async function inputWidth(address: string): Promise<number> {
+  const form = new FormData();
+  form.set("image_file", new Blob([await readFile(SUNFLOWERS)]));
+  const response = await fetch(`${address}/infer?format=json`, { method: "POST", body: form });
+  const { results } = (await response.json()) as { results: { input: { width: number } }[] };
+  return results[0]?.input.width ?? 0;
+}
