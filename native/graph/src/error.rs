@@ -100,6 +100,17 @@ pub enum GraphError {
     /// No class scores.
     #[error("the graph is no image classifier: {0}")]
     NoOutput(String),
+    /// The answer needs more than the image.
+    #[error(
+        "layer {layer:?} needs placeholder {placeholder:?} beside the image; only graphs that answer from one image alone \
+         can be served"
+    )]
+    ExtraInput {
+        /// The other placeholder.
+        placeholder: String,
+        /// A layer between both placeholders and the answer.
+        layer: String,
+    },
     /// Several inputs or outputs are equally good.
     #[error("the graph has several possible {what}s: {}; name one with `{field}`", candidates.join(", "))]
     Ambiguous {

@@ -1,6 +1,6 @@
 //! The graph in numbers.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use menagerie_contract::GraphFacts;
 use sha2::{Digest, Sha256};
@@ -69,19 +69,6 @@ fn layer_multiply_adds(graph: &Graph<'_>, id: NodeId, shapes: &Shapes) -> u64 {
         _ => return 0,
     };
     out().unwrap_or(0).saturating_mul(per_value)
-}
-
-/// Nodes that `output` needs, in topological order.
-#[must_use]
-pub fn needed_in_order(graph: &Graph<'_>, output: NodeId, input: NodeId) -> Vec<NodeId> {
-    let mut needed: HashSet<NodeId> = HashSet::new();
-    let mut stack = vec![output];
-    while let Some(id) = stack.pop() {
-        if needed.insert(id) && id != input {
-            stack.extend(graph.node(id).inputs.iter().map(|endpoint| endpoint.node));
-        }
-    }
-    graph.order().iter().copied().filter(|id| needed.contains(id)).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

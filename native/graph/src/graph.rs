@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    allow_list,
     attr::Attr,
     dtype::DataType,
     error::GraphError,
@@ -152,6 +153,35 @@ impl<'a> Graph<'a> {
         Ok(graph)
     }
 
+    /// Makes `id` a node of another op without inputs.
+    pub(crate) fn replace(&mut self, id: NodeId, op: &'a str, attributes: Vec<(&'a str, Vec<u8>)>) {
+        let node = &mut self.nodes[id.0 as usize];
+        node.op = op;
+        node.inputs.clear();
+        node.controls.clear();
+        node.attributes = attributes.into_iter().map(|(key, body)| (key, Cow::Owned(body))).collect();
+    }
+
+    /// Lets every node that takes a key of `redirects` take its value instead, through chains of them.
+    pub(crate) fn rewire(&mut self, redirects: &HashMap<Endpoint, Endpoint>) {
+        let targets = follow_chains(redirects);
+        for input in self.nodes.iter_mut().flat_map(|node| &mut node.inputs) {
+            if let Some(target) = targets.get(input) {
+                *input = *target;
+            }
+        }
+    }
+
+    /// The graph with consumers and order in line with its rewritten inputs. A rewrite that would close a cycle cannot
+    /// come from upward redirects; the old order is kept for it.
+    pub(crate) fn refreshed(mut self) -> Self {
+        (self.consumer_starts, self.consumers) = index_consumers(&self.nodes);
+        if let Ok(order) = self.sort() {
+            self.order = order;
+        }
+        self
+    }
+
     /// All nodes with their ids, in file order.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node<'a>)> {
         self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index as u32), node))
@@ -264,13 +294,32 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Everything that the nodes `from` need, through data and, when `with_controls`, control inputs.
+    /// Everything that the nodes `from` need, through data and, when `with_controls`, control inputs, and they themselves.
     #[must_use]
     pub fn ancestors(&self, from: impl IntoIterator<Item = NodeId>, with_controls: bool) -> HashSet<NodeId> {
+        self.above(from, with_controls, |_| false)
+    }
+
+    /// What lies between `input` and `output`, in topological order; `with_controls` also what must run before, except
+    /// for what only checks need that are left out ([`allow_list::DROPPED`]).
+    #[must_use]
+    pub fn between(&self, input: NodeId, output: NodeId, with_controls: bool) -> Vec<NodeId> {
+        let needed = self.above([output], with_controls, |id| {
+            id == input || with_controls && allow_list::DROPPED.ops.contains(&self.node(id).op)
+        });
+        self.order.iter().copied().filter(|id| needed.contains(id)).collect()
+    }
+
+    fn above(
+        &self,
+        from: impl IntoIterator<Item = NodeId>,
+        with_controls: bool,
+        is_end: impl Fn(NodeId) -> bool,
+    ) -> HashSet<NodeId> {
         let mut seen = HashSet::new();
         let mut stack: Vec<NodeId> = from.into_iter().collect();
         while let Some(id) = stack.pop() {
-            if seen.insert(id) {
+            if seen.insert(id) && !is_end(id) {
                 let node = self.node(id);
                 stack.extend(node.inputs.iter().map(|endpoint| endpoint.node));
                 if with_controls {
@@ -382,7 +431,6 @@ pub fn is_passage(op: &str) -> bool {
             | "PlaceholderWithDefault"
             | "Snapshot"
             | "EnsureShape"
-            | "ReadVariableOp"
     )
 }
 
@@ -406,6 +454,23 @@ fn resolve_inputs<'a>(node: NodeDef<'a>, by_name: &HashMap<&'a str, NodeId>) -> 
     }
     let attributes = node.attributes.into_iter().map(|(key, body)| (key, Cow::Borrowed(body))).collect();
     Ok(Node { name: Cow::Borrowed(node.name), op: node.op, inputs, controls, attributes })
+}
+
+/// Each redirect with the end of its chain; linear, and a ring ends where it was entered.
+fn follow_chains(redirects: &HashMap<Endpoint, Endpoint>) -> HashMap<Endpoint, Endpoint> {
+    let mut ends: HashMap<Endpoint, Endpoint> = HashMap::with_capacity(redirects.len());
+    for start in redirects.keys() {
+        let mut path = Vec::new();
+        let mut on_path = HashSet::new();
+        let mut at = *start;
+        while let Some(next) = redirects.get(&at).filter(|_| !ends.contains_key(&at) && on_path.insert(at)) {
+            path.push(at);
+            at = *next;
+        }
+        let end = ends.get(&at).copied().unwrap_or(at);
+        ends.extend(path.into_iter().map(|passed| (passed, end)));
+    }
+    ends
 }
 
 /// Consumers of all nodes in one list, with the start of each node's part.

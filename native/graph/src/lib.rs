@@ -5,10 +5,13 @@
 //! Rust without libtensorflow and also compiles to WebAssembly.
 #![forbid(unsafe_code)]
 
+pub mod allow_list;
 pub mod attr;
 pub mod dtype;
+pub mod encode;
 pub mod error;
 pub mod facts;
+pub mod forms;
 pub mod found;
 pub mod graph;
 pub mod input;
@@ -17,13 +20,15 @@ pub mod limits;
 pub mod normalization;
 pub mod output;
 pub mod parse;
+pub mod prepare;
 pub mod quantised;
 pub mod resolve;
 pub mod shapes;
+pub mod simplify;
 pub mod tensor;
 pub mod wire;
 
 pub use error::GraphError;
 pub use graph::{Constant, Endpoint, Graph, Node, NodeId};
 pub use limits::GraphLimits;
-pub use resolve::{Resolved, resolve};
+pub use resolve::{Preparation, Resolved, inspect, resolve, resolve_with};

@@ -8,6 +8,7 @@ use menagerie_contract::{LoadRequest, OutputKind, Source};
 
 use self::walk::Candidate;
 use crate::{
+    allow_list,
     error::GraphError,
     found::{InputFound, OutputFound, alternative, evidence},
     graph::{Graph, NodeId},
@@ -26,12 +27,13 @@ pub fn find(
     request: &LoadRequest,
     limits: &GraphLimits,
 ) -> Result<OutputFound, GraphError> {
-    let reached = answerable(graph, input);
+    let reached = answerable(graph, input)?;
     let mut candidates = match &request.overrides.output_tensor {
         Some(name) => vec![named(graph, name, &reached, input)?],
         None => candidates(graph, input, &reached),
     };
     let shapes = shapes_of(graph, input, &candidates, limits)?;
+    let ends: Vec<NodeId> = candidates.iter().map(|candidate| candidate.scores).collect();
     let mut refused = Vec::new();
     candidates.retain_mut(|candidate| match classes(shapes.extents(candidate.scores)) {
         Ok(classes) => {
@@ -44,6 +46,14 @@ pub fn find(
         }
     });
     if candidates.is_empty() {
+        // An op that may not run hides the shape of what comes behind it; it is the better reason.
+        let forbidden = ends.iter().find_map(|end| {
+            let needed = graph.between(input.node, *end, true);
+            allow_list::audit(graph, &needed).into_iter().next()
+        });
+        if let Some(forbidden) = forbidden {
+            return Err(GraphError::OpForbidden(forbidden));
+        }
         let reason = match refused.first() {
             Some(reason) => format!("its output {reason}"),
             None => "no list of class scores depends on the image input".to_owned(),
@@ -106,12 +116,24 @@ fn describe(
 }
 
 /// Nodes that depend on the image and on no other placeholder.
-fn answerable(graph: &Graph<'_>, input: &InputFound) -> HashSet<NodeId> {
-    let others = graph.iter().filter(|(id, node)| is_placeholder(node.op) && *id != input.node).map(|(id, _)| id);
-    let tainted = graph.descendants(others);
+fn answerable(graph: &Graph<'_>, input: &InputFound) -> Result<HashSet<NodeId>, GraphError> {
+    let others: Vec<NodeId> =
+        graph.iter().filter(|(id, node)| is_placeholder(node.op) && *id != input.node).map(|(id, _)| id).collect();
+    let tainted = graph.descendants(others.iter().copied());
     let mut reached = graph.descendants([input.node]);
+    // Gradients depend on the wanted labels, and nothing that answers depends on them.
+    let is_layer = |id: NodeId| is_weighted(graph.node(id).op) && !graph.node(id).name.contains("gradients");
+    if let Some(layer) = graph.order().iter().find(|id| reached.contains(id) && tainted.contains(id) && is_layer(**id))
+    {
+        let above = graph.ancestors([*layer], false);
+        let placeholder = others.iter().find(|id| above.contains(id)).map_or("", |id| &graph.node(*id).name);
+        return Err(GraphError::ExtraInput {
+            placeholder: placeholder.to_owned(),
+            layer: graph.node(*layer).name.to_string(),
+        });
+    }
     reached.retain(|id| !tainted.contains(id));
-    reached
+    Ok(reached)
 }
 
 /// The ends of all paths from a last layer with weights.

@@ -1,16 +1,19 @@
 //! From a graph file and what the caller knows to a model that can be served.
 
-use menagerie_contract::{ChannelOrder, InputSpec, LoadRequest, ModelSpec, OutputSpec, Source, Verdict};
+use menagerie_contract::{ChannelOrder, GraphFacts, InputSpec, LoadRequest, ModelSpec, OutputSpec, Source, Verdict};
 
 use crate::{
+    allow_list,
     error::GraphError,
-    facts,
-    found::{InputFound, Normalization, evidence},
-    graph::Graph,
+    facts, forms,
+    found::{InputFound, Normalization, OutputFound, evidence},
+    graph::{Graph, NodeId},
     input,
     limits::GraphLimits,
     normalization, output, parse,
+    prepare::{Prepared, prepare},
     shapes::Shapes,
+    simplify::simplify,
 };
 
 /// A graph that can be served.
@@ -26,24 +29,110 @@ pub struct Resolved {
     pub output_tensor: String,
 }
 
+/// Whether the graph is rewritten for serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preparation {
+    /// Pruned, BatchNorm folded, batch freed.
+    Full,
+    /// The file's own bytes, for comparing the answers of both.
+    None,
+}
+
 /// Finds out how `file` is served and prepares it.
 ///
 /// # Errors
 /// [`GraphError`] says what is wrong with the file or the request, and what to do.
 pub fn resolve(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Result<Resolved, GraphError> {
-    let graph = Graph::build(parse::parse(file, limits)?, limits)?;
-    let input = input::find(&graph, request, limits)?;
-    let output = output::find(&graph, &input, request, limits)?;
-    let mut normalization = normalization::detect(&graph, &input, &output);
-    override_normalization(&mut normalization, &input, request)?;
-    let needed = facts::needed_in_order(&graph, output.scores, input.node);
-    let shapes =
-        Shapes::propagate(&graph, &needed, input.node, &input.extents(input.batch.map_or(1, u64::from)), limits)?;
-    let facts = facts::count(file, &graph, &needed, input.node, &shapes);
-    let output_tensor = graph.node(output.scores).name.to_string();
-    let input_tensor = input.tensor.clone();
+    resolve_with(file, request, limits, Preparation::Full)
+}
+
+/// As [`resolve`], with or without rewriting the graph.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_with(
+    file: &[u8],
+    request: &LoadRequest,
+    limits: &GraphLimits,
+    preparation: Preparation,
+) -> Result<Resolved, GraphError> {
+    let graph = read(file, limits)?;
+    let analysis = Analysis::of(file, &graph, request, limits)?;
+    if let Some(forbidden) = analysis.verdict.forbidden.first() {
+        return Err(GraphError::OpForbidden(forbidden.clone()));
+    }
+    let prepared = match preparation {
+        Preparation::Full => {
+            let Analysis { input, output, needed, shapes, .. } = &analysis;
+            prepare(&graph, input, output, needed, shapes, limits)?
+        }
+        Preparation::None => Prepared {
+            graph: file.to_vec(),
+            input_tensor: analysis.input.tensor.clone(),
+            output_tensor: graph.node(analysis.output.scores).name.to_string(),
+            batch: analysis.input.batch,
+        },
+    };
     Ok(Resolved {
-        spec: ModelSpec {
+        spec: analysis.into_spec(prepared.batch),
+        graph: prepared.graph,
+        input_tensor: prepared.input_tensor,
+        output_tensor: prepared.output_tensor,
+    })
+}
+
+/// What can be said of `file` without serving it: also of a graph whose ops are forbidden, which [`resolve`] refuses.
+///
+/// # Errors
+/// As [`resolve`], except for forbidden ops, which stand in the verdict.
+pub fn inspect(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Result<ModelSpec, GraphError> {
+    let graph = read(file, limits)?;
+    let analysis = Analysis::of(file, &graph, request, limits)?;
+    let batch = if analysis.verdict.allowed {
+        let Analysis { input, output, needed, shapes, .. } = &analysis;
+        prepare(&graph, input, output, needed, shapes, limits)?.batch
+    } else {
+        analysis.input.batch
+    };
+    Ok(analysis.into_spec(batch))
+}
+
+/// The graph in `file`, without what only training needs.
+fn read<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<Graph<'a>, GraphError> {
+    forms::refuse_others(file)?;
+    Ok(simplify(Graph::build(parse::parse(file, limits)?, limits)?))
+}
+
+/// Everything that is known of a graph before it is prepared.
+struct Analysis {
+    input: InputFound,
+    output: OutputFound,
+    normalization: Normalization,
+    needed: Vec<NodeId>,
+    shapes: Shapes,
+    facts: GraphFacts,
+    verdict: Verdict,
+}
+
+impl Analysis {
+    fn of(file: &[u8], graph: &Graph<'_>, request: &LoadRequest, limits: &GraphLimits) -> Result<Self, GraphError> {
+        let input = input::find(graph, request, limits)?;
+        let output = output::find(graph, &input, request, limits)?;
+        let mut forbidden = allow_list::audit(graph, &graph.between(input.node, output.scores, true));
+        forbidden.extend(allow_list::audit_tail(graph, input.node, output.scores));
+        let verdict = Verdict { allowed: forbidden.is_empty(), forbidden };
+        let mut normalization = normalization::detect(graph, &input, &output);
+        override_normalization(&mut normalization, &input, request)?;
+        let needed = graph.between(input.node, output.scores, false);
+        let extents = input.extents(input.batch.map_or(1, u64::from));
+        let shapes = Shapes::propagate(graph, &needed, input.node, &extents, limits)?;
+        let facts = facts::count(file, graph, &needed, input.node, &shapes);
+        Ok(Self { input, output, normalization, needed, shapes, facts, verdict })
+    }
+
+    fn into_spec(self, batch: Option<u32>) -> ModelSpec {
+        let Self { input, output, normalization, facts, verdict, .. } = self;
+        ModelSpec {
             input: InputSpec {
                 tensor: input.tensor,
                 dtype: input.dtype,
@@ -55,7 +144,7 @@ pub fn resolve(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Resu
                 mean: normalization.mean,
                 std: normalization.std,
                 resize: normalization.resize,
-                batch: input.batch,
+                batch,
             },
             output: OutputSpec {
                 tensor: output.tensor,
@@ -66,13 +155,10 @@ pub fn resolve(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Resu
             labels: None,
             graph: facts,
             evidence: [input.evidence, normalization.evidence, output.evidence].concat(),
-            verdict: Verdict { allowed: true, forbidden: Vec::new() },
+            verdict,
             warnings: [input.warnings, normalization.warnings, output.warnings].concat(),
-        },
-        graph: file.to_vec(),
-        input_tensor,
-        output_tensor,
-    })
+        }
+    }
 }
 
 /// Puts the caller's mean, divisor, order and fit in place of the detected ones.

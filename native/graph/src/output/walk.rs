@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use menagerie_contract::OutputKind;
 
-use crate::graph::{Graph, Node, NodeId, is_passage};
+use crate::{
+    allow_list,
+    graph::{Graph, Node, NodeId, is_passage},
+};
 
 /// A possible class output.
 #[derive(Clone, Debug)]
@@ -191,6 +194,14 @@ fn step(graph: &Graph<'_>, id: NodeId, candidate: &Candidate) -> Option<(u32, St
             if !is_after =>
         {
             Some((5, Step::Through))
+        }
+        // What may not run stands on the way all the same; the audit refuses it by name.
+        op if !is_after
+            && !allow_list::is_allowed(op)
+            && !allow_list::DROPPED.ops.contains(&op)
+            && !op.ends_with("Summary") =>
+        {
+            Some((9, Step::Through))
         }
         _ => None,
     }

@@ -1,0 +1,69 @@
+//! Attributes and tensors written as protocol buffer bytes.
+
+use crate::{
+    dtype::DataType,
+    shapes::Extents,
+    wire::{put_bytes, put_header, put_int},
+};
+
+/// `AttrValue` with an element type.
+#[must_use]
+pub fn dtype_attr(dtype: DataType) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_int(&mut out, 6, i64::from(dtype.number()));
+    out
+}
+
+/// `AttrValue` with a shape; open extents are written as -1.
+#[must_use]
+pub fn shape_attr(extents: &Extents) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_bytes(&mut out, 7, &shape(extents.iter().map(|extent| extent.map_or(-1, |extent| extent as i64))));
+    out
+}
+
+/// `AttrValue` with a truth value.
+#[must_use]
+pub fn flag_attr(value: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_int(&mut out, 5, i64::from(value));
+    out
+}
+
+/// `AttrValue` with text.
+#[must_use]
+pub fn text_attr(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_bytes(&mut out, 2, text.as_bytes());
+    out
+}
+
+/// `AttrValue` with a tensor whose values are `content`.
+#[must_use]
+pub fn tensor_attr(dtype: DataType, extents: &[u64], content: &[u8]) -> Vec<u8> {
+    let mut tensor = tensor_head(dtype, extents);
+    put_bytes(&mut tensor, 4, content);
+    let mut out = Vec::new();
+    put_bytes(&mut out, 8, &tensor);
+    out
+}
+
+/// Type and shape of a `TensorProto`; `tensor_content` (field 4) follows.
+#[must_use]
+pub fn tensor_head(dtype: DataType, extents: &[u64]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_int(&mut out, 1, i64::from(dtype.number()));
+    put_bytes(&mut out, 2, &shape(extents.iter().map(|extent| *extent as i64)));
+    out
+}
+
+fn shape(extents: impl Iterator<Item = i64>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for extent in extents {
+        let mut dim = Vec::new();
+        put_int(&mut dim, 1, extent);
+        put_header(&mut out, 2, dim.len());
+        out.extend_from_slice(&dim);
+    }
+    out
+}
