@@ -27,7 +27,7 @@ const { values: flags } = parseArgs({
     labels: { type: "string" },
     image: { type: "string" },
     clients: { type: "string", default: "1,8" },
-    rounds: { type: "string", default: "6" },
+    rounds: { type: "string", default: "10" },
     seconds: { type: "string", default: "3" },
     only: { type: "string" },
     dry: { type: "boolean", default: false },

@@ -36,7 +36,7 @@ export async function prepareSetup({ graph, labels, image }) {
   const imagePath = image ?? join(ROOT, "models/samples/sunflowers-1.jpg");
   const graphBytes = await readFile(graphPath);
   const imageBytes = await readFile(imagePath);
-  const { stdout } = await promisify(execFile)(enginePath, ["inspect", graphPath, labelsPath, "--json"]);
+  const { stdout } = await promisify(execFile)(enginePath, ["inspect", graphPath, "--json"]);
   const spec = JSON.parse(stdout);
   const temporary = await mkdtemp(join(tmpdir(), "menagerie-bench-"));
   const sha256 = createHash("sha256").update(graphBytes).digest("hex");
@@ -49,7 +49,7 @@ export async function prepareSetup({ graph, labels, image }) {
     spec,
     enginePath,
     libtensorflowPath,
-    modelsDir: graph === undefined ? join(ROOT, "models") : await makeZoo(temporary, graphPath, labelsPath),
+    modelsDir: graph === undefined ? join(ROOT, "models") : await makeZoo(temporary, graphPath, labelsPath, sha256),
     facts: {
       graph: graph === undefined ? "models/flowers5" : basename(graphPath),
       graphBytes: graphBytes.length,
@@ -64,7 +64,7 @@ export async function prepareSetup({ graph, labels, image }) {
 }
 
 /** A zoo of one model, whose settings are detected. */
-async function makeZoo(folder, graphPath, labelsPath) {
+async function makeZoo(folder, graphPath, labelsPath, sha256) {
   const model = join(folder, "bench");
   await mkdir(model);
   await copyFile(graphPath, join(model, "graph.pb"));
@@ -77,7 +77,7 @@ async function makeZoo(folder, graphPath, labelsPath) {
     description: "The graph under test.",
     licence: "NOASSERTION",
     default: true,
-    graph: { file: "graph.pb", bytes: null, sha256: null },
+    graph: { file: "graph.pb", bytes: null, sha256 },
     labels: { file: "labels.txt", sha256: null },
     input: {},
     output: {},
