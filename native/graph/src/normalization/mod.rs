@@ -1,4 +1,7 @@
 //! How 0–255 pixels become the values that the graph was trained on.
+//!
+//! [`clues`] gathers what the graph says about each of [`candidates`], [`weigh`] turns it into probabilities, and this
+//! file puts the answer into words. How well it does, and how it was fitted, is in `docs/detection.md`.
 
 pub mod candidates;
 pub mod clues;
@@ -7,46 +10,126 @@ pub mod features;
 pub mod images;
 pub mod layers;
 pub mod norm;
+pub mod priors;
 pub mod probe;
 pub mod read;
 pub mod walk;
+pub mod weigh;
+mod words;
 
-use menagerie_contract::{ChannelOrder, Dtype, Resize, Source};
+use menagerie_contract::{ChannelOrder, Evidence};
 
+use self::{
+    candidates::Candidate,
+    clues::{Clues, gather},
+    images::Windows,
+    priors::Family,
+    weigh::{calibrate, weigh},
+};
 use crate::{
-    found::{InputFound, Normalization, OutputFound, evidence},
+    found::{InputFound, Normalization, OutputFound, alternative, evidence},
     graph::Graph,
 };
+
+/// Below this confidence the caller is warned.
+const CONFIDENCE_WARNED: f32 = 0.75;
 
 /// Finds mean, divisor and channel order of the input, and how photos are fitted to it.
 ///
 /// `graph` is the graph as it came, with `input` and `output` found in it; the returned vectors have `input.channels`
 /// values. An input of type uint8 is fed as it is (mean 0, divisor 1).
 #[must_use]
-pub fn detect(graph: &Graph<'_>, input: &InputFound, _output: &OutputFound) -> Normalization {
-    let channels = input.channels as usize;
-    let channel_order = if channels == 1 { ChannelOrder::Gray } else { ChannelOrder::Rgb };
-    let (mean, std, because) = if input.dtype == Dtype::Uint8 {
-        (0.0, 1.0, "the input takes bytes")
-    } else if graph.iter().any(|(_, node)| node.op == "Relu6")
-        && graph.iter().any(|(_, node)| node.op == "DepthwiseConv2dNative")
-    {
-        (127.5, 127.5, "nets of ReLU6 and depthwise convolutions are mostly trained on -1..1")
+pub fn detect(graph: &Graph<'_>, input: &InputFound, output: &OutputFound) -> Normalization {
+    detect_with(graph, input, output, None)
+}
+
+/// [`detect`] on the caller's photos in place of the built-in synthetic ones.
+#[must_use]
+pub fn detect_with(
+    graph: &Graph<'_>,
+    input: &InputFound,
+    output: &OutputFound,
+    photos: Option<&Windows>,
+) -> Normalization {
+    let family = Family::of(graph, input, output);
+    let clues = gather(graph, input, photos);
+    let answer = Answer::new(&clues, weigh(&clues, family), input.channels as usize);
+    let (mean, std) = answer.values(answer.best);
+    let order = clues.candidates[answer.best].candidate.order;
+    let (resize, resize_confidence, resize_because) = family.resize();
+    let because = words::scaling(graph, &clues, &answer, family);
+    let source = words::source(&clues, &answer, family);
+    let mut entries = vec![
+        answer.evidence("input.mean", source, &because, |index| answer.values(index).0),
+        answer.evidence("input.std", source, &because, |index| answer.values(index).1),
+    ];
+    if clues.front.as_ref().is_some_and(probe::Front::ignores_mean) {
+        entries[0].because.push_str("; the first kernels sum to 0, so the mean changes nothing but the edges");
+    }
+    if order != ChannelOrder::Gray {
+        let (source, because) = words::order(&clues, &answer, family);
+        let order_of = |index: usize| clues.candidates[index].candidate.order;
+        entries.push(answer.evidence("input.channel_order", source, &because, order_of));
     } else {
-        (0.0, 255.0, "most small nets are trained on 0..1")
-    };
-    let (mean, std) = (vec![mean; channels], vec![std; channels]);
-    Normalization {
-        evidence: vec![
-            evidence("input.mean", &mean, Source::Prior, 0.5, because),
-            evidence("input.std", &std, Source::Prior, 0.5, because),
-            evidence("input.channel_order", channel_order, Source::Prior, 0.8, "most nets take red first"),
-            evidence("input.resize", Resize::Stretch, Source::Prior, 0.6, "most scripts stretch the whole photo"),
-        ],
-        mean,
-        std,
-        channel_order,
-        resize: Resize::Stretch,
-        warnings: Vec::new(),
+        let because = "the input has one channel";
+        entries.push(evidence("input.channel_order", order, menagerie_contract::Source::Read, 1.0, because));
+    }
+    let warnings = words::warnings(&entries, CONFIDENCE_WARNED);
+    entries.push(evidence(
+        "input.resize",
+        resize,
+        menagerie_contract::Source::Prior,
+        resize_confidence,
+        resize_because,
+    ));
+    Normalization { mean, std, channel_order: order, resize, evidence: entries, warnings }
+}
+
+/// The candidates with their probabilities.
+pub(crate) struct Answer {
+    candidates: Vec<Candidate>,
+    probabilities: Vec<f32>,
+    channels: usize,
+    /// Index of the most probable candidate.
+    pub(crate) best: usize,
+}
+
+impl Answer {
+    fn new(clues: &Clues, probabilities: Vec<f32>, channels: usize) -> Self {
+        let best = (0..probabilities.len())
+            .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))
+            .unwrap_or_default();
+        let candidates = clues.candidates.iter().map(|clue| clue.candidate).collect();
+        Self { candidates, probabilities, channels, best }
+    }
+
+    /// Mean and std of candidate `index`, in the order of the tensor's channels.
+    fn values(&self, index: usize) -> (Vec<f32>, Vec<f32>) {
+        (0..self.channels).map(|channel| self.candidates[index].of_channel(channel)).unzip()
+    }
+
+    /// The field's value under the best candidate, with the probability of all candidates that share it.
+    fn evidence<T: PartialEq + serde::Serialize>(
+        &self,
+        field: &str,
+        source: menagerie_contract::Source,
+        because: &str,
+        value: impl Fn(usize) -> T,
+    ) -> Evidence {
+        let mut shares: Vec<(T, f32)> = Vec::new();
+        for (index, probability) in self.probabilities.iter().enumerate() {
+            let value = value(index);
+            match shares.iter_mut().find(|(other, _)| *other == value) {
+                Some((_, share)) => *share += probability,
+                None => shares.push((value, *probability)),
+            }
+        }
+        let taken = value(self.best);
+        let share = shares.iter().find(|(value, _)| *value == taken).map_or(0.0, |(_, share)| *share);
+        shares.retain(|(value, share)| *value != taken && *share > 0.0);
+        shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let mut entry = evidence(field, taken, source, calibrate(share), because);
+        entry.alternatives = shares.into_iter().map(|(value, share)| alternative(value, share)).collect();
+        entry
     }
 }

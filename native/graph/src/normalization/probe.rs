@@ -41,6 +41,8 @@ pub struct Front {
     padding: Option<[usize; 4]>,
     /// The first convolution or dense layer; absent when a batch normalisation comes before it.
     pub first: Option<Layer>,
+    /// Whether the first layer keeps the channels apart.
+    is_depthwise: bool,
     /// The layers behind the first, up to `norm` or as far as the way is known.
     pub rest: Vec<Layer>,
     /// The first batch normalisation, when its moments are known.
@@ -65,40 +67,57 @@ impl Front {
                 Step::Layer(Layer::ReverseChannels) => inside.reverse(),
                 Step::Layer(Layer::Pad(sides)) if padding.is_none() => padding = Some(sides),
                 Step::Layer(layer) => {
-                    let first = layer.as_convolution()?;
-                    return Some(Self::behind(walk, inside, padding, first));
+                    let is_depthwise = matches!(layer, Layer::Depthwise { .. });
+                    let first = Some(layer.as_convolution()?);
+                    let front = Self { inside, padding, first, is_depthwise, rest: Vec::new(), norm: None };
+                    return Some(front.with_layers_behind(walk));
                 }
                 Step::Norm(norm) if norm.variance.iter().all(|variance| (variance - 1.0).abs() < 0.01) => {
                     inside.then(&norm.scale, &norm.offset)?;
                 }
                 Step::Norm(norm) => {
-                    return Some(Self { inside, padding, first: None, rest: Vec::new(), norm: Some(norm) });
+                    let rest = Vec::new();
+                    return Some(Self { inside, padding, first: None, is_depthwise: false, rest, norm: Some(norm) });
                 }
             }
             inside.nodes.clone_from(&walk.passed);
         }
     }
 
-    fn behind(mut walk: Walk<'_, '_>, inside: Inside, padding: Option<[usize; 4]>, first: Layer) -> Self {
-        let mut front = Self { inside, padding, first: Some(first), rest: Vec::new(), norm: None };
-        while front.rest.len() < LAYERS_MAX {
+    fn with_layers_behind(mut self, mut walk: Walk<'_, '_>) -> Self {
+        while self.rest.len() < LAYERS_MAX {
             match walk.next_step() {
-                Some(Step::Layer(layer)) => front.rest.push(layer),
+                Some(Step::Layer(layer)) => self.rest.push(layer),
                 Some(Step::Norm(norm)) => {
-                    front.norm = Some(norm);
+                    self.norm = Some(norm);
                     break;
                 }
                 None => break,
             }
         }
-        front
+        self
+    }
+
+    /// Whether the first kernels cancel whatever is the same everywhere, so that a subtracted mean changes nothing.
+    #[must_use]
+    pub fn ignores_mean(&self) -> bool {
+        let Some(Layer::Convolution { channels: [read, made], kernel, .. }) = &self.first else { return false };
+        let (mut sums, mut sizes) = (vec![0.0_f32; read * made], vec![0.0_f32; read * made]);
+        for (index, weight) in kernel.iter().enumerate() {
+            sums[index % (read * made)] += weight;
+            sizes[index % (read * made)] += weight.abs();
+        }
+        sums.iter().zip(&sizes).all(|(sum, size)| sum.abs() <= 0.01 * size)
     }
 
     /// Natural logarithm of the weight energy of the first tensor channel over that of the last, in the first layer; 0
-    /// for one channel or without such a layer.
+    /// for one channel, without such a layer, and where each channel has kernels of its own.
     #[must_use]
     pub fn energy_ratio(&self) -> f32 {
         let channels = self.inside.scale.len();
+        if self.is_depthwise {
+            return 0.0;
+        }
         let energy = |tensor_channel: usize| -> Option<f32> {
             let channel = self.inside.channel.iter().position(|channel| *channel == tensor_channel)?;
             let alone = self.first.as_ref()?.for_channel(channel, channels)?;

@@ -1,0 +1,90 @@
+//! What makers of graphs mostly do, by the marks that their tools leave. All rates are read off 38 public graphs by
+//! about 20 makers (docs/detection.md); they decide where nothing can be measured.
+
+use menagerie_contract::{ChannelOrder, Layout, Resize};
+
+use super::candidates::Candidate;
+use crate::{
+    found::{InputFound, OutputFound},
+    graph::Graph,
+};
+
+/// Marks of a maker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Family {
+    /// Depthwise convolutions and ReLU6: MobileNet and its kin.
+    pub is_mobile: bool,
+    /// SqueezeNet's `fire` modules or a `data_bn` head, as Custom Vision exports have them.
+    pub is_custom_vision: bool,
+    /// Channels first: came from PyTorch or Caffe.
+    pub is_channels_first: bool,
+    /// The size and classes of CIFAR-10.
+    pub is_cifar: bool,
+}
+
+impl Family {
+    /// Reads the marks.
+    #[must_use]
+    pub fn of(graph: &Graph<'_>, input: &InputFound, output: &OutputFound) -> Self {
+        let any = |matches: &dyn Fn(&str, &str) -> bool| graph.iter().any(|(_, node)| matches(node.op, &node.name));
+        Self {
+            is_mobile: any(&|op, _| op == "Relu6") && any(&|op, _| op == "DepthwiseConv2dNative"),
+            is_custom_vision: any(&|op, name| op == "Conv2D" && name.starts_with("fire"))
+                || any(&|_, name| name.starts_with("data_bn/")),
+            is_channels_first: input.layout == Layout::Nchw,
+            is_cifar: input.width == 32 && input.height == 32 && output.classes == 10,
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn habit(self) -> &'static str {
+        if self.is_custom_vision {
+            "SqueezeNet-like nets and Custom Vision exports take BGR, ImageNet mean subtracted"
+        } else if self.is_channels_first {
+            "nets with channels first mostly come from PyTorch, where mean and std are usual"
+        } else if self.is_mobile {
+            "nets of ReLU6 and depthwise convolutions are mostly trained on -1..1"
+        } else {
+            "most small nets are trained on 0..1"
+        }
+    }
+
+    /// Natural logarithm of how often the candidate occurs, up to a constant.
+    #[must_use]
+    pub fn log_rate(self, candidate: &Candidate) -> f32 {
+        let name = candidate.scaling.name;
+        let base = match name {
+            "0..1" => 0.0,
+            "-1..1" => -0.4,
+            "raw 0..255" => -1.2,
+            "ImageNet mean and std" => -1.8,
+            "-0.5..0.5" | "ImageNet mean only" => -2.4,
+            _ => -4.0,
+        };
+        let scaling = match name {
+            "-1..1" if self.is_mobile => 1.6,
+            "ImageNet mean only" if self.is_custom_vision => 6.0,
+            "ImageNet mean and std" if self.is_channels_first => 2.0,
+            "CIFAR mean and std" if self.is_channels_first && self.is_cifar => 6.0,
+            _ => 0.0,
+        };
+        let order = match (candidate.order, name) {
+            (ChannelOrder::Bgr, _) if self.is_custom_vision => 2.5,
+            (ChannelOrder::Bgr, "ImageNet mean only") => 1.0,
+            (ChannelOrder::Bgr, _) => -1.8,
+            _ => 0.0,
+        };
+        base + scaling + order
+    }
+
+    /// How photos are fitted, how sure that is, and why.
+    #[must_use]
+    pub fn resize(self) -> (Resize, f32, &'static str) {
+        if self.is_custom_vision {
+            (Resize::CenterCrop, 0.85, "Custom Vision cuts the largest centred square")
+        } else {
+            (Resize::Stretch, 0.7, "most scripts stretch the whole photo; a graph does not tell")
+        }
+    }
+}
