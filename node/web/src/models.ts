@@ -10,7 +10,7 @@ export interface ListedModel {
   readonly title?: string;
   readonly description?: string;
   readonly default?: boolean;
-  readonly state?: string;
+  readonly state?: "available" | "loading" | "failed" | "not fetched";
 }
 
 const select = find("model", HTMLSelectElement);
@@ -39,7 +39,7 @@ export function watchOwnModel(onChange: () => void): void {
 
 /** Fills the select; `onChange` is called when another model is chosen. */
 export async function offerModels(onChange: () => void): Promise<void> {
-  const models = (await listModels()).filter((model) => model.state !== "failed");
+  const models = (await listModels()).filter(({ state }) => state === "available" || state === "loading");
   if (models.length === 0) {
     return;
   }
