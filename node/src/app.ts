@@ -1,7 +1,7 @@
 /** The request's way through the service, as one list. Nothing here listens, spawns or reads a file at start. */
 import express, { type Express } from "express";
 import type { Logger } from "pino";
-import { gate, type GateOptions } from "./http/gate.js";
+import { type GateOptions, gate } from "./http/gate.js";
 import { healthz, readyz } from "./http/health.js";
 import { infer } from "./http/infer.js";
 import { logRequests } from "./http/log-requests.js";
@@ -24,7 +24,16 @@ export interface AppDeps {
   readonly trustProxy: string;
 }
 
-export function createApp({ classifier, models, zoo, logger, readiness, limits, webDir, trustProxy }: AppDeps): Express {
+export function createApp({
+  classifier,
+  models,
+  zoo,
+  logger,
+  readiness,
+  limits,
+  webDir,
+  trustProxy,
+}: AppDeps): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -43,8 +52,16 @@ export function createApp({ classifier, models, zoo, logger, readiness, limits, 
   app.get("/api/models/:id", permit, describeModel(models, classifier));
   app.get("/api/models/:id/labels", downloadLabels(zoo));
   app.all("/infer", methodNotAllowed("POST"));
-  app.all(["/healthz", "/readyz", "/api/models", "/api/models/:id", "/api/models/:id/labels"], methodNotAllowed("GET", "HEAD"));
-  app.use(express.static(webDir, { cacheControl: false, setHeaders: (response) => response.set("cache-control", "no-cache") }));
+  app.all(
+    ["/healthz", "/readyz", "/api/models", "/api/models/:id", "/api/models/:id/labels"],
+    methodNotAllowed("GET", "HEAD"),
+  );
+  app.use(
+    express.static(webDir, {
+      cacheControl: false,
+      setHeaders: (response) => response.set("cache-control", "no-cache"),
+    }),
+  );
   app.use(notFound());
   app.use(sendProblem(logger));
   return app;

@@ -96,6 +96,7 @@ async function listen(listener: Server, { port, host }: Config): Promise<void> {
 
 function addressOf(listener: Server): string {
   const { address, port, family } = listener.address() as AddressInfo;
+  if (address === "0.0.0.0" || address === "::") return `http://127.0.0.1:${port}`;
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 

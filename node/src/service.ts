@@ -55,9 +55,7 @@ export async function warmUp({ models, classifier }: Service, threadCount: numbe
   const settings = { overrides: {}, labelOffset: null };
   const { target } = await models.open({ kind: "zoo", id: null, version: null }, settings);
   const options = { topK: 1, scoreThreshold: 0, picture: false };
-  await Promise.all(
-    Array.from({ length: threadCount }, () => classifier.classify(target, onePixel(), options)),
-  );
+  await Promise.all(Array.from({ length: threadCount }, () => classifier.classify(target, onePixel(), options)));
 }
 
 async function openEngine(config: Config, zoo: ModelZoo, logger: Logger): Promise<InferenceEngine> {
@@ -98,10 +96,10 @@ async function isOfZoo(zoo: ModelZoo, graph: Uint8Array): Promise<boolean> {
 function logEngineLine(logger: Logger, pid: number, line: string): void {
   try {
     const { level, ...facts } = JSON.parse(line) as Record<string, unknown>;
-    if (level === "error") logger.error({ engine: facts, pid }, "engine");
-    else logger.debug({ engine: facts, pid }, "engine");
+    if (level === "error") logger.error({ engine: facts, engine_pid: pid }, "engine");
+    else logger.debug({ engine: facts, engine_pid: pid }, "engine");
   } catch {
-    logger.debug({ engine: line, pid }, "engine");
+    logger.debug({ engine: line, engine_pid: pid }, "engine");
   }
 }
 

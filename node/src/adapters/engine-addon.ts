@@ -95,7 +95,8 @@ class AddonModel implements LoadedModel {
   }
 
   async exchange(frame: Uint8Array): Promise<Uint8Array> {
-    if (this.#handle === null) throw new AppError("engine_failed", "The engine ended before it answered: it is closing.");
+    if (this.#handle === null)
+      throw new AppError("engine_failed", "The engine ended before it answered: it is closing.");
     const reply = asking(this.#handle.exchange(frame));
     this.#pending.add(reply);
     try {

@@ -235,7 +235,7 @@ export class EngineConnection {
 
   /** For the operator's log; clients do not see it. */
   #lastWords(): Error {
-    return new Error(this.#lastLogLine === "" ? "it wrote nothing on stderr" : `its last words: ${this.#lastLogLine}`);
+    return new Error(this.#lastLogLine === "" ? "it wrote nothing on stderr" : sayingOf(this.#lastLogLine));
   }
 
   #readLog(log: LogLine): void {
@@ -250,6 +250,16 @@ export class EngineConnection {
         log(this.#child.pid ?? 0, this.#lastLogLine);
       }
     });
+  }
+}
+
+/** The message of a JSON log line; any other line as it is. */
+function sayingOf(line: string): string {
+  try {
+    const { msg } = JSON.parse(line) as { msg?: unknown };
+    return typeof msg === "string" ? msg : line;
+  } catch {
+    return line;
   }
 }
 

@@ -87,7 +87,8 @@ class FileZooModel implements ZooModel {
   async readGraph(): Promise<Uint8Array> {
     const { file, bytes, sha256: expected } = this.manifest.graph;
     const graph = await this.#read(file, expected);
-    if (bytes !== null && graph.length !== bytes) throw this.#damaged(file, `${graph.length} bytes instead of ${bytes}`);
+    if (bytes !== null && graph.length !== bytes)
+      throw this.#damaged(file, `${graph.length} bytes instead of ${bytes}`);
     return graph;
   }
 

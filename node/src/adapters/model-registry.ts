@@ -14,8 +14,8 @@ import type {
   ModelChoice,
   ModelIdentity,
   ModelListing,
-  Models,
   ModelSettings,
+  Models,
   ModelZoo,
   OpenModel,
   UploadedFile,
@@ -148,7 +148,10 @@ class ModelRegistry implements Models {
     const model = zoo.find(wanted);
     if (model === undefined) {
       const known = zoo.list().map(({ manifest }) => manifest.id);
-      throw new AppError("model_unknown", `There is no model ${quoted(wanted)}; known are: ${known.join(", ") || "none"}.`);
+      throw new AppError(
+        "model_unknown",
+        `There is no model ${quoted(wanted)}; known are: ${known.join(", ") || "none"}.`,
+      );
     }
     const { manifest } = model;
     if (version !== null && version !== manifest.version) {

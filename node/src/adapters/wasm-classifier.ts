@@ -2,8 +2,9 @@
  * The classifier on worker threads: each runs the WebAssembly function for one image at a time. There are more threads
  * than cores, so that those that wait for the engine leave none idle.
  */
-import { type MessagePort, MessageChannel } from "node:worker_threads";
+
 import { fileURLToPath } from "node:url";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { AppError } from "../errors.js";
 import type { Answer, ImageLimits, InferOptions, LabelsSpec, ModelSpec } from "../generated/contract.js";
@@ -103,7 +104,11 @@ class WasmClassifier implements Classifier {
     }
   }
 
-  async #run(name: keyof typeof import("./wasm-worker.js"), task: unknown, transferList: (ArrayBuffer | MessagePort)[]) {
+  async #run(
+    name: keyof typeof import("./wasm-worker.js"),
+    task: unknown,
+    transferList: (ArrayBuffer | MessagePort)[],
+  ) {
     const signal = AbortSignal.timeout(this.#options.classifyMsMax);
     try {
       return (await this.#pool.run(task, { name, transferList, signal })) as TaskReply;
@@ -123,7 +128,9 @@ function parse<T>(reply: TaskReply): T {
 }
 
 function asAppError(error: unknown): AppError {
-  return error instanceof AppError ? error : new AppError("internal", "The engine could not be asked.", { cause: error });
+  return error instanceof AppError
+    ? error
+    : new AppError("internal", "The engine could not be asked.", { cause: error });
 }
 
 /** Bytes in an ArrayBuffer of their own, copied only where they share one (small Buffers lie in Node's pool). */

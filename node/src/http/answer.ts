@@ -66,6 +66,9 @@ function section(item: InferItem): Html {
       html`<li>${label} <meter value="${probability}" max="1"></meter> ${(100 * probability).toFixed(1)} %</li>`,
   );
   const { picture, width, height } = item.input;
-  const seen = picture === undefined ? html`` : html`<img src="${picture}" width="${width}" height="${height}" alt="The photo as the model saw it">`;
+  const seen =
+    picture === undefined
+      ? html``
+      : html`<img src="${picture}" width="${width}" height="${height}" alt="The photo as the model saw it">`;
   return html`<section>${heading}<ol>${rows}</ol>${seen}</section>`;
 }

@@ -76,7 +76,11 @@ const FIELDS = z.object({
     .refine(([, , side]) => side !== 0, "must have a side of at least 1")
     .optional(),
   picture: z.enum(["0", "1", "true", "false"], "must be 0 or 1").optional(),
-  model_sha256: z.string().toLowerCase().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits").optional(),
+  model_sha256: z
+    .string()
+    .toLowerCase()
+    .regex(/^[0-9a-f]{64}$/, "must be 64 hex digits")
+    .optional(),
 });
 
 /** @throws AppError `field_invalid`, `image_missing` or `labels_missing`. */
@@ -117,7 +121,10 @@ function chooseModels(upload: Upload, sha256: string | undefined, countMax: numb
       throw invalid("model_file", upload.graph.name, "cannot be sent together with model or model_sha256");
     }
     if (upload.labels === null) {
-      throw new AppError("labels_missing", "model_file came without label_file; send the labels of its classes, one a line.");
+      throw new AppError(
+        "labels_missing",
+        "model_file came without label_file; send the labels of its classes, one a line.",
+      );
     }
     return [{ kind: "upload", graph: upload.graph, labels: upload.labels }];
   }

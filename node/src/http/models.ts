@@ -15,7 +15,10 @@ export function describeModel(models: Models, classifier: Classifier): RequestHa
   return async (request, response) => {
     const { id, version } = idOf(request);
     const describe = async () => {
-      const { identity, target } = await models.open({ kind: "zoo", id, version }, { overrides: {}, labelOffset: null });
+      const { identity, target } = await models.open(
+        { kind: "zoo", id, version },
+        { overrides: {}, labelOffset: null },
+      );
       return { ...identity, ...(await classifier.describe(target)) };
     };
     response.json(await holdPermit(response, describe()));
@@ -58,7 +61,10 @@ function find(zoo: ModelZoo, request: Request): ZooModel {
   const model = zoo.find(id);
   if (model === undefined) throw new AppError("model_unknown", `There is no model ${JSON.stringify(id)}.`);
   if (version !== null && version !== model.manifest.version) {
-    throw new AppError("version_unknown", `Model ${id} has no version ${JSON.stringify(version)}; it has: ${model.manifest.version}.`);
+    throw new AppError(
+      "version_unknown",
+      `Model ${id} has no version ${JSON.stringify(version)}; it has: ${model.manifest.version}.`,
+    );
   }
   return model;
 }

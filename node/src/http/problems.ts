@@ -48,7 +48,8 @@ export function sendProblem(logger: Logger): ErrorRequestHandler {
 /** Errors of Express and its parsers are the client's; anything else unknown is a bug, whose message stays here. */
 function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  if (isClientError(error)) return new AppError("field_invalid", `The request cannot be read: ${error.message}.`, { cause: error });
+  if (isClientError(error))
+    return new AppError("field_invalid", `The request cannot be read: ${error.message}.`, { cause: error });
   return new AppError("internal", "Something went wrong in this service; its log says what.", { cause: error });
 }
 

@@ -185,7 +185,10 @@ function collect(request: Request, fields: ReadonlyMap<string, readonly string[]
 function readRaw(request: Request, response: Response, next: NextFunction, bytesMax: number): void {
   const encoding = request.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity") {
-    throw new AppError("field_invalid", `Content-Encoding ${JSON.stringify(encoding)} is not taken; send the image as it is.`);
+    throw new AppError(
+      "field_invalid",
+      `Content-Encoding ${JSON.stringify(encoding)} is not taken; send the image as it is.`,
+    );
   }
   const chunks: Buffer[] = [];
   let bodyBytes = 0;

@@ -1,0 +1,83 @@
+/** The library: the same way from image to answer, without HTTP. */
+import { pino } from "pino";
+import { sha256 } from "./adapters/sha256.js";
+import { type Config, readConfig } from "./config.js";
+import type { Answer, ModelSpec, SpecOverrides } from "./generated/contract.js";
+import type { ClassifyOptions, ModelChoice, ModelIdentity, UploadedFile } from "./ports.js";
+import { openService } from "./service.js";
+
+export type { Config } from "./config.js";
+export { AppError } from "./errors.js";
+export type {
+  Answer,
+  Band,
+  Crop,
+  ErrorCode,
+  ModelSpec,
+  SpecOverrides,
+  TopEntry,
+} from "./generated/contract.js";
+export type { ClassifyOptions, ModelIdentity } from "./ports.js";
+
+/** A frozen graph of the caller's own. */
+export interface OwnModel {
+  /** The bytes of the `.pb` file. */
+  readonly graph: Uint8Array;
+  /** The bytes of the label file. */
+  readonly labels: Uint8Array;
+  /** What is known of it; the rest is detected. */
+  readonly overrides?: SpecOverrides;
+}
+
+export interface ClassifierOptions {
+  /** A zoo id, `id@version`, or a graph with its labels; the zoo's default model when absent. */
+  readonly model?: string | OwnModel;
+  /** Settings that replace those of the environment. */
+  readonly config?: Partial<Config>;
+}
+
+export interface ImageClassifier {
+  readonly model: ModelIdentity;
+  /** How the model is fed and read, with the evidence for each detected field. */
+  readonly spec: ModelSpec;
+  /** Classifies the bytes of a JPEG, PNG, WebP, GIF or BMP file. Rejects with an `AppError`. */
+  classify(image: Uint8Array, options?: Partial<ClassifyOptions>): Promise<Answer>;
+  /** Ends the engine and the threads; the process cannot exit before. */
+  close(): Promise<void>;
+}
+
+const DEFAULTS: ClassifyOptions = { topK: 5, scoreThreshold: 0, picture: false };
+
+/** Loads a model. Rejects with an `AppError` that says why it cannot be used. */
+export async function createClassifier(options: ClassifierOptions = {}): Promise<ImageClassifier> {
+  const config: Config = { ...readConfig(), engineSpares: 0, ...options.config };
+  const service = await openService(config, pino({ level: "silent" }));
+  try {
+    const overrides = typeof options.model === "object" ? (options.model.overrides ?? {}) : {};
+    const settings = { overrides, labelOffset: overrides.label_offset ?? null };
+    const { identity, target } = await service.models.open(await choiceOf(options.model), settings);
+    const spec = await service.classifier.describe(target);
+    return {
+      model: identity,
+      spec,
+      // The copy is what may be handed to another thread: the caller's bytes stay as they are.
+      classify: (image, wanted) => service.classifier.classify(target, image.slice(), { ...DEFAULTS, ...wanted }),
+      close: () => service.close(),
+    };
+  } catch (error) {
+    await service.close();
+    throw error;
+  }
+}
+
+async function choiceOf(model: ClassifierOptions["model"]): Promise<ModelChoice> {
+  if (typeof model === "object") {
+    return { kind: "upload", graph: await file("graph", model.graph), labels: await file("labels", model.labels) };
+  }
+  const [id = null, version = null] = model?.split("@") ?? [];
+  return { kind: "zoo", id, version };
+}
+
+async function file(name: string, bytes: Uint8Array): Promise<UploadedFile> {
+  return { name, bytes, sha256: await sha256(bytes) };
+}

@@ -1,0 +1,128 @@
+import { describe, expect, it } from "vitest";
+import { EngineConnection } from "../src/adapters/engine-connection.js";
+import type { AppError } from "../src/errors.js";
+import { codec, fixtureCommand, ignoreLog } from "./support/engines.js";
+import { frameOf, scoresOf } from "./support/fake-engine.js";
+
+const MS_MAX = 30_000;
+
+function connect(behaviour: string, options: { helloMsMax?: number; lines?: string[] } = {}): EngineConnection {
+  const log = options.lines === undefined ? ignoreLog : (_pid: number, line: string) => options.lines?.push(line);
+  return new EngineConnection(fixtureCommand(behaviour), codec(), options.helloMsMax ?? MS_MAX, log);
+}
+
+function infer(connection: EngineConnection, msMax = MS_MAX): Promise<Uint8Array> {
+  return connection.infer(frameOf(4, 0, new Uint8Array(7)), msMax);
+}
+
+/** The error of a promise that must fail. */
+async function failure(promise: Promise<unknown>): Promise<AppError> {
+  return await promise.then(
+    () => {
+      throw new Error("it did not fail");
+    },
+    (error: AppError) => error,
+  );
+}
+
+describe("a connection to an engine process", () => {
+  it("answers requests, and ends with stdin", async () => {
+    const connection = connect("answers");
+    expect((await connection.hello).engine).toBe("fixture");
+    expect(scoresOf(await infer(connection))).toEqual([0.25, 0.75]);
+    await connection.close(MS_MAX);
+    expect(connection.alive).toBe(false);
+    expect((await failure(infer(connection))).code).toBe("engine_failed");
+  });
+
+  it("gives replies that come out of order to those who asked", async () => {
+    const connection = connect("answers-in-reverse");
+    await connection.hello;
+    const frames = [0, 1, 2].map(() => frameOf(4, 0, new Uint8Array(7)));
+    const replies = await Promise.all(frames.map((frame) => connection.infer(frame, MS_MAX)));
+    for (const [index, reply] of replies.entries()) {
+      expect(reply.slice(5, 9)).toEqual(frames[index]?.slice(5, 9));
+    }
+    await connection.close(MS_MAX);
+  });
+
+  it("waits for a process that reads slowly, and loses nothing", async () => {
+    const connection = connect("slow-reader");
+    await connection.hello;
+    const frames = Array.from({ length: 40 }, () => frameOf(4, 0, new Uint8Array(200_000)));
+    const replies = await Promise.all(frames.map((frame) => connection.infer(frame, MS_MAX)));
+    expect(replies).toHaveLength(40);
+    await connection.close(MS_MAX);
+  });
+
+  it.each([
+    ["says-nothing", /within 300 ms/, 300],
+    ["wrong-protocol", /speaks protocol 99, this service 1/, MS_MAX],
+    ["garbage-first", /bytes that are no frame/, MS_MAX],
+    ["exits-first", /exited with code 1/, MS_MAX],
+  ])("a process that %s is engine_unavailable", async (behaviour, message, helloMsMax) => {
+    const connection = connect(behaviour, { helloMsMax });
+    const error = await failure(connection.hello);
+    expect(error.code).toBe("engine_unavailable");
+    expect(error.message).toMatch(message);
+    await connection.ended;
+  });
+
+  it("a missing executable is engine_unavailable", async () => {
+    const command = { path: "/nowhere/menagerie-engine", args: [], environment: {} };
+    const connection = new EngineConnection(command, codec(), MS_MAX, ignoreLog);
+    expect((await failure(connection.hello)).message).toMatch(/could not be started/);
+    await connection.ended;
+  });
+
+  it.each([
+    ["dies-on-infer", /ended by SIGKILL/],
+    ["exits-on-infer", /exited with code 3/],
+    ["writes-garbage", /bytes that are no frame/],
+    ["answers-another", /a frame that nobody asked for/],
+  ])("when a process %s, everything pending fails with engine_failed and the reason", async (behaviour, message) => {
+    const connection = connect(behaviour);
+    await connection.hello;
+    const errors = await Promise.all([failure(infer(connection)), failure(infer(connection))]);
+    for (const error of errors) {
+      expect(error.code).toBe("engine_failed");
+      expect(error.message).toMatch(message);
+    }
+    await connection.ended;
+    expect(connection.alive).toBe(false);
+  });
+
+  it("keeps the process's last words for the operator, not for the client", async () => {
+    const connection = connect("exits-on-infer");
+    await connection.hello;
+    const error = await failure(infer(connection));
+    expect(error.message).not.toMatch(/out of memory/);
+    expect(String(error.cause)).toMatch(/out of memory, says the fixture/);
+    await connection.ended;
+  });
+
+  it("a request past its deadline is engine_timeout, and the process is ended", async () => {
+    const connection = connect("never-answers");
+    await connection.hello;
+    const patient = failure(infer(connection));
+    const hasty = await failure(infer(connection, 100));
+    expect(hasty.code).toBe("engine_timeout");
+    expect((await patient).message).toMatch(/another request passed its deadline/);
+    await connection.ended;
+  });
+
+  it("kills a process that does not stop", async () => {
+    const connection = connect("ignores-stdin-end");
+    await connection.hello;
+    await connection.close(200);
+    expect(connection.alive).toBe(false);
+  });
+
+  it("hands nothing of its own environment on", async () => {
+    const lines: string[] = [];
+    const connection = connect("environment", { lines });
+    await connection.hello;
+    await connection.close(MS_MAX);
+    expect(JSON.parse(lines[0] ?? "")).toEqual({ environment: {} });
+  });
+});

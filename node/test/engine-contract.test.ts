@@ -1,0 +1,109 @@
+/** One suite for every engine: what holds for one holds for all, so they can stand in for each other. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FRAME_KIND, type LoadRequest } from "../src/generated/contract.js";
+import type { InferenceEngine, LoadedModel } from "../src/ports.js";
+import { addonEngine, codec, processEngine } from "./support/engines.js";
+import { FakeEngine, inferFrame, scoresOf } from "./support/fake-engine.js";
+import { meanColourGraph } from "./support/graph-def.js";
+
+const RED = [255, 0, 0] as const;
+const GREEN = [0, 255, 0] as const;
+const BLUE = [0, 0, 255] as const;
+/** Softmax of 1, 0, 0. */
+const WINNER = Math.E / (Math.E + 2);
+const OTHER = 1 / (Math.E + 2);
+
+const REQUEST: LoadRequest = {
+  overrides: { mean: [0], std: [255] },
+  source: "request",
+  label_count: 3,
+  threads: 1,
+};
+
+interface Contender {
+  readonly name: string;
+  readonly open: () => InferenceEngine | Promise<InferenceEngine>;
+  readonly graph: Uint8Array;
+}
+
+const CONTENDERS: readonly Contender[] = [
+  { name: "fake", open: () => new FakeEngine(), graph: Buffer.from("graph") },
+  { name: "process", open: () => processEngine(), graph: meanColourGraph() },
+  { name: "addon", open: () => addonEngine(), graph: meanColourGraph() },
+];
+
+describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
+  let engine: InferenceEngine;
+  let model: LoadedModel;
+  const { decodeReply } = codec();
+
+  beforeAll(async () => {
+    engine = await open();
+    model = await engine.load(graph, REQUEST);
+  });
+  afterAll(async () => {
+    await engine.close();
+  });
+
+  it("resolves the spec of a graph", () => {
+    const { input, output, verdict } = model.spec;
+    expect(input).toMatchObject({ tensor: "input", layout: "NHWC", width: 8, height: 8, channels: 3 });
+    expect(input.mean).toEqual([0, 0, 0]);
+    expect(input.std).toEqual([255, 255, 255]);
+    expect(output).toMatchObject({ tensor: "probabilities", kind: "softmax", classes: 3 });
+    expect(verdict.allowed).toBe(true);
+  });
+
+  it("answers the scores of an image", async () => {
+    const scores = scoresOf(await model.exchange(inferFrame(GREEN)));
+    for (const [index, score] of [OTHER, WINNER, OTHER].entries()) expect(scores[index]).toBeCloseTo(score, 5);
+  });
+
+  it("answers several images of one frame in their order", async () => {
+    const scores = scoresOf(await model.exchange(inferFrame(BLUE, RED)));
+    expect(scores).toHaveLength(6);
+    expect(scores[2]).toBeCloseTo(WINNER, 5);
+    expect(scores[3]).toBeCloseTo(WINNER, 5);
+  });
+
+  it("answers requests at once, each with its own scores", async () => {
+    const colours = Array.from({ length: 24 }, (_, index) => [RED, GREEN, BLUE][index % 3] ?? RED);
+    const replies = await Promise.all(colours.map((colour) => model.exchange(inferFrame(colour))));
+    for (const [index, reply] of replies.entries()) {
+      expect(scoresOf(reply)[index % 3], `request ${index}`).toBeCloseTo(WINNER, 5);
+    }
+  });
+
+  it("answers pixels that do not fit with a field_invalid frame, and goes on", async () => {
+    const frame = inferFrame(RED);
+    const short = frame.slice(0, frame.length - 1);
+    new DataView(short.buffer).setUint32(0, short.length - 4, true);
+    const reply = decodeReply(await model.exchange(short));
+    expect(reply.kind === "error" && reply.problem.code).toBe("field_invalid");
+    expect((await model.exchange(inferFrame(RED)))[4]).toBe(FRAME_KIND.scores);
+  });
+
+  it("refuses bytes that are no graph with graph_invalid, and other models do not notice", async () => {
+    await expect(engine.load(Buffer.from("no graph at all"), REQUEST)).rejects.toMatchObject({ code: "graph_invalid" });
+    expect((await model.exchange(inferFrame(RED)))[4]).toBe(FRAME_KIND.scores);
+  });
+
+  it("says that it is ready, and how many models it holds", () => {
+    expect(engine.status()).toMatchObject({ ready: true, modelCount: 1 });
+  });
+
+  it("finishes what is in flight when a model is closed, and refuses what comes after", async () => {
+    const brief = await engine.load(graph, REQUEST);
+    const inFlight = Promise.all([brief.exchange(inferFrame(RED)), brief.exchange(inferFrame(BLUE))]);
+    await brief.close();
+    expect((await inFlight).map((reply) => reply[4])).toEqual([FRAME_KIND.scores, FRAME_KIND.scores]);
+    expect(brief.alive).toBe(false);
+    await expect(brief.exchange(inferFrame(RED))).rejects.toMatchObject({ code: "engine_failed" });
+    expect(model.alive).toBe(true);
+  });
+});
+
+it("the addon refuses graphs that are not trusted, since it confines nothing", async () => {
+  const engine = await addonEngine(async () => false);
+  await expect(engine.load(meanColourGraph(), REQUEST)).rejects.toMatchObject({ code: "forbidden" });
+});

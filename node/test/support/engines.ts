@@ -1,0 +1,50 @@
+/** Engines as the tests start them. */
+import { fileURLToPath } from "node:url";
+import { createAddonEngine } from "../../src/adapters/engine-addon.js";
+import type { FrameCodec, LogLine } from "../../src/adapters/engine-connection.js";
+import { createProcessEngine, type ProcessEngineOptions } from "../../src/adapters/engine-process.js";
+import { decodeReply, loadWasm } from "../../src/adapters/wasm-module.js";
+import type { InferenceEngine } from "../../src/ports.js";
+import { ENGINE_FILE, LIBTENSORFLOW_DIR } from "./paths.js";
+
+const FIXTURE = fileURLToPath(new URL("../fixtures/engine.mjs", import.meta.url));
+
+/** The real codec, compiled from native/contract. */
+export function codec(): FrameCodec {
+  const wasm = loadWasm();
+  return {
+    encodeLoadHead: (id, json, graphBytes) => wasm.encodeLoadHead(id, json, graphBytes),
+    decodeReply: (frame) => decodeReply(wasm, frame),
+  };
+}
+
+export function fixtureCommand(behaviour: string) {
+  return { path: process.execPath, args: [FIXTURE, behaviour], environment: {} };
+}
+
+export function processEngine(overrides: Partial<ProcessEngineOptions> = {}): InferenceEngine {
+  const environment = LIBTENSORFLOW_DIR === undefined ? {} : { LIBTENSORFLOW_PATH: LIBTENSORFLOW_DIR };
+  return createProcessEngine({
+    command: { path: ENGINE_FILE, args: ["serve"], environment },
+    codec: codec(),
+    log: ignoreLog,
+    spareCount: 1,
+    startMsMax: 60_000,
+    loadMsMax: 60_000,
+    firstRunMsMax: 60_000,
+    runMsMax: 60_000,
+    closeMsMax: 20_000,
+    ...overrides,
+  });
+}
+
+export function addonEngine(
+  isTrusted: (graph: Uint8Array) => Promise<boolean> = async () => true,
+): Promise<InferenceEngine> {
+  return createAddonEngine({
+    ...(LIBTENSORFLOW_DIR === undefined ? {} : { libtensorflowPath: LIBTENSORFLOW_DIR }),
+    isTrusted,
+  });
+}
+
+export const ignoreLog: LogLine = () => {};

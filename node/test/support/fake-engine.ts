@@ -1,0 +1,166 @@
+/**
+ * An engine that is no engine: it answers with the mean colour of the pixels, as `meanColourGraph` does with a softmax.
+ * Any bytes that start with "graph" are a graph to it.
+ */
+import { createHash } from "node:crypto";
+import { AppError } from "../../src/errors.js";
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_KIND,
+  type LoadRequest,
+  type ModelSpec,
+  type Problem,
+} from "../../src/generated/contract.js";
+import type { EngineStatus, InferenceEngine, LoadedModel } from "../../src/ports.js";
+
+const SIDE = 8;
+const CLASS_COUNT = 3;
+
+export class FakeEngine implements InferenceEngine {
+  loadCount = 0;
+  readonly requests: LoadRequest[] = [];
+  readonly models: FakeModel[] = [];
+  /** Waited for by each load. */
+  loadGate: Promise<void> = Promise.resolve();
+  /** Exchanges left before the engine of a model dies. */
+  diesAfter = Number.POSITIVE_INFINITY;
+
+  async load(graph: Uint8Array, request: LoadRequest): Promise<LoadedModel> {
+    this.loadCount += 1;
+    this.requests.push(request);
+    await this.loadGate;
+    if (!Buffer.from(graph).toString("latin1").startsWith("graph")) {
+      throw new AppError("graph_invalid", "this is not a graph");
+    }
+    const model = new FakeModel(specOf(graph), this);
+    this.models.push(model);
+    return model;
+  }
+
+  status(): EngineStatus {
+    const modelCount = this.models.filter((model) => model.alive).length;
+    return { kind: "fake", ready: true, libtensorflow: null, sandbox: null, modelCount, spareCount: 0 };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.models.map((model) => model.close()));
+  }
+}
+
+export class FakeModel implements LoadedModel {
+  alive = true;
+  readonly #pending = new Set<Promise<Uint8Array>>();
+
+  constructor(
+    readonly spec: ModelSpec,
+    private readonly engine: FakeEngine,
+  ) {}
+
+  exchange(frame: Uint8Array): Promise<Uint8Array> {
+    if (!this.alive) return Promise.reject(new AppError("engine_failed", "The engine ended before it answered."));
+    if (this.engine.diesAfter <= 0) {
+      this.alive = false;
+      this.engine.diesAfter = Number.POSITIVE_INFINITY;
+      return Promise.reject(new AppError("engine_failed", "The engine ended before it answered."));
+    }
+    this.engine.diesAfter -= 1;
+    const answer = Promise.resolve(answerFrame(frame));
+    this.#pending.add(answer);
+    answer.finally(() => this.#pending.delete(answer));
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    this.alive = false;
+    await Promise.all(this.#pending);
+  }
+}
+
+function answerFrame(frame: Uint8Array): Uint8Array {
+  const view = new DataView(frame.buffer, frame.byteOffset);
+  const imageCount = view.getUint32(FRAME_HEADER_BYTES, true);
+  const pixels = frame.subarray(FRAME_HEADER_BYTES + 4);
+  const imageBytes = SIDE * SIDE * CLASS_COUNT;
+  const requestId = view.getUint32(5, true);
+  if (pixels.length !== imageCount * imageBytes || imageCount === 0) {
+    const problem: Problem = { code: "field_invalid", message: `${pixels.length} bytes of pixels do not fit` };
+    return frameOf(FRAME_KIND.error, requestId, Buffer.from(JSON.stringify(problem)));
+  }
+  const scores = Array.from({ length: imageCount }, (_, image) =>
+    softmax(meanColour(pixels.subarray(image * imageBytes, (image + 1) * imageBytes))),
+  );
+  const head = new Uint32Array([imageCount, CLASS_COUNT, 0, 0]);
+  return frameOf(
+    FRAME_KIND.scores,
+    requestId,
+    Buffer.concat([Buffer.from(head.buffer), Buffer.from(new Float32Array(scores.flat()).buffer)]),
+  );
+}
+
+/** A frame as it stands on the wire. */
+export function frameOf(kind: number, requestId: number, payload: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + payload.length);
+  const view = new DataView(frame.buffer);
+  view.setUint32(0, frame.length - 4, true);
+  view.setUint8(4, kind);
+  view.setUint32(5, requestId, true);
+  frame.set(payload, FRAME_HEADER_BYTES);
+  return frame;
+}
+
+/** An infer frame with images of one colour each. */
+export function inferFrame(...colours: (readonly [number, number, number])[]): Uint8Array {
+  const pixels = colours.flatMap((colour) => Array.from({ length: SIDE * SIDE }, () => colour).flat());
+  const count = Buffer.alloc(4);
+  count.writeUInt32LE(colours.length);
+  return frameOf(FRAME_KIND.infer, 0, Buffer.concat([count, Buffer.from(pixels)]));
+}
+
+/** The scores of a scores frame, image by image. */
+export function scoresOf(frame: Uint8Array): number[] {
+  const values = frame.slice(FRAME_HEADER_BYTES + 16);
+  return [...new Float32Array(values.buffer)];
+}
+
+function meanColour(pixels: Uint8Array): number[] {
+  const sums = [0, 0, 0];
+  pixels.forEach((value, index) => {
+    sums[index % 3] = (sums[index % 3] ?? 0) + value / 255;
+  });
+  return sums.map((sum) => sum / (SIDE * SIDE));
+}
+
+function softmax(values: readonly number[]): number[] {
+  const powers = values.map(Math.exp);
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
+
+function specOf(graph: Uint8Array): ModelSpec {
+  const zero = { parameters: 0, multiply_adds: 0, memory_bytes_estimate: 0 };
+  return {
+    input: {
+      tensor: "input",
+      dtype: "float32",
+      layout: "NHWC",
+      width: SIDE,
+      height: SIDE,
+      channels: 3,
+      channel_order: "RGB",
+      mean: [0, 0, 0],
+      std: [255, 255, 255],
+      resize: "stretch",
+    },
+    output: { tensor: "probabilities", kind: "softmax", classes: CLASS_COUNT, heads: [] },
+    graph: {
+      sha256: createHash("sha256").update(graph).digest("hex"),
+      bytes: graph.length,
+      nodes: 4,
+      ...zero,
+      ops: {},
+    },
+    evidence: [],
+    verdict: { allowed: true, forbidden: [] },
+    warnings: [],
+  };
+}

@@ -1,0 +1,211 @@
+/** The app on a free port, with fakes behind it: what the routes do, without wasm and libtensorflow. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { pino } from "pino";
+import { createModelRegistry } from "../../src/adapters/model-registry.js";
+import { createApp } from "../../src/app.js";
+import { type Config, readConfig } from "../../src/config.js";
+import { AppError } from "../../src/errors.js";
+import type { Answer, LabelsSpec, Manifest, ModelSpec } from "../../src/generated/contract.js";
+import type {
+  Classifier,
+  ClassifyOptions,
+  ClassifyTarget,
+  Models,
+  ModelZoo,
+  Readiness,
+  ZooModel,
+} from "../../src/ports.js";
+import { FakeEngine, inferFrame, scoresOf } from "./fake-engine.js";
+import { COLOURS } from "./graph-def.js";
+
+export const FAKE_GRAPH = Buffer.from("graph of the zoo");
+
+const COLOUR_VALUES = new Map<string, readonly [number, number, number]>([
+  ["red", [255, 0, 0]],
+  ["green", [0, 255, 0]],
+  ["blue", [0, 0, 255]],
+]);
+
+/** Takes the name of a colour for an image. */
+export class FakeClassifier implements Classifier {
+  readonly seen: ClassifyOptions[] = [];
+  /** Waited for by each classification. */
+  gate: Promise<void> = Promise.resolve();
+
+  async classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<Answer> {
+    this.seen.push(options);
+    await this.gate;
+    if (image.length === 0) throw new AppError("image_missing", "the image is empty");
+    const text = Buffer.from(image).toString("latin1");
+    if (text === "trap") throw new Error("unreachable executed at secret/path");
+    const colour = COLOUR_VALUES.get(text);
+    if (colour === undefined) throw new AppError("image_unsupported", `this is no image: ${text.slice(0, 40)}`);
+    const labels = Buffer.from(target.labels ?? COLOURS)
+      .toString("utf8")
+      .trim()
+      .split("\n");
+    const scores = scoresOf(await target.exchange(inferFrame(colour)));
+    const top = scores
+      .map((probability, index) => ({ label: labels[index] ?? "", index, probability }))
+      .sort((a, b) => b.probability - a.probability)
+      .slice(0, options.topK);
+    const [best = { label: "", index: 0, probability: 0 }] = top;
+    return {
+      image: { width: 8, height: 8, format: "png" },
+      ...best,
+      band: "high",
+      top,
+      input: {
+        width: 8,
+        height: 8,
+        sha256: "0".repeat(64),
+        ...(options.picture ? { picture: "data:image/png;base64,AAAA" } : {}),
+      },
+      timings_ms: { decode: 1, resize: 1, queue: 1, run: 1, total: 4 },
+    };
+  }
+
+  async describe({ spec, labels }: ClassifyTarget): Promise<ModelSpec> {
+    return { ...spec, labels: { ...(await this.describeLabels(labels ?? COLOURS)), offset: 0 } };
+  }
+
+  async describeLabels(labels: Uint8Array): Promise<Pick<LabelsSpec, "count" | "format">> {
+    if (labels.length === 0) throw new AppError("labels_invalid", "the label file is empty");
+    return { count: Buffer.from(labels).toString("utf8").trim().split("\n").length, format: "plain" };
+  }
+
+  async close(): Promise<void> {}
+}
+
+export class FakeZoo implements ModelZoo {
+  readonly defaultId: string | null;
+
+  constructor(
+    private readonly models: readonly ZooModel[] = [
+      zooModel("colours", { default: true }),
+      zooModel("listed", { present: false }),
+      zooModel("damaged", { damage: "graph.pb: its SHA-256 is another" }),
+    ],
+  ) {
+    this.defaultId = models.find(({ manifest }) => manifest.default)?.manifest.id ?? null;
+  }
+
+  list(): readonly ZooModel[] {
+    return this.models;
+  }
+
+  find(id: string): ZooModel | undefined {
+    return this.models.find(({ manifest }) => manifest.id === id);
+  }
+}
+
+export function zooModel(
+  id: string,
+  facts: { default?: boolean; present?: boolean; damage?: string; graph?: Uint8Array } = {},
+): ZooModel {
+  const graph = facts.graph ?? FAKE_GRAPH;
+  const manifest: Manifest = {
+    schema: 1,
+    id,
+    version: "1",
+    title: `The ${id}`,
+    description: "Tells colours apart.",
+    licence: "Apache-2.0",
+    default: facts.default ?? false,
+    graph: { file: "graph.pb", bytes: null, sha256: null },
+    labels: { file: "labels.txt", sha256: null },
+    input: { width: 8, height: 8 },
+    output: { kind: "softmax", classes: 3 },
+  };
+  const damaged = () => new AppError("engine_unavailable", `Model ${id} is damaged on the server.`);
+  return {
+    manifest,
+    present: facts.present ?? true,
+    damage: facts.damage ?? null,
+    readGraph: async () => {
+      if (facts.damage !== undefined) throw damaged();
+      return graph;
+    },
+    readLabels: async () => COLOURS,
+  };
+}
+
+export interface FakeService {
+  readonly url: string;
+  readonly engine: FakeEngine;
+  readonly classifier: FakeClassifier;
+  readonly models: Models;
+  readonly logLines: string[];
+  readiness: Readiness;
+  close(): Promise<void>;
+}
+
+export async function startFakeService(config: Partial<Config> = {}): Promise<FakeService> {
+  const limits: Config = { ...readConfig({}), ...config };
+  const engine = new FakeEngine();
+  const classifier = new FakeClassifier();
+  const zoo = new FakeZoo();
+  const models = createModelRegistry({
+    engine,
+    classifier,
+    zoo,
+    modelsLoadedMax: limits.modelsLoadedMax,
+    uploadedGraphsBytesMax: limits.uploadedGraphsBytesMax,
+    retryCount: limits.engineRetries,
+    threads: 0,
+  });
+  const logLines: string[] = [];
+  const logger = pino({ level: "trace" }, { write: (line: string) => void logLines.push(line) });
+  const service: { readiness: Readiness } = {
+    readiness: {
+      ready: true,
+      live: true,
+      reason: null,
+      default_model: "colours",
+      models_loaded: 0,
+      engine: { kind: "fake", ready: true, libtensorflow: null, sandbox: null },
+    },
+  };
+  const app = createApp({
+    classifier,
+    models,
+    zoo,
+    logger,
+    limits,
+    webDir: new URL("../fixtures/web", import.meta.url).pathname,
+    trustProxy: "",
+    readiness: () => service.readiness,
+  });
+  const server = createServer(app).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return Object.assign(service, {
+    url: `http://127.0.0.1:${port}`,
+    engine,
+    classifier,
+    models,
+    logLines,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  });
+}
+
+/** A form: strings are fields, bytes are files; a list repeats its name. */
+export function form(
+  parts: Readonly<Record<string, string | Uint8Array | readonly (string | Uint8Array)[]>>,
+  fileName = "photo.png",
+): FormData {
+  const data = new FormData();
+  for (const [name, part] of Object.entries(parts)) {
+    const values = Array.isArray(part) ? part : [part];
+    for (const value of values as (string | Uint8Array<ArrayBuffer>)[]) {
+      if (typeof value === "string") data.append(name, value);
+      else data.append(name, new Blob([value]), fileName);
+    }
+  }
+  return data;
+}

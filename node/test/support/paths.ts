@@ -1,0 +1,20 @@
+/** Where the tests find what was built and the data that may lie beside the project. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT_DIR, readConfig } from "../../src/config.js";
+
+export const WORKER_FILE = new URL("../../dist/adapters/wasm-worker.js", import.meta.url);
+export const SERVER_FILE = join(ROOT_DIR, "node/dist/server.js");
+export const CLI_FILE = join(ROOT_DIR, "node/dist/cli/main.js");
+export const ENGINE_FILE = join(ROOT_DIR, "target/release/menagerie-engine");
+export const LIBTENSORFLOW_DIR = readConfig().libtensorflowPath;
+
+const SHARED_DIR = process.env["MENAGERIE_SHARED"] ?? join(ROOT_DIR, "../shared");
+
+/** A folder of the test data beside the project; null, with the reason printed, where it is not there. */
+export function sharedFolder(name: string): string | null {
+  const folder = join(SHARED_DIR, name);
+  if (existsSync(folder)) return folder;
+  process.stderr.write(`skipped: the test data ${name}/ is not beside the project (set MENAGERIE_SHARED)\n`);
+  return null;
+}
