@@ -1,0 +1,90 @@
+/**
+ * What the documentation says of the code, compared with the code.
+ */
+import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import { parseManifest } from "../src/adapters/manifest.js";
+import { describeConfig } from "../src/config.js";
+import { HTTP_STATUS } from "../src/errors.js";
+
+const ROOT = new URL("../../", import.meta.url);
+const CONFIGURATION = "docs/configuration.md";
+
+/** Settings whose default depends on the machine, in words. */
+const MACHINE_DEFAULTS: Readonly<Record<string, string>> = { WORKER_THREADS: "twice the cores, at most 16" };
+
+const read = (path: string) => readFile(new URL(path, ROOT), "utf8");
+
+describe("the configuration", () => {
+  const rows = describeConfig().map(
+    ({ variable, fallback, meaning }) =>
+      `| \`${variable}\` | ${MACHINE_DEFAULTS[variable] ?? fallback} | ${meaning.replaceAll("|", "\\|")} |`,
+  );
+
+  test(`${CONFIGURATION} is the table of the schema (write it anew with vitest -u)`, async () => {
+    const page = [
+      "# Configuration",
+      "",
+      "Environment variables. Each is checked at start; a value out of its range stops the start with a message that",
+      "names it. Paths are shown from the project's folder.",
+      "",
+      "| variable | default | meaning |",
+      "|---|---|---|",
+      ...rows,
+      "",
+    ].join("\n");
+    await expect(page).toMatchFileSnapshot(new URL(CONFIGURATION, ROOT).pathname);
+  });
+
+  test("each setting that the README shows is a row of that table", async () => {
+    const shown = (await read("README.md")).split("\n").filter((line) => /^\| `[A-Z_]+` \|/.test(line));
+    expect(shown.length).toBeGreaterThan(3);
+    expect(rows.map(withoutSpace)).toEqual(expect.arrayContaining(shown.map(withoutSpace)));
+  });
+});
+
+test("docs/http-api.md has every error code with its status", async () => {
+  const rows = (await read("docs/http-api.md")).matchAll(/^\| `([a-z_]+)` \| (\d{3}) \|/gm);
+  expect(Object.fromEntries([...rows].map(([, code, status]) => [code, Number(status)]))).toEqual(HTTP_STATUS);
+});
+
+test("docs/http-api.md names every call of the app and no other", async () => {
+  const app = await read("node/src/app.ts");
+  const routes = [...app.matchAll(/app\.(get|post)\("([^"]+)"/g)].map(
+    ([, method = "", path = ""]) => `${method.toUpperCase()} ${path.replace(/:(\w+)/g, "{$1}")}`,
+  );
+  const page = await read("docs/http-api.md");
+  const documented = [...page.matchAll(/^(?:## |\| `)((?:GET|POST) \/[^`\s]+)/gm)].map(([, call]) => call);
+  expect(routes.length).toBeGreaterThan(3);
+  expect(documented.toSorted()).toEqual(routes.toSorted());
+});
+
+test("the manifest in docs/models.md is one", async () => {
+  const [, json = ""] = /```json\n(.*?)```/s.exec(await read("docs/models.md")) ?? [];
+  expect(parseManifest(JSON.parse(json)).id).toBe("my-birds");
+});
+
+test("every file that a page links to is there", async () => {
+  const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/http-api.md", "docs/models.md"];
+  const missing: string[] = [];
+  for (const page of pages) {
+    for (const [, target = ""] of (await read(page)).matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
+      const file = new URL(target, new URL(page, ROOT));
+      if (file.protocol === "file:" && !(await isThere(file))) {
+        missing.push(`${page}: ${target}`);
+      }
+    }
+  }
+  expect(missing).toEqual([]);
+});
+
+async function isThere(file: URL): Promise<boolean> {
+  return readFile(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code === "EISDIR",
+  );
+}
+
+function withoutSpace(row: string): string {
+  return row.replaceAll(" ", "");
+}

@@ -1,0 +1,88 @@
+/**
+ * The arrows between the rooms, as ARCHITECTURE.md draws them: who may import whom.
+ */
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Rooms of node/src and the page, each with the rooms that it may import. A file at the top is a room of its own. */
+const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
+  generated: [],
+  ports: ["generated"],
+  errors: ["generated"],
+  config: [],
+  http: ["ports", "errors", "generated"],
+  adapters: ["ports", "errors", "generated"],
+  app: ["http", "ports"],
+  service: ["adapters", "config", "ports"],
+  server: ["app", "service", "config", "errors", "ports"],
+  index: ["service", "adapters", "config", "errors", "ports", "generated"],
+  cli: ["index", "server", "config", "errors"],
+  web: ["generated"],
+};
+
+/** Crates, each with the crates of this project that it may use. */
+const CRATE_ARROWS: Readonly<Record<string, readonly string[]>> = {
+  "native/contract": [],
+  "native/graph": ["contract"],
+  "native/engine": ["contract", "graph"],
+  "native/cli": ["contract", "graph", "engine"],
+  "native/addon": ["contract", "graph", "engine"],
+  wasm: ["contract", "graph"],
+};
+
+test("the rooms of node import along the arrows alone", async () => {
+  const strays: string[] = [];
+  for (const file of [...(await sourcesIn("node/src")), ...(await sourcesIn("node/web/src"))]) {
+    const room = roomOf(file);
+    const allowed = NODE_ARROWS[room];
+    expect(allowed, `${file} belongs to no room`).toBeDefined();
+    for (const imported of await importsOf(file)) {
+      const target = roomOf(imported);
+      if (target !== room && !allowed?.includes(target)) {
+        strays.push(`${file} imports ${imported}`);
+      }
+    }
+  }
+  expect(strays).toEqual([]);
+});
+
+test.each(Object.entries(CRATE_ARROWS))(
+  "the crate in %s uses no others of this project than [%s]",
+  async (folder, allowed) => {
+    const manifest = await readFile(join(ROOT, folder, "Cargo.toml"), "utf8");
+    const used = [...manifest.matchAll(/^menagerie-(\w+)\b.*(?:workspace|path)/gm)].map(([, crate = ""]) => crate);
+    expect(allowed).toEqual(expect.arrayContaining(used));
+  },
+);
+
+test("only server.ts listens and handles signals", async () => {
+  const sources = await sourcesIn("node/src");
+  const listening: string[] = [];
+  for (const file of sources) {
+    if (/\b(process\.on|\.listen)\(/.test(await readFile(join(ROOT, file), "utf8"))) {
+      listening.push(file);
+    }
+  }
+  expect(listening).toEqual(["node/src/server.ts"]);
+});
+
+async function sourcesIn(folder: string): Promise<string[]> {
+  const files = await readdir(join(ROOT, folder), { recursive: true });
+  return files.filter((file) => file.endsWith(".ts")).map((file) => `${folder}/${file}`);
+}
+
+/** Files of this project that a file imports, from the root. */
+async function importsOf(file: string): Promise<string[]> {
+  const text = await readFile(join(ROOT, file), "utf8");
+  const specifiers = [...text.matchAll(/(?:from |import\()"(\.[^"]+)"/g)].map(([, specifier = ""]) => specifier);
+  return specifiers.map((specifier) => normalize(join(dirname(file), specifier)));
+}
+
+function roomOf(file: string): string {
+  const [, source = ""] = /^node\/(?:src\/)?(.+)$/.exec(file) ?? [];
+  return (source.split("/")[0] ?? "").replace(/\.[jt]s$/, "");
+}
