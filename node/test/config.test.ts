@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { describeConfig, readConfig, variableName } from "../src/config.js";
+
+describe("the configuration", () => {
+  it("has a default for everything", () => {
+    const config = readConfig({});
+    expect(config).toMatchObject({ port: 8080, engine: "process", imageBytesMax: 32 * 1024 * 1024, engineRetries: 1 });
+    expect(config.modelsDir).toMatch(/models$/);
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it("is read from the environment", () => {
+    const config = readConfig({
+      PORT: "0",
+      HOST: "::1",
+      ENGINE: "addon",
+      IMAGE_BYTES_MAX: "5",
+      LIBTENSORFLOW_PATH: "/x",
+    });
+    expect(config).toMatchObject({ port: 0, host: "::1", engine: "addon", imageBytesMax: 5, libtensorflowPath: "/x" });
+  });
+
+  it("takes an empty variable for an absent one", () => {
+    expect(readConfig({ PORT: "" }).port).toBe(8080);
+  });
+
+  it("listens on every address inside a container alone", () => {
+    expect(readConfig({ container: "podman" }).host).toBe("0.0.0.0");
+  });
+
+  it("names every variable that is out of its range", () => {
+    const read = () => readConfig({ PORT: "70000", ENGINE: "gpu", MODELS_LOADED_MAX: "0" });
+    expect(read).toThrow(/PORT=70000: .*65535/);
+    expect(read).toThrow(/ENGINE=gpu: /);
+    expect(read).toThrow(/MODELS_LOADED_MAX=0: /);
+  });
+
+  it("describes each setting in one line", () => {
+    const table = describeConfig();
+    for (const { variable, meaning } of table) {
+      expect(variable).toMatch(/^[A-Z][A-Z_]*$/);
+      expect(meaning, variable).toMatch(/\.$/);
+    }
+    expect(variableName("imageBytesMax")).toBe("IMAGE_BYTES_MAX");
+    expect(new Set(table.map(({ variable }) => variable)).size).toBe(table.length);
+  });
+});

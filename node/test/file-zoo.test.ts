@@ -1,0 +1,128 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openFileZoo } from "../src/adapters/file-zoo.js";
+import { ROOT_DIR } from "../src/config.js";
+import type { ModelZoo } from "../src/ports.js";
+
+const GRAPH = Buffer.from("a graph");
+const LABELS = Buffer.from("one\ntwo\n");
+const hash = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "menagerie-zoo-"));
+});
+afterEach(async () => {
+  await rm(dir, { recursive: true });
+});
+
+function manifest(id: string, changes: Record<string, unknown> = {}) {
+  return {
+    schema: 1,
+    id,
+    version: "1",
+    title: id,
+    description: "",
+    licence: "Apache-2.0",
+    graph: { file: "graph.pb", bytes: GRAPH.length, sha256: hash(GRAPH) },
+    labels: { file: "labels.txt", sha256: hash(LABELS) },
+    input: { width: 8, height: 8, mean: [1], std: [2] },
+    output: { kind: "softmax", classes: 2 },
+    ...changes,
+  };
+}
+
+async function write(id: string, files: Record<string, Buffer | string | object>): Promise<void> {
+  await mkdir(join(dir, id), { recursive: true });
+  for (const [name, content] of Object.entries(files)) {
+    const bytes = typeof content === "string" || Buffer.isBuffer(content) ? content : JSON.stringify(content);
+    await writeFile(join(dir, id, name), bytes);
+  }
+}
+
+async function open(): Promise<{ zoo: ModelZoo; damage: Record<string, string> }> {
+  const damage: Record<string, string> = {};
+  const zoo = await openFileZoo(dir, (entry, reason) => {
+    damage[entry] = reason;
+  });
+  return { zoo, damage };
+}
+
+describe("the zoo on disk", () => {
+  it("reads each folder that holds a manifest", async () => {
+    await write("a", { "manifest.json": manifest("a"), "graph.pb": GRAPH, "labels.txt": LABELS });
+    await write("b", { "manifest.json": manifest("b", { default: true }), "graph.pb": GRAPH, "labels.txt": LABELS });
+    await write("training", { "notes.txt": "no model" });
+    const { zoo, damage } = await open();
+    expect(damage).toEqual({});
+    expect(zoo.list().map(({ manifest: { id } }) => id)).toEqual(["a", "b"]);
+    expect(zoo.defaultId).toBe("b");
+    expect(Buffer.from((await zoo.find("a")?.readGraph()) ?? [])).toEqual(GRAPH);
+    expect(Buffer.from((await zoo.find("a", "1")?.readLabels()) ?? [])).toEqual(LABELS);
+    expect(zoo.find("a", "2")).toBeUndefined();
+    expect(zoo.find("c")).toBeUndefined();
+  });
+
+  it("is empty when its folder is not there", async () => {
+    const zoo = await openFileZoo(join(dir, "nowhere"), () => {});
+    expect([zoo.list(), zoo.defaultId]).toEqual([[], null]);
+  });
+
+  it.each<[string, Record<string, Buffer | string | object>, RegExp]>([
+    ["no JSON", { "manifest.json": "{" }, /JSON/],
+    ["a misspelt field", { "manifest.json": manifest("bad", { licenze: "x" }) }, /licenze/],
+    [
+      "a graph outside of the folder",
+      { "manifest.json": manifest("bad", { graph: { file: "../a/graph.pb" } }) },
+      /plain file name/,
+    ],
+    ["another id than its folder", { "manifest.json": manifest("other") }, /its id is "other"/],
+    ["no graph", { "manifest.json": manifest("bad"), "labels.txt": LABELS }, /graph.pb is missing/],
+    [
+      "another graph",
+      { "manifest.json": manifest("bad"), "graph.pb": Buffer.from("b graph"), "labels.txt": LABELS },
+      /its SHA-256 is [0-9a-f]{64} instead of/,
+    ],
+    [
+      "a cut graph",
+      {
+        "manifest.json": manifest("bad", { graph: { file: "graph.pb", bytes: 9, sha256: null } }),
+        "graph.pb": GRAPH,
+        "labels.txt": LABELS,
+      },
+      /7 bytes instead of 9/,
+    ],
+    ["no labels", { "manifest.json": manifest("bad"), "graph.pb": GRAPH }, /labels.txt: it cannot be read/],
+  ])("reports an entry with %s and serves the others", async (_what, files, reason) => {
+    await write("good", { "manifest.json": manifest("good"), "graph.pb": GRAPH, "labels.txt": LABELS });
+    await write("bad", files);
+    const { zoo, damage } = await open();
+    expect(damage["bad"]).toMatch(reason);
+    expect(zoo.find("good")?.damage).toBeNull();
+  });
+
+  it("verifies a graph again each time it is read", async () => {
+    await write("a", { "manifest.json": manifest("a"), "graph.pb": GRAPH, "labels.txt": LABELS });
+    const { zoo } = await open();
+    await writeFile(join(dir, "a/graph.pb"), "A graph");
+    await expect(zoo.find("a")?.readGraph()).rejects.toMatchObject({ code: "engine_unavailable" });
+  });
+
+  it("lists public models whose graph is not here yet", async () => {
+    const source = { url: "https://example.org/a.tgz", member: "a.pb" };
+    await writeFile(join(dir, "imagenet.json"), JSON.stringify({ schema: 1, models: [manifest("net", { source })] }));
+    const { zoo, damage } = await open();
+    expect(damage).toEqual({});
+    expect(zoo.find("net")).toMatchObject({ present: false, damage: null });
+  });
+
+  it("of this project is whole, with a default model", async () => {
+    const damage: string[] = [];
+    const zoo = await openFileZoo(join(ROOT_DIR, "models"), (entry, reason) => damage.push(`${entry}: ${reason}`));
+    expect(damage).toEqual([]);
+    expect(zoo.defaultId).toBe("flowers5");
+  });
+});

@@ -1,0 +1,87 @@
+/** The gate before the work, through HTTP. */
+import { afterEach, describe, expect, it } from "vitest";
+import type { Config } from "../src/config.js";
+import { type FakeService, form, startFakeService } from "./support/fake-service.js";
+
+const RED = Buffer.from("red");
+
+const open: FakeService[] = [];
+async function start(config: Partial<Config>): Promise<FakeService & { release(): void }> {
+  const service = await startFakeService(config);
+  open.push(service);
+  let release = () => {};
+  service.classifier.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  return Object.assign(service, { release: () => release() });
+}
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((service) => service.close()));
+});
+
+function ask(service: FakeService, signal?: AbortSignal): Promise<Response> {
+  const body = form({ image_file: RED });
+  return fetch(`${service.url}/infer`, { method: "POST", body, ...(signal === undefined ? {} : { signal }) });
+}
+
+describe("the gate", () => {
+  it("lets requests wait for their turn, and answers them all", async () => {
+    const service = await start({ requestsMax: 2, requestsQueuedMax: 50 });
+    const answers = Array.from({ length: 40 }, () => ask(service));
+    await expect.poll(() => service.classifier.seen.length).toBe(2);
+    service.release();
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array.from({ length: 40 }, () => 200));
+  });
+
+  it("refuses with overloaded and Retry-After when the queue is full", async () => {
+    const service = await start({ requestsMax: 1, requestsQueuedMax: 1 });
+    const working = ask(service);
+    await expect.poll(() => service.classifier.seen.length).toBe(1);
+    const others = [ask(service), ask(service)];
+    const refused = await Promise.race(others);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    expect(await refused.json()).toMatchObject({ code: "overloaded" });
+    service.release();
+    expect((await working).status).toBe(200);
+    expect((await Promise.all(others)).map(({ status }) => status).sort()).toEqual([200, 503]);
+  });
+
+  it("refuses a request that waited too long", async () => {
+    const service = await start({ requestsMax: 1, requestsQueuedMax: 5, queueWaitMsMax: 100 });
+    const working = ask(service);
+    await expect.poll(() => service.classifier.seen.length).toBe(1);
+    expect((await ask(service)).status).toBe(503);
+    service.release();
+    expect((await working).status).toBe(200);
+  });
+
+  it("forgets those who went away while they waited", async () => {
+    const service = await start({ requestsMax: 1, requestsQueuedMax: 1 });
+    const working = ask(service);
+    await expect.poll(() => service.classifier.seen.length).toBe(1);
+    const gone = new AbortController();
+    const left = ask(service, gone.signal).catch(() => "left");
+    await expect.poll(async () => (await ask(service, AbortSignal.timeout(1000)).catch(() => null))?.status).toBe(503);
+    gone.abort();
+    expect(await left).toBe("left");
+    const next = ask(service);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    service.release();
+    expect((await working).status).toBe(200);
+    expect((await next).status).toBe(200);
+    expect(service.classifier.seen).toHaveLength(2);
+  });
+
+  it("keeps the permit of a client that went away until its work is done", async () => {
+    const service = await start({ requestsMax: 1, requestsQueuedMax: 0 });
+    const gone = new AbortController();
+    const left = ask(service, gone.signal).catch(() => "left");
+    await expect.poll(() => service.classifier.seen.length).toBe(1);
+    gone.abort();
+    await left;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect((await ask(service)).status).toBe(503);
+    service.release();
+    await expect.poll(async () => (await ask(service)).status).toBe(200);
+  });
+});

@@ -1,0 +1,185 @@
+import { describe, expect, it } from "vitest";
+import { createModelRegistry } from "../src/adapters/model-registry.js";
+import type { ModelChoice, Models, UploadedFile, ZooModel } from "../src/ports.js";
+import { FakeEngine, inferFrame } from "./support/fake-engine.js";
+import { FakeClassifier, FakeZoo, zooModel } from "./support/fake-service.js";
+
+const NO_SETTINGS = { overrides: {}, labelOffset: null };
+const RED = [255, 0, 0] as const;
+
+interface Setup {
+  readonly engine: FakeEngine;
+  readonly models: Models;
+}
+
+function setUp(
+  options: { modelsLoadedMax?: number; uploadedGraphsBytesMax?: number; retryCount?: number; zoo?: ZooModel[] } = {},
+): Setup {
+  const engine = new FakeEngine();
+  const { zoo, ...limits } = options;
+  const models = createModelRegistry({
+    engine,
+    classifier: new FakeClassifier(),
+    zoo: new FakeZoo(
+      zoo ?? ["a", "b", "c"].map((id) => zooModel(id, { default: id === "a", graph: Buffer.from(`graph ${id}`) })),
+    ),
+    modelsLoadedMax: 2,
+    uploadedGraphsBytesMax: 1000,
+    retryCount: 1,
+    threads: 0,
+    ...limits,
+  });
+  return { engine, models };
+}
+
+function zoo(id: string | null): ModelChoice {
+  return { kind: "zoo", id, version: null };
+}
+
+function file(text: string): UploadedFile {
+  return { name: text, bytes: Buffer.from(text), sha256: Buffer.from(text).toString("hex").padEnd(64, "0") };
+}
+
+function upload(graph: string): ModelChoice {
+  return { kind: "upload", graph: file(graph), labels: file("red\ngreen\nblue") };
+}
+
+describe("the models", () => {
+  it("load once, however many ask at the same time", async () => {
+    const { engine, models } = setUp();
+    const opened = await Promise.all(Array.from({ length: 20 }, () => models.open(zoo("a"), NO_SETTINGS)));
+    expect(engine.loadCount).toBe(1);
+    expect(new Set(opened.map(({ target }) => target.key)).size).toBe(1);
+  });
+
+  it("stay warm", async () => {
+    const { engine, models } = setUp();
+    await models.open(zoo(null), NO_SETTINGS);
+    await models.open(zoo("a"), NO_SETTINGS);
+    expect(engine.loadCount).toBe(1);
+    expect(models.loadedCount()).toBe(1);
+  });
+
+  it("are others with other settings", async () => {
+    const { engine, models } = setUp();
+    const plain = await models.open(zoo("a"), NO_SETTINGS);
+    const scaled = await models.open(zoo("a"), { overrides: { mean: [1] }, labelOffset: null });
+    expect(engine.loadCount).toBe(2);
+    expect(scaled.target.key).not.toBe(plain.target.key);
+    expect(engine.requests.map(({ source }) => source)).toEqual(["manifest", "request"]);
+  });
+
+  it("share the engine when only the label offset differs", async () => {
+    const { engine, models } = setUp();
+    const plain = await models.open(zoo("a"), NO_SETTINGS);
+    const shifted = await models.open(zoo("a"), { overrides: {}, labelOffset: 1 });
+    expect(engine.loadCount).toBe(1);
+    expect(shifted.target.key).not.toBe(plain.target.key);
+  });
+
+  it("make room: the one unused for longest is closed", async () => {
+    const { engine, models } = setUp();
+    await models.open(zoo("a"), NO_SETTINGS);
+    await models.open(zoo("b"), NO_SETTINGS);
+    await models.open(zoo("a"), NO_SETTINGS);
+    await models.open(zoo("c"), NO_SETTINGS);
+    expect(engine.models.map(({ alive }) => alive)).toEqual([true, false, true]);
+    expect(models.loadedCount()).toBe(2);
+  });
+
+  it("wait for room while every slot loads, and all are answered", async () => {
+    const { engine, models } = setUp();
+    let finishLoads = () => {};
+    engine.loadGate = new Promise((resolve) => {
+      finishLoads = resolve;
+    });
+    const opening = Promise.all(["a", "b", "c"].map((id) => models.open(zoo(id), NO_SETTINGS)));
+    await expect.poll(() => engine.loadCount).toBe(2);
+    finishLoads();
+    expect((await opening).map(({ identity }) => identity.id)).toEqual(["a", "b", "c"]);
+    expect(models.loadedCount()).toBe(2);
+  });
+
+  it("that were closed to make room load again when their target is used", async () => {
+    const { engine, models } = setUp({ modelsLoadedMax: 1 });
+    const first = await models.open(zoo("a"), NO_SETTINGS);
+    await models.open(zoo("b"), NO_SETTINGS);
+    expect((await first.target.exchange(inferFrame(RED)))[4]).toBe(5);
+    expect(engine.loadCount).toBe(3);
+  });
+
+  it("whose engine died answer on a fresh one", async () => {
+    const { engine, models } = setUp();
+    const { target } = await models.open(zoo("a"), NO_SETTINGS);
+    engine.diesAfter = 0;
+    expect((await target.exchange(inferFrame(RED)))[4]).toBe(5);
+    expect(engine.loadCount).toBe(2);
+  });
+
+  it("without a retry tell of the death, and load again for the next", async () => {
+    const { engine, models } = setUp({ retryCount: 0 });
+    const { target } = await models.open(zoo("a"), NO_SETTINGS);
+    engine.diesAfter = 0;
+    await expect(target.exchange(inferFrame(RED))).rejects.toMatchObject({ code: "engine_failed" });
+    expect((await target.exchange(inferFrame(RED)))[4]).toBe(5);
+  });
+
+  it("that cannot be loaded are listed as failed until they can", async () => {
+    let graph = Buffer.from("broken");
+    const broken: ZooModel = { ...zooModel("broken"), readGraph: async () => graph };
+    const { models } = setUp({ zoo: [broken] });
+    await expect(models.open(zoo("broken"), NO_SETTINGS)).rejects.toMatchObject({ code: "graph_invalid" });
+    expect(models.list()[0]).toMatchObject({ state: "failed", problem: "this is not a graph", loaded: false });
+    graph = Buffer.from("graph, mended");
+    await models.open(zoo("broken"), NO_SETTINGS);
+    expect(models.list()[0]).toMatchObject({ state: "available", problem: null, loaded: true });
+  });
+
+  it("free their slot when they cannot be loaded", async () => {
+    const { models } = setUp({ modelsLoadedMax: 1 });
+    for (const name of ["x", "y", "z"]) {
+      await expect(models.open(upload(name), NO_SETTINGS)).rejects.toMatchObject({ code: "graph_invalid" });
+    }
+    expect((await models.open(zoo("a"), NO_SETTINGS)).identity.id).toBe("a");
+  });
+
+  it("are refused once the service stops", async () => {
+    const { engine, models } = setUp();
+    await models.open(zoo("a"), NO_SETTINGS);
+    await models.close();
+    expect(engine.models[0]?.alive).toBe(false);
+    await expect(models.open(zoo("a"), NO_SETTINGS)).rejects.toMatchObject({ code: "engine_unavailable" });
+  });
+});
+
+describe("uploaded graphs", () => {
+  const known = (graph: string): ModelChoice => ({ kind: "uploaded", sha256: file(graph).sha256, labels: null });
+
+  it("are found again by their SHA-256, and tell how many labels came with them", async () => {
+    const { engine, models } = setUp();
+    await models.open(upload("graph 1"), NO_SETTINGS);
+    const again = await models.open(known("graph 1"), NO_SETTINGS);
+    expect(engine.loadCount).toBe(1);
+    expect(again.identity).toEqual({
+      id: "uploaded",
+      version: file("graph 1").sha256.slice(0, 12),
+      sha256: file("graph 1").sha256,
+    });
+    expect(engine.requests[0]?.label_count).toBe(3);
+  });
+
+  it("are forgotten, the one unused for longest first, when the room for them is full", async () => {
+    const { models } = setUp({ uploadedGraphsBytesMax: 60 });
+    for (const name of ["graph 1", "graph 2"]) await models.open(upload(name), NO_SETTINGS);
+    await models.open(known("graph 1"), NO_SETTINGS);
+    await models.open(upload("graph 3"), NO_SETTINGS);
+    await expect(models.open(known("graph 2"), NO_SETTINGS)).rejects.toMatchObject({ code: "model_unknown" });
+    expect((await models.open(known("graph 1"), NO_SETTINGS)).identity.id).toBe("uploaded");
+  });
+
+  it("that are no graphs are not kept", async () => {
+    const { models } = setUp();
+    await expect(models.open(upload("junk"), NO_SETTINGS)).rejects.toMatchObject({ code: "graph_invalid" });
+    await expect(models.open(known("junk"), NO_SETTINGS)).rejects.toMatchObject({ code: "model_unknown" });
+  });
+});

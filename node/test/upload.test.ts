@@ -1,0 +1,162 @@
+/** Limits of what comes in, each enforced while it streams. */
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Config } from "../src/config.js";
+import type { Problem } from "../src/errors.js";
+import { type FakeService, form, startFakeService } from "./support/fake-service.js";
+import { COLOURS } from "./support/graph-def.js";
+
+const LIMITS: Partial<Config> = {
+  imageBytesMax: 1000,
+  graphBytesMax: 50_000,
+  labelsBytesMax: 500,
+  requestBytesMax: 100_000,
+  imagesPerRequestMax: 3,
+  fieldBytesMax: 200,
+  fieldsPerRequestMax: 5,
+};
+const RED = Buffer.from("red");
+
+const open: FakeService[] = [];
+async function start(config: Partial<Config> = {}): Promise<FakeService> {
+  const service = await startFakeService({ ...LIMITS, ...config });
+  open.push(service);
+  return service;
+}
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((service) => service.close()));
+});
+
+async function problemOf(service: FakeService, body: RequestInit["body"], headers = {}): Promise<Problem> {
+  const response = await fetch(`${service.url}/infer`, { method: "POST", body: body ?? null, headers });
+  return (await response.json()) as Problem;
+}
+
+/** Sends a request's head and then zeros until the server answers or closes. Resolves with what it answered. */
+async function flood(service: FakeService, head: string): Promise<{ answer: string; sentBytes: number }> {
+  const { hostname, port } = new URL(service.url);
+  const socket: Socket = connect(Number(port), hostname);
+  await once(socket, "connect");
+  let answer = "";
+  let sentBytes = 0;
+  socket.on("data", (chunk) => {
+    answer += chunk.toString("latin1");
+  });
+  socket.on("error", () => {});
+  const closed = once(socket, "close");
+  socket.write(head);
+  const piece = Buffer.alloc(16_384);
+  const chunk = Buffer.concat([Buffer.from("4000\r\n"), piece, Buffer.from("\r\n")]);
+  const pump = setInterval(() => {
+    if (socket.writable) {
+      socket.write(chunk);
+      sentBytes += piece.length;
+    }
+  }, 5);
+  await closed;
+  clearInterval(pump);
+  return { answer, sentBytes };
+}
+
+const PART_HEAD = '--b\r\nContent-Disposition: form-data; name="image_file"; filename="a"\r\n\r\n';
+const FORM_HEAD =
+  "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" +
+  `Content-Type: multipart/form-data; boundary=b\r\n\r\n${PART_HEAD.length.toString(16)}\r\n${PART_HEAD}\r\n`;
+
+describe("an upload over a limit", () => {
+  it.each<[string, Parameters<typeof form>[0], RegExp]>([
+    ["an image", { image_file: Buffer.alloc(1001) }, /image_file is larger than 1000 bytes/],
+    ["a graph", { model_file: Buffer.alloc(50_001) }, /model_file is larger than 50000 bytes/],
+    ["a label file", { image_file: RED, label_file: Buffer.alloc(501) }, /label_file is larger than 500 bytes/],
+    ["a text field", { image_file: RED, model: "x".repeat(201) }, /Field "model" is larger than 200 bytes/],
+    ["a request", { model_file: Buffer.alloc(100_001) }, /is larger than/],
+    ["text fields", { image_file: RED, model: ["a", "b", "c", "d", "e", "f"] }, /more than 5 text fields/],
+  ])("%s over its limit is upload_too_large", async (_what, parts, detail) => {
+    const service = await start();
+    const problem = await problemOf(service, form(parts));
+    expect(problem).toMatchObject({ status: 413, code: "upload_too_large" });
+    expect(problem.detail).toMatch(detail);
+    const good = await fetch(`${service.url}/infer`, { method: "POST", body: form({ image_file: RED }) });
+    expect(good.status).toBe(200);
+  });
+
+  it("a raw body over the limit of an image is upload_too_large", async () => {
+    const problem = await problemOf(await start(), Buffer.alloc(1001), { "content-type": "image/png" });
+    expect(problem).toMatchObject({ status: 413, code: "upload_too_large" });
+  });
+
+  it("a limit is not passed by the bytes at it", async () => {
+    const problem = await problemOf(await start(), form({ image_file: Buffer.alloc(1000) }));
+    expect(problem.code).toBe("image_unsupported");
+  });
+
+  it("more images than allowed is field_invalid", async () => {
+    const problem = await problemOf(await start(), form({ image_file: [RED, RED, RED, RED] }));
+    expect(problem).toMatchObject({ status: 400, code: "field_invalid" });
+    expect(problem.detail).toMatch(/image_file came 4 times; at most 3/);
+  });
+
+  it("is answered while the client still sends, and its connection is closed soon after", async () => {
+    const service = await start();
+    const { answer, sentBytes } = await flood(service, FORM_HEAD);
+    expect(answer).toMatch(/^HTTP\/1.1 413 /);
+    expect(answer).toContain("image_file is larger than 1000 bytes");
+    // Two seconds of dropped bytes at this client's pace, far from endless.
+    expect(sentBytes).toBeLessThan(30_000_000);
+  });
+
+  it("is refused by its declared length before a byte of it is read", async () => {
+    const service = await start();
+    const head = "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 100001\r\n\r\n";
+    const { answer } = await flood(service, head);
+    expect(answer).toMatch(/^HTTP\/1.1 413 /);
+  });
+
+  it("is overloaded when all bodies together would pass theirs, and the room is given back", async () => {
+    const service = await start({ uploadsHeldBytesMax: 3000 });
+    const tooMuch = form({ model_file: Buffer.alloc(4000), label_file: COLOURS, image_file: RED });
+    const response = await fetch(`${service.url}/infer`, { method: "POST", body: tooMuch });
+    expect(response.headers.get("retry-after")).toBe("2");
+    expect(((await response.json()) as Problem).code).toBe("overloaded");
+    for (let round = 0; round < 5; round += 1) {
+      const good = await fetch(`${service.url}/infer`, { method: "POST", body: form({ image_file: RED }) });
+      expect(good.status).toBe(200);
+    }
+  });
+});
+
+describe("an upload", () => {
+  it("that the client breaks off gives its permit back", async () => {
+    const service = await start({ requestsMax: 1, requestsQueuedMax: 0 });
+    const { hostname, port } = new URL(service.url);
+    const socket = connect(Number(port), hostname);
+    await once(socket, "connect");
+    socket.write(FORM_HEAD);
+    const ask = () => fetch(`${service.url}/infer`, { method: "POST", body: form({ image_file: RED }) });
+    await expect.poll(async () => (await ask()).status).toBe(503);
+    socket.destroy();
+    await expect.poll(async () => (await ask()).status).toBe(200);
+  });
+
+  it("keeps names in UTF-8", async () => {
+    const service = await start();
+    const response = await fetch(`${service.url}/infer?format=json`, {
+      method: "POST",
+      body: form({ image_file: RED }, "Gänseblümchen 🌼.png"),
+    });
+    expect(await response.text()).toContain('"name":"Gänseblümchen 🌼.png"');
+  });
+
+  it("with names that Object knows is no trouble", async () => {
+    const service = await start();
+    const problem = await problemOf(service, form({ __proto__x: "1", constructor: RED }));
+    expect(problem).toMatchObject({ code: "field_invalid" });
+    expect(problem.detail).toMatch(/"constructor" is no file field/);
+  });
+
+  it("compressed is refused", async () => {
+    const headers = { "content-type": "image/png", "content-encoding": "gzip" };
+    expect(await problemOf(await start(), RED, headers)).toMatchObject({ code: "field_invalid" });
+  });
+});
