@@ -1,0 +1,160 @@
+/** What has to be done between a fresh clone and the service, as data. */
+import { existsSync, readFileSync } from "node:fs";
+import { arch, platform } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { fetchLibtensorflow, findLibtensorflow } from "./libtensorflow.mjs";
+import { ROOT_DIR, sharedCacheDir } from "./paths.mjs";
+import { buildEnvironment, hasRustToolchain, onPath, output, rustToolchain, WASM_TARGET } from "./tools.mjs";
+
+const WASM_PACK_VERSION = "0.15.1";
+
+/** What every Rust build depends on. */
+const RUST_INPUTS = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "native/contract", "native/graph"];
+
+const ADDON_INPUTS = ["native/addon/src", "native/addon/Cargo.toml", "native/addon/build.rs"];
+
+const MACHINE = `${platform()}-${arch()}`;
+
+/** @type {readonly import("./runner.mjs").Step[]} */
+export const STEPS = [
+  {
+    name: "npm packages",
+    inputs: ["package.json", "package-lock.json", "node/package.json", "native/addon/package.json"],
+    key: () => `${MACHINE} node ${process.versions.modules}`,
+    outputs: ["node_modules/.package-lock.json"],
+    run: ({ exec }) => exec("npm", ["ci", "--no-audit", "--no-fund"]),
+  },
+  {
+    name: "libtensorflow",
+    tools: ["pip"],
+    isDone: () => findLibtensorflow().dir !== undefined,
+    run: fetchLibtensorflow,
+  },
+  {
+    name: "Rust toolchain",
+    tools: ["rust"],
+    isDone: hasRustToolchain,
+    run: ({ exec }) => {
+      const { channel, components } = rustToolchain();
+      const options = ["--profile", "minimal", "--target", WASM_TARGET];
+      return exec("rustup", ["toolchain", "install", channel, ...options, "--component", components.join(",")]);
+    },
+  },
+  {
+    name: "wasm-pack",
+    needs: ["Rust toolchain"],
+    tools: ["rust", "linker"],
+    lane: "build tools",
+    isDone: () => onPath("wasm-pack") !== undefined || existsSync(join(toolDir("wasm-pack", WASM_PACK_VERSION), "wasm-pack")),
+    run: (context) => installTool(context, "wasm-pack", WASM_PACK_VERSION),
+  },
+  {
+    name: "wasm-bindgen",
+    needs: ["Rust toolchain"],
+    tools: ["rust", "linker"],
+    lane: "build tools",
+    isDone: () => findWasmBindgen() !== undefined,
+    run: (context) => installTool(context, "wasm-bindgen-cli", wasmBindgenVersion()),
+  },
+  {
+    // Both doors to the engine in one build: apart, they would compile what they share twice, with other features.
+    name: "engine",
+    needs: ["Rust toolchain"],
+    tools: ["rust", "linker"],
+    lane: "target",
+    inputs: [...RUST_INPUTS, "native/engine", "native/cli", ...ADDON_INPUTS],
+    key: () => MACHINE,
+    outputs: ["target/release/menagerie-engine"],
+    run: ({ exec }) => exec("cargo", ["build", "--release", "--package", "menagerie-cli", "--package", "menagerie-addon"]),
+  },
+  {
+    name: "engine addon",
+    needs: ["engine", "npm packages"],
+    tools: ["rust", "linker"],
+    lane: "target",
+    inputs: [...RUST_INPUTS, "native/engine", ...ADDON_INPUTS, "native/addon/package.json"],
+    key: () => MACHINE,
+    outputs: [`native/addon/menagerie-engine-addon.${MACHINE}${platform() === "linux" ? "-gnu" : ""}.node`],
+    run: ({ exec }) => exec("npm", ["run", "build", "--workspace", "@menagerie/engine-addon"]),
+  },
+  {
+    name: "WebAssembly",
+    needs: ["Rust toolchain", "wasm-pack", "wasm-bindgen"],
+    tools: ["rust", "linker"],
+    lane: "target",
+    inputs: [...RUST_INPUTS, "wasm"],
+    outputs: ["wasm/pkg/menagerie_wasm.js", "wasm/pkg/menagerie_wasm_bg.wasm"],
+    run: buildWasm,
+  },
+  {
+    name: "service",
+    needs: ["npm packages"],
+    inputs: ["tsconfig.json", "package-lock.json", "node/tsconfig.json", "node/src"],
+    outputs: ["node/dist/server.js"],
+    run: ({ exec }) => exec("npx", ["--no-install", "tsc", "--build", "node"]),
+  },
+  {
+    name: "page",
+    needs: ["npm packages"],
+    inputs: ["package-lock.json", "node/web", "node/src/generated"],
+    outputs: ["node/web/dist/index.html", "node/web/dist/main.js"],
+    run: ({ exec }) => exec("node", ["node/web/build.mjs"]),
+  },
+];
+
+/** Everything that the running service is made of. */
+export const SERVICE = ["npm packages", "libtensorflow", "engine", "engine addon", "WebAssembly", "service", "page"];
+
+/** What the checks of `npm run check` run on. */
+export const CHECKS = ["npm packages", "Rust toolchain"];
+
+/**
+ * Runs wasm-pack on its release profile, with the wasm-bindgen of Cargo.lock's version first on the path.
+ * @param {import("./runner.mjs").StepContext} context
+ */
+async function buildWasm({ exec }) {
+  const environment = buildEnvironment();
+  const toolDirs = [findWasmBindgen(), toolDir("wasm-pack", WASM_PACK_VERSION)];
+  const PATH = [toolDirs[0], environment.PATH, toolDirs[1]].filter(Boolean).join(delimiter);
+  const options = ["--mode", "no-install", "--target", "nodejs", "--out-dir", "pkg", "--out-name", "menagerie_wasm"];
+  await exec("wasm-pack", ["build", "wasm", ...options], { env: { ...environment, PATH } });
+}
+
+/** The version that the crate is linked with: the command has to be of exactly the same. */
+function wasmBindgenVersion() {
+  const lock = readFileSync(join(ROOT_DIR, "Cargo.lock"), "utf8");
+  const version = /name = "wasm-bindgen"\nversion = "([^"]+)"/.exec(lock)?.[1];
+  if (!version) throw new Error("Cargo.lock holds no wasm-bindgen");
+  return version;
+}
+
+/** Folder of the wasm-bindgen command of the right version: the user's own, or the one that set-up installed. */
+function findWasmBindgen() {
+  const version = wasmBindgenVersion();
+  const own = onPath("wasm-bindgen");
+  const dirs = [...(own ? [dirname(own)] : []), toolDir("wasm-bindgen-cli", version)];
+  return dirs.find((dir) => output(join(dir, "wasm-bindgen"), ["--version"]) === `wasm-bindgen ${version}`);
+}
+
+/**
+ * @param {string} crate
+ * @param {string} version
+ */
+function toolDir(crate, version) {
+  return join(sharedCacheDir(), "tools", `${crate}-${version}-${MACHINE}`, "bin");
+}
+
+/**
+ * Compiles a command without optimisation, which takes a third of the time and is fast enough for what it does here.
+ * Not with `--locked`: a lock file inside a published crate may name versions that are no longer to be had.
+ * @param {import("./runner.mjs").StepContext} context
+ * @param {string} crate
+ * @param {string} version
+ */
+async function installTool({ exec }, crate, version) {
+  const { CARGO_TARGET_DIR, ...environment } = buildEnvironment();
+  const root = dirname(toolDir(crate, version));
+  await exec("cargo", ["install", crate, "--version", `=${version}`, "--debug", "--root", root], {
+    env: { ...environment, CARGO_PROFILE_DEV_DEBUG: "false" },
+  });
+}
