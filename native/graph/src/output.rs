@@ -157,11 +157,26 @@ fn candidates(graph: &Graph<'_>, input: &InputFound, reached: &HashSet<NodeId>) 
     let mut found: Vec<Candidate> = Vec::new();
     for layer in last_layers {
         let candidate = walk::from_layer(graph, layer, reached);
-        if candidate.scores != input.node && !found.iter().any(|other| other.scores == candidate.scores) {
-            found.push(candidate);
+        let same = |other: &Candidate| {
+            other.scores == candidate.scores || shares_weights(graph, other.layer, candidate.layer)
+        };
+        match found.iter_mut().find(|other| same(other)) {
+            // One of two uses of the same layer may end in an `ArgMax`; the other is the better answer.
+            Some(other) if graph.consumers(other.tensor).len() > graph.consumers(candidate.tensor).len() => {
+                *other = candidate;
+            }
+            Some(_) => {}
+            None if candidate.scores == input.node => {}
+            None => found.push(candidate),
         }
     }
     found
+}
+
+/// Whether two layers use one kernel, as a model that is called twice in one graph does.
+fn shares_weights(graph: &Graph<'_>, left: NodeId, right: NodeId) -> bool {
+    let kernel = |layer: NodeId| graph.input(layer, 1).map(|kernel| graph.skip_passages(kernel));
+    is_weighted(graph.node(left).op) && kernel(left).is_some() && kernel(left) == kernel(right)
 }
 
 fn named(

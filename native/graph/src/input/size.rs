@@ -100,10 +100,16 @@ fn solve(
     found: &mut Draft,
 ) -> (u64, u64) {
     let scope = scope(graph, input, first_layer);
+    let batch = plan.batch.unwrap_or(1);
     let fits: Vec<u64> = SIDES_TRIED
         .filter(|side| {
-            let extents = plan.extents(plan.batch.unwrap_or(1), *side);
-            Shapes::propagate(graph, &scope, input, &extents, limits).is_ok()
+            let shapes = Shapes::propagate(graph, &scope, input, &plan.extents(batch, *side), limits);
+            // A larger image may also fit a `Reshape` as several smaller ones.
+            let keeps_batch = |shapes: Shapes| {
+                let rows = scope.last().and_then(|last| shapes.extents(*last)?.first().copied().flatten());
+                rows.is_none_or(|rows| rows == batch)
+            };
+            shapes.is_ok_and(keeps_batch)
         })
         .collect();
     let tried = SIDES_TRIED.count();

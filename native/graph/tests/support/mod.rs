@@ -1,0 +1,152 @@
+//! What the tests of this crate share: the data beside the project, graphs made on the spot, and seeded randomness.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::path::PathBuf;
+
+use menagerie_contract::{LoadRequest, Source, SpecOverrides};
+use menagerie_graph::{
+    dtype::DataType,
+    encode,
+    wire::{put_bytes, put_int},
+};
+
+/// The folder of test data beside the project, from `MENAGERIE_SHARED` or next to the repository; absent when there is
+/// none, which is printed.
+pub fn shared(folder: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("MENAGERIE_SHARED")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
+    let path = root.join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    println!("skipped: the test data {} is not there; set MENAGERIE_SHARED", path.display());
+    None
+}
+
+/// A request that leaves everything to detection.
+pub fn request() -> LoadRequest {
+    with(SpecOverrides::default())
+}
+
+/// A request with `overrides`.
+pub fn with(overrides: SpecOverrides) -> LoadRequest {
+    LoadRequest { overrides, source: Source::Request, label_count: None, threads: 1 }
+}
+
+/// `GraphDef` bytes, node by node.
+#[derive(Clone, Default)]
+pub struct GraphBuilder {
+    pub bytes: Vec<u8>,
+}
+
+impl GraphBuilder {
+    /// A graph with a float placeholder `input` of `extents`.
+    pub fn with_input(extents: &[Option<u64>]) -> Self {
+        let mut graph = Self::default();
+        graph.placeholder("input", DataType::Float, extents);
+        graph
+    }
+
+    pub fn node(&mut self, name: &str, op: &str, inputs: &[&str], attributes: &[(&str, Vec<u8>)]) -> &mut Self {
+        let mut node = Vec::new();
+        put_bytes(&mut node, 1, name.as_bytes());
+        put_bytes(&mut node, 2, op.as_bytes());
+        for input in inputs {
+            put_bytes(&mut node, 3, input.as_bytes());
+        }
+        for (key, value) in attributes {
+            let mut entry = Vec::new();
+            put_bytes(&mut entry, 1, key.as_bytes());
+            put_bytes(&mut entry, 2, value);
+            put_bytes(&mut node, 5, &entry);
+        }
+        put_bytes(&mut self.bytes, 1, &node);
+        self
+    }
+
+    pub fn placeholder(&mut self, name: &str, dtype: DataType, extents: &[Option<u64>]) -> &mut Self {
+        let attributes = [("dtype", encode::dtype_attr(dtype)), ("shape", encode::shape_attr(&extents.to_vec()))];
+        self.node(name, "Placeholder", &[], &attributes)
+    }
+
+    pub fn floats(&mut self, name: &str, extents: &[u64], values: &[f32]) -> &mut Self {
+        let content: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name, DataType::Float, extents, &content)
+    }
+
+    pub fn ints(&mut self, name: &str, values: &[i32]) -> &mut Self {
+        let content: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name, DataType::Int32, &[values.len() as u64], &content)
+    }
+
+    pub fn constant(&mut self, name: &str, dtype: DataType, extents: &[u64], content: &[u8]) -> &mut Self {
+        let attributes =
+            [("dtype", encode::dtype_attr(dtype)), ("value", encode::tensor_attr(dtype, extents, content))];
+        self.node(name, "Const", &[], &attributes)
+    }
+
+    /// An op on floats without attributes of its own.
+    pub fn op(&mut self, name: &str, op: &str, inputs: &[&str]) -> &mut Self {
+        self.node(name, op, inputs, &[("T", encode::dtype_attr(DataType::Float))])
+    }
+
+    /// A convolution of `input` with a new kernel of `extents` (rows, columns, in, out), stride 1, padding SAME.
+    pub fn convolution(&mut self, name: &str, input: &str, extents: [u64; 4], values: &[f32]) -> &mut Self {
+        let kernel = format!("{name}/kernel");
+        self.floats(&kernel, &extents, values);
+        let attributes = [
+            ("T", encode::dtype_attr(DataType::Float)),
+            ("strides", ints_attr(&[1, 1, 1, 1])),
+            ("padding", encode::text_attr("SAME")),
+        ];
+        self.node(name, "Conv2D", &[input, &kernel], &attributes)
+    }
+
+    /// The mean over rows and columns.
+    pub fn pool(&mut self, name: &str, input: &str) -> &mut Self {
+        let axes = format!("{name}/axes");
+        self.ints(&axes, &[1, 2]);
+        self.op(name, "Mean", &[input, &axes])
+    }
+
+    /// A matrix product with a new kernel of `extents` (in, out).
+    pub fn product(&mut self, name: &str, input: &str, extents: [u64; 2]) -> &mut Self {
+        let kernel = format!("{name}/kernel");
+        let values = vec![0.5; (extents[0] * extents[1]) as usize];
+        self.floats(&kernel, &extents, &values);
+        self.op(name, "MatMul", &[input, &kernel])
+    }
+}
+
+/// `AttrValue` with a list of integers.
+pub fn ints_attr(values: &[i64]) -> Vec<u8> {
+    let mut list = Vec::new();
+    for value in values {
+        put_int(&mut list, 3, *value);
+    }
+    let mut out = Vec::new();
+    put_bytes(&mut out, 1, &list);
+    out
+}
+
+/// A small net for 8 x 8 colour images and `classes` classes that ends at node `logits`.
+pub fn small_net(classes: u64) -> GraphBuilder {
+    let mut graph = GraphBuilder::with_input(&[None, Some(8), Some(8), Some(3)]);
+    graph.convolution("conv", "input", [3, 3, 3, 4], &[0.1; 108]);
+    graph.op("relu", "Relu", &["conv"]);
+    graph.pool("pool", "relu");
+    graph.product("logits", "pool", [4, classes]);
+    graph
+}
+
+/// Xorshift (Marsaglia 2003): small and equal everywhere.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit.max(1) as u64) as usize
+    }
+}
