@@ -1,5 +1,5 @@
 /**
- * CPU time of a process with all its children, from Linux' /proc. Elsewhere it is not known (NaN).
+ * CPU time and memory of a process with all its children, from Linux' /proc. Elsewhere they are not known (NaN).
  */
 import { readdirSync, readFileSync } from "node:fs";
 
@@ -8,17 +8,35 @@ const TICKS_PER_SECOND = 100;
 /** User and system time so far of `pid`, its living descendants, and the children that they waited for. */
 export function cpuSeconds(pid) {
   const processes = readProcesses();
-  let ticks = 0;
+  const ticks = treeOf(pid, processes).map((member) => processes.get(member)?.ticks ?? Number.NaN);
+  return sum(ticks) / TICKS_PER_SECOND;
+}
+
+/** Proportional set size: a page that several processes share counts once in all. */
+export function memoryBytes(pid) {
+  return sum(treeOf(pid, readProcesses()).map(proportionalSetBytes));
+}
+
+function proportionalSetBytes(pid) {
+  try {
+    const [, kibibytes = "0"] = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "latin1")) ?? [];
+    return 1024 * Number(kibibytes);
+  } catch {
+    // It ended meanwhile, or this is not Linux.
+    return process.platform === "linux" ? 0 : Number.NaN;
+  }
+}
+
+function treeOf(pid, processes) {
   const tree = [pid];
   for (const member of tree) {
-    ticks += processes.get(member)?.ticks ?? Number.NaN;
     for (const [child, { parent }] of processes) {
       if (parent === member) {
         tree.push(child);
       }
     }
   }
-  return ticks / TICKS_PER_SECOND;
+  return tree;
 }
 
 function readProcesses() {
@@ -38,4 +56,8 @@ function readProcesses() {
     }
   }
   return processes;
+}
+
+function sum(values) {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -8,9 +8,11 @@ const COLUMNS = [
   ["Clients", (row) => String(row.clientCount)],
   ["Requests", (row) => String(row.requestCount)],
   ["Median ms", (row) => row.medianMs.toFixed(1)],
+  ["p90 ms", (row) => row.p90Ms.toFixed(1)],
   ["p99 ms", (row) => `${row.p99Ms.toFixed(1)}${row.requestCount < 100 ? "*" : ""}`],
   ["Requests/s", (row) => row.requestsPerSecond.toFixed(1)],
   ["CPU ms/request", (row) => (Number.isFinite(row.cpuMsPerRequest) ? row.cpuMsPerRequest.toFixed(1) : "unknown")],
+  ["Peak MiB", (row) => (row.peakMemoryBytes / 2 ** 20).toFixed(0)],
   ["Median, times faster than one-shot", (row, base) => ratio(base?.medianMs, row.medianMs)],
   ["p99, times faster", (row, base) => ratio(base?.p99Ms, row.p99Ms)],
 ];
@@ -45,6 +47,7 @@ ${renderTable(result)}
 - Closed loop: each client asks, waits for the answer, and asks again. The contenders take turns, in an order that moves on by one each round; all are warm before the first turn. They are compared only when all name the same class.
 - The one-shot form is a small HTTP server that decodes and resizes in the same WebAssembly and then starts \`menagerie-engine once\` for each request, with the graph and the pixels on its stdin.
 - CPU is user and system time of the contender with all its processes. The program that asks runs on the same cores.
+- Peak memory is the largest proportional set size of those processes (shared pages count once), sampled in a turn of its own.
 `;
 }
 

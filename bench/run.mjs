@@ -14,12 +14,14 @@ import { readdir, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { closedLoop } from "./closed-loop.mjs";
 import { describeMachine } from "./machine.mjs";
-import { cpuSeconds } from "./process-tree.mjs";
+import { cpuSeconds, memoryBytes } from "./process-tree.mjs";
 import { renderPage, renderTable } from "./report.mjs";
 import { prepareSetup } from "./setup.mjs";
 import { summarise } from "./statistics.mjs";
 
 const WARM_UP_REQUESTS = 5;
+const MEMORY_SLICE_MS = 3000;
+const MEMORY_SAMPLE_MS = 50;
 
 const { values: flags } = parseArgs({
   options: {
@@ -102,10 +104,26 @@ async function measure(contestants, clientCount) {
       slices.get(contender.id)?.push({ ...slice, cpuSeconds: cpuSeconds(service.pid) - cpuBefore });
     }
   }
-  return contestants.map(({ contender }) => ({
-    contender: contender.id,
-    title: contender.title,
-    clientCount,
-    ...summarise(slices.get(contender.id) ?? []),
-  }));
+  const rows = [];
+  for (const { contender, service } of contestants) {
+    rows.push({
+      contender: contender.id,
+      title: contender.title,
+      clientCount,
+      ...summarise(slices.get(contender.id) ?? []),
+      peakMemoryBytes: await peakMemory(service, clientCount),
+    });
+  }
+  return rows;
+}
+
+/** Largest memory seen in a slice of its own, because looking at it takes time from those who work. */
+async function peakMemory({ ask, pid }, clientCount) {
+  let peak = 0;
+  const timer = setInterval(() => {
+    peak = Math.max(peak, memoryBytes(pid));
+  }, MEMORY_SAMPLE_MS);
+  await closedLoop(ask, clientCount, MEMORY_SLICE_MS);
+  clearInterval(timer);
+  return peak;
 }
