@@ -1,0 +1,162 @@
+/** The WebAssembly function in worker threads, with an engine that answers the mean colour. */
+import { availableParallelism } from "node:os";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createWasmClassifier, type WasmClassifierOptions } from "../src/adapters/wasm-classifier.js";
+import { AppError } from "../src/errors.js";
+import type { Classifier, ClassifyOptions, ClassifyTarget } from "../src/ports.js";
+import { FakeEngine } from "./support/fake-engine.js";
+import { COLOURS } from "./support/graph-def.js";
+import { WORKER_FILE } from "./support/paths.js";
+import { declaredPng, solidPng } from "./support/png.js";
+
+const OPTIONS: ClassifyOptions = { topK: 3, scoreThreshold: 0, picture: false };
+const TRAPPING_WORKER = new URL("./fixtures/trapping-worker.mjs", import.meta.url);
+
+function create(options: Partial<WasmClassifierOptions> = {}): Classifier {
+  return createWasmClassifier({
+    threadCount: 2,
+    imageLimits: { pixels_max: 1_000_000, side_pixels_max: 10_000 },
+    classifyMsMax: 60_000,
+    workerFile: WORKER_FILE,
+    ...options,
+  });
+}
+
+async function target(changes: Partial<ClassifyTarget> = {}): Promise<ClassifyTarget> {
+  const request = { overrides: {}, source: "request", threads: 0 } as const;
+  const loaded = await new FakeEngine().load(Buffer.from("graph"), request);
+  return {
+    key: "fake",
+    spec: loaded.spec,
+    labels: COLOURS,
+    labelOffset: null,
+    exchange: (frame) => loaded.exchange(frame),
+    ...changes,
+  };
+}
+
+describe("the classifier", () => {
+  let classifier: Classifier;
+  beforeAll(() => {
+    classifier = create();
+  });
+  afterAll(async () => {
+    await classifier.close();
+  });
+
+  it("answers label, index, probability, band and what the model saw", async () => {
+    const answer = await classifier.classify(await target(), solidPng(40, 20, [0, 0, 255]), OPTIONS);
+    expect(answer).toMatchObject({
+      image: { width: 40, height: 20, format: "png" },
+      label: "blue",
+      index: 2,
+      probability: expect.closeTo(0.576, 3),
+      band: "high",
+      input: { width: 8, height: 8, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    });
+    expect(answer.top.map(({ label }) => label)).toEqual(["blue", "red", "green"]);
+  });
+
+  it("answers many at once, more than it has threads", async () => {
+    const one = await target();
+    const colours = Array.from({ length: 30 }, (_, index) => index % 3);
+    const answers = await Promise.all(
+      colours.map((index) => {
+        const colour = [0, 0, 0].map((_, channel) => (channel === index ? 255 : 0)) as [number, number, number];
+        return classifier.classify(one, solidPng(16, 16, colour), OPTIONS);
+      }),
+    );
+    expect(answers.map(({ index }) => index)).toEqual(colours);
+  });
+
+  it("keeps labels of one key apart from those of another", async () => {
+    const other = await target({ key: "other", labels: Buffer.from("rot\ngrün\nblau\n") });
+    const image = () => solidPng(8, 8, [255, 0, 0]);
+    expect((await classifier.classify(await target(), image(), OPTIONS)).label).toBe("red");
+    expect((await classifier.classify(other, image(), OPTIONS)).label).toBe("rot");
+  });
+
+  it("describes a model with its labels, and a label file without a model", async () => {
+    expect((await classifier.describe(await target())).labels).toMatchObject({ count: 3, offset: 0 });
+    expect(await classifier.describeLabels(Buffer.from("a\nb\n"))).toEqual({ count: 2, format: "plain" });
+  });
+
+  it.each<[string, Buffer, string]>([
+    ["text", Buffer.from("hello"), "image_unsupported"],
+    ["nothing", Buffer.alloc(0), "image_missing"],
+    ["a cut PNG", solidPng(300, 300, [1, 2, 3]).subarray(0, 60), "image_undecodable"],
+    ["a PNG that declares 60000x60000", declaredPng(60_000, 60_000), "image_too_large"],
+  ])("%s is refused with its code", async (_what, image, code) => {
+    await expect(classifier.classify(await target(), image, OPTIONS)).rejects.toMatchObject({ code });
+  });
+
+  it("labels that do not fit are labels_mismatch", async () => {
+    const wrong = await target({ key: "wrong", labels: Buffer.from("a\nb\nc\nd\ne\nf\n") });
+    await expect(classifier.classify(wrong, solidPng(8, 8, [1, 1, 1]), OPTIONS)).rejects.toMatchObject({
+      code: "labels_mismatch",
+    });
+  });
+
+  it("passes the engine's failure on as it is", async () => {
+    const failure = new AppError("engine_failed", "The engine ended before it answered: it was ended by SIGKILL.");
+    const dying = await target({ exchange: () => Promise.reject(failure) });
+    await expect(classifier.classify(dying, solidPng(8, 8, [1, 1, 1]), OPTIONS)).rejects.toBe(failure);
+  });
+
+  it("works on other images while some wait for the engine", async () => {
+    const count = 2 * availableParallelism();
+    const patient = create({ threadCount: count });
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const one = await target();
+    let waiting = 0;
+    const slow = await target({
+      exchange: async (frame) => {
+        waiting += 1;
+        await gate;
+        return one.exchange(frame);
+      },
+    });
+    const image = () => solidPng(8, 8, [255, 0, 0]);
+    const held = Array.from({ length: count - 1 }, () => patient.classify(slow, image(), OPTIONS));
+    await expect.poll(() => waiting, { timeout: 60_000 }).toBe(count - 1);
+    expect((await patient.classify(one, image(), OPTIONS)).label).toBe("red");
+    release();
+    await Promise.all(held);
+    await patient.close();
+  });
+});
+
+describe("a thread that fails", () => {
+  it("by a trap fails its own request with internal, is replaced, and others do not notice", async () => {
+    const classifier = create({ workerFile: TRAPPING_WORKER });
+    const one = await target();
+    const image = () => solidPng(8, 8, [0, 255, 0]);
+    const outcomes = await Promise.allSettled(
+      [image(), Buffer.from("trap"), image(), Buffer.from("trap"), image(), image()].map((bytes) =>
+        classifier.classify(one, bytes, OPTIONS),
+      ),
+    );
+    const codes = outcomes.map((outcome) =>
+      outcome.status === "fulfilled" ? outcome.value.label : (outcome.reason as AppError).code,
+    );
+    expect(codes).toEqual(["green", "internal", "green", "internal", "green", "green"]);
+    for (let round = 0; round < 6; round += 1) {
+      expect((await classifier.classify(one, image(), OPTIONS)).label).toBe("green");
+    }
+    await classifier.close();
+  });
+
+  it("by not coming to an end is engine_timeout, and is replaced", async () => {
+    const classifier = create({ workerFile: TRAPPING_WORKER, classifyMsMax: 3000, threadCount: 1 });
+    const one = await target();
+    expect((await classifier.classify(one, solidPng(8, 8, [0, 255, 0]), OPTIONS)).label).toBe("green");
+    await expect(classifier.classify(one, Buffer.from("spin"), OPTIONS)).rejects.toMatchObject({
+      code: "engine_timeout",
+    });
+    expect((await classifier.classify(one, solidPng(8, 8, [0, 255, 0]), OPTIONS)).label).toBe("green");
+    await classifier.close();
+  });
+});
