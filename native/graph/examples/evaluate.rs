@@ -43,7 +43,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (spec, time) = spec_of(folder)?;
         times.push(time);
         if only_settings {
-            println!("{}", json!({"folder": folder, "input": spec.input, "output": spec.output, "evidence": spec.evidence}));
+            println!(
+                "{}",
+                json!({"folder": folder, "input": spec.input, "output": spec.output, "evidence": spec.evidence})
+            );
         } else {
             fields.extend(compare(&folder.file_name().unwrap_or_default().to_string_lossy(), &meta, &spec));
         }
@@ -56,10 +59,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn spec_of(folder: &Path) -> Result<(ModelSpec, Duration), Box<dyn Error>> {
     let file = std::fs::read(folder.join("graph.pb"))?;
-    let request = LoadRequest { overrides: SpecOverrides::default(), source: Source::Request, label_count: None, threads: 0 };
+    let request =
+        LoadRequest { overrides: SpecOverrides::default(), source: Source::Request, label_count: None, threads: 0 };
     let start = Instant::now();
-    let resolved = resolve(&file, &request, &GraphLimits::default())
-        .map_err(|error| format!("{}: {error}", folder.display()))?;
+    let resolved =
+        resolve(&file, &request, &GraphLimits::default()).map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok((resolved.spec, start.elapsed()))
 }
 
@@ -83,8 +87,10 @@ fn compare(name: &str, meta: &Value, spec: &ModelSpec) -> Vec<Field> {
     let (mean, std) = (wanted_values(&truth["mean"], input), wanted_values(&truth["std"], input));
     let shown = |values: &[f64]| format!("{values:?}");
     let found = |values: &[f32]| format!("{values:?}");
-    let mean_right = mean.iter().zip(&input.mean).all(|(wanted, found)| (wanted - f64::from(*found)).abs() <= MEAN_TOLERANCE);
-    let std_right = std.iter().zip(&input.std).all(|(wanted, found)| (f64::from(*found) / wanted - 1.0).abs() <= STD_TOLERANCE);
+    let mean_right =
+        mean.iter().zip(&input.mean).all(|(wanted, found)| (wanted - f64::from(*found)).abs() <= MEAN_TOLERANCE);
+    let std_right =
+        std.iter().zip(&input.std).all(|(wanted, found)| (f64::from(*found) / wanted - 1.0).abs() <= STD_TOLERANCE);
     let mut fields = vec![
         field("input.mean", mean_right, found(&input.mean), shown(&mean)),
         field("input.std", std_right, found(&input.std), shown(&std)),
@@ -150,7 +156,8 @@ fn report(fields: &[Field], times: &[Duration]) {
                 println!("| {low:.2}–{:.2} | {mean:.2} | {} |", high.min(1.0), score(&chosen));
             }
         }
-        let misses: Vec<&str> = fields.iter().filter(|field| !field.is_right).map(|field| field.miss.as_str()).collect();
+        let misses: Vec<&str> =
+            fields.iter().filter(|field| !field.is_right).map(|field| field.miss.as_str()).collect();
         println!("\n{} misses\n", misses.len());
         misses.iter().for_each(|miss| println!("- {miss}"));
     }

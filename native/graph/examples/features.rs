@@ -48,6 +48,7 @@ fn describe(folder: &Path) -> Result<Value, Box<dyn Error>> {
         "folder": folder,
         "fed": clues.fed.map(|fed| format!("{fed:?}")),
         "energy_ratio": clues.energy_ratio,
+        "bias_ratio": clues.bias_ratio,
         "norm": clues.front.as_ref().and_then(|front| front.norm.as_ref()).map(|norm| (&norm.form, norm.mean.len())),
         "candidates": candidates,
     }))

@@ -6,15 +6,15 @@ use super::{
     candidates::Candidate,
     features::{Look, disagreement, look},
     images::{Windows, dead_leaves},
-    probe::{Front, Probe, Stages},
+    probe::{Front, Probe},
     read::{self, Fed},
 };
 use crate::{found::InputFound, graph::Graph};
 
-/// Photos that decide where moments are stored; more do not change the answer (docs/detection.md).
-pub const PHOTOS_AT_NORM: usize = 24;
-/// Photos where the net's own answers must do.
-pub const PHOTOS_WITHOUT_NORM: usize = 4;
+/// Photos that the first layers are run on; more do not change the answer (docs/detection.md).
+pub const PHOTOS: usize = 24;
+/// Photos that whole nets are run on.
+pub const PHOTOS_FOR_SCORES: usize = 4;
 
 /// What is known of one graph.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Clues {
     pub fed: Option<Fed>,
     /// Weight energy of the first tensor channel over that of the last, as a natural logarithm.
     pub energy_ratio: f32,
+    /// Size of the first biases beside their kernels, as [`Front::bias_ratio`] has it.
+    pub bias_ratio: Option<f32>,
     /// By candidate, in the order of [`Candidate::all`].
     pub candidates: Vec<Clue>,
 }
@@ -55,6 +57,7 @@ pub fn gather(graph: &Graph<'_>, input: &InputFound, photos: Option<&Windows>) -
         return clues;
     };
     clues.energy_ratio = front.energy_ratio();
+    clues.bias_ratio = front.bias_ratio();
     clues.fed = clues.fed.or_else(|| read::fed(&front.inside));
     measure(&front, input, photos, &mut clues.candidates);
     clues.front = Some(front);
@@ -63,27 +66,40 @@ pub fn gather(graph: &Graph<'_>, input: &InputFound, photos: Option<&Windows>) -
 
 fn measure(front: &Front, input: &InputFound, photos: Option<&Windows>, clues: &mut [Clue]) {
     let side = input.width.max(input.height) as usize;
-    let count = if front.norm.is_some() { PHOTOS_AT_NORM } else { PHOTOS_WITHOUT_NORM };
-    let built_in = || dead_leaves(count, front.window_side(side), side);
-    let Some(probe) = Probe::new(front, &photos.cloned().unwrap_or_else(built_in), side) else { return };
+    let built_in = || {
+        let window = front.window_side(side);
+        dead_leaves(front.photo_count(PHOTOS, window, clues.len()), window, side)
+    };
+    let photos = photos.cloned().unwrap_or_else(built_in);
+    let Some(probe) = Probe::new(front, &photos, side) else { return };
     let candidates = clues.len();
-    if let Some(norm) = &front.norm {
-        for clue in clues {
+    for clue in clues.iter_mut() {
+        if let Some(norm) = &front.norm {
             let found = probe.at_norm(&clue.candidate, candidates);
             clue.disagreement = found.and_then(|found| disagreement(&found.moments(), norm));
+        } else {
+            clue.first = probe.first_stage(&clue.candidate, candidates).as_ref().map(look);
         }
+    }
+    if front.norm.is_none() {
+        measure_scores(front, side, clues);
+    }
+}
+
+/// Channel order changes the spread of the scores too little to tell anything, so both orders share that of the first.
+fn measure_scores(front: &Front, side: usize, clues: &mut [Clue]) {
+    const SIDE_MAX: usize = 96;
+    if side > SIDE_MAX {
         return;
     }
-    // Channel order changes the looks too little to tell anything, so both orders share those of the first.
-    let scalings = clues.iter().filter(|clue| clue.candidate.order == clues[0].candidate.order).count();
-    for index in 0..candidates {
-        let Clue { first, scores, .. } = if index < scalings {
-            let stages = probe.stages(&clues[index].candidate, scalings);
-            let Stages { first, scores } = stages.unwrap_or(Stages { first: None, scores: None });
-            Clue { first: first.as_ref().map(look), scores: scores.as_ref().map(look), ..clues[index] }
+    let Some(probe) = Probe::new(front, &dead_leaves(PHOTOS_FOR_SCORES, side, side), side) else { return };
+    let order = clues[0].candidate.order;
+    let scalings = clues.iter().filter(|clue| clue.candidate.order == order).count();
+    for index in 0..clues.len() {
+        clues[index].scores = if index < scalings {
+            probe.scores(&clues[index].candidate, scalings).as_ref().map(look)
         } else {
-            clues[index % scalings]
+            clues[index % scalings].scores
         };
-        clues[index] = Clue { first, scores, ..clues[index] };
     }
 }

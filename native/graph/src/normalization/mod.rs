@@ -96,9 +96,8 @@ pub(crate) struct Answer {
 
 impl Answer {
     fn new(clues: &Clues, probabilities: Vec<f32>, channels: usize) -> Self {
-        let best = (0..probabilities.len())
-            .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))
-            .unwrap_or_default();
+        let best =
+            (0..probabilities.len()).max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b])).unwrap_or_default();
         let candidates = clues.candidates.iter().map(|clue| clue.candidate).collect();
         Self { candidates, probabilities, channels, best }
     }

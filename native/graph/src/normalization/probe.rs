@@ -130,15 +130,63 @@ impl Front {
         }
     }
 
-    /// Pixels a side of the windows that the first layers need of photos of `side` pixels.
+    /// Natural logarithm of the median over outputs of |bias| / norm of the kernel, in the first layer; absent without
+    /// biases.
+    #[must_use]
+    pub fn bias_ratio(&self) -> Option<f32> {
+        let (Layer::Convolution { channels: [_, made], kernel, .. } | Layer::Dense { outputs: made, kernel }) =
+            self.first.as_ref()?
+        else {
+            return None;
+        };
+        let Some(Layer::Affine { scale, offset }) = self.rest.first() else { return None };
+        if scale.as_slice() != [1.0] || offset.len() != *made {
+            return None;
+        }
+        let mut squares = vec![0.0_f32; *made];
+        for (index, weight) in kernel.iter().enumerate() {
+            squares[index % made] += weight * weight;
+        }
+        let mut ratios: Vec<f32> =
+            offset.iter().zip(&squares).map(|(bias, square)| bias.abs() / square.sqrt().max(1e-9)).collect();
+        ratios.sort_unstable_by(f32::total_cmp);
+        Some(ratios[made / 2].max(1e-6).ln())
+    }
+
+    /// Pixels a side of the windows that the first layers need of photos of `side` pixels: whole photos where they are
+    /// small, since then the edges count.
     #[must_use]
     pub fn window_side(&self, side: usize) -> usize {
+        const WHOLE_MAX: usize = 48;
         let stride = match &self.first {
-            Some(Layer::Convolution { window, .. }) => window.stride[0].max(window.size[0] / 3),
+            Some(Layer::Convolution { window, .. }) => window.stride[0],
             _ => 1,
         };
-        let is_whole = self.rest.iter().any(|layer| matches!(layer, Layer::Dense { .. }));
-        if is_whole && side <= 96 { side } else { side.min(16 * stride.max(1)) }
+        if side <= WHOLE_MAX || matches!(self.first, Some(Layer::Dense { .. })) { side } else { side.min(16 * stride) }
+    }
+
+    /// How many of `wanted` photos, in windows of `window` pixels, can be afforded for `candidates` candidates up to the
+    /// first batch normalisation or activation function.
+    #[must_use]
+    pub fn photo_count(&self, wanted: usize, window: usize, candidates: usize) -> usize {
+        let until = |layer: &&Layer| self.norm.is_some() || !layer.is_activation();
+        let channels = self.inside.scale.len();
+        let mut shape =
+            Activation { count: 1, height: window, width: window, channels, border: None, values: Vec::new() };
+        let mut cost = 1;
+        if let Some(first) = &self.first {
+            // Five pairs of channel and colour, each a third of the layer.
+            cost += 2 * first.cost(&shape);
+            shape = first.shape(&shape).unwrap_or(shape);
+        }
+        for layer in self.rest.iter().take_while(until) {
+            cost += candidates * layer.cost(&shape);
+            match layer.shape(&shape) {
+                Some(next) => shape = next,
+                None => break,
+            }
+        }
+        wanted.min(COST_MAX / cost)
     }
 }
 
@@ -184,6 +232,10 @@ impl Inside {
 }
 
 impl Layer {
+    fn is_activation(&self) -> bool {
+        matches!(self, Self::Rectify { .. } | Self::Elu | Self::Tanh | Self::Sigmoid | Self::Pool { largest: true, .. })
+    }
+
     /// A convolution or dense layer in one form, `Convolution`, as far as possible.
     fn as_convolution(self) -> Option<Self> {
         match self {
@@ -324,37 +376,38 @@ impl<'f> Probe<'f> {
         Some(activation)
     }
 
-    /// What stands in front of the first activation function under `candidate`, and the scores in front of softmax or
-    /// sigmoid when running the whole net for `candidates` candidates is cheap.
+    /// What stands in front of the first activation function under `candidate`.
     #[must_use]
-    pub fn stages(&self, candidate: &Candidate, candidates: usize) -> Option<Stages> {
-        let answer = self.first_answer(candidate)?;
-        let goes_on = self.scores_cost(&answer).is_some_and(|cost| cost.saturating_mul(candidates) <= COST_MAX);
-        let mut first = None;
-        let mut activation = answer;
+    pub fn first_stage(&self, candidate: &Candidate, candidates: usize) -> Option<Stage> {
+        let mut activation = self.first_answer(candidate)?;
         for layer in &self.front.rest {
-            let is_activation = matches!(
-                layer,
-                Layer::Rectify { .. } | Layer::Elu | Layer::Tanh | Layer::Sigmoid | Layer::Pool { largest: true, .. }
-            );
-            if is_activation && first.is_none() {
+            if layer.is_activation() {
                 let ceiling = if let Layer::Rectify { ceiling, .. } = layer { *ceiling } else { f32::INFINITY };
-                first = Some(Stage { activation: activation.clone(), ceiling });
-                if !goes_on {
-                    return Some(Stages { first, scores: None });
-                }
+                return Some(Stage { activation, ceiling });
             }
+            if layer.cost(&activation).saturating_mul(candidates) > COST_MAX {
+                return None;
+            }
+            activation = layer.apply(&activation)?;
+        }
+        None
+    }
+
+    /// The scores in front of softmax or sigmoid, when running the whole net for `candidates` candidates is cheap.
+    #[must_use]
+    pub fn scores(&self, candidate: &Candidate, candidates: usize) -> Option<Stage> {
+        let mut activation = self.first_answer(candidate)?;
+        let cost = self.scores_cost(&activation)?;
+        if cost.saturating_mul(candidates) > COST_MAX {
+            return None;
+        }
+        for layer in &self.front.rest {
             if matches!(layer, Layer::Sigmoid) && activation.height * activation.width == 1 {
                 break;
             }
             activation = layer.apply(&activation)?;
         }
-        let stage = Stage { activation, ceiling: f32::INFINITY };
-        Some(if first.is_none() {
-            Stages { first: Some(stage), scores: None }
-        } else {
-            Stages { first, scores: Some(stage) }
-        })
+        Some(Stage { activation, ceiling: f32::INFINITY })
     }
 
     /// Multiply-adds from the first layer's answer to the scores; absent when the way does not lead there.
@@ -365,16 +418,9 @@ impl<'f> Probe<'f> {
             cost = cost.saturating_add(layer.cost(&shape));
             shape = layer.shape(&shape)?;
         }
-        (shape.height * shape.width == 1 && !self.front.rest.is_empty()).then_some(cost)
+        let is_deep = self.front.rest.iter().any(Layer::is_activation);
+        (shape.height * shape.width == 1 && is_deep).then_some(cost)
     }
-}
-
-/// What a net makes of photos without batch normalisation to compare with.
-pub struct Stages {
-    /// In front of the first activation function.
-    pub first: Option<Stage>,
-    /// In front of softmax or sigmoid.
-    pub scores: Option<Stage>,
 }
 
 /// A point on the way where a net's answers can be looked at.

@@ -6,10 +6,10 @@ use menagerie_contract::{ChannelOrder, Evidence, Source};
 
 use super::{
     Answer,
-    clues::{Clue, Clues, PHOTOS_AT_NORM, PHOTOS_WITHOUT_NORM},
+    clues::{Clue, Clues, PHOTOS},
     priors::Family,
     read::{self, Fed},
-    weigh::support,
+    weigh::{shift_odds, support},
 };
 use crate::graph::Graph;
 
@@ -25,12 +25,11 @@ pub fn source(clues: &Clues, answer: &Answer, family: Family) -> Source {
     if best.disagreement.is_some() {
         return Source::Measured;
     }
-    let expected = clues.candidates.iter().max_by(|a, b| {
-        family.log_rate(&a.candidate).total_cmp(&family.log_rate(&b.candidate))
-    });
-    let runner_up = of_other_scalings(clues, best).map(support).fold(f32::NEG_INFINITY, f32::max);
+    let expected =
+        clues.candidates.iter().max_by(|a, b| family.log_rate(&a.candidate).total_cmp(&family.log_rate(&b.candidate)));
+    let runner_up = of_other_scalings(clues, best).map(|clue| support(clues, clue)).fold(f32::NEG_INFINITY, f32::max);
     let overturned = expected.is_some_and(|expected| expected.candidate.scaling != best.candidate.scaling);
-    let measured = best.first.is_some() && (overturned || support(best) - runner_up > TELLING);
+    let measured = best.first.is_some() && (overturned || support(clues, best) - runner_up > TELLING);
     if measured { Source::Measured } else { Source::Prior }
 }
 
@@ -53,13 +52,17 @@ pub fn scaling(graph: &Graph<'_>, clues: &Clues, answer: &Answer, family: Family
         let separator = if words.is_empty() { "" } else { "; " };
         let _ = write!(
             words,
-            "{separator}{PHOTOS_AT_NORM} synthetic photos as {name} give the first batch normalisation ({}, {} channels) \
+            "{separator}{PHOTOS} synthetic photos as {name} give the first batch normalisation ({}, {} channels) \
              moments that disagree with the stored ones by {found:.3}",
             norm.form,
             norm.mean.len(),
         );
         if let Some((other, disagreement)) = next {
-            let _ = write!(words, ", as {other} by {disagreement:.3} ({:.1} times as much)", disagreement / found.max(1e-6));
+            let _ = write!(
+                words,
+                ", as {other} by {disagreement:.3} ({:.1} times as much)",
+                disagreement / found.max(1e-6)
+            );
         }
         return words;
     }
@@ -70,15 +73,17 @@ pub fn scaling(graph: &Graph<'_>, clues: &Clues, answer: &Answer, family: Family
     if let Some(first) = best.first {
         let _ = write!(
             words,
-            "; on {PHOTOS_WITHOUT_NORM} synthetic photos as {name} the values in front of the first activation function have \
+            "; on {PHOTOS} synthetic photos as {name} the values in front of the first activation function have \
              a standard deviation of {:.2}",
             first.spread.exp()
         );
         if let Some(scores) = best.scores {
             let _ = write!(words, " and the scores of {:.2}", scores.spread.exp());
         }
-        if let Some(other) = of_other_scalings(clues, best).max_by(|a, b| support(a).total_cmp(&support(b))) {
-            let times = (support(best) - support(other)).exp();
+        if let Some(other) =
+            of_other_scalings(clues, best).max_by(|a, b| support(clues, a).total_cmp(&support(clues, b)))
+        {
+            let times = (support(clues, best) - support(clues, other)).exp();
             let _ = write!(words, ", {times:.2} times as typical as for {}", other.candidate.scaling.name);
         }
     }
@@ -114,9 +119,10 @@ pub fn order(clues: &Clues, answer: &Answer, family: Family) -> (Source, String)
         let means = means.iter().map(|mean| format!("{mean:.1}")).collect::<Vec<_>>().join(", ");
         return (Source::Read, format!("the graph subtracts {means}: the mean of blue is the smallest"));
     }
-    let other = clues.candidates.iter().find(|clue| {
-        clue.candidate.scaling == best.candidate.scaling && clue.candidate.order != order
-    });
+    let other = clues
+        .candidates
+        .iter()
+        .find(|clue| clue.candidate.scaling == best.candidate.scaling && clue.candidate.order != order);
     let energy = clues.energy_ratio.exp();
     let weights = format!("the first kernels weigh the first channel {energy:.2} times as much as the last");
     if let (Some(found), Some(other)) = (best.disagreement, other.and_then(|other| other.disagreement)) {
@@ -127,11 +133,17 @@ pub fn order(clues: &Clues, answer: &Answer, family: Family) -> (Source, String)
         );
         return (Source::Measured, because);
     }
-    if clues.energy_ratio.abs() > 0.5 {
-        return (Source::Measured, format!("{weights}; photos vary least in blue"));
+    let shift = shift_odds(clues, best);
+    let as_given = if order == ChannelOrder::Rgb { shift } else { -shift };
+    let balance = format!(
+        "the first values lie {:.2} times as far off 0 in the other order",
+        if best.first.is_some() { as_given.exp() } else { 1.0 }
+    );
+    if clues.energy_ratio.abs() > 0.5 || as_given > 0.2 {
+        return (Source::Measured, format!("{balance}; {weights}; photos vary least in blue"));
     }
     let habit = if family.is_custom_vision { family.habit() } else { "most nets take red first" };
-    (Source::Prior, format!("{habit}; {weights}, which tells little"))
+    (Source::Prior, format!("{habit}; {balance}; {weights}; neither tells much"))
 }
 
 /// Warns of each field whose confidence is below `threshold`.
