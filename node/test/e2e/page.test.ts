@@ -101,6 +101,34 @@ describe.skipIf(browserPath === undefined)("the page", { timeout: TIMEOUT_MS }, 
     expect(complaints).toEqual([]);
   });
 
+  test("a graph is uploaded once, and again when the service has it no more", async () => {
+    const { page } = await open();
+    const sent: string[] = [];
+    await page.exposeFunction("record", (what: string) => sent.push(what));
+    await page.evaluate(() => {
+      const { send } = XMLHttpRequest.prototype;
+      XMLHttpRequest.prototype.send = function (form) {
+        const { record } = globalThis as unknown as { record(what: string): void };
+        record(form instanceof FormData && form.has("model_sha256") ? "hash" : "graph");
+        send.call(this, form ?? null);
+      };
+    });
+    await page.click("#own > summary");
+    await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
+    await page.setInputFiles("#labels", `${WASTE}/labels.txt`);
+    await page.setInputFiles("#image", CARDBOARD);
+    await page.click("#submit");
+    await page.waitForSelector("#answer:not([hidden])");
+    await Promise.all([page.waitForResponse("**/infer"), page.setInputFiles("#image", SUNFLOWERS)]);
+    expect(sent).toEqual(["graph", "hash"]);
+
+    const gone = { title: "Not Found", status: 404, code: "model_unknown", detail: "It is not kept here." };
+    await page.route("**/infer", (route) => route.fulfill({ status: 404, json: gone }), { times: 1 });
+    const answered = page.waitForResponse((response) => response.url().endsWith("/infer") && response.ok());
+    await Promise.all([answered, page.setInputFiles("#image", CARDBOARD)]);
+    expect(sent).toEqual(["graph", "hash", "hash", "graph"]);
+  });
+
   test("photo, graph and labels dropped together each find their field", async () => {
     const { page } = await open();
     const files = await Promise.all(
@@ -287,6 +315,7 @@ describe.skipIf(browserPath === undefined)("the page", { timeout: TIMEOUT_MS }, 
     expect(shares).toEqual(shares.toSorted((one, other) => one - other));
     expect(await page.isVisible("#answer")).toBe(true);
 
+    await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
     await page.click("#submit");
     await page.waitForSelector("#progress:not([hidden])");
     await page.click("#cancel");

@@ -3,11 +3,12 @@
  */
 import { showAnswer } from "./answer.js";
 import { find } from "./elements.js";
-import { hasOwnModel, offerModels, watchOwnModel } from "./models.js";
+import { offerModels, showPrecedence } from "./models.js";
+import { forgetKept, isQuick, nameKept, ownGraph, rememberKept, watchOwnModel } from "./own-model.js";
 import { watchPhoto } from "./photo.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { showUpload, startProgress, stopProgress } from "./progress.js";
-import { Refusal } from "./reply.js";
+import { Refusal, type Result } from "./reply.js";
 import { send } from "./send.js";
 
 /** Height of the sentence and the first bar. */
@@ -36,7 +37,7 @@ async function ask(): Promise<void> {
     bringIntoView();
   });
   try {
-    const result = await send(readForm(), showUpload, asked.signal);
+    const result = await sendQuestion(asked.signal);
     status.textContent = showAnswer(result);
     show(answer);
   } catch (error) {
@@ -56,6 +57,23 @@ async function ask(): Promise<void> {
   }
 }
 
+/** Sends the form; the graph goes along when the service does not have it, or has it no more. */
+async function sendQuestion(signal: AbortSignal): Promise<Result> {
+  try {
+    const result = await send(readForm(), showUpload, signal);
+    if (ownGraph() !== null) {
+      rememberKept(result.model.sha256);
+    }
+    return result;
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "model_unknown" && ownGraph() !== null && isQuick()) {
+      forgetKept();
+      return await sendQuestion(signal);
+    }
+    throw error;
+  }
+}
+
 /** The form's fields that say something. */
 function readForm(): FormData {
   const form = new FormData(question);
@@ -64,6 +82,7 @@ function readForm(): FormData {
       form.delete(name);
     }
   }
+  nameKept(form);
   return form;
 }
 
@@ -83,9 +102,9 @@ function bringIntoView(): void {
   }
 }
 
-/** A photo for a model of the zoo is sent as soon as it is there; an own model waits for the button, as it may be large. */
+/** A photo is sent as soon as it is there, unless a graph has to go with it, which may be large: that waits for the button. */
 function askIfReady(): void {
-  if (image.files?.length && !hasOwnModel()) {
+  if (image.files?.length && isQuick()) {
     void ask();
   }
 }
@@ -104,5 +123,5 @@ find("cancel", HTMLButtonElement).addEventListener("click", () => {
   find("submit", HTMLButtonElement).focus();
 });
 watchPhoto(askIfReady);
-watchOwnModel(askIfReady);
+watchOwnModel(showPrecedence, askIfReady);
 void offerModels(askIfReady);

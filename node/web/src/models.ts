@@ -1,8 +1,8 @@
 /**
- * Which model answers: one of the zoo, or the graph that was chosen, which takes precedence. The select of the zoo stays
- * hidden when its list cannot be had: the default model answers without it.
+ * The select of the zoo's models. It stays hidden when their list cannot be had: the default model answers without it.
  */
 import { find } from "./elements.js";
+import { ownGraph } from "./own-model.js";
 
 /** What the page reads of one entry of `GET /api/models`. */
 export interface ListedModel {
@@ -15,27 +15,7 @@ export interface ListedModel {
 
 const select = find("model", HTMLSelectElement);
 const help = find("model-help", HTMLElement);
-const graph = find("graph", HTMLInputElement);
-const forget = find("forget", HTMLButtonElement);
 let descriptions = new Map<string, string>();
-
-/** Whether a graph was chosen. */
-export function hasOwnModel(): boolean {
-  return Boolean(graph.files?.length);
-}
-
-/** Lets a chosen graph take the place of the zoo, and lets go of it again; `onChange` is called then. */
-export function watchOwnModel(onChange: () => void): void {
-  graph.addEventListener("change", showPrecedence);
-  forget.addEventListener("click", () => {
-    for (const control of find("own", HTMLDetailsElement).querySelectorAll("input, select")) {
-      (control as HTMLInputElement | HTMLSelectElement).value = "";
-    }
-    showPrecedence();
-    graph.focus();
-    onChange();
-  });
-}
 
 /** Fills the select; `onChange` is called when another model is chosen. */
 export async function offerModels(onChange: () => void): Promise<void> {
@@ -57,11 +37,10 @@ export async function offerModels(onChange: () => void): Promise<void> {
   });
 }
 
-/** A disabled select is not sent. */
-function showPrecedence(): void {
-  const own = hasOwnModel();
+/** A graph of the user's own comes before the zoo. A disabled select is not sent. */
+export function showPrecedence(): void {
+  const own = ownGraph() !== null;
   select.disabled = own || select.length === 0;
-  forget.hidden = !own;
   help.textContent = own ? "Your own model answers, not this one." : (descriptions.get(select.value) ?? "");
 }
 
