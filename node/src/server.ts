@@ -10,6 +10,7 @@ import { openService, type Service, warmUp } from "./service.js";
 
 const STDERR = 2;
 const INTERRUPTED = 130;
+const IDLE_SWEEP_MS = 50;
 
 /** What keeps the service from being ready; null when nothing does. */
 let notReady: string | null = "starting";
@@ -80,8 +81,10 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
     process.exit(1);
   }, config.shutdownMsMax);
   const closed = new Promise((resolve) => server.close(resolve));
-  server.closeIdleConnections();
+  // A connection that is kept alive becomes idle when its last answer is out.
+  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
   await closed;
+  clearInterval(sweep);
   await service.close();
   clearTimeout(timer);
   logger.flush(() => process.exit(0));

@@ -5,6 +5,7 @@
 
 const DT_FLOAT = 1;
 const DT_INT32 = 3;
+const DT_STRING = 7;
 
 type Attributes = Readonly<Record<string, Buffer>>;
 
@@ -32,13 +33,27 @@ export function meanColourGraph(side = 8, nonce = ""): Buffer {
   ]);
 }
 
-/** A graph that would read a file of the machine that runs it. */
+/** A graph whose answer hangs on a file of the machine that runs it. */
 export function fileReadingGraph(): Buffer {
   return graphDef([
-    { name: "input", op: "Placeholder", attributes: { dtype: type(DT_FLOAT), shape: shape([-1, 3]) } },
-    { name: "path", op: "Const", attributes: { dtype: type(7), value: stringTensor("/etc/hostname") } },
+    { name: "input", op: "Placeholder", attributes: { dtype: type(DT_FLOAT), shape: shape([-1, 8, 8, 3]) } },
+    { name: "axes", op: "Const", attributes: { dtype: type(DT_INT32), value: int32Tensor([1, 2]) } },
+    {
+      name: "mean",
+      op: "Mean",
+      inputs: ["input", "axes"],
+      attributes: { T: type(DT_FLOAT), Tidx: type(DT_INT32), keep_dims: bool(false) },
+    },
+    { name: "path", op: "Const", attributes: { dtype: type(DT_STRING), value: stringTensor("/etc/hostname") } },
     { name: "read", op: "ReadFile", inputs: ["path"], attributes: {} },
-    { name: "probabilities", op: "Softmax", inputs: ["input", "^read"], attributes: { T: type(DT_FLOAT) } },
+    {
+      name: "numbers",
+      op: "DecodeRaw",
+      inputs: ["read"],
+      attributes: { out_type: type(DT_FLOAT), little_endian: bool(true) },
+    },
+    { name: "sum", op: "AddV2", inputs: ["mean", "numbers"], attributes: { T: type(DT_FLOAT) } },
+    { name: "probabilities", op: "Softmax", inputs: ["sum"], attributes: { T: type(DT_FLOAT) } },
   ]);
 }
 
@@ -77,7 +92,7 @@ function int32Tensor(values: readonly number[]): Buffer {
 }
 
 function stringTensor(value: string): Buffer {
-  return message(8, Buffer.concat([varintField(1, 7), message(2, Buffer.alloc(0)), text(8, value)]));
+  return message(8, Buffer.concat([varintField(1, DT_STRING), message(2, Buffer.alloc(0)), text(8, value)]));
 }
 
 function shapeProto(sizes: readonly number[]): Buffer {

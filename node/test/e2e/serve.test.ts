@@ -1,0 +1,243 @@
+/** The real service, engine and WebAssembly, as a client sees them. */
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { form } from "../support/fake-service.js";
+import { COLOURS, fileReadingGraph, meanColourGraph } from "../support/graph-def.js";
+import { declaredPng, solidPng } from "../support/png.js";
+import { isRunning, makeColourZoo, type RunningServer, startServer } from "../support/server.js";
+
+const RED = solidPng(64, 48, [255, 0, 0]);
+const GREEN = solidPng(20, 30, [0, 255, 0]);
+const JSON_ONLY = { accept: "application/json" };
+const SENTENCE = /^Detected <b>red<\/b> with <u>high<\/u> confidence\.\n$/;
+
+let zoo: string;
+beforeAll(async () => {
+  zoo = await makeColourZoo();
+});
+afterAll(async () => {
+  await rm(zoo, { recursive: true });
+});
+
+type Parts = Parameters<typeof form>[0];
+
+function infer(server: RunningServer, parts: Parts, headers: Record<string, string> = JSON_ONLY): Promise<Response> {
+  return fetch(`${server.url}/infer`, { method: "POST", body: form(parts), headers });
+}
+
+/** The best label, or the code of the problem. */
+async function outcomeOf(answer: Promise<Response>): Promise<string> {
+  const response = await answer;
+  const body = (await response.json()) as { code?: string; results?: { label: string }[] };
+  return body.code ?? body.results?.[0]?.label ?? "";
+}
+
+describe("the service", () => {
+  let server: RunningServer;
+  beforeAll(async () => {
+    server = await startServer({ MODELS_DIR: zoo });
+  });
+  afterAll(async () => {
+    await server.stop();
+  });
+
+  it("announces itself in one line once its default model is warm", async () => {
+    expect(server.announcement).toMatch(/^Menagerie is ready: http:\/\/127\.0\.0\.1:\d+$/);
+    const ready = (await (await fetch(`${server.url}/readyz`)).json()) as Record<string, unknown>;
+    expect(ready).toMatchObject({ ready: true, live: true, default_model: "colours", models_loaded: 1 });
+    expect(ready["engine"]).toMatchObject({ kind: "process", libtensorflow: expect.stringMatching(/^\d+\.\d+/) });
+  });
+
+  it("answers curl with the sentence", async () => {
+    const photo = join(zoo, "photo.png");
+    await writeFile(photo, RED);
+    const { stdout } = await promisify(execFile)("curl", ["-s", "-F", `image_file=@${photo}`, `${server.url}/infer`]);
+    expect(stdout).toMatch(SENTENCE);
+    const args = ["-s", "-H", "Accept: application/json", "-F", `image_file=@${photo}`, `${server.url}/infer`];
+    const answer = JSON.parse((await promisify(execFile)("curl", args)).stdout) as { results: object[] };
+    expect(answer.results[0]).toMatchObject({
+      image: { name: "photo.png", width: 64, height: 48, format: "png" },
+      model: { id: "colours", version: "1" },
+      label: "red",
+      index: 0,
+      probability: expect.closeTo(Math.E / (Math.E + 2), 4),
+      band: "high",
+    });
+  });
+
+  it("answers with a graph and labels of the client's own, and later by SHA-256", async () => {
+    const parts = {
+      model_file: meanColourGraph(8, "own"),
+      label_file: Buffer.from("0:r\n1:g\n2:b\n"),
+      normalization: "0..1",
+    };
+    const response = await infer(server, { ...parts, image_file: GREEN });
+    const { results } = (await response.json()) as { results: { label: string; model: { sha256: string } }[] };
+    expect(results[0]?.label).toMatch(/g$/);
+    const again = { model_sha256: results[0]?.model.sha256 ?? "", normalization: "0..1", image_file: RED };
+    expect(await outcomeOf(infer(server, again))).toMatch(/r$/);
+  });
+
+  it("says what a model expects, with the evidence", async () => {
+    const spec = await (await fetch(`${server.url}/api/models/colours`)).json();
+    expect(spec).toMatchObject({
+      input: { tensor: "input", width: 8, height: 8, std: [255, 255, 255] },
+      output: { tensor: "probabilities", kind: "softmax", classes: 3 },
+      labels: { count: 3, offset: 0 },
+      verdict: { allowed: true, forbidden: [] },
+      evidence: expect.arrayContaining([expect.objectContaining({ field: "input.tensor", source: "manifest" })]),
+    });
+  });
+
+  const own = (graph: Buffer, labels: Buffer): Parts => ({ image_file: RED, model_file: graph, label_file: labels });
+  it.each<[string, number, string, Parts]>([
+    ["no file", 400, "image_missing", { top_k: "1" }],
+    ["an empty file", 400, "image_missing", { image_file: Buffer.alloc(0) }],
+    ["text as an image", 415, "image_unsupported", { image_file: Buffer.from("I am no photo.") }],
+    ["a truncated PNG", 422, "image_undecodable", { image_file: RED.subarray(0, 70) }],
+    ["a PNG that declares 60000x60000", 422, "image_too_large", { image_file: declaredPng(60_000, 60_000) }],
+    ["a graph of one byte", 422, "graph_invalid", own(Buffer.from([7]), COLOURS)],
+    ["a random graph", 422, "graph_invalid", own(randomBytes(4096), COLOURS)],
+    ["a graph that reads a file", 422, "graph_op_forbidden", own(fileReadingGraph(), COLOURS)],
+    ["labels missing", 400, "labels_missing", { image_file: RED, model_file: meanColourGraph() }],
+    ["labels of the wrong count", 422, "labels_mismatch", own(meanColourGraph(), Buffer.from("a\nb\nc\nd\ne\nf\ng\n"))],
+    ["an image over the limit", 413, "upload_too_large", { image_file: Buffer.alloc(33 * 1024 * 1024) }],
+  ])("%s is %i %s, and the service goes on", async (_what, status, code, parts) => {
+    const response = await infer(server, parts);
+    expect(await response.json()).toMatchObject({ status, code });
+    expect(response.status).toBe(status);
+    expect(await outcomeOf(infer(server, { image_file: RED }))).toBe("red");
+  });
+
+  it("a truncated JPEG is image_undecodable", async () => {
+    // Start of image, a JFIF header, and nothing after it.
+    const cut = Buffer.from("ffd8ffe000104a46494600010100000100010000ffdb0043", "hex");
+    expect(await outcomeOf(infer(server, { image_file: cut }))).toBe("image_undecodable");
+  });
+
+  it("labels with markup are escaped", async () => {
+    const labels = Buffer.from("<script>alert(1)</script>\n<b>two</b>\nthree\n");
+    const parts = { ...own(meanColourGraph(), labels), normalization: "0..1" };
+    const text = await (await infer(server, parts, { accept: "text/html" })).text();
+    expect(text).toBe("Detected <b>&lt;script&gt;alert(1)&lt;/script&gt;</b> with <u>high</u> confidence.\n");
+    expect(await outcomeOf(infer(server, parts))).toBe("<script>alert(1)</script>");
+  });
+
+  it("200 broken requests at once are each answered with their code", async () => {
+    const broken: [Parts, string][] = [
+      [{ image_file: Buffer.from("text") }, "image_unsupported"],
+      [{ image_file: RED.subarray(0, 70) }, "image_undecodable"],
+      [{ image_file: declaredPng(60_000, 60_000) }, "image_too_large"],
+      [{ image_file: RED, top_k: "0" }, "field_invalid"],
+      [{ image_file: RED, model: "nope" }, "model_unknown"],
+      [own(Buffer.from("one broken graph"), COLOURS), "graph_invalid"],
+      [{ image_file: RED, model_file: meanColourGraph() }, "labels_missing"],
+      [own(meanColourGraph(), Buffer.from("a\nb\nc\nd\ne\nf\n")), "labels_mismatch"],
+    ];
+    const requests = Array.from({ length: 200 }, (_, index) => broken[index % broken.length] ?? [{}, ""]);
+    const outcomes = await Promise.all(requests.map(([parts]) => outcomeOf(infer(server, parts))));
+    expect(outcomes).toEqual(requests.map(([, code]) => code));
+    expect(await outcomeOf(infer(server, { image_file: RED }))).toBe("red");
+  });
+
+  it("an engine killed while it waits is replaced before the next request notices", async () => {
+    for (const pid of server.engines()) process.kill(pid, "SIGKILL");
+    expect(await outcomeOf(infer(server, { image_file: RED }))).toBe("red");
+  });
+
+  it("an engine killed during a request is replaced, and the request answered on the fresh one", async () => {
+    const answer = await killDuringRequest(server);
+    expect(await outcomeOf(Promise.resolve(answer))).toBe("red");
+  });
+});
+
+/** Stops the engines, sends a request, kills them once it is with them. */
+async function killDuringRequest(server: RunningServer): Promise<Response> {
+  const engines = server.engines();
+  expect(engines.length).toBeGreaterThan(0);
+  for (const pid of engines) process.kill(pid, "SIGSTOP");
+  const answer = infer(server, { image_file: RED });
+  // Decoding takes milliseconds; after this the frame is in the pipe of the stopped engine.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  for (const pid of engines) process.kill(pid, "SIGKILL");
+  return await answer;
+}
+
+describe("a service without retries", () => {
+  it("answers engine_failed when the engine is killed during a request, and the next succeeds", async () => {
+    const server = await startServer({ MODELS_DIR: zoo, ENGINE_RETRIES: "0" });
+    const response = await killDuringRequest(server);
+    expect(response.status).toBe(502);
+    expect(await response.json()).toMatchObject({
+      code: "engine_failed",
+      detail: "The engine ended before it answered: it was ended by SIGKILL.",
+    });
+    expect(await outcomeOf(infer(server, { image_file: RED }))).toBe("red");
+    await server.stop();
+  });
+});
+
+describe("a stop", () => {
+  it.each(["SIGTERM", "SIGINT"] as const)(
+    "by %s finishes what is in flight, ends the engines and exits 0",
+    async (signal) => {
+      const server = await startServer({ MODELS_DIR: zoo });
+      const engines = server.engines();
+      for (const pid of engines) process.kill(pid, "SIGSTOP");
+      const answer = infer(server, { image_file: RED });
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      const exitCode = server.stop(signal);
+      await expect
+        .poll(() =>
+          fetch(`${server.url}/healthz`).then(
+            () => "open",
+            () => "closed",
+          ),
+        )
+        .toBe("closed");
+      for (const pid of engines) process.kill(pid, "SIGCONT");
+      expect(await outcomeOf(answer)).toBe("red");
+      expect(await exitCode).toBe(0);
+      expect(engines.filter(isRunning)).toEqual([]);
+    },
+  );
+
+  it("asked for twice is at once", async () => {
+    const server = await startServer({ MODELS_DIR: zoo });
+    const engines = server.engines();
+    for (const pid of engines) process.kill(pid, "SIGSTOP");
+    const answer = infer(server, { image_file: RED }).catch(() => "cut off");
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    server.child.kill("SIGTERM");
+    await expect.poll(() => server.log()).toContain("stopping");
+    expect(await server.stop("SIGTERM")).toBe(130);
+    expect(await answer).toBe("cut off");
+    for (const pid of engines) process.kill(pid, "SIGCONT");
+    await expect.poll(() => engines.filter(isRunning), { timeout: 20_000 }).toEqual([]);
+  });
+});
+
+describe("a service without its engine", () => {
+  it("comes up, says that it is not ready, and answers engine_unavailable", async () => {
+    const server = await startServer({ MODELS_DIR: zoo, ENGINE_PATH: "/nowhere/menagerie-engine" });
+    expect(server.announcement).toMatch(/not ready/);
+    const ready = await fetch(`${server.url}/readyz`);
+    expect(ready.status).toBe(503);
+    expect(await outcomeOf(infer(server, { image_file: RED }))).toBe("engine_unavailable");
+    expect(await server.stop()).toBe(0);
+  });
+});
+
+describe("a service with ENGINE=addon", () => {
+  it("answers with models of its zoo and refuses graphs of others", async () => {
+    const server = await startServer({ MODELS_DIR: zoo, ENGINE: "addon" });
+    expect(await outcomeOf(infer(server, { image_file: RED }))).toBe("red");
+    const own = { image_file: RED, model_file: meanColourGraph(8, "own"), label_file: COLOURS };
+    expect(await outcomeOf(infer(server, own))).toBe("forbidden");
+    expect(await server.stop()).toBe(0);
+  });
+});
