@@ -44,6 +44,7 @@ impl Evaluation<'_, '_> {
             "Sqrt" => Some(f32::sqrt),
             "Neg" => Some(|value| -value),
             "Square" => Some(|value| value * value),
+            "Abs" => Some(f32::abs),
             "Reciprocal" | "Inv" => Some(|value| 1.0 / value),
             _ => None,
         };
@@ -57,7 +58,10 @@ impl Evaluation<'_, '_> {
             "Sub" => |left, right| left - right,
             "Mul" => |left, right| left * right,
             "Div" | "RealDiv" => |left, right| left / right,
+            "Maximum" => f32::max,
+            "Minimum" => f32::min,
             "Reshape" => return self.reshaped(id, depth),
+            "Squeeze" => return self.squeezed(id, depth),
             _ => return None,
         };
         let left = self.value(self.graph.input(id, 0)?, depth + 1)?;
@@ -68,9 +72,18 @@ impl Evaluation<'_, '_> {
     fn reshaped(&mut self, id: NodeId, depth: u32) -> Option<Constant> {
         let value = self.value(self.graph.input(id, 0)?, depth + 1)?;
         let target = self.graph.constant_ints(self.graph.input(id, 1)?)?;
-        let extents: Vec<u64> = target.iter().map(|extent| u64::try_from(*extent).ok()).collect::<Option<_>>()?;
-        (crate::tensor::element_count(&extents) == value.values.len() as u64)
-            .then_some(Constant { shape: extents, values: value.values })
+        let count = value.values.len() as u64;
+        let known: Vec<u64> = target.iter().filter_map(|extent| u64::try_from(*extent).ok()).collect();
+        let open = count.checked_div(crate::tensor::element_count(&known))?;
+        let shape: Vec<u64> = target.iter().map(|extent| u64::try_from(*extent).unwrap_or(open)).collect();
+        (crate::tensor::element_count(&shape) == count).then_some(Constant { shape, values: value.values })
+    }
+
+    /// Without its axes of extent 1. Which of them is all the same to values for each channel.
+    fn squeezed(&mut self, id: NodeId, depth: u32) -> Option<Constant> {
+        let mut value = self.value(self.graph.input(id, 0)?, depth + 1)?;
+        value.shape.retain(|extent| *extent != 1);
+        Some(value)
     }
 }
 

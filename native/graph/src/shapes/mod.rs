@@ -150,6 +150,7 @@ fn keeps_shape(op: &str) -> bool {
         || matches!(
             op,
             "Relu"
+                | "IdentityN"
                 | "Relu6"
                 | "Elu"
                 | "Selu"
