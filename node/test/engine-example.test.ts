@@ -6,22 +6,22 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ROOT_DIR, type Service, startService } from "./e2e/service.js";
+import { ROOT_DIR } from "../src/config.js";
+import { type RunningServer, startServer } from "./support/server.js";
 
-const TIMEOUT_MS = 60_000;
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
 if (!hasPython) {
   console.warn("the example engine skipped: there is no python3");
 }
 
-describe.skipIf(!hasPython)("the engine in docs/examples", { timeout: TIMEOUT_MS }, () => {
+describe.skipIf(!hasPython)("the engine in docs/examples", () => {
   let emptyZoo: string;
-  let service: Service;
+  let service: RunningServer;
 
   beforeAll(async () => {
     emptyZoo = await mkdtemp(join(tmpdir(), "menagerie-test-"));
-    service = await startService({ MODELS_DIR: emptyZoo, ENGINE_PATH: join(ROOT_DIR, "docs/examples/engine.py") });
-  }, TIMEOUT_MS);
+    service = await startServer({ MODELS_DIR: emptyZoo, ENGINE_PATH: join(ROOT_DIR, "docs/examples/engine.py") });
+  });
 
   afterAll(async () => {
     await service?.stop();
@@ -36,18 +36,18 @@ describe.skipIf(!hasPython)("the engine in docs/examples", { timeout: TIMEOUT_MS
     form.set("model_file", new Blob(["any bytes"]), "graph.pb");
     form.set("label_file", new Blob(["dark\nbright\n"]), "labels.txt");
     form.set("image_file", new Blob([bmp(value)]), "image.bmp");
-    const response = await fetch(`${service.address}/infer`, { method: "POST", body: form });
+    const response = await fetch(`${service.url}/infer`, { method: "POST", body: form });
     expect(await response.text()).toBe(`Detected <b>${label}</b> with <u>very high</u> confidence.\n`);
   });
 
   test("readyz shows what it says of itself", async () => {
-    const ready = (await (await fetch(`${service.address}/readyz`)).json()) as { engine: { sandbox: unknown } };
+    const ready = (await (await fetch(`${service.url}/readyz`)).json()) as { engine: { sandbox: unknown } };
     expect(ready.engine.sandbox).toEqual({ held: [], missing: ["this is an example"] });
   });
 });
 
 /** A BMP of 4 x 4 pixels of one grey. */
-function bmp(value: number): Buffer {
+function bmp(value: number): Buffer<ArrayBuffer> {
   const header = Buffer.alloc(54);
   const pixels = Buffer.alloc(4 * 4 * 3, value);
   header.write("BM");

@@ -5,9 +5,9 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ROOT_DIR, type Service, startService } from "./e2e/service.js";
+import { ROOT_DIR } from "../src/config.js";
+import { type RunningServer, startServer } from "./support/server.js";
 
-const TIMEOUT_MS = 60_000;
 const run = promisify(execFile);
 const readme = await readFile(`${ROOT_DIR}README.md`, "utf8");
 
@@ -17,12 +17,12 @@ const SHOWN = [...readme.matchAll(/```console\n\$ (.+)\n([^`]+)```/g)].map(([, c
   output,
 }));
 
-describe("the README", { timeout: TIMEOUT_MS }, () => {
-  let service: Service;
+describe("the README", () => {
+  let service: RunningServer;
 
   beforeAll(async () => {
-    service = await startService();
-  }, TIMEOUT_MS);
+    service = await startServer({});
+  });
 
   afterAll(() => service?.stop());
 
@@ -31,7 +31,7 @@ describe("the README", { timeout: TIMEOUT_MS }, () => {
   });
 
   test.each(SHOWN)("$command prints what is shown", async ({ command, output }) => {
-    const local = command.replace("localhost:8080", service.address).replace("curl ", "curl --silent --show-error ");
+    const local = command.replace("localhost:8080", service.url).replace("curl ", "curl --silent --show-error ");
     const { stdout } = await run("bash", ["-c", local], { cwd: ROOT_DIR });
     expect(withoutSpace(stdout)).toMatch(patternOf(output));
   });
