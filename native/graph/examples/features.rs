@@ -7,7 +7,7 @@ use std::{error::Error, path::Path};
 use menagerie_contract::{LoadRequest, Source, SpecOverrides};
 use menagerie_graph::{
     Graph, GraphLimits, input,
-    normalization::{clues, features::Look},
+    normalization::{clues, features::Look, probe::Front},
     parse,
 };
 use serde_json::{Value, json};
@@ -40,6 +40,7 @@ fn describe(folder: &Path) -> Result<Value, Box<dyn Error>> {
                 "order": clue.candidate.order,
                 "disagreement": clue.disagreement,
                 "first": clue.first.map(look),
+                "second": clue.second.map(look),
                 "scores": clue.scores.map(look),
             })
         })
@@ -49,6 +50,7 @@ fn describe(folder: &Path) -> Result<Value, Box<dyn Error>> {
         "fed": clues.fed.map(|fed| format!("{fed:?}")),
         "energy_ratio": clues.energy_ratio,
         "bias_ratio": clues.bias_ratio,
+        "is_linear": clues.front.as_ref().is_some_and(Front::is_linear),
         "norm": clues.front.as_ref().and_then(|front| front.norm.as_ref()).map(|norm| (&norm.form, norm.mean.len())),
         "candidates": candidates,
     }))

@@ -12,9 +12,9 @@ use super::{
 use crate::{found::InputFound, graph::Graph};
 
 /// Photos that the first layers are run on; more do not change the answer (docs/detection.md).
-pub const PHOTOS: usize = 24;
-/// Photos that whole nets are run on.
-pub const PHOTOS_FOR_SCORES: usize = 4;
+pub const PHOTOS: usize = 16;
+/// Photos that more than the first layers are run on.
+pub const PHOTOS_DEEPER: usize = 4;
 
 /// What is known of one graph.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +40,8 @@ pub struct Clue {
     pub disagreement: Option<f32>,
     /// What stands in front of the first activation function.
     pub first: Option<Look>,
+    /// What stands in front of the second.
+    pub second: Option<Look>,
     /// The scores.
     pub scores: Option<Look>,
 }
@@ -47,7 +49,7 @@ pub struct Clue {
 /// Gathers what the graph says; `photos` replaces the built-in synthetic ones.
 #[must_use]
 pub fn gather(graph: &Graph<'_>, input: &InputFound, photos: Option<&Windows>) -> Clues {
-    let blank = |candidate| Clue { candidate, disagreement: None, first: None, scores: None };
+    let blank = |candidate| Clue { candidate, disagreement: None, first: None, second: None, scores: None };
     let mut clues = Clues {
         candidates: Candidate::all(input.channels).into_iter().map(blank).collect(),
         fed: (input.dtype == Dtype::Uint8).then_some(Fed::Raw),
@@ -82,24 +84,25 @@ fn measure(front: &Front, input: &InputFound, photos: Option<&Windows>, clues: &
         }
     }
     if front.norm.is_none() {
-        measure_scores(front, side, clues);
+        measure_deeper(front, side, clues);
     }
 }
 
-/// Channel order changes the spread of the scores too little to tell anything, so both orders share that of the first.
-fn measure_scores(front: &Front, side: usize, clues: &mut [Clue]) {
-    const SIDE_MAX: usize = 96;
-    if side > SIDE_MAX {
-        return;
-    }
-    let Some(probe) = Probe::new(front, &dead_leaves(PHOTOS_FOR_SCORES, side, side), side) else { return };
+/// Channel order changes the spread of deeper values too little to tell anything, so both orders share that of the first.
+fn measure_deeper(front: &Front, side: usize, clues: &mut [Clue]) {
+    const WHOLE_MAX: usize = 96;
+    let window = if side <= WHOLE_MAX { side } else { 2 * front.window_side(side) };
+    let Some(probe) = Probe::new(front, &dead_leaves(PHOTOS_DEEPER, window, side), side) else { return };
     let order = clues[0].candidate.order;
     let scalings = clues.iter().filter(|clue| clue.candidate.order == order).count();
     for index in 0..clues.len() {
-        clues[index].scores = if index < scalings {
-            probe.scores(&clues[index].candidate, scalings).as_ref().map(look)
+        let (second, scores) = if index < scalings {
+            let deeper = probe.deeper(&clues[index].candidate, scalings);
+            let scores = deeper.scores.filter(|_| side <= WHOLE_MAX);
+            (deeper.second.as_ref().map(look), scores.as_ref().map(look))
         } else {
-            clues[index % scalings].scores
+            (clues[index % scalings].second, clues[index % scalings].scores)
         };
+        clues[index] = Clue { second, scores, ..clues[index] };
     }
 }

@@ -45,8 +45,6 @@ pub struct Look {
     pub stuck: f32,
     /// Share of values above the cut of the activation function.
     pub cut: f32,
-    /// Whether there is such a cut.
-    pub is_capped: bool,
 }
 
 /// Looks at a stage. A channel lives when its standard deviation is over a hundredth of the largest.
@@ -72,7 +70,6 @@ pub fn look(stage: &Stage) -> Look {
         shift: mean(&|moments, _| (moments.mean.abs() / deviation(moments)).min(5.0)),
         stuck: mean(&|_, above| if (0.02..=0.98).contains(&above) { 0.0 } else { 1.0 }),
         cut: cut as f32 / (places * moments.len().max(1) as f32),
-        is_capped: stage.ceiling.is_finite(),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 use crate::graph::{Graph, NodeId};
 
 /// Multiply-adds that the layers of one kind of evidence may take for all candidates together.
-const COST_MAX: usize = 240_000_000;
+const COST_MAX: usize = 160_000_000;
 /// Layers behind the first that are looked at where no batch normalisation comes.
 const LAYERS_MAX: usize = 64;
 /// Weights of the red, green and blue of a grey input (ITU-R BT.601).
@@ -96,6 +96,12 @@ impl Front {
             }
         }
         self
+    }
+
+    /// Whether only additions and multiplications lie between the image and the first batch normalisation.
+    #[must_use]
+    pub fn is_linear(&self) -> bool {
+        !self.rest.iter().any(Layer::is_activation)
     }
 
     /// Whether the first kernels cancel whatever is the same everywhere, so that a subtracted mean changes nothing.
@@ -379,6 +385,10 @@ impl<'f> Probe<'f> {
     /// What stands in front of the first activation function under `candidate`.
     #[must_use]
     pub fn first_stage(&self, candidate: &Candidate, candidates: usize) -> Option<Stage> {
+        // The values of a dense layer on whole photos look like scores.
+        if matches!(self.front.first, Some(Layer::Dense { .. })) {
+            return None;
+        }
         let mut activation = self.first_answer(candidate)?;
         for layer in &self.front.rest {
             if layer.is_activation() {
@@ -393,21 +403,40 @@ impl<'f> Probe<'f> {
         None
     }
 
-    /// The scores in front of softmax or sigmoid, when running the whole net for `candidates` candidates is cheap.
+    /// What stands in front of the second activation function, and the scores in front of softmax or sigmoid, each when
+    /// running so far for `candidates` candidates is cheap.
     #[must_use]
-    pub fn scores(&self, candidate: &Candidate, candidates: usize) -> Option<Stage> {
-        let mut activation = self.first_answer(candidate)?;
-        let cost = self.scores_cost(&activation)?;
-        if cost.saturating_mul(candidates) > COST_MAX {
-            return None;
-        }
+    pub fn deeper(&self, candidate: &Candidate, candidates: usize) -> Deeper {
+        let mut deeper = Deeper::default();
+        let Some(mut activation) = self.first_answer(candidate) else { return deeper };
+        let to_scores = self.scores_cost(&activation).filter(|cost| cost.saturating_mul(candidates) <= COST_MAX);
+        let mut budget = COST_MAX / candidates.max(1);
+        let mut activations = 0;
         for layer in &self.front.rest {
+            if matches!(layer, Layer::Rectify { .. } | Layer::Elu | Layer::Tanh) {
+                activations += 1;
+                if activations == 2 {
+                    deeper.second = Some(Stage { activation: activation.clone(), ceiling: f32::INFINITY });
+                    if to_scores.is_none() {
+                        return deeper;
+                    }
+                }
+            }
             if matches!(layer, Layer::Sigmoid) && activation.height * activation.width == 1 {
                 break;
             }
-            activation = layer.apply(&activation)?;
+            let cost = layer.cost(&activation);
+            if cost > budget {
+                return deeper;
+            }
+            budget -= cost;
+            match layer.apply(&activation) {
+                Some(next) => activation = next,
+                None => return deeper,
+            }
         }
-        Some(Stage { activation, ceiling: f32::INFINITY })
+        deeper.scores = to_scores.map(|_| Stage { activation, ceiling: f32::INFINITY });
+        deeper
     }
 
     /// Multiply-adds from the first layer's answer to the scores; absent when the way does not lead there.
@@ -421,6 +450,15 @@ impl<'f> Probe<'f> {
         let is_deep = self.front.rest.iter().any(Layer::is_activation);
         (shape.height * shape.width == 1 && is_deep).then_some(cost)
     }
+}
+
+/// Points further on the way.
+#[derive(Default)]
+pub struct Deeper {
+    /// In front of the second activation function.
+    pub second: Option<Stage>,
+    /// In front of softmax or sigmoid.
+    pub scores: Option<Stage>,
 }
 
 /// A point on the way where a net's answers can be looked at.

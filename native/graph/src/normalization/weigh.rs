@@ -17,11 +17,16 @@ use super::{
     clues::{Clue, Clues},
     features::Look,
     priors::Family,
+    probe::Front,
     read::{self, Fed},
 };
 
-/// Weight of the logarithm of the disagreement.
-const AT_NORM: f32 = 9.0;
+/// Weight of the logarithm of the disagreement, where the way to the batch normalisation is linear, for 16 channels and
+/// more; fewer count by the root of their number.
+const AT_NORM: f32 = 12.0;
+/// The same where an activation function lies between: synthetic photos have the first two moments of photos, which is
+/// not all that counts there. The scaling still shows, the channel order does not.
+const BEHIND_ACTIVATION: f32 = 4.0;
 /// Weight of the logarithm of how much further off 0 the first values lie in the other channel order, and the most that
 /// it counts.
 const ORDER_SHIFT: f32 = 4.5;
@@ -43,31 +48,59 @@ impl Normal {
     }
 }
 
-/// What stands in front of the first activation function, where batch normalisation was folded away.
-struct Folded {
-    spread: Normal,
+/// How the first values of one kind of net look. What is absent is about as likely under every candidate.
+struct Kind {
+    /// Share of the nets without stored moments.
+    share: f32,
+    /// See [`Look::spread`], in front of the first activation function.
+    spread: Option<Normal>,
+    /// See [`Look::unevenness`].
     unevenness: Normal,
-    shift: Normal,
+    /// See [`Look::shift`].
+    shift: Option<Normal>,
+    /// Spread in front of the second activation function.
+    second: Option<Normal>,
+    /// See [`Clues::bias_ratio`], for divisors over 1 and for raw values.
+    bias: Option<[Normal; 2]>,
 }
 
-const FOLDED: Folded = Folded {
-    spread: Normal { mean: -0.02, deviation: 0.25 },
-    unevenness: Normal { mean: 0.18, deviation: 0.1 },
-    shift: Normal { mean: 0.2, deviation: 0.15 },
+/// Nets whose batch normalisation was folded into the first convolution: every channel comes out normalised.
+const FOLDED: Kind = Kind {
+    share: 0.2,
+    spread: Some(Normal { mean: 0.0, deviation: 0.22 }),
+    unevenness: Normal { mean: 0.2, deviation: 0.08 },
+    shift: Some(Normal { mean: 0.25, deviation: 0.15 }),
+    second: Some(Normal { mean: 0.05, deviation: 0.25 }),
+    bias: None,
 };
 /// The same with ReLU6 after long training: values in the middle of 0..6, not around 0.
-const FOLDED_CAPPED: Folded = Folded {
-    spread: Normal { mean: 0.0, deviation: 0.3 },
-    unevenness: Normal { mean: 0.4, deviation: 0.25 },
-    shift: Normal { mean: 1.5, deviation: 1.5 },
+const FOLDED_LONG: Kind = Kind {
+    share: 0.1,
+    spread: Some(Normal { mean: 0.0, deviation: 0.35 }),
+    unevenness: Normal { mean: 0.5, deviation: 0.25 },
+    shift: Some(Normal { mean: 2.0, deviation: 1.5 }),
+    second: Some(Normal { mean: 0.2, deviation: 0.5 }),
+    bias: None,
 };
-/// Share of nets without stored moments that had a batch normalisation.
-const FOLDED_SHARE: f32 = 0.25;
-/// Nets that never had one: their spread is that of the kernels, their shift that of the input, and neither tells
-/// anything; but biases grow with the kernels, so they stay small where the input is large.
-const PLAIN_UNEVENNESS: Normal = Normal { mean: 0.43, deviation: 0.25 };
-const PLAIN_BIAS: Normal = Normal { mean: -3.0, deviation: 0.6 };
-const PLAIN_BIAS_RAW: Normal = Normal { mean: -4.2, deviation: 1.3 };
+/// Nets with a batch normalisation further behind, folded into the second convolution.
+const FOLDED_LATER: Kind = Kind {
+    share: 0.1,
+    spread: None,
+    unevenness: Normal { mean: 0.4, deviation: 0.25 },
+    shift: None,
+    second: Some(Normal { mean: 0.2, deviation: 0.25 }),
+    bias: None,
+};
+/// Nets that never had one: spread and shift are those of kernels and input, but biases grow as kernels do, so they
+/// stay small beside large inputs.
+const PLAIN: Kind = Kind {
+    share: 0.6,
+    spread: None,
+    unevenness: Normal { mean: 0.43, deviation: 0.25 },
+    shift: None,
+    second: None,
+    bias: Some([Normal { mean: -3.0, deviation: 0.6 }, Normal { mean: -4.2, deviation: 1.3 }]),
+};
 /// Densities of a spread, shift and bias that tell nothing, over their usual ranges.
 const ANY_SPREAD: f32 = 0.1;
 const ANY_SHIFT: f32 = 0.4;
@@ -123,28 +156,46 @@ fn is_possible(clues: &Clues, clue: &Clue) -> bool {
 /// Logarithm of what the measurement says for a candidate.
 #[must_use]
 pub fn support(clues: &Clues, clue: &Clue) -> f32 {
-    if let Some(disagreement) = clue.disagreement {
-        return -AT_NORM * disagreement.max(1e-6).ln();
+    if clue.disagreement.is_some() {
+        return at_norm(clues, clue);
     }
     let scores = clue
         .scores
         .map_or(1.0, |scores| SCORES_SPREAD.iter().map(|(share, normal)| share * normal.density(scores.spread)).sum());
-    let first = clue.first.map_or(1.0, |first| {
-        let bias = clues.bias_ratio.map_or(ANY_BIAS, |ratio| {
-            let is_raw = clue.candidate.scaling.std[0] <= 1.0 && clues.fed.is_none();
-            if is_raw { PLAIN_BIAS_RAW } else { PLAIN_BIAS }.density(ratio)
-        });
-        let plain = ANY_SPREAD * ANY_SHIFT * bias * PLAIN_UNEVENNESS.density(first.unevenness);
-        CUT.density(first.cut) * (FOLDED_SHARE * folded(first) + (1.0 - FOLDED_SHARE) * plain)
-    });
-    (scores * first).max(FLOOR).ln()
+    let Some(first) = clue.first else { return scores.max(FLOOR).ln() };
+    let kinds = [FOLDED, FOLDED_LONG, FOLDED_LATER, PLAIN];
+    let looks: f32 = kinds.iter().map(|kind| kind.density(clues, clue, first)).sum();
+    (scores * CUT.density(first.cut) * looks).max(FLOOR).ln()
 }
 
-fn folded(first: Look) -> f32 {
-    let of = |kind: &Folded| {
-        kind.spread.density(first.spread) * kind.unevenness.density(first.unevenness) * kind.shift.density(first.shift)
-    };
-    ANY_BIAS * if first.is_capped { 0.5 * (of(&FOLDED) + of(&FOLDED_CAPPED)) } else { of(&FOLDED) }
+impl Kind {
+    fn density(&self, clues: &Clues, clue: &Clue, first: Look) -> f32 {
+        let is_raw = clue.candidate.scaling.std[0] <= 1.0 && clues.fed.is_none();
+        let bias = self.bias.map(|normals| normals[usize::from(is_raw)]);
+        self.share
+            * of(self.spread, Some(first.spread), ANY_SPREAD)
+            * self.unevenness.density(first.unevenness)
+            * of(self.shift, Some(first.shift), ANY_SHIFT)
+            * of(self.second, clue.second.map(|second| second.spread), ANY_SPREAD)
+            * of(bias, clues.bias_ratio, ANY_BIAS)
+    }
+}
+
+/// Density of `value`, or `any` where nothing is known of it.
+fn of(normal: Option<Normal>, value: Option<f32>, any: f32) -> f32 {
+    normal.zip(value).map_or(any, |(normal, value)| normal.density(value))
+}
+
+fn at_norm(clues: &Clues, clue: &Clue) -> f32 {
+    let Some(front) = &clues.front else { return 0.0 };
+    if front.is_linear() {
+        let channels = front.norm.as_ref().map_or(0, |norm| norm.mean.len());
+        let weight = AT_NORM * (channels as f32 / 16.0).sqrt().min(1.0);
+        return -weight * clue.disagreement.unwrap_or(1.0).max(1e-6).ln();
+    }
+    let in_any_order = clues.candidates.iter().filter(|other| other.candidate.scaling == clue.candidate.scaling);
+    let least = in_any_order.filter_map(|other| other.disagreement).fold(f32::INFINITY, f32::min);
+    -BEHIND_ACTIVATION * least.max(1e-6).ln()
 }
 
 /// Half the logarithm of the odds of red-first that do not hang on stored moments, with its sign by the order of `clue`.
@@ -154,6 +205,9 @@ fn order_log_odds(clues: &Clues, clue: &Clue) -> f32 {
         ChannelOrder::Bgr => -0.5,
         ChannelOrder::Gray => return 0.0,
     };
+    if clue.disagreement.is_some() && clues.front.as_ref().is_some_and(Front::is_linear) {
+        return 0.0;
+    }
     let likelihood = |ratio: f32| ENERGY.iter().map(|normal| 0.5 * normal.density(ratio)).sum::<f32>();
     let energy = (likelihood(clues.energy_ratio) / likelihood(-clues.energy_ratio)).ln();
     sign * (energy + ORDER_SHIFT * shift_odds(clues, clue).clamp(-ORDER_SHIFT_MAX, ORDER_SHIFT_MAX))
