@@ -18,6 +18,10 @@ const C_LIBRARIES = { gnu: "glibc", gnueabihf: "glibc", musl: "musl" };
  * @typedef {object} LockedPackage
  * @property {string} [version]
  * @property {boolean} [dev]
+ * @property {boolean} [optional]
+ * @property {string[]} [cpu]
+ * @property {string[]} [os]
+ * @property {string[]} [libc]
  * @property {Record<string, string>} [optionalDependencies]
  */
 

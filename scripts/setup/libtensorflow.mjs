@@ -7,7 +7,18 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { arch, platform } from "node:os";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
@@ -45,9 +56,12 @@ export const WHEELS = {
 };
 
 /** Name of each library in the wheel, and the names that loaders look for. */
-const LIBRARIES =
+export const LIBRARIES =
   platform() === "darwin"
-    ? { "libtensorflow_cc.2.dylib": "libtensorflow.dylib", "libtensorflow_framework.2.dylib": "libtensorflow_framework.dylib" }
+    ? {
+        "libtensorflow_cc.2.dylib": "libtensorflow.dylib",
+        "libtensorflow_framework.2.dylib": "libtensorflow_framework.dylib",
+      }
     : { "libtensorflow_cc.so.2": "libtensorflow.so", "libtensorflow_framework.so.2": "libtensorflow_framework.so" };
 
 /** Any of these in a folder means that libtensorflow is there: TensorFlow's C package first, then the wheel's library. */
@@ -87,21 +101,22 @@ export function findLibtensorflow(environment = process.env) {
 /**
  * Fetches the wheel, verifies it and unpacks the two libraries into the shared cache.
  * @param {import("./runner.mjs").StepContext} context
+ * @param {{ environment?: NodeJS.ProcessEnv, wheels?: Record<string, Wheel> }} [options]
  * @throws Error that lists every place tried
  */
-export async function fetchLibtensorflow(context) {
-  const { misses } = findLibtensorflow();
-  const wheel = WHEELS[`${platform()}-${arch()}`];
+export async function fetchLibtensorflow(context, { environment = process.env, wheels = WHEELS } = {}) {
+  const { misses } = findLibtensorflow(environment);
+  const wheel = wheels[`${platform()}-${arch()}`];
   if (!wheel) {
     misses.push({ place: `TensorFlow ${VERSION}'s wheels`, why: `there is none for ${platform()} on ${arch()}` });
     throw new Error(describeMisses(misses));
   }
-  const target = join(sharedCacheDir(), "libtensorflow", CACHE_NAME);
+  const target = join(sharedCacheDir(environment), "libtensorflow", CACHE_NAME);
   removeLeftovers(target);
   const working = `${target}.${process.pid}`;
   mkdirSync(working, { recursive: true });
   try {
-    await unpackLibraries(await fetchWheel(wheel, working, context, misses), working, context);
+    await unpackLibraries(await fetchWheel(wheel, { working, context, environment, misses }), working, context);
     publish(working, target);
   } finally {
     rmSync(working, { recursive: true, force: true });
@@ -149,13 +164,19 @@ function loaderCache() {
 }
 
 /**
+ * @typedef {object} Fetch
+ * @property {string} working folder to download into
+ * @property {import("./runner.mjs").StepContext} context
+ * @property {NodeJS.ProcessEnv} environment
+ * @property {Miss[]} misses gets each way that failed
+ */
+
+/**
  * @param {Wheel} wheel
- * @param {string} working
- * @param {import("./runner.mjs").StepContext} context
- * @param {Miss[]} misses gets each way that failed
+ * @param {Fetch} fetch
  * @returns {Promise<string>} path of the verified wheel
  */
-async function fetchWheel(wheel, working, context, misses) {
+async function fetchWheel(wheel, { working, context, environment, misses }) {
   const path = join(working, wheelName(wheel));
   for (const [place, fetchIt] of /** @type {const} */ ([
     ["pip download", downloadWithPip],
@@ -163,7 +184,7 @@ async function fetchWheel(wheel, working, context, misses) {
   ])) {
     try {
       context.note(`${place} of ${wheelName(wheel)}`);
-      await fetchIt(wheel, working, context);
+      await fetchIt(wheel, { working, context, environment, misses });
       context.note("verifying its SHA-256");
       await verifySha256(path, wheel.sha256);
       return path;
@@ -176,29 +197,27 @@ async function fetchWheel(wheel, working, context, misses) {
 }
 
 /** @param {Wheel} wheel */
-function wheelName({ project, tag }) {
+export function wheelName({ project, tag }) {
   return `${project.replaceAll("-", "_")}-${VERSION}-cp311-cp311-${tag}.whl`;
 }
 
 /**
  * @param {Wheel} wheel
- * @param {string} dir
- * @param {import("./runner.mjs").StepContext} context
+ * @param {Fetch} fetch
  */
-async function downloadWithPip({ project, tag }, dir, context) {
+async function downloadWithPip({ project, tag }, { working, context }) {
   const options = ["--no-deps", "--only-binary=:all:", "--platform", tag, "--python-version", "3.11"];
-  options.push("--implementation", "cp", "--abi", "cp311", "--dest", dir);
+  options.push("--implementation", "cp", "--abi", "cp311", "--dest", working);
   await context.exec("python3", ["-m", "pip", "download", ...options, `${project}==${VERSION}`]);
 }
 
 /**
  * Reads the project's page in the package index (PEP 503) and downloads the file that it links.
  * @param {Wheel} wheel
- * @param {string} dir
- * @param {import("./runner.mjs").StepContext} context
+ * @param {Fetch} fetch
  */
-async function downloadDirectly(wheel, dir, context) {
-  const index = packageIndex();
+async function downloadDirectly(wheel, { working, context, environment }) {
+  const index = packageIndex(environment);
   if (!index) throw new Error("no package index is known: set PIP_INDEX_URL to one");
   const page = await request(`${index.replace(/\/+$/, "")}/${wheel.project}/`);
   const name = wheelName(wheel);
@@ -215,12 +234,15 @@ async function downloadDirectly(wheel, dir, context) {
     received += chunk.length;
     if (bytes) context.note(`downloaded ${Math.floor((100 * received) / bytes)} %`);
   });
-  await pipeline(body, createWriteStream(join(dir, name)));
+  await pipeline(body, createWriteStream(join(working, name)));
 }
 
-/** The user's package index: the one that pip uses. */
-function packageIndex() {
-  if (process.env.PIP_INDEX_URL) return process.env.PIP_INDEX_URL;
+/**
+ * The user's package index: the one that pip uses.
+ * @param {NodeJS.ProcessEnv} environment
+ */
+function packageIndex(environment) {
+  if (environment.PIP_INDEX_URL) return environment.PIP_INDEX_URL;
   for (const question of [
     ["-m", "pip", "config", "get", "global.index-url"],
     ["-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"],
@@ -245,7 +267,7 @@ async function request(address) {
  * @param {string} path
  * @param {string} expected
  */
-export async function verifySha256(path, expected) {
+async function verifySha256(path, expected) {
   const hash = createHash("sha256");
   await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
   const found = hash.digest("hex");

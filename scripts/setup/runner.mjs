@@ -123,7 +123,9 @@ export async function runSteps(planned, folders, print = console.log) {
     /** @type {Map<string, Promise<string>>} */
     const underWay = new Map();
     while (waiting.size > 0 || underWay.size > 0) {
-      for (const entry of [...waiting.values()].filter((candidate) => isReady(candidate.step, waiting, planned, running))) {
+      for (const entry of [...waiting.values()].filter((candidate) =>
+        isReady(candidate.step, waiting, planned, running),
+      )) {
         if (!isReady(entry.step, waiting, planned, running)) continue;
         const work = start(entry).then(() => entry.step.name);
         // When another step fails first, nobody waits for this one any more.
@@ -220,7 +222,11 @@ function createChildren() {
         for (const stream of [child.stdout, child.stderr]) {
           stream?.on("data", (/** @type {Buffer} */ chunk) => {
             writeSync(log, chunk);
-            const line = chunk.toString().trim().split(/[\r\n]/).at(-1);
+            const line = chunk
+              .toString()
+              .trim()
+              .split(/[\r\n]/)
+              .at(-1);
             if (line) note(line.trim().slice(0, NOTE_CHARACTERS_MAX));
           });
         }
@@ -251,7 +257,8 @@ function watchInterruption() {
   /** @type {(signal: NodeJS.Signals) => void} */
   let interrupt = () => undefined;
   const promise = new Promise((_, reject) => {
-    interrupt = (signal) => reject(new Error(`Interrupted (${signal}). What is done stays done: run it again to go on.`));
+    interrupt = (signal) =>
+      reject(new Error(`Interrupted (${signal}). What is done stays done: run it again to go on.`));
   });
   promise.catch(() => undefined);
   for (const signal of SIGNALS) process.once(signal, interrupt);

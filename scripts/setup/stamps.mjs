@@ -33,7 +33,9 @@ export function readState(root, inputs, key, previous) {
     const sha256 =
       known && known.mtimeMs === mtimeMs && known.size === size
         ? known.sha256
-        : createHash("sha256").update(readFileSync(join(root, path))).digest("hex");
+        : createHash("sha256")
+            .update(readFileSync(join(root, path)))
+            .digest("hex");
     states[path] = { mtimeMs, size, sha256 };
   }
   return { key, inputs: states };

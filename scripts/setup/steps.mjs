@@ -7,6 +7,8 @@ import { ROOT_DIR, sharedCacheDir } from "./paths.mjs";
 import { buildEnvironment, hasRustToolchain, onPath, output, rustToolchain, WASM_TARGET } from "./tools.mjs";
 
 const WASM_PACK_VERSION = "0.15.1";
+const RUFF_VERSION = "0.17.5";
+const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /** What every Rust build depends on. */
 const RUST_INPUTS = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "native/contract", "native/graph"];
@@ -45,7 +47,8 @@ export const STEPS = [
     needs: ["Rust toolchain"],
     tools: ["rust", "linker"],
     lane: "build tools",
-    isDone: () => onPath("wasm-pack") !== undefined || existsSync(join(toolDir("wasm-pack", WASM_PACK_VERSION), "wasm-pack")),
+    isDone: () =>
+      onPath("wasm-pack") !== undefined || existsSync(join(toolDir("wasm-pack", WASM_PACK_VERSION), "wasm-pack")),
     run: (context) => installTool(context, "wasm-pack", WASM_PACK_VERSION),
   },
   {
@@ -65,7 +68,8 @@ export const STEPS = [
     inputs: [...RUST_INPUTS, "native/engine", "native/cli", ...ADDON_INPUTS],
     key: () => MACHINE,
     outputs: ["target/release/menagerie-engine"],
-    run: ({ exec }) => exec("cargo", ["build", "--release", "--package", "menagerie-cli", "--package", "menagerie-addon"]),
+    run: ({ exec }) =>
+      exec("cargo", ["build", "--release", "--package", "menagerie-cli", "--package", "menagerie-addon"]),
   },
   {
     name: "engine addon",
@@ -91,7 +95,7 @@ export const STEPS = [
     needs: ["npm packages"],
     inputs: ["tsconfig.json", "package-lock.json", "node/tsconfig.json", "node/src"],
     outputs: ["node/dist/server.js"],
-    run: ({ exec }) => exec("npx", ["--no-install", "tsc", "--build", "node"]),
+    run: ({ exec }) => exec("tsc", ["--build", "node"]),
   },
   {
     name: "page",
@@ -100,13 +104,33 @@ export const STEPS = [
     outputs: ["node/web/dist/index.html", "node/web/dist/main.js"],
     run: ({ exec }) => exec("node", ["node/web/build.mjs"]),
   },
+  {
+    name: "browser",
+    isDone: () => findBrowser() !== undefined || !canInstallPackages(),
+    run: async ({ exec }) => {
+      await exec("apt-get", ["update"]);
+      await exec("apt-get", ["install", "--yes", "--no-install-recommends", "chromium"]);
+    },
+  },
+  {
+    name: "ruff",
+    tools: ["pip"],
+    isDone: () => existsSync(ruffPath()),
+    run: ({ exec }) =>
+      exec("python3", ["-m", "pip", "install", "--target", dirname(dirname(ruffPath())), `ruff==${RUFF_VERSION}`]),
+  },
 ];
 
 /** Everything that the running service is made of. */
 export const SERVICE = ["npm packages", "libtensorflow", "engine", "engine addon", "WebAssembly", "service", "page"];
 
 /** What the checks of `npm run check` run on. */
-export const CHECKS = ["npm packages", "Rust toolchain"];
+export const CHECKS = ["npm packages", "Rust toolchain", "engine addon", "ruff"];
+
+/** Path of the linter and formatter of the Python files. */
+export function ruffPath() {
+  return join(toolDir("ruff", RUFF_VERSION), "ruff");
+}
 
 /**
  * Runs wasm-pack on its release profile, with the wasm-bindgen of Cargo.lock's version first on the path.
@@ -134,6 +158,16 @@ function findWasmBindgen() {
   const own = onPath("wasm-bindgen");
   const dirs = [...(own ? [dirname(own)] : []), toolDir("wasm-bindgen-cli", version)];
   return dirs.find((dir) => output(join(dir, "wasm-bindgen"), ["--version"]) === `wasm-bindgen ${version}`);
+}
+
+/** A browser for the tests of the page: without one they are skipped, and say so. */
+function findBrowser() {
+  if (process.env.CHROMIUM_PATH) return process.env.CHROMIUM_PATH;
+  return BROWSERS.map(onPath).find((path) => path !== undefined);
+}
+
+function canInstallPackages() {
+  return process.getuid?.() === 0 && onPath("apt-get") !== undefined;
 }
 
 /**

@@ -74,10 +74,13 @@ export function hasRustToolchain() {
   );
 }
 
-/** The environment of every build: cargo's own folder is searched too, and builds land in this clone's target/. */
+/**
+ * The environment of every build: the commands of npm's packages and cargo's own folder are searched too, and builds
+ * land in this clone's target/.
+ */
 export function buildEnvironment() {
   const cargoBin = join(process.env.CARGO_HOME || join(homedir(), ".cargo"), "bin");
-  const path = [process.env.PATH, cargoBin].filter(Boolean).join(delimiter);
+  const path = [join(ROOT_DIR, "node_modules/.bin"), process.env.PATH, cargoBin].filter(Boolean).join(delimiter);
   return { ...process.env, PATH: path, CARGO_TARGET_DIR: join(ROOT_DIR, "target"), CARGO_TERM_PROGRESS_WHEN: "never" };
 }
 
@@ -99,7 +102,9 @@ export function onPath(program) {
  */
 export function output(program, args, options) {
   try {
-    return String(execFileSync(program, args, { stdio: ["ignore", "pipe", "ignore"], env: buildEnvironment(), ...options })).trim();
+    return String(
+      execFileSync(program, args, { stdio: ["ignore", "pipe", "ignore"], env: buildEnvironment(), ...options }),
+    ).trim();
   } catch {
     return undefined;
   }

@@ -1,0 +1,55 @@
+/** `npm run generate`: writes the files that are made from others, and names those that changed. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ROOT_DIR } from "./setup/paths.mjs";
+import { buildEnvironment } from "./setup/tools.mjs";
+import { main, setUp } from "./setup.mjs";
+
+const CONTRACT = "node/src/generated/contract.ts";
+
+/** Every file in the repository that a program wrote. */
+export const GENERATED = [CONTRACT, "native/addon/index.js", "native/addon/index.d.ts"];
+
+/** The TypeScript types and constants of the contract; the door of the addon is written by its build. */
+export function generate() {
+  const options = { cwd: ROOT_DIR, env: buildEnvironment() };
+  const dir = mkdtempSync(join(tmpdir(), "menagerie-generate-"));
+  try {
+    const raw = join(dir, "contract.ts");
+    const generator = ["run", "--quiet", "--package", "menagerie-contract", "--features", "typescript"];
+    execFileSync("cargo", [...generator, "--bin", "generate-contract", "--", raw], { ...options, stdio: "inherit" });
+    const formatter = ["format", "--stdin-file-path=contract.ts"];
+    writeFileSync(join(ROOT_DIR, CONTRACT), execFileSync("biome", formatter, { ...options, input: readFileSync(raw) }));
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** @returns {Map<string, string>} the generated files as they are */
+export function readGenerated() {
+  return new Map(GENERATED.map((path) => [path, readFileSync(join(ROOT_DIR, path), "utf8")]));
+}
+
+/**
+ * @param {ReturnType<typeof readGenerated>} before
+ * @returns {string[]}
+ */
+export function changedSince(before) {
+  return GENERATED.filter((path) => readFileSync(join(ROOT_DIR, path), "utf8") !== before.get(path));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await main(async () => {
+    const before = readGenerated();
+    await setUp(["npm packages", "engine addon"]);
+    generate();
+    console.log(
+      changedSince(before)
+        .map((path) => `${path} changed`)
+        .join("\n") || "Nothing changed.",
+    );
+  });
+}

@@ -1,0 +1,170 @@
+/**
+ * `npm test`: set-up, then every suite, then one line with the sum. Names of suites as arguments run those alone:
+ * `npm test -- service`.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ROOT_DIR } from "./setup/paths.mjs";
+import { SERVICE } from "./setup/steps.mjs";
+import { buildEnvironment } from "./setup/tools.mjs";
+import { main, setUp } from "./setup.mjs";
+
+/** @param {string} dir */
+const testFiles = (dir) =>
+  readdirSync(join(ROOT_DIR, dir))
+    .map((name) => join(dir, name))
+    .filter((path) => path.endsWith(".test.mjs"));
+
+/** @typedef {{ passed: number, failed: number, skipped: number }} Tally */
+
+const reports = mkdtempSync(join(tmpdir(), "menagerie-tests-"));
+const vitestReport = join(reports, "vitest.json");
+
+/**
+ * @typedef {object} Suite
+ * @property {string} name
+ * @property {string} program
+ * @property {string[]} args
+ * @property {(output: string) => Tally} count
+ */
+
+/** @type {readonly Suite[]} */
+const SUITES = [
+  {
+    name: "scripts",
+    program: process.execPath,
+    args: ["--test", "--test-reporter=spec", ...testFiles("scripts/test")],
+    count: countNodeTests,
+  },
+  {
+    name: "rust",
+    program: "cargo",
+    args: ["test", "--workspace", "--locked", "--no-fail-fast", "--", "--show-output"],
+    count: countCargoTests,
+  },
+  {
+    name: "service",
+    program: "vitest",
+    args: ["run", "--config=node/vitest.config.ts", "--reporter=default", "--reporter=json"].concat(
+      `--outputFile.json=${vitestReport}`,
+    ),
+    count: () => countVitestTests(vitestReport),
+  },
+];
+
+await main(async () => {
+  const names = process.argv.slice(2);
+  const unknown = names.find((name) => !SUITES.some((suite) => suite.name === name));
+  if (unknown)
+    throw new Error(`there is no suite "${unknown}"; there are: ${SUITES.map(({ name }) => name).join(", ")}`);
+  await setUp([...SERVICE, "browser"]);
+  /** @type {Tally} */
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  try {
+    for (const suite of SUITES.filter(({ name }) => names.length === 0 || names.includes(name))) {
+      const tally = await runSuite(suite);
+      for (const key of /** @type {(keyof Tally)[]} */ (Object.keys(sum))) sum[key] += tally[key];
+    }
+  } finally {
+    rmSync(reports, { recursive: true, force: true });
+  }
+  console.log(`\n${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
+  if (sum.failed > 0) process.exitCode = 1;
+  if (sum.passed + sum.failed === 0) throw new Error("no test ran");
+});
+
+/**
+ * Runs one suite, its output passed on. A suite that fails without a failed test, such as one that does not compile,
+ * counts as one failed test.
+ * @param {Suite} suite
+ * @returns {Promise<Tally>}
+ */
+async function runSuite({ name, program, args, count }) {
+  console.log(`\n── ${name}: ${program} ${args.join(" ")}`);
+  const began = performance.now();
+  const { code, output } = await run(program, args);
+  const tally = count(output);
+  if (code !== 0 && tally.failed === 0) tally.failed = 1;
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  console.log(
+    `── ${name}: ${tally.passed} tests passed in ${seconds} s (${tally.failed} failed, ${tally.skipped} skipped)`,
+  );
+  return tally;
+}
+
+/**
+ * @param {string} program
+ * @param {string[]} args
+ * @returns {Promise<{ code: number, output: string }>}
+ */
+function run(program, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd: ROOT_DIR,
+      env: { ...buildEnvironment(), NO_COLOR: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    /** @type {Buffer[]} */
+    const chunks = [];
+    child.stdout.on("data", (chunk) => {
+      chunks.push(chunk);
+      process.stdout.write(chunk);
+    });
+    child.stderr.on("data", (chunk) => {
+      chunks.push(chunk);
+      process.stderr.write(chunk);
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString() }));
+  });
+}
+
+/**
+ * The closing lines of `node --test`.
+ * @param {string} output
+ * @returns {Tally}
+ */
+function countNodeTests(output) {
+  const last = (/** @type {string} */ word) =>
+    Number([...output.matchAll(RegExp(`^\\S+ ${word} (\\d+)$`, "gm"))].at(-1)?.[1] ?? 0);
+  return { passed: last("pass"), failed: last("fail") + last("cancelled"), skipped: last("skipped") + last("todo") };
+}
+
+/**
+ * The closing line of each test binary of cargo. Rust's tests cannot be skipped while they run: one that prints a line
+ * starting with `skipped:` returned early, and counts as skipped.
+ * @param {string} output
+ * @returns {Tally}
+ */
+function countCargoTests(output) {
+  const tally = { passed: 0, failed: 0, skipped: 0 };
+  for (const [, passed, failed, ignored] of output.matchAll(
+    /^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored/gm,
+  )) {
+    tally.passed += Number(passed);
+    tally.failed += Number(failed);
+    tally.skipped += Number(ignored);
+  }
+  const early = output.match(/^skipped:/gm)?.length ?? 0;
+  return { ...tally, passed: tally.passed - early, skipped: tally.skipped + early };
+}
+
+/**
+ * The report of vitest; it is missing when vitest did not get as far as running tests.
+ * @param {string} path
+ * @returns {Tally}
+ */
+function countVitestTests(path) {
+  try {
+    const report = JSON.parse(readFileSync(path, "utf8"));
+    return {
+      passed: report.numPassedTests,
+      failed: report.numFailedTests,
+      skipped: report.numPendingTests + report.numTodoTests,
+    };
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}

@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { deflateRawSync } from "node:zlib";
+import { fetchLibtensorflow, findLibtensorflow, LIBRARIES, VERSION, wheelName } from "../setup/libtensorflow.mjs";
+import { listMembers, unpackMember } from "../setup/zip.mjs";
+
+/** @type {string} */
+let dir;
+/** @type {import("../setup/runner.mjs").StepContext} */
+let context;
+/** @type {NodeJS.ProcessEnv} */
+let environment;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "menagerie-libtensorflow-"));
+  environment = { PATH: process.env.PATH, MENAGERIE_CACHE_DIR: join(dir, "cache") };
+  context = { note: () => undefined, exec: () => Promise.reject(new Error("pip is broken here")) };
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+/**
+ * A zip archive with deflated members, as a wheel is.
+ * @param {Record<string, Buffer>} members
+ */
+function zip(members) {
+  /** @type {Buffer[]} */
+  const local = [];
+  /** @type {Buffer[]} */
+  const central = [];
+  let offset = 0;
+  for (const [name, content] of Object.entries(members)) {
+    const packed = deflateRawSync(content);
+    const common = Buffer.alloc(26);
+    common.writeUInt16LE(20, 0);
+    common.writeUInt16LE(8, 4);
+    common.writeUInt32LE(packed.length, 14);
+    common.writeUInt32LE(content.length, 18);
+    common.writeUInt16LE(name.length, 22);
+    const place = Buffer.alloc(14);
+    place.writeUInt32LE(offset, 10);
+    const entry = Buffer.concat([Buffer.from("PK\x03\x04"), common, Buffer.from(name), packed]);
+    central.push(Buffer.from("PK\x01\x02\x14\x00"), common, place, Buffer.from(name));
+    local.push(entry);
+    offset += entry.length;
+  }
+  const directory = Buffer.concat(central);
+  const end = Buffer.alloc(22);
+  end.write("PK\x05\x06");
+  end.writeUInt16LE(Object.keys(members).length, 8);
+  end.writeUInt16LE(Object.keys(members).length, 10);
+  end.writeUInt32LE(directory.length, 12);
+  end.writeUInt32LE(offset, 16);
+  return Buffer.concat([...local, directory, end]);
+}
+
+describe("reading a zip", () => {
+  test("gives each member's bytes", async () => {
+    const content = Buffer.from("a library ".repeat(10_000));
+    const archive = join(dir, "a.whl");
+    writeFileSync(archive, zip({ "tensorflow/other": Buffer.from("no"), "tensorflow/lib": content }));
+    const member = (await listMembers(archive)).find(({ name }) => name === "tensorflow/lib");
+    assert.ok(member);
+    await unpackMember(archive, member, join(dir, "lib"));
+    assert.deepEqual(readFileSync(join(dir, "lib")), content);
+  });
+
+  test("refuses a file that is none, and one that is cut off", async () => {
+    const archive = join(dir, "a.whl");
+    writeFileSync(archive, "<html>not found</html>");
+    await assert.rejects(listMembers(archive), /is no zip archive/);
+    const whole = zip({ lib: Buffer.alloc(1000) });
+    writeFileSync(archive, Buffer.concat([whole.subarray(0, 20), whole.subarray(-22)]));
+    await assert.rejects(listMembers(archive), /directory ends after 0 of 1 members/);
+  });
+});
+
+describe("finding libtensorflow", () => {
+  test("LIBTENSORFLOW_PATH comes first, then the cache", () => {
+    for (const name of ["own", "cache/libtensorflow"]) mkdirSync(join(dir, name), { recursive: true });
+    const own = { ...environment, LIBTENSORFLOW_PATH: join(dir, "own") };
+    assert.deepEqual(findLibtensorflow(own).misses[0], {
+      place: `LIBTENSORFLOW_PATH: ${join(dir, "own")}`,
+      why: "not in this folder",
+    });
+    writeFileSync(join(dir, "own", /** @type {string} */ (Object.values(LIBRARIES)[0])), "");
+    assert.equal(findLibtensorflow(own).dir, join(dir, "own"));
+  });
+});
+
+describe("fetching libtensorflow", () => {
+  const members = Object.fromEntries(
+    Object.keys(LIBRARIES).map((name) => [`tensorflow/${name}`, Buffer.from(`bytes of ${name}`)]),
+  );
+  const wheelBytes = zip({ "tensorflow/__init__.py": Buffer.from("import this"), ...members });
+  const sha256 = createHash("sha256").update(wheelBytes).digest("hex");
+  const platform = `${process.platform}-${process.arch}`;
+  const cached = () => join(dir, "cache/libtensorflow", `${VERSION}-${platform}`);
+
+  const wheel = { project: "tensorflow-cpu", tag: "any_platform", sha256 };
+
+  /** @param {string} expectedSha256 */
+  const wheels = (expectedSha256) => ({ [platform]: { ...wheel, sha256: expectedSha256 } });
+
+  /**
+   * A package index on this machine.
+   * @param {(index: string) => Promise<void>} work
+   */
+  async function withIndex(work) {
+    const name = wheelName(wheel);
+    const server = createServer((request, response) => {
+      if (request.url === "/simple/tensorflow-cpu/")
+        response.end(`<a href="../../files/${name}#sha256=00">${name}</a>`);
+      else if (request.url === `/files/${name}`) response.end(wheelBytes);
+      else response.writeHead(404).end();
+    });
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+    try {
+      await work(`http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}/simple`);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  test("pip's wheel is unpacked: the two libraries, under the loaders' names too, and nothing else", async () => {
+    /** @type {string[]} */
+    let asked = [];
+    context.exec = async (program, args) => {
+      asked = [program, ...args];
+      writeFileSync(join(String(args[args.indexOf("--dest") + 1]), wheelName(wheel)), wheelBytes);
+    };
+    await fetchLibtensorflow(context, { environment, wheels: wheels(sha256) });
+    assert.deepEqual(readdirSync(cached()).sort(), [...Object.keys(LIBRARIES), ...Object.values(LIBRARIES)].sort());
+    for (const [name, alias] of Object.entries(LIBRARIES)) {
+      assert.equal(readFileSync(join(cached(), alias), "utf8"), `bytes of ${name}`);
+    }
+    assert.equal(asked.slice(0, 4).join(" "), "python3 -m pip download");
+    assert.equal(asked.at(-1), `tensorflow-cpu==${VERSION}`);
+  });
+
+  test("when pip cannot, the wheel comes directly from the package index", async () => {
+    await withIndex(async (index) => {
+      const options = { environment: { ...environment, PIP_INDEX_URL: index }, wheels: wheels(sha256) };
+      await fetchLibtensorflow(context, options);
+    });
+    assert.equal(existsSync(cached()), true);
+  });
+
+  test("a wheel with another SHA-256 is refused, and nothing stays behind", async () => {
+    await withIndex(async (index) => {
+      const options = { environment: { ...environment, PIP_INDEX_URL: index }, wheels: wheels("0".repeat(64)) };
+      await assert.rejects(
+        fetchLibtensorflow(context, options),
+        RegExp(`SHA-256 of the file is ${sha256}; it must be 0`),
+      );
+    });
+    assert.deepEqual(readdirSync(join(dir, "cache/libtensorflow")), []);
+  });
+
+  test("the error lists every place tried and what to do", async () => {
+    const given = { ...environment, LIBTENSORFLOW_PATH: "/nowhere", PIP_INDEX_URL: "http://127.0.0.1:1/simple" };
+    await assert.rejects(
+      fetchLibtensorflow(context, { environment: given, wheels: wheels(sha256) }),
+      (/** @type {Error} */ error) => {
+        for (const place of [
+          "LIBTENSORFLOW_PATH: /nowhere: no such folder",
+          "pip download: pip is broken here",
+          "direct download: ",
+        ]) {
+          assert.ok(error.message.includes(place), `${place} in ${error.message}`);
+        }
+        assert.match(error.message, /Set LIBTENSORFLOW_PATH/);
+        return true;
+      },
+    );
+  });
+
+  test("a platform without a wheel is told so", async () => {
+    await assert.rejects(fetchLibtensorflow(context, { environment, wheels: {} }), /wheels: there is none for/);
+  });
+
+  test("what a killed fetch left behind is removed", async () => {
+    const { pid } = spawnSync(process.execPath, ["--version"]);
+    mkdirSync(`${cached()}.${pid}`, { recursive: true });
+    await assert.rejects(
+      fetchLibtensorflow(context, {
+        environment: { ...environment, PIP_INDEX_URL: "http://127.0.0.1:1" },
+        wheels: wheels(sha256),
+      }),
+    );
+    assert.equal(existsSync(`${cached()}.${pid}`), false);
+  });
+});
