@@ -5,7 +5,7 @@
  * it every few seconds; a lock whose process is gone, or that nobody touched for a minute (a process of another machine
  * or container), is taken over.
  */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimes, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, utimes, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -26,7 +26,7 @@ export async function takeLock(path, onWait) {
     const holder = readHolder(path);
     if (holder === undefined) continue;
     if (isAbandoned(path, holder)) {
-      removeAbandoned(path, holder);
+      removeAbandoned(path);
       continue;
     }
     if (!announced) onWait(holder);
@@ -85,20 +85,27 @@ function isAbandoned(path, holder) {
 }
 
 /**
- * Two that wait may both find the lock abandoned. Each moves it aside, which only one can do at a time; who finds that
- * it moved a lock just taken by the other puts it back.
+ * Removes an abandoned lock. Two that wait may both have found it abandoned, and the slower one must not remove the lock
+ * that the faster one has taken since: so one at a time looks again and removes.
  * @param {string} path
- * @param {number} holder
  */
-function removeAbandoned(path, holder) {
-  const aside = `${path}.${process.pid}.abandoned`;
+function removeAbandoned(path) {
+  const guard = `${path}.takeover`;
   try {
-    renameSync(path, aside);
-    if (readHolder(aside) !== holder) linkSync(aside, path);
+    mkdirSync(guard);
   } catch (error) {
-    if (!isErrno(error, "ENOENT") && !isErrno(error, "EEXIST")) throw error;
+    if (!isErrno(error, "EEXIST")) throw error;
+    // Its maker was killed within the few calls below.
+    const made = statSync(guard, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (Date.now() - made > UNTOUCHED_MS_MAX) rmSync(guard, { recursive: true, force: true });
+    return;
   }
-  rmSync(aside, { force: true });
+  try {
+    const holder = readHolder(path);
+    if (holder !== undefined && isAbandoned(path, holder)) rmSync(path, { force: true });
+  } finally {
+    rmSync(guard, { recursive: true, force: true });
+  }
 }
 
 /** The lock was taken over while this process slept: its work still ends well, for steps write whole results. */
