@@ -1,5 +1,7 @@
 //! Inputs and outputs in the shapes that graphs of different makers give them.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 mod support;
 
 use menagerie_contract::{Dtype, ErrorCode, Layout, OutputKind, Source, SpecOverrides};

@@ -1,0 +1,95 @@
+//! What a graph of the size of `MobileNetV2` 1.4 costs: time on one core, and memory beside the file.
+#![allow(unsafe_code, reason = "counting memory needs an allocator of our own")]
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use menagerie_graph::{Graph, GraphLimits, input, output, parse, prepare::prepare, shapes::Shapes};
+use support::{GraphBuilder, request};
+
+static HELD_BYTES: AtomicUsize = AtomicUsize::new(0);
+static PEAK_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: every call is handed to the system's allocator unchanged; counting does not touch the memory.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let held = HELD_BYTES.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK_BYTES.fetch_max(held, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// About 24 MB: fifty layers with unfused BatchNorm behind each.
+fn large_graph() -> Vec<u8> {
+    const CHANNELS: u64 = 346;
+    let mut graph = GraphBuilder::with_input(&[Some(1), Some(32), Some(32), Some(3)]);
+    graph.convolution("first", "input", [3, 3, 3, CHANNELS], &vec![0.01; 27 * CHANNELS as usize]);
+    graph.floats("epsilon", &[], &[0.001]);
+    let kernel = vec![0.01; (CHANNELS * CHANNELS) as usize];
+    let per_channel = vec![0.5; CHANNELS as usize];
+    let mut before = "first".to_owned();
+    for index in 0..50 {
+        let name = |part: &str| format!("layer{index}/{part}");
+        graph.convolution(&name("conv"), &before, [1, 1, CHANNELS, CHANNELS], &kernel);
+        for part in ["mean", "variance", "gamma", "beta"] {
+            graph.floats(&name(part), &[CHANNELS], &per_channel);
+        }
+        graph.op(&name("add"), "Add", &[&name("variance"), "epsilon"]).op(&name("rsqrt"), "Rsqrt", &[&name("add")]);
+        graph.op(&name("mul"), "Mul", &[&name("rsqrt"), &name("gamma")]);
+        graph.op(&name("mul_1"), "Mul", &[&name("conv"), &name("mul")]);
+        graph.op(&name("mul_2"), "Mul", &[&name("mean"), &name("mul")]);
+        graph.op(&name("sub"), "Sub", &[&name("beta"), &name("mul_2")]);
+        graph.op(&name("add_1"), "Add", &[&name("mul_1"), &name("sub")]);
+        graph.op(&name("relu"), "Relu6", &[&name("add_1")]);
+        before = name("relu");
+    }
+    graph.pool("pool", &before).product("logits", "pool", [CHANNELS, 1001]).op("softmax", "Softmax", &["logits"]);
+    graph.bytes
+}
+
+#[test]
+fn a_24_mb_graph_is_parsed_and_prepared_fast_and_in_little_memory() {
+    let file = large_graph();
+    assert!((23 << 20..28 << 20).contains(&file.len()), "{} bytes", file.len());
+    let limits = GraphLimits::default();
+    let before = HELD_BYTES.load(Ordering::Relaxed);
+    PEAK_BYTES.store(before, Ordering::Relaxed);
+    let start = Instant::now();
+    let graph = Graph::build(parse::parse(&file, &limits).unwrap(), &limits).unwrap();
+    let input = input::find(&graph, &request(), &limits).unwrap();
+    let output = output::find(&graph, &input, &request(), &limits).unwrap();
+    let needed = graph.between(input.node, output.scores, false);
+    let shapes = Shapes::propagate(&graph, &needed, input.node, &input.extents(1), &limits).unwrap();
+    let prepared = prepare(&graph, &input, &output, &needed, &shapes, &limits).unwrap();
+    let elapsed = start.elapsed();
+    let peak = file.len() + PEAK_BYTES.load(Ordering::Relaxed) - before;
+    let share = peak as f64 / file.len() as f64;
+    println!(
+        "{} bytes parsed and prepared to {} in {:.1} ms, {share:.2} times the file at most",
+        file.len(),
+        prepared.graph.len(),
+        elapsed.as_secs_f64() * 1000.0
+    );
+    assert!(share <= 2.5, "{share}");
+    // A test build is not optimised, and its machine is shared; the release build is held to the promise.
+    let time_max = if cfg!(debug_assertions) { Duration::from_secs(1) } else { Duration::from_millis(100) };
+    assert!(elapsed < time_max, "{elapsed:?}");
+}

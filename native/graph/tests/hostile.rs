@@ -1,0 +1,201 @@
+//! Cut, changed and crafted files: typed errors in linear time, never a panic.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support;
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use menagerie_contract::ErrorCode;
+use menagerie_graph::{GraphError, GraphLimits, dtype::DataType, encode, labels, resolve};
+use support::{GraphBuilder, Random, request, small_net};
+
+/// What one fuzz test may take.
+const FUZZ_TIME_MAX: Duration = Duration::from_secs(4);
+
+fn refused(bytes: &[u8]) -> GraphError {
+    resolve(bytes, &request(), &GraphLimits::default()).unwrap_err()
+}
+
+/// Graphs to cut and change: a made one, and real ones of at most `bytes_max` where they are.
+fn seeds(bytes_max: u64) -> Vec<Vec<u8>> {
+    let mut seeds = vec![small_net(5).op("softmax", "Softmax", &["logits"]).bytes.clone()];
+    for (folder, name) in [("zoo-data", "graph.pb"), ("graphs-odd", "")] {
+        let Some(folder) = support::shared(folder) else { continue };
+        let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        for path in paths {
+            let path = if name.is_empty() { path } else { path.join(name) };
+            if path.metadata().is_ok_and(|facts| facts.len() <= bytes_max) && path.is_file() {
+                seeds.push(fs::read(path).unwrap());
+            }
+        }
+    }
+    seeds
+}
+
+#[test]
+fn a_graph_cut_at_any_length_never_panics() {
+    for seed in seeds(4 << 20) {
+        let step = (seed.len() / 60).max(1);
+        for length in (0..seed.len()).step_by(step) {
+            // Cut between two nodes, what is left may be a graph of its own.
+            let _ = resolve(&seed[..length], &request(), &GraphLimits::default());
+        }
+    }
+}
+
+#[test]
+fn a_graph_cut_inside_a_node_is_damaged() {
+    let graph = small_net(5).bytes;
+    let error = refused(&graph[..graph.len() - 3]);
+    assert!(matches!(error, GraphError::Truncated { .. }), "{error}");
+    assert_eq!(error.code(), ErrorCode::GraphInvalid);
+}
+
+#[test]
+fn changed_bytes_never_panic() {
+    let end = Instant::now() + FUZZ_TIME_MAX;
+    let mut random = Random(0x5eed_0001);
+    let mut rounds = 0;
+    let seeds = seeds(300 << 10);
+    while Instant::now() < end {
+        let mut bytes = seeds[random.below(seeds.len())].clone();
+        if bytes.is_empty() {
+            continue;
+        }
+        for _ in 0..=random.below(8) {
+            change(&mut bytes, &mut random);
+        }
+        let _ = resolve(&bytes, &request(), &GraphLimits::default());
+        rounds += 1;
+    }
+    println!("{rounds} changed graphs");
+    assert!(rounds > 100);
+}
+
+/// One random change; most hit the first kilobytes, where structure is denser than weights.
+fn change(bytes: &mut Vec<u8>, random: &mut Random) {
+    let span = if random.below(3) == 0 { bytes.len() } else { bytes.len().min(4096) };
+    let at = random.below(span);
+    match random.below(6) {
+        0 => bytes[at] ^= 1 << random.below(8),
+        1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
+        2 => {
+            bytes.remove(at);
+        }
+        3 => bytes.insert(at, random.below(256) as u8),
+        4 => {
+            let end = (at + random.below(64)).min(bytes.len());
+            let piece = bytes[at..end].to_vec();
+            let to = random.below(bytes.len());
+            bytes.splice(to..to, piece);
+        }
+        _ => bytes.truncate(at + 1),
+    }
+    if bytes.is_empty() {
+        bytes.push(0);
+    }
+}
+
+#[test]
+fn changed_label_files_never_panic() {
+    let seeds: [&[u8]; 5] = [
+        b"0:background\n1:tench\n2:goldfish\n",
+        b"{\"0\": [\"n01440764\", \"tench\"], \"1\": [\"n01443537\", \"goldfish\"]}",
+        b"index,label\n0,\"tench, Tinca\"\n1,goldfish\n",
+        b"{0: 'tench',\n 1: 'goldfish'}",
+        b"\xff\xfet\0e\0n\0c\0h\0\n\0",
+    ];
+    let mut random = Random(0x5eed_0002);
+    for round in 0..20_000 {
+        let mut bytes = seeds[round % seeds.len()].to_vec();
+        for _ in 0..=random.below(6) {
+            change(&mut bytes, &mut random);
+        }
+        if let Ok(labels) = labels::read(&bytes) {
+            assert!(!labels.names.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_million_nodes_are_refused_by_count() {
+    let mut graph = GraphBuilder::with_input(&[None, Some(8), Some(8), Some(3)]);
+    let mut one = GraphBuilder::default();
+    one.node("a", "NoOp", &[], &[]);
+    for _ in 0..1_000_000 {
+        graph.bytes.extend_from_slice(&one.bytes);
+    }
+    let error = refused(&graph.bytes);
+    assert_eq!(error.code(), ErrorCode::GraphTooLarge);
+    assert!(error.to_string().contains("100000 nodes"), "{error}");
+}
+
+#[test]
+fn a_hundred_thousand_nodes_take_linear_time() {
+    // A chain, a fan and expressions of constants that double: each would hang a quadratic or exponential walk.
+    let mut graph = GraphBuilder::with_input(&[None, Some(8), Some(8), Some(3)]);
+    graph.floats("double0", &[1], &[1.0]);
+    for index in 0..20_000 {
+        let name = format!("double{index}");
+        graph.op(&format!("double{}", index + 1), "Add", &[&name, &name]);
+    }
+    graph.op("step0", "Relu", &["input"]);
+    for index in 0..30_000 {
+        graph.op(&format!("step{}", index + 1), "Identity", &[&format!("step{index}")]);
+        graph.op(&format!("leaf{index}"), "Relu", &["step0"]);
+    }
+    graph.op("scaled", "Mul", &["step30000", "double20000"]);
+    graph.convolution("conv", "scaled", [1, 1, 3, 2], &[1.0; 6]).op("affine", "Mul", &["conv", "double20000"]);
+    graph.pool("pool", "affine").product("logits", "pool", [2, 3]);
+    let start = Instant::now();
+    let resolved = resolve(&graph.bytes, &request(), &GraphLimits::default()).unwrap();
+    assert_eq!(resolved.spec.output.tensor, "logits");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn contradictions_are_named_with_their_node() {
+    let float = || encode::dtype_attr(DataType::Float);
+    let base = || GraphBuilder::with_input(&[None, Some(8), Some(8), Some(3)]);
+    for (graph, code, node) in [
+        (base().op("twin", "Relu", &["input"]).op("twin", "Relu", &["input"]).clone(), ErrorCode::GraphInvalid, "twin"),
+        (base().op("lost", "Relu", &["nowhere"]).clone(), ErrorCode::GraphInvalid, "nowhere"),
+        (base().op("lost", "Relu", &["input:x"]).clone(), ErrorCode::GraphInvalid, "lost"),
+        (
+            base().op("ring_a", "Add", &["input", "ring_b"]).op("ring_b", "Relu", &["ring_a"]).clone(),
+            ErrorCode::GraphInvalid,
+            "ring_",
+        ),
+        (base().op("self", "Relu", &["self"]).clone(), ErrorCode::GraphInvalid, "self"),
+        (base().constant("lie", DataType::Float, &[1 << 40], &[0; 4]).clone(), ErrorCode::GraphInvalid, "lie"),
+        (base().constant("short", DataType::Float, &[2], &[0; 4]).clone(), ErrorCode::GraphInvalid, "short"),
+        (base().node("", "Relu", &["input"], &[("T", float())]).clone(), ErrorCode::GraphInvalid, "name"),
+    ] {
+        let error = refused(&graph.bytes);
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains(node), "{error}");
+    }
+}
+
+#[test]
+fn a_tensor_beyond_the_limit_is_refused_before_it_is_made() {
+    let mut graph = GraphBuilder::with_input(&[None, Some(64), Some(64), Some(3)]);
+    graph.ints("times", &[1, 4096, 4096, 1]).op("tile", "Tile", &["input", "times"]);
+    graph.convolution("conv", "tile", [1, 1, 3, 2], &[1.0; 6]).pool("pool", "conv").product("logits", "pool", [2, 3]);
+    let error = refused(&graph.bytes);
+    assert_eq!(error.code(), ErrorCode::GraphTooLarge);
+    assert!(error.to_string().contains("tile"), "{error}");
+}
+
+#[test]
+fn a_file_beyond_the_limit_is_refused() {
+    let limits = GraphLimits { file_bytes_max: 100, ..GraphLimits::default() };
+    let error = resolve(&small_net(5).bytes, &request(), &limits).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::GraphTooLarge);
+    assert!(error.to_string().contains("100 bytes"), "{error}");
+}
