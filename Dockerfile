@@ -26,10 +26,8 @@ COPY --from=build /menagerie/node_modules node_modules
 COPY --from=build /menagerie/native/addon native/addon
 COPY --from=build /menagerie/target/release/menagerie-engine target/release/menagerie-engine
 COPY --from=build /menagerie/wasm/pkg wasm/pkg
-COPY --from=build /menagerie/node/dist node/dist
-COPY --from=build /menagerie/node/web/dist node/web/dist
+COPY --from=build /menagerie/node node
 COPY package.json LICENSE ./
-COPY node/package.json node/package.json
 COPY models models
 USER node
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080

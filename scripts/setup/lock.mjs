@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const TOUCH_INTERVAL_MS = 5_000;
 const UNTOUCHED_MS_MAX = 60_000;
-const POLL_INTERVAL_MS = 200;
+const POLL_INTERVAL_MS = 100;
 
 /**
  * Takes the lock, waiting for its holder to finish.
@@ -27,10 +27,10 @@ export async function takeLock(path, onWait) {
     if (holder === undefined) continue;
     if (isAbandoned(path, holder)) {
       removeAbandoned(path);
-      continue;
+    } else if (!announced) {
+      onWait(holder);
+      announced = true;
     }
-    if (!announced) onWait(holder);
-    announced = true;
     await sleep(POLL_INTERVAL_MS);
   }
   const touching = setInterval(() => {
