@@ -4,10 +4,13 @@
 //! decoded. An image has to be whole: a file that ends early is refused, however much of it could be shown.
 
 mod alpha;
+mod bmp;
+mod bmp_runs;
 mod format;
-mod gif_webp_bmp;
+mod gif;
 mod jpeg;
 mod png;
+mod webp;
 mod webp_sizes;
 
 use menagerie_contract::ImageLimits;
@@ -51,9 +54,9 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     match format {
         Format::Jpeg => jpeg::decode(image, limits),
         Format::Png => png::decode(image, limits),
-        Format::Webp => gif_webp_bmp::decode_webp(image, limits),
-        Format::Gif => gif_webp_bmp::decode_gif(image, limits),
-        Format::Bmp => gif_webp_bmp::decode_bmp(image, limits),
+        Format::Webp => webp::decode(image, limits),
+        Format::Gif => gif::decode(image, limits),
+        Format::Bmp => bmp::decode(image, limits),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Photo to pixels: the part that is asked for, fitted to the model's size, upright, as RGB or grey bytes.
 
 use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::U8x3,
 };
 use menagerie_contract::{InputSpec, Resize, answer::Crop};
 
@@ -123,18 +124,21 @@ fn scale(photo: &Photo, region: Region, width: u32, height: u32) -> Result<Vec<u
     let (photo_width, photo_height) = photo.size();
     let stored = orientation.stored_region(region, f64::from(photo_width), f64::from(photo_height));
     let (stored_width, stored_height) = orientation.turn_size((width, height));
+    let mut rgb = vec![0; RGB * width as usize * height as usize];
     let internal = |error: &dyn std::fmt::Display| Error::Internal(format!("the photo cannot be resized: {error}"));
-    let source = ImageRef::new(photo.stored_width, photo.stored_height, &photo.stored_rgb, PixelType::U8x3)
+    // Typed: the untyped calls compile every kernel for every pixel type, which takes minutes and a megabyte.
+    let source = TypedImageRef::<U8x3>::from_buffer(photo.stored_width, photo.stored_height, &photo.stored_rgb)
         .map_err(|error| internal(&error))?;
-    let mut target = Image::new(stored_width, stored_height, PixelType::U8x3);
+    let mut target =
+        TypedImage::<U8x3>::from_buffer(stored_width, stored_height, &mut rgb).map_err(|error| internal(&error))?;
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false).crop(
         stored.x,
         stored.y,
         stored.width,
         stored.height,
     );
-    Resizer::new().resize(&source, &mut target, &options).map_err(|error| internal(&error))?;
-    Ok(orientation.upright::<RGB>(target.into_vec(), stored_width as usize, stored_height as usize))
+    Resizer::new().resize_typed(&source, &mut target, &options).map_err(|error| internal(&error))?;
+    Ok(orientation.upright::<RGB>(rgb, stored_width as usize, stored_height as usize))
 }
 
 /// Centres `inner` on grey; an odd rest goes to the right and the bottom.

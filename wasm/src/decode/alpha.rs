@@ -25,7 +25,7 @@ pub fn grey_to_rgb(pixels: &[u8]) -> Vec<u8> {
 }
 
 /// `channel * alpha + 255 * (1 - alpha)`, rounded to the nearest.
-fn on_white(channel: u8, alpha: u8) -> u8 {
+pub fn on_white(channel: u8, alpha: u8) -> u8 {
     let (channel, alpha) = (u32::from(channel), u32::from(alpha));
     ((channel * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }

@@ -1,7 +1,7 @@
 //! PNG: every colour type, depth and interlacing; of an APNG the default picture.
 //!
 //! 16-bit samples keep their high byte. Orientation comes from the `eXIf` chunk, or from the text profile that
-//! ImageMagick and exiftool write.
+//! `ImageMagick` and exiftool write.
 
 use std::io::Cursor;
 
@@ -104,7 +104,7 @@ fn profile_text(info: &Info) -> Option<String> {
 }
 
 /// A raw profile is its name, its length in decimal, then hexadecimal digits over several lines
-/// (ImageMagick, `coders/png.c`, `Magick_png_write_raw_profile`).
+/// (`ImageMagick`, `coders/png.c`, `Magick_png_write_raw_profile`).
 fn exif_of_profile(text: &str) -> Option<Vec<u8>> {
     let mut lines = text.trim_start().lines().skip(1);
     let byte_count: usize = lines.next()?.trim().parse().ok()?;

@@ -1,0 +1,43 @@
+//! WebP: lossy, lossless, and the first frame of an animation, by image-webp.
+
+use std::io::Cursor;
+
+use image_webp::{DecodingError, WebPDecoder};
+use menagerie_contract::ImageLimits;
+
+use super::{Format, Photo, alpha::composite_rgba, check_size, cut_off, undecodable, webp_sizes::declared_sizes};
+use crate::{error::Error, orientation::Orientation};
+
+/// Largest EXIF block that is looked at, in bytes.
+const METADATA_BYTES_MAX: usize = 1 << 20;
+
+pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
+    for (width, height) in declared_sizes(image).ok_or_else(|| cut_off(Format::Webp))? {
+        check_size(Format::Webp, width, height, limits)?;
+    }
+    let mut decoder = WebPDecoder::new(Cursor::new(image)).map_err(refusal)?;
+    decoder.set_memory_limit(METADATA_BYTES_MAX);
+    let (width, height) = decoder.dimensions();
+    check_size(Format::Webp, width, height, limits)?;
+    let orientation = match decoder.exif_metadata() {
+        Ok(Some(exif)) => Orientation::from_exif(&exif),
+        _ => Orientation::default(),
+    };
+    let too_big = || undecodable(Format::Webp, "its pixels do not fit into memory");
+    let mut pixels = vec![0; decoder.output_buffer_size().ok_or_else(too_big)?];
+    decoder.read_image(&mut pixels).map_err(refusal)?;
+    Ok(Photo {
+        format: Format::Webp,
+        stored_width: width,
+        stored_height: height,
+        orientation,
+        stored_rgb: if decoder.has_alpha() { composite_rgba(pixels) } else { pixels },
+    })
+}
+
+fn refusal(error: DecodingError) -> Error {
+    match error {
+        DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => cut_off(Format::Webp),
+        other => undecodable(Format::Webp, other),
+    }
+}
