@@ -8,6 +8,7 @@ mod inspect;
 mod log;
 mod once;
 mod queue;
+mod sandbox;
 mod serve;
 mod startup;
 
@@ -23,10 +24,16 @@ menagerie-engine runs frozen TensorFlow graphs.
       `-` for a tensor or a side means: detected
   menagerie-engine inspect GRAPH [LABELS] [--json]
       explains a graph: its input, its output, how photos become its tensor, whether it would be served
-  menagerie-engine check
-      loads libtensorflow, runs a tiny graph, says what would confine a model's process
+  menagerie-engine check [--cell]
+      loads libtensorflow, runs a tiny graph, says what confines a model's process;
+      --cell also tries from inside what must not work
 
-Environment: LIBTENSORFLOW_PATH names the folder of libtensorflow.";
+Environment:
+  LIBTENSORFLOW_PATH        folder of libtensorflow
+  SANDBOX                   off, best-effort (default) or required (graphs that are not of the zoo are refused
+                            where anything is missing)
+  ENGINE_MEMORY_BYTES_MAX   memory of a process's own, default 4 GiB
+  ENGINE_CPU_SECONDS_MAX    processor time of one load or run, default 300";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
@@ -38,7 +45,7 @@ fn main() -> ExitCode {
         Some("serve") if rest.is_empty() => serve::serve(),
         Some("once") => once::once(rest),
         Some("inspect") => inspect::inspect(rest),
-        Some("check") if rest.is_empty() => check::check(),
+        Some("check") => check::check(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             Ok(())

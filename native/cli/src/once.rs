@@ -9,7 +9,7 @@ use menagerie_contract::{ErrorCode, LoadRequest, Problem, Source, SpecOverrides}
 use menagerie_engine::Model;
 use menagerie_graph::GraphLimits;
 
-use crate::startup;
+use crate::{sandbox::Cell, startup};
 
 /// Stands for a value that is detected.
 const DETECTED: &str = "-";
@@ -21,7 +21,9 @@ const DETECTED: &str = "-";
 pub fn once(arguments: &[OsString]) -> Result<(), Problem> {
     let form = Form::read(arguments)?;
     let mut stdout = startup::take_stdout().map_err(|error| startup::broken("stdout cannot be taken", &error))?;
-    let library = startup::load_library()?;
+    let cell = Cell::from_environment()?;
+    let library = startup::load_library(cell)?;
+    cell.admit(&cell.seal())?;
     let mut input = stdin().lock();
     let mut read = |bytes_max: u64| {
         let mut bytes = Vec::new();

@@ -17,7 +17,7 @@ use std::{
 };
 
 use menagerie_contract::{
-    ErrorCode, Frame, FrameKind, Hello, Problem,
+    ErrorCode, Frame, FrameKind, Hello, Problem, Source,
     frame::{FRAME_BYTES_MAX, HEADER_BYTES, Header, PROTOCOL, Sandbox},
 };
 use menagerie_engine::{
@@ -29,6 +29,7 @@ use menagerie_graph::GraphLimits;
 use crate::{
     log,
     queue::{Job, Queue},
+    sandbox::Cell,
     startup,
 };
 
@@ -41,11 +42,12 @@ const FINISH_TIME: Duration = Duration::from_mins(1);
 /// A problem when libtensorflow is not there, a pipe breaks, or bytes come that are no frame.
 pub fn serve() -> Result<(), Problem> {
     let stdout = startup::take_stdout().map_err(|error| startup::broken("stdout cannot be taken", &error))?;
-    let library = startup::load_library()?;
-    let hello = hello(&library, Sandbox::default());
+    let cell = Cell::from_environment()?;
+    let library = startup::load_library(cell)?;
+    let sandbox = cell.seal();
     let writer = Arc::new(Writer { stdout: Mutex::new(stdout), broken: AtomicBool::new(false) });
-    writer.send(0, &Frame::Hello(hello));
-    let mut server = Server { library, writer, queue: Arc::default(), model: None, workers: Vec::new() };
+    writer.send(0, &Frame::Hello(hello(&library, sandbox.clone())));
+    let mut server = Server { library, cell, sandbox, writer, queue: Arc::default(), model: None, workers: Vec::new() };
     let read = server.read_frames(&mut stdin().lock());
     server.finish();
     read
@@ -64,6 +66,8 @@ fn hello(library: &Library, sandbox: Sandbox) -> Hello {
 
 struct Server {
     library: Library,
+    cell: Cell,
+    sandbox: Sandbox,
     writer: Arc<Writer>,
     queue: Arc<Queue>,
     model: Option<Arc<Model>>,
@@ -95,8 +99,15 @@ impl Server {
             self.writer.send(request_id, &Frame::Error(problem));
             return Ok(());
         }
+        if request.source == Source::Request
+            && let Err(problem) = self.cell.admit(&self.sandbox)
+        {
+            self.writer.send(request_id, &Frame::Error(problem));
+            return Ok(());
+        }
         let graph_bytes = graph.len();
         let graph = Tail { offset: payload.len() - graph_bytes, bytes: payload };
+        self.cell.renew_cpu();
         match Model::load(&self.library, graph, &request, &GraphLimits::default()) {
             Ok(model) => {
                 log::info(
@@ -116,12 +127,13 @@ impl Server {
     }
 
     fn start_workers(&mut self, model: Arc<Model>) {
-        let count = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.workers = (0..count)
+        let cell = self.cell;
+        self.workers = (0..model.lanes())
             .map(|_| {
                 let (model, queue, writer) = (Arc::clone(&model), Arc::clone(&self.queue), Arc::clone(&self.writer));
                 thread::spawn(move || {
                     while let Some(job) = queue.take() {
+                        cell.renew_cpu();
                         writer.send(job.request_id, &exchange::answer(&model, &job.payload, job.arrived));
                     }
                 })

@@ -10,16 +10,20 @@ use std::{
 use menagerie_contract::{ErrorCode, Problem};
 use menagerie_engine::Library;
 
+use crate::sandbox::Cell;
+
 /// How much libtensorflow says on stderr, 0 (everything) to 3 (nothing but what ends the process).
 const LOG_LEVEL: &str = "TF_CPP_MIN_LOG_LEVEL";
 /// Gives each session the threads that it asks for, not those that the first session of the process asked for.
 const OWN_THREADS: &str = "TF_OVERRIDE_GLOBAL_THREADPOOL";
 
-/// Takes stdout for the caller alone: whatever else writes to it, libtensorflow included, reaches stderr.
+/// Takes stdout for the caller alone: whatever else writes to it, libtensorflow included, reaches stderr. Descriptors
+/// that were inherited beside the three standard ones are closed. To be called before anything else opens one.
 ///
 /// # Errors
 /// When the process has no descriptor left.
 pub fn take_stdout() -> io::Result<File> {
+    close_inherited_descriptors();
     // SAFETY: dup and dup2 take no memory; the new descriptor is open and belongs to the File alone.
     unsafe {
         let own = libc::fcntl(libc::STDOUT_FILENO, libc::F_DUPFD_CLOEXEC, 3);
@@ -30,12 +34,21 @@ pub fn take_stdout() -> io::Result<File> {
     }
 }
 
-/// Loads libtensorflow and runs its tiny graph, quietly unless the caller set `TF_CPP_MIN_LOG_LEVEL`. To be called by
-/// the main thread before it starts others.
+fn close_inherited_descriptors() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: no object of ours owns a descriptor yet. A kernel before 5.9 does not know the call; what was inherited
+    // then stays open.
+    unsafe {
+        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);
+    }
+}
+
+/// Loads libtensorflow and runs its tiny graph, quietly unless the caller set `TF_CPP_MIN_LOG_LEVEL`, in a
+/// cell that is narrowed and still to be sealed. To be called by the main thread before it starts others.
 ///
 /// # Errors
 /// `engine_unavailable` with every place tried.
-pub fn load_library() -> Result<Library, Problem> {
+pub fn load_library(cell: Cell) -> Result<Library, Problem> {
     let quiet = env::var_os(LOG_LEVEL).is_none();
     // SAFETY: the process has this one thread yet.
     unsafe {
@@ -46,7 +59,9 @@ pub fn load_library() -> Result<Library, Problem> {
     }
     // libtensorflow 2.21 greets on stderr while it starts, whatever its log level says.
     let silence = if quiet { Silence::begin().ok() } else { None };
-    let library = Library::load(None)?;
+    let path = Library::find(None)?;
+    cell.narrow();
+    let library = Library::load(path.parent())?;
     library.warm()?;
     drop(silence);
     Ok(library)

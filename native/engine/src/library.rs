@@ -5,6 +5,7 @@ use std::{
     ffi::CStr,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
 };
 
 use crate::{EngineError, ffi::Functions, probe, session::SessionPlan};
@@ -36,30 +37,41 @@ mod names {
 pub struct Library {
     functions: &'static Functions,
     path: &'static Path,
+    cores: u32,
 }
 
 impl Library {
-    /// Loads libtensorflow from `dir`, and from there alone; without a `dir` from the first of: the folder in
+    /// Finds libtensorflow in `dir`, and there alone; without a `dir` in the first of: the folder in
     /// `LIBTENSORFLOW_PATH`, the loader's own path, the project's cache beside the executable, the system's folders.
+    ///
+    /// # Errors
+    /// [`EngineError::LibraryNotFound`] lists every place tried.
+    pub fn find(dir: Option<&Path>) -> Result<PathBuf, EngineError> {
+        find(&dir.map_or_else(places, |dir| vec![dir.to_path_buf()]))
+    }
+
+    /// Loads the libtensorflow that [`Library::find`] finds.
     ///
     /// A process holds one libtensorflow: later calls give the one that is loaded.
     ///
     /// # Errors
-    /// [`EngineError::LibraryNotFound`] lists every place tried; [`EngineError::LibraryUnusable`] says why a file that
-    /// was found cannot be loaded.
+    /// Those of [`Library::find`]; [`EngineError::LibraryUnusable`] says why a file that was found cannot be loaded.
     pub fn load(dir: Option<&Path>) -> Result<Self, EngineError> {
         static LOADED: Mutex<Option<Library>> = Mutex::new(None);
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(library) = *loaded {
             return Ok(library);
         }
-        let places = dir.map_or_else(places, |dir| vec![dir.to_path_buf()]);
-        let path = find(&places)?;
+        let path = Self::find(dir)?;
         let framework = path.parent().and_then(|dir| first_file(dir, names::FRAMEWORK));
         // SAFETY: the file carries libtensorflow's name and lies where the operator keeps it.
         let functions = unsafe { Functions::load(&path, framework.as_deref()) }
             .map_err(|error| EngineError::LibraryUnusable { path: path.clone(), detail: error.to_string() })?;
-        let library = Self { functions: Box::leak(Box::new(functions)), path: Box::leak(path.into_boxed_path()) };
+        let library = Self {
+            functions: Box::leak(Box::new(functions)),
+            path: Box::leak(path.into_boxed_path()),
+            cores: thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
+        };
         *loaded = Some(library);
         Ok(library)
     }
@@ -84,6 +96,12 @@ impl Library {
     /// [`EngineError::GraphRefused`] or [`EngineError::Run`] when this libtensorflow cannot run it.
     pub fn warm(&self) -> Result<(), EngineError> {
         probe::run(self, SessionPlan { threads: 1, optimize: true })
+    }
+
+    /// Processor cores that the process had when libtensorflow was loaded; a confined process cannot ask again.
+    #[must_use]
+    pub fn cores(&self) -> u32 {
+        self.cores
     }
 
     pub(crate) fn functions(&self) -> &'static Functions {

@@ -1,9 +1,6 @@
 //! A loaded model: pixels in, scores out.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use menagerie_contract::{LoadRequest, ModelSpec};
 use menagerie_graph::{GraphLimits, Resolved};
@@ -62,13 +59,15 @@ impl Model {
         Self::open(library, resolved, request.threads)
     }
 
-    /// Loads a graph that is resolved. `threads` share one run; 0 takes one for each core.
+    /// Loads a graph that is resolved. `threads` share one run; 0 lets the engine choose.
     ///
     /// # Errors
     /// As [`Model::load`].
     pub fn open(library: &Library, resolved: Resolved, threads: u32) -> Result<Self, EngineError> {
         let Resolved { spec, graph, input_tensor, output_tensor, .. } = resolved;
-        let threads = if threads == 0 { cores() } else { threads };
+        // One thread a run and a run for each core: on the MobileNets of the zoo this beats shared runs in throughput
+        // and, but for the largest, in latency.
+        let threads = threads.max(1);
         let plan = SessionPlan { threads, optimize: true };
         let session = Session::open(library, &graph, &input_tensor, &output_tensor, plan)?;
         drop(graph);
@@ -112,6 +111,12 @@ impl Model {
         self.threads
     }
 
+    /// Runs that pay side by side: as many as keep the cores busy.
+    #[must_use]
+    pub fn lanes(&self) -> u32 {
+        (self.library.cores() / self.threads).max(1)
+    }
+
     /// Classifies `image_count` images of `height x width x channels` bytes each, rows of interleaved RGB or grey.
     ///
     /// # Errors
@@ -147,8 +152,4 @@ impl Model {
             .ok_or_else(|| EngineError::Run(format!("there is no memory for a tensor of {batch} images")))?;
         self.session.run(&input)
     }
-}
-
-fn cores() -> u32 {
-    thread::available_parallelism().map_or(1, |cores| cores.get() as u32)
 }

@@ -1,5 +1,7 @@
 //! The executable as a real process.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where it cannot go on")]
 
+mod cell;
 mod commands;
 mod host;
 mod serve;

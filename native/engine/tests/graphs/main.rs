@@ -1,4 +1,5 @@
 //! The engine on graphs: tiny ones that are built here, and the real ones beside the project.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where it cannot go on")]
 
 mod surroundings;
 mod tiny;

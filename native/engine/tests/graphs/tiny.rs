@@ -186,7 +186,7 @@ fn an_infer_frame_is_answered_with_scores_or_an_error() {
     };
     assert_eq!(values.len(), 4);
     assert!(matches!(ask(2, &[7; 768]), Frame::Error(Problem { code: ErrorCode::FieldInvalid, .. })));
-    assert!(matches!(ask(65, &[7; 65 * 768]), Frame::Error(Problem { code: ErrorCode::FieldInvalid, .. })));
+    assert!(matches!(ask(65, &vec![7; 65 * 768]), Frame::Error(Problem { code: ErrorCode::FieldInvalid, .. })));
     assert!(Frame::decode_payload(FrameKind::Infer, &[1]).is_err());
     let cut = exchange::answer(&model, &[1], std::time::Instant::now());
     assert!(matches!(cut, Frame::Error(Problem { code: ErrorCode::EngineFailed, .. })));

@@ -1,0 +1,133 @@
+//! The cell: what must not work from inside does not, and what a model needs does.
+#![cfg(target_os = "linux")]
+
+use std::{collections::BTreeMap, env, fs, path::PathBuf};
+
+use menagerie_contract::{ErrorCode, ModelSpec, Problem};
+use menagerie_engine::graphdef::{Attribute, GraphBuilder};
+
+use crate::host::{Host, Reply, engine};
+
+/// What `check --cell` says of each attempt.
+fn attempts(sandbox: &str) -> BTreeMap<String, String> {
+    let output = engine("check").arg("--cell").env("SANDBOX", sandbox).output().unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map_while(|line| line.split_once(' '))
+        .take_while(|(name, _)| *name != "menagerie-engine")
+        .map(|(name, outcome)| (name.to_owned(), outcome.trim().to_owned()))
+        .collect()
+}
+
+#[test]
+fn nothing_that_must_not_work_works_from_inside() {
+    let (inside, outside) = (attempts("best-effort"), attempts("off"));
+    assert!(inside.len() >= 16, "{inside:?}");
+    for (name, outcome) in &inside {
+        assert!(outcome.starts_with("refused"), "{name}: {outcome}");
+    }
+    for name in ["execute", "fork", "trace"] {
+        assert_eq!(inside[name], "refused, and the process ended", "{name}");
+    }
+    // The attempts are real: without a cell they work. (`connect` finds nobody, `execute` becomes another program.)
+    for (name, outcome) in outside {
+        if !["connect", "execute"].contains(&name.as_str()) {
+            assert_eq!(outcome, "WORKED", "{name}");
+        }
+    }
+}
+
+#[test]
+fn hello_says_what_holds() {
+    let hello = |sandbox: &str| {
+        let mut host = Host::spawn(engine("serve").env("SANDBOX", sandbox));
+        let Some((0, Reply::Hello(hello))) = host.receive() else { panic!("no hello") };
+        hello.sandbox
+    };
+    let sandbox = hello("best-effort");
+    for name in ["environment", "memory", "cpu", "core", "descriptors", "seccomp"] {
+        assert!(sandbox.held.iter().any(|held| held == name), "{name} is not in {sandbox:?}");
+    }
+    let landlock = |list: &[String]| list.iter().any(|entry| entry.starts_with("landlock"));
+    assert!(landlock(&sandbox.held) || landlock(&sandbox.missing), "{sandbox:?}");
+    assert_eq!(hello("off").held, Vec::<String>::new());
+}
+
+#[test]
+fn a_setting_that_is_none_is_named() {
+    let (status, stderr) = Host::spawn(engine("serve").env("SANDBOX", "perhaps")).end();
+    assert_eq!(status.code(), Some(1));
+    assert!(stderr.contains("best-effort"), "{stderr}");
+}
+
+#[test]
+fn every_real_graph_answers_in_the_cell_as_it_does_outside() {
+    let shared = env::var_os("MENAGERIE_SHARED")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
+    let Ok(folders) = fs::read_dir(shared.join("zoo-data")) else {
+        println!("SKIPPED: no test data at {}; set MENAGERIE_SHARED", shared.display());
+        return;
+    };
+    for folder in folders {
+        let path = folder.unwrap().path().join("graph.pb");
+        let Ok(graph) = fs::read(&path) else { continue };
+        let scores = |sandbox: &str| {
+            let mut host = Host::spawn(engine("serve").env("SANDBOX", sandbox));
+            host.receive();
+            let (_, Reply::Loaded(spec)) = host.load(1, &graph) else { panic!("{}: not loaded", path.display()) };
+            host.infer(2, 1, &vec![100; image_bytes(&spec)]);
+            let Some((2, Reply::Scores(scores))) = host.receive() else { panic!("{}: no scores", path.display()) };
+            scores.values
+        };
+        let (inside, outside) = (scores("best-effort"), scores("off"));
+        assert_eq!(inside, outside, "{}", path.display());
+    }
+}
+
+fn image_bytes(spec: &ModelSpec) -> usize {
+    (spec.input.width * spec.input.height * spec.input.channels) as usize
+}
+
+/// A classifier of 256 x 256 pictures with `layers` convolutions of `channels` channels.
+fn heavy_graph(channels: i64, layers: usize) -> Vec<u8> {
+    let window = [("strides", Attribute::Ints(&[1, 1, 1, 1])), ("padding", Attribute::Text("SAME"))];
+    let mut graph = GraphBuilder::new().placeholder("input", &[1, 256, 256, 3]);
+    let (mut last, mut last_channels) = ("input".to_owned(), 3);
+    for layer in 0..layers {
+        let (name, weights) = (format!("layer{layer}"), format!("weights{layer}"));
+        let values = vec![0.01; (9 * last_channels * channels) as usize];
+        graph = graph.constant(&weights, &[3, 3, last_channels, channels], &values).float_node(
+            &name,
+            "Conv2D",
+            &[&last, &weights],
+            &window,
+        );
+        (last, last_channels) = (name, channels);
+    }
+    graph
+        .indices("axes", &[1, 2])
+        .float_node("pooled", "Mean", &[&last, "axes"], &[("Tidx", Attribute::Type(3))])
+        .float_node("output", "Softmax", &["pooled"], &[])
+        .finish()
+}
+
+#[test]
+fn a_graph_that_wants_more_memory_than_allowed_does_not_get_it() {
+    // One activation has 256 x 256 x 512 x 4 = 134 million bytes.
+    let mut host = Host::spawn(engine("serve").env("ENGINE_MEMORY_BYTES_MAX", (200 << 20).to_string()));
+    host.receive();
+    let request = host.try_load(1, &heavy_graph(512, 3));
+    assert!(
+        matches!(request, None | Some((1, Reply::Error(Problem { code: ErrorCode::EngineFailed, .. })))),
+        "{request:?}"
+    );
+}
+
+#[test]
+fn a_graph_that_runs_for_too_long_ends_with_its_process() {
+    let mut host = Host::spawn(engine("serve").env("ENGINE_CPU_SECONDS_MAX", "1"));
+    host.receive();
+    assert_eq!(host.try_load(1, &heavy_graph(128, 60)), None);
+    assert_eq!(host.end().0.code(), None, "the kernel ends it");
+}
