@@ -12,7 +12,7 @@ use super::{
 use crate::{found::InputFound, graph::Graph};
 
 /// Photos that the first layers are run on; more do not change the answer (docs/detection.md).
-pub const PHOTOS: usize = 16;
+pub const PHOTOS: usize = 24;
 /// Photos that more than the first layers are run on.
 pub const PHOTOS_DEEPER: usize = 4;
 
@@ -90,15 +90,14 @@ fn measure(front: &Front, input: &InputFound, photos: Option<&Windows>, clues: &
 
 /// Channel order changes the spread of deeper values too little to tell anything, so both orders share that of the first.
 fn measure_deeper(front: &Front, side: usize, clues: &mut [Clue]) {
-    const WHOLE_MAX: usize = 96;
-    let window = if side <= WHOLE_MAX { side } else { 2 * front.window_side(side) };
+    let scalings = clues.iter().filter(|clue| clue.candidate.order == clues[0].candidate.order).count();
+    let is_whole = front.reaches_scores(PHOTOS_DEEPER, side, scalings);
+    let window = if is_whole { side } else { front.window_side(side) };
     let Some(probe) = Probe::new(front, &dead_leaves(PHOTOS_DEEPER, window, side), side) else { return };
-    let order = clues[0].candidate.order;
-    let scalings = clues.iter().filter(|clue| clue.candidate.order == order).count();
     for index in 0..clues.len() {
         let (second, scores) = if index < scalings {
             let deeper = probe.deeper(&clues[index].candidate, scalings);
-            let scores = deeper.scores.filter(|_| side <= WHOLE_MAX);
+            let scores = deeper.scores.filter(|_| is_whole);
             (deeper.second.as_ref().map(look), scores.as_ref().map(look))
         } else {
             (clues[index % scalings].second, clues[index % scalings].scores)

@@ -56,14 +56,14 @@ impl Family {
         let name = candidate.scaling.name;
         let base = match name {
             "0..1" => 0.0,
-            "-1..1" => -0.4,
+            "-1..1" => -1.2,
             "raw 0..255" => -1.2,
             "ImageNet mean and std" => -1.8,
             "-0.5..0.5" | "ImageNet mean only" => -2.4,
             _ => -4.0,
         };
         let scaling = match name {
-            "-1..1" if self.is_mobile => 1.6,
+            "-1..1" if self.is_mobile => 2.4,
             "ImageNet mean only" if self.is_custom_vision => 6.0,
             "ImageNet mean and std" if self.is_channels_first => 2.0,
             "CIFAR mean and std" if self.is_channels_first && self.is_cifar => 6.0,

@@ -171,6 +171,31 @@ impl Front {
         if side <= WHOLE_MAX || matches!(self.first, Some(Layer::Dense { .. })) { side } else { side.min(16 * stride) }
     }
 
+    /// Whether the scores of `photos` whole photos can be afforded for `candidates` candidates.
+    #[must_use]
+    pub fn reaches_scores(&self, photos: usize, side: usize, candidates: usize) -> bool {
+        let Some(first) = &self.first else { return false };
+        let channels = self.inside.scale.len();
+        let photo = Activation { count: photos, height: side, width: side, channels, border: None, values: Vec::new() };
+        let is_cheap = first.cost(&photo).saturating_mul(2) <= COST_MAX;
+        is_cheap && first.shape(&photo).is_some_and(|answer| self.reaches_scores_from(&answer, candidates))
+    }
+
+    /// The same, from the first layer's answer.
+    fn reaches_scores_from(&self, answer: &Activation, candidates: usize) -> bool {
+        let mut shape = answer.without_values();
+        let mut cost = 0_usize;
+        for layer in &self.rest {
+            cost = cost.saturating_add(layer.cost(&shape));
+            match layer.shape(&shape) {
+                Some(next) => shape = next,
+                None => return false,
+            }
+        }
+        let is_deep = self.rest.iter().any(Layer::is_activation);
+        shape.height * shape.width == 1 && is_deep && cost.saturating_mul(candidates) <= COST_MAX
+    }
+
     /// How many of `wanted` photos, in windows of `window` pixels, can be afforded for `candidates` candidates up to the
     /// first batch normalisation or activation function.
     #[must_use]
@@ -409,7 +434,7 @@ impl<'f> Probe<'f> {
     pub fn deeper(&self, candidate: &Candidate, candidates: usize) -> Deeper {
         let mut deeper = Deeper::default();
         let Some(mut activation) = self.first_answer(candidate) else { return deeper };
-        let to_scores = self.scores_cost(&activation).filter(|cost| cost.saturating_mul(candidates) <= COST_MAX);
+        let to_scores = self.front.reaches_scores_from(&activation, candidates);
         let mut budget = COST_MAX / candidates.max(1);
         let mut activations = 0;
         for layer in &self.front.rest {
@@ -417,7 +442,7 @@ impl<'f> Probe<'f> {
                 activations += 1;
                 if activations == 2 {
                     deeper.second = Some(Stage { activation: activation.clone(), ceiling: f32::INFINITY });
-                    if to_scores.is_none() {
+                    if !to_scores {
                         return deeper;
                     }
                 }
@@ -435,20 +460,8 @@ impl<'f> Probe<'f> {
                 None => return deeper,
             }
         }
-        deeper.scores = to_scores.map(|_| Stage { activation, ceiling: f32::INFINITY });
+        deeper.scores = to_scores.then_some(Stage { activation, ceiling: f32::INFINITY });
         deeper
-    }
-
-    /// Multiply-adds from the first layer's answer to the scores; absent when the way does not lead there.
-    fn scores_cost(&self, answer: &Activation) -> Option<usize> {
-        let mut shape = answer.without_values();
-        let mut cost = 0_usize;
-        for layer in &self.front.rest {
-            cost = cost.saturating_add(layer.cost(&shape));
-            shape = layer.shape(&shape)?;
-        }
-        let is_deep = self.front.rest.iter().any(Layer::is_activation);
-        (shape.height * shape.width == 1 && is_deep).then_some(cost)
     }
 }
 

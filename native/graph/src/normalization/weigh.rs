@@ -71,7 +71,7 @@ const FOLDED: Kind = Kind {
     unevenness: Normal { mean: 0.2, deviation: 0.08 },
     shift: Some(Normal { mean: 0.25, deviation: 0.15 }),
     second: Some(Normal { mean: 0.05, deviation: 0.25 }),
-    bias: None,
+    bias: Some([Normal { mean: -2.2, deviation: 1.0 }, Normal { mean: 3.0, deviation: 1.2 }]),
 };
 /// The same with ReLU6 after long training: values in the middle of 0..6, not around 0.
 const FOLDED_LONG: Kind = Kind {
@@ -80,7 +80,7 @@ const FOLDED_LONG: Kind = Kind {
     unevenness: Normal { mean: 0.5, deviation: 0.25 },
     shift: Some(Normal { mean: 2.0, deviation: 1.5 }),
     second: Some(Normal { mean: 0.2, deviation: 0.5 }),
-    bias: None,
+    bias: Some([Normal { mean: 0.0, deviation: 1.5 }, Normal { mean: 4.5, deviation: 1.5 }]),
 };
 /// Nets with a batch normalisation further behind, folded into the second convolution.
 const FOLDED_LATER: Kind = Kind {
@@ -89,25 +89,35 @@ const FOLDED_LATER: Kind = Kind {
     unevenness: Normal { mean: 0.4, deviation: 0.25 },
     shift: None,
     second: Some(Normal { mean: 0.2, deviation: 0.25 }),
-    bias: None,
+    bias: Some(PLAIN_BIAS),
 };
-/// Nets that never had one: spread and shift are those of kernels and input, but biases grow as kernels do, so they
-/// stay small beside large inputs.
+/// Nets that never had one: spread and shift are those of kernels and input.
 const PLAIN: Kind = Kind {
     share: 0.6,
     spread: None,
     unevenness: Normal { mean: 0.43, deviation: 0.25 },
     shift: None,
     second: None,
-    bias: Some([Normal { mean: -3.0, deviation: 0.6 }, Normal { mean: -4.2, deviation: 1.3 }]),
+    bias: Some(PLAIN_BIAS),
 };
+/// Biases grow as kernels do, so they stay small beside large inputs.
+const PLAIN_BIAS: [Normal; 2] = [Normal { mean: -2.8, deviation: 0.8 }, Normal { mean: -4.2, deviation: 1.3 }];
 /// Densities of a spread, shift and bias that tell nothing, over their usual ranges.
 const ANY_SPREAD: f32 = 0.1;
 const ANY_SHIFT: f32 = 0.4;
 const ANY_BIAS: f32 = 0.12;
-/// The scores, in all kinds: of most nets, and of some after long training.
-const SCORES_SPREAD: [(f32, Normal); 2] =
-    [(0.75, Normal { mean: -0.35, deviation: 0.5 }), (0.25, Normal { mean: 0.8, deviation: 1.0 })];
+/// The scores after short and after long training: long-trained nets answer wider, and what they answer hangs more on
+/// the photo than on the class.
+struct Scores {
+    share: f32,
+    spread: Normal,
+    shift: Normal,
+}
+
+const SCORES: [Scores; 2] = [
+    Scores { share: 0.6, spread: Normal { mean: -0.4, deviation: 0.45 }, shift: Normal { mean: 2.5, deviation: 0.9 } },
+    Scores { share: 0.4, spread: Normal { mean: 0.6, deviation: 0.9 }, shift: Normal { mean: 1.2, deviation: 0.6 } },
+];
 /// Share of first values that a ReLU6 cuts.
 const CUT: Normal = Normal { mean: 0.0, deviation: 0.15 };
 /// Densities do not fall below this, so that one odd value does not decide alone.
@@ -159,9 +169,10 @@ pub fn support(clues: &Clues, clue: &Clue) -> f32 {
     if clue.disagreement.is_some() {
         return at_norm(clues, clue);
     }
-    let scores = clue
-        .scores
-        .map_or(1.0, |scores| SCORES_SPREAD.iter().map(|(share, normal)| share * normal.density(scores.spread)).sum());
+    let scores = clue.scores.map_or(1.0, |look| {
+        let density = |kind: &Scores| kind.share * kind.spread.density(look.spread) * kind.shift.density(look.shift);
+        SCORES.iter().map(density).sum()
+    });
     let Some(first) = clue.first else { return scores.max(FLOOR).ln() };
     let kinds = [FOLDED, FOLDED_LONG, FOLDED_LATER, PLAIN];
     let looks: f32 = kinds.iter().map(|kind| kind.density(clues, clue, first)).sum();
