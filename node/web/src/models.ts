@@ -1,6 +1,7 @@
 /**
  * The select of the zoo's models. It stays hidden when their list cannot be had: the default model answers without it.
  */
+import type { Accuracy } from "../../src/generated/contract.js";
 import { find } from "./elements.js";
 import { ownGraph } from "./own-model.js";
 
@@ -10,6 +11,7 @@ export interface ListedModel {
   readonly title?: string;
   readonly description?: string;
   readonly default?: boolean;
+  readonly accuracy?: Accuracy | null;
   readonly state?: "available" | "loading" | "failed" | "not fetched";
 }
 
@@ -28,7 +30,7 @@ export async function offerModels(onChange: () => void): Promise<void> {
       new Option(model.title ? `${model.title} (${model.id})` : model.id, model.id, model.default, model.default),
     );
   }
-  descriptions = new Map(models.map(({ id, description }) => [id, description ?? ""]));
+  descriptions = new Map(models.map((model) => [model.id, describe(model)]));
   showPrecedence();
   find("zoo", HTMLElement).hidden = false;
   select.addEventListener("change", () => {
@@ -42,6 +44,12 @@ export function showPrecedence(): void {
   const own = ownGraph() !== null;
   select.disabled = own || select.length === 0;
   help.textContent = own ? "Your own model answers, not this one." : (descriptions.get(select.value) ?? "");
+}
+
+function describe({ description = "", accuracy }: ListedModel): string {
+  return accuracy
+    ? `${description} Right on ${(100 * accuracy.top1).toFixed(1)} % of ${accuracy.photos} ${accuracy.split} photos.`
+    : description;
 }
 
 async function listModels(): Promise<readonly ListedModel[]> {
