@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const address = process.argv[2] ?? "http://127.0.0.1:8080";
-const photo = fileURLToPath(new URL("../models/samples/sunflowers-1.jpg", import.meta.url));
+const photo = fileURLToPath(new URL("../models/samples/tulips-1.jpg", import.meta.url));
 const picture = fileURLToPath(new URL("page.png", import.meta.url));
 
 const browser = await chromium.launch({

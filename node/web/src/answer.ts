@@ -34,9 +34,9 @@ function showSeen({ input, image, model }: Result): void {
     seen.src = input.picture;
     seen.alt = `The photo at ${input.width} by ${input.height} pixels`;
   }
-  const size = `${input.width} × ${input.height}`;
+  const size = `${input.width}\u00a0×\u00a0${input.height}`;
   find("seen-caption", HTMLElement).textContent =
-    `What ${model.id} saw: ${size} pixels, made from ${image.width} × ${image.height} (${image.format}).`;
+    `What ${model.id} saw: ${size} pixels, made from ${image.width}\u00a0×\u00a0${image.height} (${image.format}).`;
 }
 
 function showTimings({ timings_ms: times }: Result): void {
