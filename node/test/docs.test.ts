@@ -64,6 +64,23 @@ test("the manifest in docs/models.md is one", async () => {
   expect(parseManifest(JSON.parse(json)).id).toBe("my-birds");
 });
 
+test("the README's models have the accuracy of their manifests", async () => {
+  const shown = [...(await read("README.md")).matchAll(/^\| `([a-z0-9]+)`.* \| ([\d.]+) % of (\d+) \|/gm)];
+  expect(shown.map(([, id]) => id)).toEqual(["flowers5", "waste6"]);
+  for (const [, id, percent, photos] of shown) {
+    const { accuracy } = parseManifest(JSON.parse(await read(`models/${id}/manifest.json`)));
+    expect([(100 * (accuracy?.top1 ?? 0)).toFixed(1), String(accuracy?.photos)]).toEqual([percent, photos]);
+  }
+});
+
+test("every test that ARCHITECTURE.md names as a check is there", async () => {
+  const names = [...(await read("ARCHITECTURE.md")).matchAll(/`(?:node\/test\/)?((?:e2e\/)?[\w-]+\.test\.ts)`/g)];
+  expect(names.length).toBeGreaterThan(10);
+  for (const [, name] of names) {
+    expect(await isThere(new URL(`node/test/${name}`, ROOT)), name).toBe(true);
+  }
+});
+
 test("every file that a page links to is there", async () => {
   const docs = (await readdir(new URL("docs/", ROOT))).filter((file) => file.endsWith(".md"));
   const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ...docs.map((file) => `docs/${file}`)];
