@@ -23,6 +23,7 @@ pub mod parse;
 pub mod prepare;
 pub mod quantised;
 pub mod resolve;
+pub mod savedmodel;
 pub mod shapes;
 pub mod simplify;
 pub mod tensor;

@@ -1,5 +1,7 @@
 //! From a graph file and what the caller knows to a model that can be served.
 
+use std::borrow::Cow;
+
 use menagerie_contract::{ChannelOrder, GraphFacts, InputSpec, LoadRequest, ModelSpec, OutputSpec, Source, Verdict};
 
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     limits::GraphLimits,
     normalization, output, parse,
     prepare::{Prepared, prepare},
+    savedmodel,
     shapes::Shapes,
     simplify::simplify,
 };
@@ -56,7 +59,8 @@ pub fn resolve_with(
     limits: &GraphLimits,
     preparation: Preparation,
 ) -> Result<Resolved, GraphError> {
-    let graph = read(file, limits)?;
+    let definition = graph_bytes(file, limits)?;
+    let graph = read(&definition, limits)?;
     let analysis = Analysis::of(file, &graph, request, limits)?;
     if let Some(forbidden) = analysis.verdict.forbidden.first() {
         return Err(GraphError::OpForbidden(forbidden.clone()));
@@ -67,7 +71,7 @@ pub fn resolve_with(
             prepare(&graph, input, output, needed, shapes, limits)?
         }
         Preparation::None => Prepared {
-            graph: file.to_vec(),
+            graph: definition.to_vec(),
             input_tensor: analysis.input.tensor.clone(),
             output_tensor: graph.node(analysis.output.scores).name.to_string(),
             batch: analysis.input.batch,
@@ -86,7 +90,8 @@ pub fn resolve_with(
 /// # Errors
 /// As [`resolve`], except for forbidden ops, which stand in the verdict.
 pub fn inspect(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Result<ModelSpec, GraphError> {
-    let graph = read(file, limits)?;
+    let definition = graph_bytes(file, limits)?;
+    let graph = read(&definition, limits)?;
     let analysis = Analysis::of(file, &graph, request, limits)?;
     let batch = if analysis.verdict.allowed {
         let Analysis { input, output, needed, shapes, .. } = &analysis;
@@ -97,10 +102,21 @@ pub fn inspect(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Resu
     Ok(analysis.into_spec(batch))
 }
 
-/// The graph in `file`, without what only training needs.
-fn read<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<Graph<'a>, GraphError> {
+/// The GraphDef in `file`, which is one itself or an archive of a `SavedModel`.
+fn graph_bytes<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<Cow<'a, [u8]>, GraphError> {
+    if file.len() as u64 > limits.file_bytes_max {
+        return Err(GraphError::FileTooLarge { bytes: file.len() as u64, limit: limits.file_bytes_max });
+    }
+    if let Some(frozen) = savedmodel::freeze_archive(file, limits)? {
+        return Ok(Cow::Owned(frozen));
+    }
     forms::refuse_others(file)?;
-    Ok(simplify(Graph::build(parse::parse(file, limits)?, limits)?))
+    Ok(Cow::Borrowed(file))
+}
+
+/// The graph of a GraphDef, without what only training needs.
+fn read<'a>(definition: &'a [u8], limits: &GraphLimits) -> Result<Graph<'a>, GraphError> {
+    Ok(simplify(Graph::build(parse::parse(definition, limits)?, limits)?))
 }
 
 /// Everything that is known of a graph before it is prepared.

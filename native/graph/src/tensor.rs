@@ -197,6 +197,13 @@ impl<'a> Tensor<'a> {
         fill(values, count)
     }
 
+    /// The strings of a string tensor, as far as they are stored one by one.
+    #[must_use]
+    pub fn texts(&self) -> Vec<&'a [u8]> {
+        let listed = Fields::new(self.body).filter_map(Result::ok).filter(|(number, _)| *number == field::STRING);
+        listed.filter_map(|(number, value)| value.bytes(number).ok()).collect()
+    }
+
     fn decode(&self, chunk: &[u8]) -> f32 {
         match self.dtype {
             DataType::Double => f64::from_le_bytes(fixed(chunk)) as f32,

@@ -173,7 +173,7 @@ pub(crate) fn fixed<const N: usize>(bytes: &[u8]) -> [u8; N] {
     out
 }
 
-fn take_varint(rest: &mut &[u8]) -> Result<u64, WireError> {
+pub(crate) fn take_varint(rest: &mut &[u8]) -> Result<u64, WireError> {
     let mut value = 0_u64;
     for index in 0..10_usize {
         let byte = *rest.get(index).ok_or(WireError::Truncated)?;

@@ -1,0 +1,167 @@
+//! Variables become constants, and what the serving signature needs becomes a GraphDef.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    archive::Folder,
+    bundle::Bundle,
+    flatten::{FlatGraph, FlatNode, Library, Source, flatten},
+    proto::{self, MetaGraph, Signature},
+    refuse,
+};
+use crate::{
+    attr::Attr,
+    encode,
+    error::GraphError,
+    limits::GraphLimits,
+    parse,
+    wire::{put_bytes, put_int},
+};
+
+/// The signature that TensorFlow gives the model's call.
+const SERVING_SIGNATURE: &str = "serving_default";
+/// The tag of graphs for answering.
+const SERVING_TAG: &str = "serve";
+
+/// The frozen graph of `folder`.
+pub(super) fn freeze(folder: &Folder, limits: &GraphLimits) -> Result<Vec<u8>, GraphError> {
+    let damaged = |error| refuse(format!("saved_model.pb is damaged: {error}"));
+    let mut metas = proto::meta_graphs(folder.graph()).map_err(damaged)?;
+    let serving = metas.iter().position(|meta| meta.tags.contains(&SERVING_TAG)).unwrap_or(0);
+    if metas.is_empty() {
+        return Err(refuse("saved_model.pb holds no graph"));
+    }
+    let meta = metas.swap_remove(serving);
+    let signature = serving_signature(&meta)?;
+    let definition = parse::parse(meta.graph, limits)?;
+    let producer = definition.producer;
+    let library = Library::read(&definition.functions)?;
+    let graph = flatten(meta.graph, &library, limits)?;
+    let bundle = Bundle::open(folder)?;
+    Frozen { keys: saved_keys(&graph), graph: &graph, bundle: &bundle, limits }.write(signature, producer)
+}
+
+fn serving_signature<'m, 'a>(meta: &'m MetaGraph<'a>) -> Result<&'m Signature<'a>, GraphError> {
+    let named = meta.signatures.iter().find(|signature| signature.name == SERVING_SIGNATURE);
+    let with_outputs =
+        || meta.signatures.iter().find(|signature| !signature.name.starts_with("__") && !signature.outputs.is_empty());
+    named.or_else(with_outputs).ok_or_else(|| {
+        refuse("it has no signature that says what it answers; save it with a serving signature (`model.export`)")
+    })
+}
+
+/// The checkpoint key of each variable, by its node: the graph itself restores its variables, and so says which is which.
+fn saved_keys(graph: &FlatGraph<'_>) -> HashMap<usize, String> {
+    let mut keys = HashMap::new();
+    for node in &graph.nodes {
+        if !matches!(node.op.as_str(), "AssignVariableOp" | "Assign") {
+            continue;
+        }
+        let (Some(variable), Some(value)) = (node.inputs.first(), node.inputs.get(1)) else { continue };
+        let (variable, value) = (graph.origin(*variable), graph.origin(*value));
+        let restored = &graph.nodes[value.node];
+        if restored.op != "RestoreV2" {
+            continue;
+        }
+        let names = restored.inputs.get(1).map(|names| &graph.nodes[graph.origin(*names).node]);
+        let Some(Attr::Tensor(names)) = names.and_then(|names| names.attr("value")) else { continue };
+        let key = names.texts().get(value.port as usize).and_then(|key| std::str::from_utf8(key).ok());
+        if let Some(key) = key {
+            keys.insert(variable.node, key.to_owned());
+        }
+    }
+    keys
+}
+
+struct Frozen<'g, 'l> {
+    graph: &'g FlatGraph<'l>,
+    bundle: &'g Bundle<'g>,
+    keys: HashMap<usize, String>,
+    limits: &'g GraphLimits,
+}
+
+impl Frozen<'_, '_> {
+    fn write(&self, signature: &Signature<'_>, producer: i64) -> Result<Vec<u8>, GraphError> {
+        let mut outputs = Vec::new();
+        for (output, tensor) in &signature.outputs {
+            let source = self.graph.source(tensor).ok_or_else(|| {
+                refuse(format!("output {output:?} of its signature is {tensor:?}, which the graph does not make"))
+            })?;
+            outputs.push((*tensor, source));
+        }
+        let needed = self.needed(outputs.iter().map(|(_, source)| source.node));
+        let mut out = Vec::new();
+        for (index, node) in self.graph.nodes.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
+            put_bytes(&mut out, 1, &self.node(index, node)?);
+            if out.len() as u64 > self.limits.file_bytes_max {
+                return Err(GraphError::FileTooLarge { bytes: out.len() as u64, limit: self.limits.file_bytes_max });
+            }
+        }
+        let taken: HashSet<&str> = needed.iter().map(|index| self.graph.nodes[*index].name.as_str()).collect();
+        for (tensor, source) in outputs {
+            let name = tensor.replace(':', "_");
+            let name = name.strip_suffix("_0").unwrap_or(&name);
+            if !taken.contains(name) {
+                put_bytes(&mut out, 1, &encode_node(name, "Identity", &[self.written(source)], &[]));
+            }
+        }
+        let mut versions = Vec::new();
+        put_int(&mut versions, 1, producer);
+        put_bytes(&mut out, 4, &versions);
+        Ok(out)
+    }
+
+    fn needed(&self, from: impl Iterator<Item = usize>) -> HashSet<usize> {
+        let mut needed = HashSet::new();
+        let mut stack: Vec<usize> = from.collect();
+        while let Some(index) = stack.pop() {
+            if needed.insert(index) {
+                stack.extend(self.graph.nodes[index].inputs.iter().map(|source| source.node));
+            }
+        }
+        needed
+    }
+
+    fn node(&self, index: usize, node: &FlatNode<'_>) -> Result<Vec<u8>, GraphError> {
+        let is_variable = matches!(node.op.as_str(), "VarHandleOp" | "VariableV2" | "Variable");
+        if is_variable {
+            // Graphs of TensorFlow 1 save a variable under its own name.
+            let key = self.keys.get(&index).unwrap_or(&node.name);
+            let weight = self.bundle.weight(key)?;
+            let value = encode::tensor_attr(weight.dtype, &weight.shape, weight.content);
+            return Ok(encode_node(
+                &node.name,
+                "Const",
+                &[],
+                &[("dtype", &encode::dtype_attr(weight.dtype)), ("value", &value)],
+            ));
+        }
+        let inputs: Vec<String> = node.inputs.iter().map(|source| self.written(*source)).collect();
+        if node.op == "ReadVariableOp" {
+            let dtype = node.attributes.iter().find(|(key, _)| *key == "dtype").map_or(&[][..], |(_, body)| body);
+            return Ok(encode_node(&node.name, "Identity", &inputs, &[("T", dtype)]));
+        }
+        Ok(encode_node(&node.name, &node.op, &inputs, &node.attributes))
+    }
+
+    fn written(&self, source: Source) -> String {
+        let name = &self.graph.nodes[source.node].name;
+        if source.port == 0 { name.clone() } else { format!("{name}:{}", source.port) }
+    }
+}
+
+fn encode_node(name: &str, op: &str, inputs: &[String], attributes: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut node = Vec::new();
+    put_bytes(&mut node, 1, name.as_bytes());
+    put_bytes(&mut node, 2, op.as_bytes());
+    for input in inputs {
+        put_bytes(&mut node, 3, input.as_bytes());
+    }
+    for (key, value) in attributes {
+        let mut entry = Vec::new();
+        put_bytes(&mut entry, 1, key.as_bytes());
+        put_bytes(&mut entry, 2, value);
+        put_bytes(&mut node, 5, &entry);
+    }
+    node
+}
