@@ -18,7 +18,7 @@ await main(async () => {
 
   /** @type {readonly [string, () => string | undefined][]} each with what is wrong, or undefined */
   const checks = [
-    ["TypeScript and JavaScript: Biome", command("biome", ["ci", "."])],
+    ["TypeScript and JavaScript: Biome", command("biome", ["ci", "--colors=off", "."])],
     ["TypeScript: types", command("tsc", ["--build"])],
     ["JavaScript of scripts/: types", command("tsc", ["--project", "scripts"])],
     ["Rust: format", command("cargo", ["fmt", "--all", "--check"])],

@@ -31,13 +31,26 @@ def load(request_id, payload):
     graph = payload[4 + json_bytes :]
     spec = {
         "input": {
-            "tensor": "none", "dtype": "uint8", "layout": "NHWC", "width": SIDE, "height": SIDE, "channels": 3,
-            "channel_order": "RGB", "mean": [0, 0, 0], "std": [1, 1, 1], "resize": "stretch",
+            "tensor": "none",
+            "dtype": "uint8",
+            "layout": "NHWC",
+            "width": SIDE,
+            "height": SIDE,
+            "channels": 3,
+            "channel_order": "RGB",
+            "mean": [0, 0, 0],
+            "std": [1, 1, 1],
+            "resize": "stretch",
         },
         "output": {"tensor": "none", "kind": "softmax", "classes": 2, "heads": []},
         "graph": {
-            "sha256": hashlib.sha256(graph).hexdigest(), "bytes": len(graph), "nodes": 0, "parameters": 0,
-            "multiply_adds": 0, "memory_bytes_estimate": 0, "ops": {},
+            "sha256": hashlib.sha256(graph).hexdigest(),
+            "bytes": len(graph),
+            "nodes": 0,
+            "parameters": 0,
+            "multiply_adds": 0,
+            "memory_bytes_estimate": 0,
+            "ops": {},
         },
         "evidence": [],
         "verdict": {"allowed": True, "forbidden": []},
@@ -57,10 +70,18 @@ def infer(request_id, payload):
     send(SCORES, request_id, struct.pack(f"<IIII{len(scores)}f", images, 2, 0, 0, *scores))
 
 
-send_json(HELLO, 0, {
-    "protocol": 1, "engine": "example 1.0", "libtensorflow": "none", "frame_bytes_max": 2**29, "images_max": 64,
-    "sandbox": {"held": [], "missing": ["this is an example"]},
-})
+send_json(
+    HELLO,
+    0,
+    {
+        "protocol": 1,
+        "engine": "example 1.0",
+        "libtensorflow": "none",
+        "frame_bytes_max": 2**29,
+        "images_max": 64,
+        "sandbox": {"held": [], "missing": ["this is an example"]},
+    },
+)
 while header := read_exactly(9):
     length, kind, request_id = struct.unpack("<IBI", header)
     payload = read_exactly(length - 5)
