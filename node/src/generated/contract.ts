@@ -1,678 +1,744 @@
 // Generated from native/contract by `npm run generate`. Do not edit.
 
-export type Accuracy = { 
-/**
- * Share of photos whose best answer is right, 0–1.
- */
-top1: number, 
-/**
- * Photos measured.
- */
-photos: number, 
-/**
- * Split, such as `test`.
- */
-split: string, 
-/**
- * Data set.
- */
-data: string, };
+export type Accuracy = {
+  /**
+   * Share of photos whose best answer is right, 0–1.
+   */
+  top1: number;
+  /**
+   * Photos measured.
+   */
+  photos: number;
+  /**
+   * Split, such as `test`.
+   */
+  split: string;
+  /**
+   * Data set.
+   */
+  data: string;
+};
 
-export type Alternative = { 
-/**
- * The value.
- */
-value: unknown, 
-/**
- * Its score in the measure that `because` names.
- */
-score: number, };
+export type Alternative = {
+  /**
+   * The value.
+   */
+  value: unknown;
+  /**
+   * Its score in the measure that `because` names.
+   */
+  score: number;
+};
 
-export type Answer = { 
-/**
- * The image as it came.
- */
-image: ImageFacts, 
-/**
- * The label with the highest probability; ties go to the lower index.
- */
-label: string, 
-/**
- * Its class, 0-based.
- */
-index: number, 
-/**
- * Its probability.
- */
-probability: number, 
-/**
- * The probability in words.
- */
-band: Band, 
-/**
- * Whether the classes are independent, so that the probabilities need not sum to 1.
- */
-independent?: boolean, 
-/**
- * The best answers, best first.
- */
-top: Array<TopEntry>, 
-/**
- * What the model saw.
- */
-input: InputFacts, 
-/**
- * Where the time went.
- */
-timings_ms: Timings, };
+export type Answer = {
+  /**
+   * The image as it came.
+   */
+  image: ImageFacts;
+  /**
+   * The label with the highest probability; ties go to the lower index.
+   */
+  label: string;
+  /**
+   * Its class, 0-based.
+   */
+  index: number;
+  /**
+   * Its probability.
+   */
+  probability: number;
+  /**
+   * The probability in words.
+   */
+  band: Band;
+  /**
+   * Whether the classes are independent, so that the probabilities need not sum to 1.
+   */
+  independent?: boolean;
+  /**
+   * The best answers, best first.
+   */
+  top: Array<TopEntry>;
+  /**
+   * What the model saw.
+   */
+  input: InputFacts;
+  /**
+   * Where the time went.
+   */
+  timings_ms: Timings;
+};
 
 export type Band = "low" | "medium" | "high" | "very high";
 
 export type ChannelOrder = "RGB" | "BGR" | "GRAY";
 
-export type Crop = { "kind": "rectangle", 
-/**
- * Left edge.
- */
-x: number, 
-/**
- * Top edge.
- */
-y: number, 
-/**
- * Pixels across, at least 1.
- */
-width: number, 
-/**
- * Pixels down, at least 1.
- */
-height: number, } | { "kind": "point", 
-/**
- * Column of the point.
- */
-x: number, 
-/**
- * Row of the point.
- */
-y: number, 
-/**
- * Side of the square; half of the photo's shorter side when absent.
- */
-side: number | null, };
+export type Crop =
+  | {
+      kind: "rectangle";
+      /**
+       * Left edge.
+       */
+      x: number;
+      /**
+       * Top edge.
+       */
+      y: number;
+      /**
+       * Pixels across, at least 1.
+       */
+      width: number;
+      /**
+       * Pixels down, at least 1.
+       */
+      height: number;
+    }
+  | {
+      kind: "point";
+      /**
+       * Column of the point.
+       */
+      x: number;
+      /**
+       * Row of the point.
+       */
+      y: number;
+      /**
+       * Side of the square; half of the photo's shorter side when absent.
+       */
+      side: number | null;
+    };
 
 export type Dtype = "float32" | "uint8";
 
-export type ErrorCode = "image_missing" | "field_invalid" | "labels_missing" | "unauthorized" | "forbidden" | "model_unknown" | "version_unknown" | "request_unknown" | "not_found" | "method_not_allowed" | "model_exists" | "upload_too_large" | "image_unsupported" | "image_undecodable" | "image_too_large" | "image_animated_limit" | "graph_invalid" | "graph_op_forbidden" | "graph_ambiguous" | "graph_too_large" | "labels_mismatch" | "labels_invalid" | "url_forbidden" | "url_unreachable" | "rate_limited" | "overloaded" | "engine_failed" | "engine_unavailable" | "engine_timeout" | "internal";
+export type ErrorCode =
+  | "image_missing"
+  | "field_invalid"
+  | "labels_missing"
+  | "unauthorized"
+  | "forbidden"
+  | "model_unknown"
+  | "version_unknown"
+  | "request_unknown"
+  | "not_found"
+  | "method_not_allowed"
+  | "model_exists"
+  | "upload_too_large"
+  | "image_unsupported"
+  | "image_undecodable"
+  | "image_too_large"
+  | "image_animated_limit"
+  | "graph_invalid"
+  | "graph_op_forbidden"
+  | "graph_ambiguous"
+  | "graph_too_large"
+  | "labels_mismatch"
+  | "labels_invalid"
+  | "url_forbidden"
+  | "url_unreachable"
+  | "rate_limited"
+  | "overloaded"
+  | "engine_failed"
+  | "engine_unavailable"
+  | "engine_timeout"
+  | "internal";
 
-export type Evidence = { 
-/**
- * Path of the field, such as `input.mean`.
- */
-field: string, 
-/**
- * The value taken.
- */
-value: unknown, 
-/**
- * How it was found.
- */
-source: Source, 
-/**
- * Why, in words and numbers.
- */
-because: string, 
-/**
- * Probability that the value is right, 0–1.
- */
-confidence: number, 
-/**
- * The values not taken, best first.
- */
-alternatives: Array<Alternative>, };
+export type Evidence = {
+  /**
+   * Path of the field, such as `input.mean`.
+   */
+  field: string;
+  /**
+   * The value taken.
+   */
+  value: unknown;
+  /**
+   * How it was found.
+   */
+  source: Source;
+  /**
+   * Why, in words and numbers.
+   */
+  because: string;
+  /**
+   * Probability that the value is right, 0–1.
+   */
+  confidence: number;
+  /**
+   * The values not taken, best first.
+   */
+  alternatives: Array<Alternative>;
+};
 
-export type FeaturesTensor = { 
-/**
- * Name of the tensor.
- */
-tensor: string, 
-/**
- * Values for each image.
- */
-size: number, };
+export type FeaturesTensor = {
+  /**
+   * Name of the tensor.
+   */
+  tensor: string;
+  /**
+   * Values for each image.
+   */
+  size: number;
+};
 
-export type ForbiddenOp = { 
-/**
- * The op.
- */
-op: string, 
-/**
- * The node that uses it.
- */
-node: string, 
-/**
- * Why it is forbidden.
- */
-reason: string, };
+export type ForbiddenOp = {
+  /**
+   * The op.
+   */
+  op: string;
+  /**
+   * The node that uses it.
+   */
+  node: string;
+  /**
+   * Why it is forbidden.
+   */
+  reason: string;
+};
 
-export type GraphFacts = { 
-/**
- * SHA-256 of the file as it came, in lower-case hex.
- */
-sha256: string, 
-/**
- * Size of the file.
- */
-bytes: number, 
-/**
- * Nodes in the file.
- */
-nodes: number, 
-/**
- * Trained numbers between input and output.
- */
-parameters: number, 
-/**
- * Multiply-adds for one image.
- */
-multiply_adds: number, 
-/**
- * Estimate of the memory that one run holds: weights and the largest pair of activations.
- */
-memory_bytes_estimate: number, 
-/**
- * Histogram of the ops between input and output.
- */
-ops: { [key in string]: number }, };
+export type GraphFacts = {
+  /**
+   * SHA-256 of the file as it came, in lower-case hex.
+   */
+  sha256: string;
+  /**
+   * Size of the file.
+   */
+  bytes: number;
+  /**
+   * Nodes in the file.
+   */
+  nodes: number;
+  /**
+   * Trained numbers between input and output.
+   */
+  parameters: number;
+  /**
+   * Multiply-adds for one image.
+   */
+  multiply_adds: number;
+  /**
+   * Estimate of the memory that one run holds: weights and the largest pair of activations.
+   */
+  memory_bytes_estimate: number;
+  /**
+   * Histogram of the ops between input and output.
+   */
+  ops: { [key in string]: number };
+};
 
-export type GraphFile = { 
-/**
- * File name in the model's folder.
- */
-file: string, 
-/**
- * Size, where known.
- */
-bytes: number | null, 
-/**
- * SHA-256 in lower-case hex, where known.
- */
-sha256: string | null, };
+export type GraphFile = {
+  /**
+   * File name in the model's folder.
+   */
+  file: string;
+  /**
+   * Size, where known.
+   */
+  bytes: number | null;
+  /**
+   * SHA-256 in lower-case hex, where known.
+   */
+  sha256: string | null;
+};
 
-export type GraphSource = { 
-/**
- * Address of the archive.
- */
-url: string, 
-/**
- * Name of the graph inside it.
- */
-member: string, };
+export type GraphSource = {
+  /**
+   * Address of the archive.
+   */
+  url: string;
+  /**
+   * Name of the graph inside it.
+   */
+  member: string;
+};
 
-export type Hello = { 
-/**
- * [`PROTOCOL`].
- */
-protocol: number, 
-/**
- * Name and version of the executable.
- */
-engine: string, 
-/**
- * Version of libtensorflow.
- */
-libtensorflow: string, 
-/**
- * Largest frame that it accepts, in bytes.
- */
-frame_bytes_max: number, 
-/**
- * Most images in one infer frame.
- */
-images_max: number, 
-/**
- * What confines it.
- */
-sandbox: Sandbox, };
+export type Hello = {
+  /**
+   * [`PROTOCOL`].
+   */
+  protocol: number;
+  /**
+   * Name and version of the executable.
+   */
+  engine: string;
+  /**
+   * Version of libtensorflow.
+   */
+  libtensorflow: string;
+  /**
+   * Largest frame that it accepts, in bytes.
+   */
+  frame_bytes_max: number;
+  /**
+   * Most images in one infer frame.
+   */
+  images_max: number;
+  /**
+   * What confines it.
+   */
+  sandbox: Sandbox;
+};
 
-export type ImageFacts = { 
-/**
- * Pixels across, after EXIF orientation.
- */
-width: number, 
-/**
- * Pixels down, after EXIF orientation.
- */
-height: number, 
-/**
- * `jpeg`, `png`, `webp`, `gif` or `bmp`.
- */
-format: string, };
+export type ImageFacts = {
+  /**
+   * Pixels across, after EXIF orientation.
+   */
+  width: number;
+  /**
+   * Pixels down, after EXIF orientation.
+   */
+  height: number;
+  /**
+   * `jpeg`, `png`, `webp`, `gif` or `bmp`.
+   */
+  format: string;
+};
 
-export type ImageLimits = { 
-/**
- * Width times height.
- */
-pixels_max: number, 
-/**
- * Longer side.
- */
-side_pixels_max: number, };
+export type ImageLimits = {
+  /**
+   * Width times height.
+   */
+  pixels_max: number;
+  /**
+   * Longer side.
+   */
+  side_pixels_max: number;
+};
 
-export type InferOptions = { 
-/**
- * Number of answers, 1–100.
- */
-top_k: number, 
-/**
- * Answers below this probability are left out of `top`, 0–1.
- */
-score_threshold: number, 
-/**
- * Part of the upright photo to classify, in pixels.
- */
-crop?: Crop, 
-/**
- * Whether the answer carries the pixels that the model saw, as a PNG data URL.
- */
-picture: boolean, 
-/**
- * What an image may cost.
- */
-limits: ImageLimits, };
+export type InferOptions = {
+  /**
+   * Number of answers, 1–100.
+   */
+  top_k: number;
+  /**
+   * Answers below this probability are left out of `top`, 0–1.
+   */
+  score_threshold: number;
+  /**
+   * Part of the upright photo to classify, in pixels.
+   */
+  crop?: Crop;
+  /**
+   * Whether the answer carries the pixels that the model saw, as a PNG data URL.
+   */
+  picture: boolean;
+  /**
+   * What an image may cost.
+   */
+  limits: ImageLimits;
+};
 
-export type InputFacts = { 
-/**
- * Pixels across.
- */
-width: number, 
-/**
- * Pixels down.
- */
-height: number, 
-/**
- * SHA-256 of the u8 pixels, rows of interleaved channels (RGB, or one grey), in lower-case hex.
- */
-sha256: string, 
-/**
- * The pixels as a PNG data URL, when asked for.
- */
-picture?: string, };
+export type InputFacts = {
+  /**
+   * Pixels across.
+   */
+  width: number;
+  /**
+   * Pixels down.
+   */
+  height: number;
+  /**
+   * SHA-256 of the u8 pixels, rows of interleaved channels (RGB, or one grey), in lower-case hex.
+   */
+  sha256: string;
+  /**
+   * The pixels as a PNG data URL, when asked for.
+   */
+  picture?: string;
+};
 
-export type InputSpec = { 
-/**
- * Name of the fed tensor, without `:0`.
- */
-tensor: string, 
-/**
- * Element type of the fed tensor.
- */
-dtype: Dtype, 
-/**
- * Order of its axes.
- */
-layout: Layout, 
-/**
- * Pixels across.
- */
-width: number, 
-/**
- * Pixels down.
- */
-height: number, 
-/**
- * 1 (grey) or 3.
- */
-channels: number, 
-/**
- * Order of the channels in the tensor.
- */
-channel_order: ChannelOrder, 
-/**
- * Subtracted from each channel, on the 0–255 scale; `channels` values.
- */
-mean: Array<number>, 
-/**
- * Divides each channel, on the 0–255 scale; `channels` values, none zero.
- */
-std: Array<number>, 
-/**
- * How a photo is fitted to `width` x `height`.
- */
-resize: Resize, 
-/**
- * The batch that the graph is fixed at; absent when any batch is accepted. Missing images are filled up.
- */
-batch?: number | null, };
+export type InputSpec = {
+  /**
+   * Name of the fed tensor, without `:0`.
+   */
+  tensor: string;
+  /**
+   * Element type of the fed tensor.
+   */
+  dtype: Dtype;
+  /**
+   * Order of its axes.
+   */
+  layout: Layout;
+  /**
+   * Pixels across.
+   */
+  width: number;
+  /**
+   * Pixels down.
+   */
+  height: number;
+  /**
+   * 1 (grey) or 3.
+   */
+  channels: number;
+  /**
+   * Order of the channels in the tensor.
+   */
+  channel_order: ChannelOrder;
+  /**
+   * Subtracted from each channel, on the 0–255 scale; `channels` values.
+   */
+  mean: Array<number>;
+  /**
+   * Divides each channel, on the 0–255 scale; `channels` values, none zero.
+   */
+  std: Array<number>;
+  /**
+   * How a photo is fitted to `width` x `height`.
+   */
+  resize: Resize;
+  /**
+   * The batch that the graph is fixed at; absent when any batch is accepted. Missing images are filled up.
+   */
+  batch?: number | null;
+};
 
-export type LabelsFile = { 
-/**
- * File name in the model's folder.
- */
-file: string, 
-/**
- * SHA-256 in lower-case hex, where known.
- */
-sha256: string | null, };
+export type LabelsFile = {
+  /**
+   * File name in the model's folder.
+   */
+  file: string;
+  /**
+   * SHA-256 in lower-case hex, where known.
+   */
+  sha256: string | null;
+};
 
-export type LabelsSpec = { 
-/**
- * Labels in the file.
- */
-count: number, 
-/**
- * Label of class `i` is entry `i - offset` of the file: 1 when the graph has a background class that the file lacks, -1 when the file has one that the graph lacks.
- */
-offset: number, 
-/**
- * The form of the file, such as `plain`, `index:label`, `json-array`, `csv`.
- */
-format: string, };
+export type LabelsSpec = {
+  /**
+   * Labels in the file.
+   */
+  count: number;
+  /**
+   * Label of class `i` is entry `i - offset` of the file: 1 when the graph has a background class that the file lacks, -1 when the file has one that the graph lacks.
+   */
+  offset: number;
+  /**
+   * The form of the file, such as `plain`, `index:label`, `json-array`, `csv`.
+   */
+  format: string;
+};
 
 export type Layout = "NHWC" | "NCHW" | "NHW" | "FLAT";
 
-export type LoadRequest = { 
-/**
- * What the caller sets.
- */
-overrides: SpecOverrides, 
-/**
- * Who set it: `manifest` or `request`.
- */
-source: Source, 
-/**
- * Labels that will be used, where known: chooses between several heads.
- */
-label_count?: number, 
-/**
- * Threads for one run; 0 lets the engine choose.
- */
-threads: number, };
+export type LoadRequest = {
+  /**
+   * What the caller sets.
+   */
+  overrides: SpecOverrides;
+  /**
+   * Who set it: `manifest` or `request`.
+   */
+  source: Source;
+  /**
+   * Labels that will be used, where known: chooses between several heads.
+   */
+  label_count?: number;
+  /**
+   * Threads for one run; 0 lets the engine choose.
+   */
+  threads: number;
+};
 
-export type Manifest = { 
-/**
- * Always [`MANIFEST_SCHEMA`].
- */
-schema: number, 
-/**
- * Folder name: lower-case letters, digits, `.`, `_` and `-`.
- */
-id: string, 
-/**
- * Version, free text without `/` and `@`.
- */
-version: string, 
-/**
- * One line for people.
- */
-title: string, 
-/**
- * What it tells apart.
- */
-description: string, 
-/**
- * SPDX identifier of the weights' licence.
- */
-licence: string, 
-/**
- * Whether requests that name no model get this one.
- */
-default: boolean, 
-/**
- * The graph file.
- */
-graph: GraphFile, 
-/**
- * Where the graph is fetched from when it is not in the folder.
- */
-source?: GraphSource, 
-/**
- * The label file.
- */
-labels: LabelsFile, 
-/**
- * How pixels become the tensor.
- */
-input: ManifestInput, 
-/**
- * What the scores are.
- */
-output: ManifestOutput, 
-/**
- * The pooled vector before the class layer, where the graph names one.
- */
-features?: FeaturesTensor, 
-/**
- * Measured accuracy.
- */
-accuracy?: Accuracy, };
+export type Manifest = {
+  /**
+   * Always [`MANIFEST_SCHEMA`].
+   */
+  schema: number;
+  /**
+   * Folder name: lower-case letters, digits, `.`, `_` and `-`.
+   */
+  id: string;
+  /**
+   * Version, free text without `/` and `@`.
+   */
+  version: string;
+  /**
+   * One line for people.
+   */
+  title: string;
+  /**
+   * What it tells apart.
+   */
+  description: string;
+  /**
+   * SPDX identifier of the weights' licence.
+   */
+  licence: string;
+  /**
+   * Whether requests that name no model get this one.
+   */
+  default: boolean;
+  /**
+   * The graph file.
+   */
+  graph: GraphFile;
+  /**
+   * Where the graph is fetched from when it is not in the folder.
+   */
+  source?: GraphSource;
+  /**
+   * The label file.
+   */
+  labels: LabelsFile;
+  /**
+   * How pixels become the tensor.
+   */
+  input: ManifestInput;
+  /**
+   * What the scores are.
+   */
+  output: ManifestOutput;
+  /**
+   * The pooled vector before the class layer, where the graph names one.
+   */
+  features?: FeaturesTensor;
+  /**
+   * Measured accuracy.
+   */
+  accuracy?: Accuracy;
+};
 
-export type ManifestInput = { 
-/**
- * Name of the image input.
- */
-tensor?: string, 
-/**
- * Element type.
- */
-dtype?: Dtype, 
-/**
- * Order of the axes.
- */
-layout?: Layout, 
-/**
- * Pixels across.
- */
-width?: number, 
-/**
- * Pixels down.
- */
-height?: number, 
-/**
- * 1 or 3.
- */
-channels?: number, 
-/**
- * Order of the channels.
- */
-channel_order?: ChannelOrder, 
-/**
- * Subtracted from 0–255 pixels.
- */
-mean?: Array<number>, 
-/**
- * Divides 0–255 pixels.
- */
-std?: Array<number>, 
-/**
- * How photos are fitted.
- */
-resize?: Resize, };
+export type ManifestInput = {
+  /**
+   * Name of the image input.
+   */
+  tensor?: string;
+  /**
+   * Element type.
+   */
+  dtype?: Dtype;
+  /**
+   * Order of the axes.
+   */
+  layout?: Layout;
+  /**
+   * Pixels across.
+   */
+  width?: number;
+  /**
+   * Pixels down.
+   */
+  height?: number;
+  /**
+   * 1 or 3.
+   */
+  channels?: number;
+  /**
+   * Order of the channels.
+   */
+  channel_order?: ChannelOrder;
+  /**
+   * Subtracted from 0–255 pixels.
+   */
+  mean?: Array<number>;
+  /**
+   * Divides 0–255 pixels.
+   */
+  std?: Array<number>;
+  /**
+   * How photos are fitted.
+   */
+  resize?: Resize;
+};
 
-export type ManifestOutput = { 
-/**
- * Name of the class output.
- */
-tensor?: string, 
-/**
- * What the scores are.
- */
-kind?: OutputKind, 
-/**
- * Number of classes.
- */
-classes?: number, };
+export type ManifestOutput = {
+  /**
+   * Name of the class output.
+   */
+  tensor?: string;
+  /**
+   * What the scores are.
+   */
+  kind?: OutputKind;
+  /**
+   * Number of classes.
+   */
+  classes?: number;
+};
 
-export type ModelSpec = { 
-/**
- * The image input.
- */
-input: InputSpec, 
-/**
- * The class output.
- */
-output: OutputSpec, 
-/**
- * How the labels fit the classes; absent while no labels are known.
- */
-labels?: LabelsSpec | null, 
-/**
- * The graph in numbers.
- */
-graph: GraphFacts, 
-/**
- * Where each detected field comes from.
- */
-evidence: Array<Evidence>, 
-/**
- * What the allow-list of ops says.
- */
-verdict: Verdict, 
-/**
- * Things the caller should know, such as an assumed size.
- */
-warnings: Array<string>, };
+export type ModelSpec = {
+  /**
+   * The image input.
+   */
+  input: InputSpec;
+  /**
+   * The class output.
+   */
+  output: OutputSpec;
+  /**
+   * How the labels fit the classes; absent while no labels are known.
+   */
+  labels?: LabelsSpec | null;
+  /**
+   * The graph in numbers.
+   */
+  graph: GraphFacts;
+  /**
+   * Where each detected field comes from.
+   */
+  evidence: Array<Evidence>;
+  /**
+   * What the allow-list of ops says.
+   */
+  verdict: Verdict;
+  /**
+   * Things the caller should know, such as an assumed size.
+   */
+  warnings: Array<string>;
+};
 
 export type OutputKind = "softmax" | "logits" | "sigmoid" | "index";
 
-export type OutputSpec = { 
-/**
- * Name of the fetched tensor, without `:0`.
- */
-tensor: string, 
-/**
- * What its values are.
- */
-kind: OutputKind, 
-/**
- * Number of values for each image.
- */
-classes: number, 
-/**
- * Other class outputs of the same graph, by tensor name.
- */
-heads: Array<string>, };
+export type OutputSpec = {
+  /**
+   * Name of the fetched tensor, without `:0`.
+   */
+  tensor: string;
+  /**
+   * What its values are.
+   */
+  kind: OutputKind;
+  /**
+   * Number of values for each image.
+   */
+  classes: number;
+  /**
+   * Other class outputs of the same graph, by tensor name.
+   */
+  heads: Array<string>;
+};
 
-export type Problem = { 
-/**
- * The stable code.
- */
-code: ErrorCode, 
-/**
- * What was wrong, with the value and the limit, and what to do. Plain text, not escaped.
- */
-message: string, };
+export type Problem = {
+  /**
+   * The stable code.
+   */
+  code: ErrorCode;
+  /**
+   * What was wrong, with the value and the limit, and what to do. Plain text, not escaped.
+   */
+  message: string;
+};
 
 export type Resize = "stretch" | "center-crop" | "pad";
 
-export type Sandbox = { 
-/**
- * Measures that hold, such as `seccomp`.
- */
-held: Array<string>, 
-/**
- * Measures that this system does not offer, each with the reason.
- */
-missing: Array<string>, };
+export type Sandbox = {
+  /**
+   * Measures that hold, such as `seccomp`.
+   */
+  held: Array<string>;
+  /**
+   * Measures that this system does not offer, each with the reason.
+   */
+  missing: Array<string>;
+};
 
 export type Source = "read" | "measured" | "prior" | "manifest" | "request";
 
-export type SpecOverrides = { 
-/**
- * Name of the image input.
- */
-input_tensor?: string, 
-/**
- * Name of the class output.
- */
-output_tensor?: string, 
-/**
- * Pixels across.
- */
-width?: number, 
-/**
- * Pixels down.
- */
-height?: number, 
-/**
- * Order of the axes.
- */
-layout?: Layout, 
-/**
- * Order of the channels.
- */
-channel_order?: ChannelOrder, 
-/**
- * Subtracted from 0–255 pixels: one value for all channels or one each, in `channel_order`.
- */
-mean?: Array<number>, 
-/**
- * Divides 0–255 pixels; as `mean`.
- */
-std?: Array<number>, 
-/**
- * How photos are fitted.
- */
-resize?: Resize, 
-/**
- * What the scores are.
- */
-output_kind?: OutputKind, 
-/**
- * Entry of the label file for class `i` is `i - label_offset`.
- */
-label_offset?: number, };
+export type SpecOverrides = {
+  /**
+   * Name of the image input.
+   */
+  input_tensor?: string;
+  /**
+   * Name of the class output.
+   */
+  output_tensor?: string;
+  /**
+   * Pixels across.
+   */
+  width?: number;
+  /**
+   * Pixels down.
+   */
+  height?: number;
+  /**
+   * Order of the axes.
+   */
+  layout?: Layout;
+  /**
+   * Order of the channels.
+   */
+  channel_order?: ChannelOrder;
+  /**
+   * Subtracted from 0–255 pixels: one value for all channels or one each, in `channel_order`.
+   */
+  mean?: Array<number>;
+  /**
+   * Divides 0–255 pixels; as `mean`.
+   */
+  std?: Array<number>;
+  /**
+   * How photos are fitted.
+   */
+  resize?: Resize;
+  /**
+   * What the scores are.
+   */
+  output_kind?: OutputKind;
+  /**
+   * Entry of the label file for class `i` is `i - label_offset`.
+   */
+  label_offset?: number;
+};
 
-export type Timings = { 
-/**
- * Bytes to upright RGB photo.
- */
-decode: number, 
-/**
- * Photo to pixels.
- */
-resize: number, 
-/**
- * Waiting in the engine.
- */
-queue: number, 
-/**
- * The session run.
- */
-run: number, 
-/**
- * From bytes to answer.
- */
-total: number, };
+export type Timings = {
+  /**
+   * Bytes to upright RGB photo.
+   */
+  decode: number;
+  /**
+   * Photo to pixels.
+   */
+  resize: number;
+  /**
+   * Waiting in the engine.
+   */
+  queue: number;
+  /**
+   * The session run.
+   */
+  run: number;
+  /**
+   * From bytes to answer.
+   */
+  total: number;
+};
 
-export type TopEntry = { 
-/**
- * The label.
- */
-label: string, 
-/**
- * The class, 0-based.
- */
-index: number, 
-/**
- * The probability.
- */
-probability: number, };
+export type TopEntry = {
+  /**
+   * The label.
+   */
+  label: string;
+  /**
+   * The class, 0-based.
+   */
+  index: number;
+  /**
+   * The probability.
+   */
+  probability: number;
+};
 
-export type Verdict = { 
-/**
- * Whether every op between input and output is allowed.
- */
-allowed: boolean, 
-/**
- * The ops that are not.
- */
-forbidden: Array<ForbiddenOp>, };
+export type Verdict = {
+  /**
+   * Whether every op between input and output is allowed.
+   */
+  allowed: boolean;
+  /**
+   * The ops that are not.
+   */
+  forbidden: Array<ForbiddenOp>;
+};
 
 export const PROTOCOL = 1;
 export const MANIFEST_SCHEMA = 1;
 export const FRAME_HEADER_BYTES = 9;
 export const FRAME_REQUEST_ID_OFFSET = 5;
 export const FRAME_BYTES_MAX = 536870912;
+
 export const FRAME_KIND = {
   hello: 1,
   load: 2,
