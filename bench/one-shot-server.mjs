@@ -33,6 +33,8 @@ const server = createServer(async (request, response) => {
     response.end(String(error));
   }
 });
+// Connections are kept while the other contenders have their turn.
+server.keepAliveTimeout = 0;
 server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));
 process.once("SIGTERM", () => process.exit(0));
 

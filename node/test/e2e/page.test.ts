@@ -132,6 +132,36 @@ describe.skipIf(browserPath === undefined)("the page", () => {
     expect(sent).toEqual(["graph", "hash", "hash", "graph"]);
   });
 
+  test("how a graph is read is shown with its evidence, also without labels and photo", async () => {
+    const { page, complaints } = await open();
+    await page.click("#own > summary");
+    await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
+    await page.click("#inspect");
+    await page.waitForSelector("#reading:not([hidden])");
+    expect(await page.textContent("#facts")).toContain("6 classes, softmax");
+    expect(await page.locator("#evidence tr").count()).toBeGreaterThan(8);
+    const mean = page.locator("#evidence tr", { hasText: "input.mean" });
+    expect(await mean.textContent()).toMatch(/^input\.mean[\d.]+(read|measured|prior), \d+ %: /);
+    expect(await page.textContent("#status")).toContain("tells 6 classes apart");
+
+    await page.setInputFiles("#labels", `${WASTE}/labels.txt`);
+    await page.setInputFiles("#image", CARDBOARD);
+    await page.waitForSelector("#answer:not([hidden])");
+    expect(await page.isHidden("#reading")).toBe(true);
+    expect(complaints).toEqual([]);
+  });
+
+  test("a file that is no graph is refused with a sentence that says what it is", async () => {
+    const { page } = await open();
+    await page.click("#own > summary");
+    await page.setInputFiles("#graph", { name: "a.pb", mimeType: "", buffer: Buffer.from("<!doctype html><p>404") });
+    await page.click("#inspect");
+    await page.waitForSelector("#problem:not([hidden])");
+    expect(await page.textContent("#problem-code")).toBe("graph_invalid");
+    expect(await page.textContent("#problem-detail")).toContain("HTML");
+    expect(await page.getAttribute("#graph", "aria-invalid")).toBe("true");
+  });
+
   test("photo, graph and labels dropped together each find their field", async () => {
     const { page } = await open();
     const files = await Promise.all(

@@ -8,7 +8,8 @@ import { forgetKept, isQuick, nameKept, ownGraph, rememberKept, watchOwnModel } 
 import { watchPhoto } from "./photo.js";
 import { clearProblem, showProblem } from "./problem.js";
 import { showUpload, startProgress, stopProgress } from "./progress.js";
-import { Refusal, type Result } from "./reply.js";
+import { showReading } from "./reading.js";
+import { Refusal, type Result, readResult, readSpec } from "./reply.js";
 import { send } from "./send.js";
 
 /** Height of the sentence and the first bar. */
@@ -19,38 +20,52 @@ const image = find("image", HTMLInputElement);
 const reply = find("reply", HTMLElement);
 const answer = find("answer", HTMLElement);
 const problem = find("problem", HTMLElement);
+const reading = find("reading", HTMLElement);
 const status = find("status", HTMLElement);
 let current: AbortController | null = null;
 
-/** Asks once; a question that is still open is dropped. */
-async function ask(): Promise<void> {
+/** Asks what is in the photo. */
+function ask(): Promise<void> {
+  return work(answer, async (signal) => showAnswer(await sendQuestion(signal)));
+}
+
+/** Asks how the chosen graph is read. */
+function inspect(): Promise<void> {
+  return work(reading, async (signal) => {
+    const form = readForm();
+    form.delete("image_file");
+    const spec = await send({ address: "api/models/inspect", form, read: readSpec }, showUpload, signal);
+    rememberKept(spec.graph.sha256);
+    return showReading(spec);
+  });
+}
+
+/** Does one thing at a time: what is still under way is dropped. `act` fills `section` and answers it as a sentence. */
+async function work(section: HTMLElement, act: (signal: AbortSignal) => Promise<string>): Promise<void> {
   current?.abort();
-  const asked = new AbortController();
-  current = asked;
+  const mine = new AbortController();
+  current = mine;
   clearProblem();
   problem.hidden = true;
   reply.setAttribute("aria-busy", "true");
   startProgress(() => {
-    answer.hidden = true;
-    reply.hidden = false;
+    showOnly(null);
     status.textContent = "Working.";
-    bringIntoView();
   });
   try {
-    const result = await sendQuestion(asked.signal);
-    status.textContent = showAnswer(result);
-    show(answer);
+    status.textContent = await act(mine.signal);
+    showOnly(section);
   } catch (error) {
-    if (asked.signal.aborted) {
+    if (mine.signal.aborted) {
       return;
     }
     if (!(error instanceof Refusal)) {
       throw error;
     }
-    status.textContent = `${showProblem(error)}. ${error.message}`;
-    show(problem);
+    status.textContent = `${showProblem(error, () => void work(section, act))}. ${error.message}`;
+    showOnly(problem);
   } finally {
-    if (current === asked) {
+    if (current === mine) {
       stopProgress();
       reply.removeAttribute("aria-busy");
     }
@@ -60,7 +75,9 @@ async function ask(): Promise<void> {
 /** Sends the form; the graph goes along when the service does not have it, or has it no more. */
 async function sendQuestion(signal: AbortSignal): Promise<Result> {
   try {
-    const result = await send(readForm(), showUpload, signal);
+    const form = readForm();
+    nameKept(form);
+    const result = await send({ address: "infer", form, read: readResult }, showUpload, signal);
     if (ownGraph() !== null) {
       rememberKept(result.model.sha256);
     }
@@ -82,13 +99,14 @@ function readForm(): FormData {
       form.delete(name);
     }
   }
-  nameKept(form);
   return form;
 }
 
-function show(section: HTMLElement): void {
-  answer.hidden = section !== answer;
-  problem.hidden = section !== problem;
+/** Shows one part of the reply, or none, and brings it into view. */
+function showOnly(section: HTMLElement | null): void {
+  for (const part of [answer, problem, reading]) {
+    part.hidden = part !== section;
+  }
   reply.hidden = false;
   bringIntoView();
 }
@@ -113,11 +131,11 @@ question.addEventListener("submit", (event) => {
   event.preventDefault();
   void ask();
 });
-find("retry", HTMLButtonElement).addEventListener("click", () => void ask());
+find("inspect", HTMLButtonElement).addEventListener("click", () => void inspect());
 find("cancel", HTMLButtonElement).addEventListener("click", () => {
   current?.abort();
   stopProgress();
-  reply.hidden = answer.hidden;
+  reply.hidden = answer.hidden && reading.hidden;
   reply.removeAttribute("aria-busy");
   status.textContent = "Cancelled.";
   find("submit", HTMLButtonElement).focus();

@@ -6,7 +6,7 @@ import { find } from "./elements.js";
 
 const section = find("own", HTMLDetailsElement);
 const graph = find("graph", HTMLInputElement);
-const forget = find("forget", HTMLButtonElement);
+const actions = find("own-actions", HTMLElement);
 let kept: { readonly graph: File; readonly sha256: string } | null = null;
 
 /** The graph that was chosen. */
@@ -22,14 +22,14 @@ export function isQuick(): boolean {
 /** Calls `onChange` when a graph was chosen, `onForget` when it was let go. */
 export function watchOwnModel(onChange: () => void, onForget: () => void): void {
   graph.addEventListener("change", () => {
-    forget.hidden = ownGraph() === null;
+    actions.hidden = ownGraph() === null;
     onChange();
   });
-  forget.addEventListener("click", () => {
+  find("forget", HTMLButtonElement).addEventListener("click", () => {
     for (const control of section.querySelectorAll<HTMLInputElement | HTMLSelectElement>("input, select")) {
       control.value = "";
     }
-    forget.hidden = true;
+    actions.hidden = true;
     graph.focus();
     onChange();
     onForget();

@@ -66,8 +66,8 @@ const HELP: Partial<Record<ErrorCode | "unreachable", Help>> = {
   unreachable: { title: "The service did not answer", retry: true },
 };
 
-/** Fills the section, marks the field to blame, and answers the title. */
-export function showProblem(refusal: Refusal): string {
+/** Fills the section, marks the field to blame, and answers the title. `retry` does the same again. */
+export function showProblem(refusal: Refusal, retry: () => void): string {
   const help = HELP[refusal.code] ?? { title: refusal.title };
   const advice = [help.advice ?? "", help.retry ? retryAdvice(refusal.retryAfterSeconds) : ""]
     .filter(Boolean)
@@ -77,7 +77,9 @@ export function showProblem(refusal: Refusal): string {
   find("problem-advice", HTMLElement).textContent = advice;
   find("problem-code", HTMLElement).textContent = refusal.code;
   find("problem-request", HTMLElement).textContent = refusal.requestId ? ` in request ${refusal.requestId}` : "";
-  find("retry", HTMLButtonElement).hidden = !help.retry;
+  const button = find("retry", HTMLButtonElement);
+  button.hidden = !help.retry;
+  button.onclick = retry;
   if (help.field) {
     const field = find(help.field, HTMLElement);
     field.setAttribute("aria-invalid", "true");

@@ -6,6 +6,8 @@ import type { Upload } from "./send.js";
 
 const APPEARS_AFTER_MS = 200;
 
+const WORKING = "The service is at work";
+
 const section = find("progress", HTMLElement);
 const bar = find("progress-bar", HTMLProgressElement);
 const label = find("progress-label", HTMLElement);
@@ -15,7 +17,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 export function startProgress(reveal: () => void): void {
   stopProgress();
   bar.removeAttribute("value");
-  label.textContent = "Classifying";
+  label.textContent = WORKING;
   timer = setTimeout(() => {
     section.hidden = false;
     reveal();
@@ -29,7 +31,7 @@ export function showUpload({ loadedBytes, totalBytes }: Upload): void {
     label.textContent = `Uploading: ${megabytes(loadedBytes)} of ${megabytes(totalBytes)} MB`;
   } else {
     bar.removeAttribute("value");
-    label.textContent = "Classifying";
+    label.textContent = WORKING;
   }
 }
 

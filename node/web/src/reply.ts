@@ -1,9 +1,9 @@
 /**
- * What `POST /infer` answers, as far as the page reads it.
+ * What the service answers, as far as the page reads it.
  */
-import type { Answer, ErrorCode } from "../../src/generated/contract.js";
+import type { Answer, ErrorCode, ModelSpec } from "../../src/generated/contract.js";
 
-/** One entry of `results`. The page sends one image and one model, so that it reads the first alone. */
+/** One entry of the `results` of `POST /infer`. The page sends one image and one model, so that it reads the first alone. */
 export interface Result extends Answer {
   readonly model: { readonly id: string; readonly version: string; readonly sha256: string };
 }
@@ -35,6 +35,12 @@ export class Refusal extends Error {
 export function readResult(body: unknown): Result | null {
   const first = (body as { results?: readonly Partial<Result>[] } | null)?.results?.[0];
   return Array.isArray(first?.top) ? (first as Result) : null;
+}
+
+/** The spec in a body of `POST /api/models/inspect`, or `null` when the body is none. */
+export function readSpec(body: unknown): ModelSpec | null {
+  const spec = body as Partial<ModelSpec> | null;
+  return spec?.input && spec.output && Array.isArray(spec.evidence) ? (spec as ModelSpec) : null;
 }
 
 /** The problem in a body of another status, or `null` when the body is none (a proxy's page, for example). */

@@ -1,15 +1,26 @@
 /**
  * Sends the form. XMLHttpRequest and not fetch, because it alone reports how much of an upload has left.
  */
-import { Refusal, type Result, readProblem, readResult } from "./reply.js";
+import { Refusal, readProblem } from "./reply.js";
 
 export interface Upload {
   readonly loadedBytes: number;
   readonly totalBytes: number;
 }
 
+export interface Question<T> {
+  readonly address: string;
+  readonly form: FormData;
+  /** What the body of status 200 says, or `null` when it is something else. */
+  readonly read: (body: unknown) => T | null;
+}
+
 /** Resolves with the answer; rejects with a {@link Refusal}, or with the signal's reason when it was aborted. */
-export function send(form: FormData, onUpload: (upload: Upload) => void, signal: AbortSignal): Promise<Result> {
+export function send<T>(
+  { address, form, read }: Question<T>,
+  onUpload: (upload: Upload) => void,
+  signal: AbortSignal,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     let uploaded = false;
@@ -23,14 +34,14 @@ export function send(form: FormData, onUpload: (upload: Upload) => void, signal:
     request.addEventListener("abort", () => reject(signal.reason));
     request.addEventListener("error", () => reject(unreachable(uploaded)));
     request.addEventListener("load", () => {
-      const result = request.status === 200 ? readResult(request.response) : null;
-      if (result) {
-        resolve(result);
+      const answer = request.status === 200 ? read(request.response) : null;
+      if (answer !== null) {
+        resolve(answer);
       } else {
         reject(refusal(request));
       }
     });
-    request.open("POST", "infer");
+    request.open("POST", address);
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
     request.send(form);
