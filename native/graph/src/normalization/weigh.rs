@@ -23,10 +23,12 @@ use super::{
 
 /// Weight of the logarithm of the disagreement, where the way to the batch normalisation is linear, for 16 channels and
 /// more; fewer count by the root of their number.
-const AT_NORM: f32 = 12.0;
+const AT_NORM: f32 = 14.0;
 /// The same where an activation function lies between: synthetic photos have the first two moments of photos, which is
 /// not all that counts there. The scaling still shows, the channel order does not.
 const BEHIND_ACTIVATION: f32 = 4.0;
+/// Disagreement that training on other photos alone brings about; it is added before logarithms are taken.
+const DISAGREEMENT_NOISE: f32 = 0.02;
 /// Weight of the logarithm of how much further off 0 the first values lie in the other channel order, and the most that
 /// it counts.
 const ORDER_SHIFT: f32 = 4.5;
@@ -202,11 +204,11 @@ fn at_norm(clues: &Clues, clue: &Clue) -> f32 {
     if front.is_linear() {
         let channels = front.norm.as_ref().map_or(0, |norm| norm.mean.len());
         let weight = AT_NORM * (channels as f32 / 16.0).sqrt().min(1.0);
-        return -weight * clue.disagreement.unwrap_or(1.0).max(1e-6).ln();
+        return -weight * (clue.disagreement.unwrap_or(1.0) + DISAGREEMENT_NOISE).ln();
     }
     let in_any_order = clues.candidates.iter().filter(|other| other.candidate.scaling == clue.candidate.scaling);
     let least = in_any_order.filter_map(|other| other.disagreement).fold(f32::INFINITY, f32::min);
-    -BEHIND_ACTIVATION * least.max(1e-6).ln()
+    -BEHIND_ACTIVATION * (least + DISAGREEMENT_NOISE).ln()
 }
 
 /// Half the logarithm of the odds of red-first that do not hang on stored moments, with its sign by the order of `clue`.

@@ -1,0 +1,255 @@
+//! Detection of mean, divisor and channel order on nets whose truth is known because the test makes them.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support;
+
+use menagerie_contract::{ChannelOrder, ModelSpec, Source};
+use menagerie_graph::{
+    GraphLimits,
+    dtype::DataType,
+    encode,
+    normalization::{candidates::Candidate, images::dead_leaves},
+    resolve,
+};
+use support::{GraphBuilder, Random, request};
+
+const SIDE: u64 = 32;
+const CHANNELS: usize = 16;
+
+/// How the batch normalisation is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    Fused(&'static str),
+    Unfused,
+    CentredAndDivided,
+    BehindBias,
+}
+
+/// What the graph does to its input before the convolution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Head {
+    Nothing,
+    /// `x * 2 - 1`.
+    Hub,
+    /// A byte input, cast and divided.
+    Bytes,
+    /// Subtracts 104, 117 and 123.
+    Mean,
+}
+
+fn number(random: &mut Random) -> f32 {
+    random.below(20_001) as f32 / 10_000.0 - 1.0
+}
+
+/// Smooth kernels and edges, as trained nets have them, `[3][3][3][CHANNELS]`.
+fn kernel(random: &mut Random) -> Vec<f32> {
+    let mut kernel = vec![0.0; 27 * CHANNELS];
+    for output in 0..CHANNELS {
+        let colour: [f32; 3] = std::array::from_fn(|_| number(random));
+        let base = number(random) * 0.5;
+        let slope = [number(random), number(random)];
+        for tap in 0..9 {
+            let shape = base + slope[0] * (tap / 3) as f32 + slope[1] * (tap % 3) as f32 - slope[0] - slope[1];
+            for channel in 0..3 {
+                kernel[(tap * 3 + channel) * CHANNELS + output] = shape * colour[channel] + 0.05 * number(random);
+            }
+        }
+    }
+    kernel
+}
+
+/// Mean and variance of each output of a SAME convolution with stride 1 on photos under `candidate`, by the definition.
+fn moments(kernel: &[f32], bias: f32, candidate: &Candidate) -> (Vec<f32>, Vec<f32>) {
+    let side = SIDE as usize;
+    // Other photos than detection draws: those behind the first 40.
+    let photos = dead_leaves(70, side, side);
+    let photos = &photos.pixels[40 * side * side * 3..];
+    let (mut sums, mut squares) = (vec![0.0_f64; CHANNELS], vec![0.0_f64; CHANNELS]);
+    let count = photos.len() / 3;
+    for photo in photos.chunks_exact(side * side * 3) {
+        for row in 0..side {
+            for column in 0..side {
+                for output in 0..CHANNELS {
+                    let mut sum = bias;
+                    for tap in 0..9 {
+                        let (y, x) = ((row + tap / 3).wrapping_sub(1), (column + tap % 3).wrapping_sub(1));
+                        if y >= side || x >= side {
+                            continue;
+                        }
+                        for channel in 0..3 {
+                            let (mean, std) = candidate.of_channel(channel);
+                            let pixel = photo[(y * side + x) * 3 + candidate.colour(channel)];
+                            sum += kernel[(tap * 3 + channel) * CHANNELS + output] * (pixel - mean) / std;
+                        }
+                    }
+                    sums[output] += f64::from(sum);
+                    squares[output] += f64::from(sum) * f64::from(sum);
+                }
+            }
+        }
+    }
+    let means: Vec<f64> = sums.iter().map(|sum| sum / count as f64).collect();
+    let variances = squares.iter().zip(&means).map(|(square, mean)| (square / count as f64 - mean * mean) as f32);
+    (means.iter().map(|mean| *mean as f32).collect(), variances.collect())
+}
+
+/// A net that was trained, as far as its first layer tells, under `candidate`.
+fn net(candidate: &Candidate, form: Form, head: Head, seed: u64) -> Vec<u8> {
+    let mut random = Random(seed);
+    let kernel = kernel(&mut random);
+    let bias = if form == Form::BehindBias { 0.3 } else { 0.0 };
+    let (mean, variance) = moments(&kernel, bias, candidate);
+    let mut graph = GraphBuilder::default();
+    let dtype = if head == Head::Bytes { DataType::Uint8 } else { DataType::Float };
+    graph.placeholder("image", dtype, &[None, Some(SIDE), Some(SIDE), Some(3)]);
+    let front = match head {
+        Head::Nothing => "image",
+        Head::Hub => {
+            graph.floats("hub/y", &[], &[2.0]).op("hub/mul", "Mul", &["image", "hub/y"]);
+            graph.floats("hub/one", &[], &[1.0]).op("hub/sub", "Sub", &["hub/mul", "hub/one"]);
+            "hub/sub"
+        }
+        Head::Bytes => {
+            let types = [("SrcT", encode::dtype_attr(DataType::Uint8)), ("DstT", encode::dtype_attr(DataType::Float))];
+            graph.node("cast", "Cast", &["image"], &types);
+            graph.floats("div/y", &[], &[255.0]).op("div", "RealDiv", &["cast", "div/y"]);
+            "div"
+        }
+        Head::Mean => {
+            graph.floats("mean", &[3], &[104.0, 117.0, 123.0]).op("centred", "Sub", &["image", "mean"]);
+            "centred"
+        }
+    };
+    graph.convolution("conv", front, [3, 3, 3, CHANNELS as u64], &kernel);
+    let extents = [CHANNELS as u64];
+    graph.floats("moving_mean", &extents, &mean).floats("moving_variance", &extents, &variance);
+    graph.floats("gamma", &extents, &[1.1; CHANNELS]).floats("beta", &extents, &[0.2; CHANNELS]);
+    match form {
+        Form::Fused(op) => {
+            let inputs = ["conv", "gamma", "beta", "moving_mean", "moving_variance"];
+            graph.op("norm", op, &inputs);
+        }
+        Form::Unfused | Form::BehindBias => {
+            if form == Form::BehindBias {
+                graph.floats("bias", &extents, &[bias; CHANNELS]).op("biased", "BiasAdd", &["conv", "bias"]);
+            }
+            let before = if form == Form::BehindBias { "biased" } else { "conv" };
+            graph.floats("epsilon", &[], &[0.001]).op("add", "AddV2", &["moving_variance", "epsilon"]);
+            graph.op("rsqrt", "Rsqrt", &["add"]).op("mul", "Mul", &["rsqrt", "gamma"]);
+            graph.op("mul_1", "Mul", &[before, "mul"]).op("mul_2", "Mul", &["moving_mean", "mul"]);
+            graph.op("sub", "Sub", &["beta", "mul_2"]).op("norm", "AddV2", &["mul_1", "sub"]);
+        }
+        Form::CentredAndDivided => {
+            graph.floats("epsilon", &[], &[0.001]).op("add", "Add", &["moving_variance", "epsilon"]);
+            graph.op("sqrt", "Sqrt", &["add"]).op("difference", "Sub", &["conv", "moving_mean"]);
+            graph.op("norm", "RealDiv", &["difference", "sqrt"]);
+        }
+    }
+    graph.op("relu", "Relu", &["norm"]).pool("pool", "relu").product("logits", "pool", [CHANNELS as u64, 5]);
+    graph.op("softmax", "Softmax", &["logits"]);
+    graph.bytes
+}
+
+fn spec(file: &[u8]) -> ModelSpec {
+    resolve(file, &request(), &GraphLimits::default()).unwrap().spec
+}
+
+fn evidence<'s>(spec: &'s ModelSpec, field: &str) -> &'s menagerie_contract::Evidence {
+    spec.evidence.iter().find(|entry| entry.field == field).unwrap()
+}
+
+fn assert_found(spec: &ModelSpec, candidate: &Candidate, context: &str) {
+    let wanted: (Vec<f32>, Vec<f32>) = (0..3).map(|channel| candidate.of_channel(channel)).unzip();
+    assert_eq!((&spec.input.mean, &spec.input.std), (&wanted.0, &wanted.1), "{context}");
+    assert_eq!(spec.input.channel_order, candidate.order, "{context}");
+}
+
+fn candidate(scaling: &str, order: ChannelOrder) -> Candidate {
+    Candidate::all(3).into_iter().find(|it| it.scaling.name == scaling && it.order == order).unwrap()
+}
+
+#[test]
+fn every_scaling_and_order_is_measured_from_stored_moments() {
+    for (seed, truth) in Candidate::all(3).into_iter().enumerate() {
+        // CIFAR's mean and std are too near ImageNet's to be told apart by moments; habit decides.
+        if truth.scaling.name == "CIFAR mean and std" {
+            continue;
+        }
+        let spec = spec(&net(&truth, Form::Fused("FusedBatchNorm"), Head::Nothing, 7 + seed as u64));
+        assert_found(&spec, &truth, &format!("{truth:?}"));
+        let mean = evidence(&spec, "input.mean");
+        assert_eq!(mean.source, Source::Measured);
+        assert!(mean.confidence > 0.9 && mean.because.contains("16 channels"), "{mean:?}");
+        assert!(!mean.alternatives.is_empty());
+    }
+}
+
+#[test]
+fn every_form_of_batch_normalisation_is_read() {
+    let truth = candidate("-1..1", ChannelOrder::Bgr);
+    let forms = [
+        Form::Fused("FusedBatchNorm"),
+        Form::Fused("FusedBatchNormV2"),
+        Form::Fused("FusedBatchNormV3"),
+        Form::Unfused,
+        Form::CentredAndDivided,
+        Form::BehindBias,
+    ];
+    for form in forms {
+        let spec = spec(&net(&truth, form, Head::Nothing, 3));
+        assert_found(&spec, &truth, &format!("{form:?}"));
+        assert_eq!(evidence(&spec, "input.std").source, Source::Measured, "{form:?}");
+    }
+}
+
+#[test]
+fn what_the_graph_does_itself_is_read_and_left_to_it() {
+    let unit = candidate("0..1", ChannelOrder::Rgb);
+    let hub = spec(&net(&candidate("-1..1", ChannelOrder::Rgb), Form::Unfused, Head::Hub, 5));
+    assert_found(&hub, &unit, "hub");
+    assert_eq!(evidence(&hub, "input.std").source, Source::Read);
+    assert!(evidence(&hub, "input.std").because.contains("hub/sub"), "{:?}", evidence(&hub, "input.std").because);
+
+    let bytes = spec(&net(&unit, Form::Unfused, Head::Bytes, 5));
+    assert_found(&bytes, &candidate("raw 0..255", ChannelOrder::Rgb), "bytes");
+    assert_eq!(evidence(&bytes, "input.mean").source, Source::Read);
+
+    let caffe = spec(&net(&candidate("ImageNet mean only", ChannelOrder::Bgr), Form::Unfused, Head::Mean, 5));
+    assert_found(&caffe, &candidate("raw 0..255", ChannelOrder::Bgr), "mean inside");
+    assert_eq!(evidence(&caffe, "input.channel_order").source, Source::Read);
+}
+
+#[test]
+fn a_net_that_tells_nothing_gets_what_is_usual_and_a_warning() {
+    let mut graph = GraphBuilder::with_input(&[None, Some(SIDE), Some(SIDE), Some(3)]);
+    graph.convolution("conv", "input", [3, 3, 3, 4], &[0.1; 108]).op("concat", "Concat", &["conv", "conv"]);
+    graph.op("relu", "Relu", &["conv"]).pool("pool", "relu").product("logits", "pool", [4, 3]);
+    let spec = spec(&graph.bytes);
+    assert_found(&spec, &candidate("0..1", ChannelOrder::Rgb), "nothing known");
+    let mean = evidence(&spec, "input.std");
+    assert_eq!(mean.source, Source::Prior);
+    assert!(mean.confidence < 0.75, "{}", mean.confidence);
+    assert!(spec.warnings.iter().any(|warning| warning.contains("input.std")), "{:?}", spec.warnings);
+}
+
+#[test]
+fn kernels_that_sum_to_zero_are_said_to_ignore_the_mean() {
+    let mut graph = GraphBuilder::with_input(&[None, Some(SIDE), Some(SIDE), Some(3)]);
+    let edge: Vec<f32> = (0..108).map(|index| [-1.0, 0.0, 1.0][index / 12 % 3]).collect();
+    graph.convolution("conv", "input", [3, 3, 3, 4], &edge).op("relu", "Relu", &["conv"]);
+    graph.pool("pool", "relu").product("logits", "pool", [4, 3]);
+    let spec = spec(&graph.bytes);
+    assert!(evidence(&spec, "input.mean").because.contains("sum to 0"), "{}", evidence(&spec, "input.mean").because);
+}
+
+#[test]
+fn confidences_are_probabilities_and_alternatives_are_in_order() {
+    let spec = spec(&net(&candidate("-1..1", ChannelOrder::Rgb), Form::Unfused, Head::Nothing, 11));
+    for field in ["input.mean", "input.std", "input.channel_order", "input.resize"] {
+        let entry = evidence(&spec, field);
+        assert!((0.0..=1.0).contains(&entry.confidence), "{entry:?}");
+        assert!(!entry.because.is_empty());
+        assert!(entry.alternatives.windows(2).all(|pair| pair[0].score >= pair[1].score), "{entry:?}");
+        assert!(entry.alternatives.iter().all(|other| other.value != entry.value), "{entry:?}");
+    }
+}
