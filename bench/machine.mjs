@@ -13,7 +13,7 @@ export function describeMachine() {
     system: type(),
     node: process.version,
     commit: commit(),
-    loadAverageAtEnd: loadavg()[0],
+    loadAverage: loadavg()[0],
   };
 }
 

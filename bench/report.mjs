@@ -43,7 +43,7 @@ ${renderTable(result)}
 
 - Graph: ${setup.graph}, ${(setup.graphBytes / 1e6).toFixed(1)} MB, ${setup.input}, ${setup.classes} classes, SHA-256 \`${setup.graphSha256}\`.
 - Image: ${setup.image}, ${(setup.imageBytes / 1e3).toFixed(1)} kB, posted as the raw body; the whole answer is awaited.
-- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB, ${machine.system}, Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average at the end ${machine.loadAverageAtEnd.toFixed(1)}.
+- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB, ${machine.system}, Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average before the start ${machine.loadAverage.toFixed(1)}.
 - Closed loop: each client asks, waits for the answer, and asks again. The contenders take turns, in an order that moves on by one each round; all are warm before the first turn. They are compared only when all name the same class.
 - The one-shot form is a small HTTP server that decodes and resizes in the same WebAssembly and then starts \`menagerie-engine once\` for each request, with the graph and the pixels on its stdin.
 - CPU is user and system time of the contender with all its processes. The program that asks runs on the same cores.

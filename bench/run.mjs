@@ -39,6 +39,7 @@ const clientCounts = flags.clients.split(",").map(Number);
 const rounds = Number(flags.rounds);
 const sliceMs = 1000 * Number(flags.seconds);
 
+const machine = describeMachine();
 const setup = await prepareSetup(flags);
 const contenders = await readContenders(flags.only?.split(","));
 const running = [];
@@ -52,7 +53,7 @@ try {
   for (const clientCount of clientCounts) {
     measured.push(...(await measure(running, clientCount)));
   }
-  const result = { machine: describeMachine(), setup: setup.facts, measured };
+  const result = { machine, setup: setup.facts, measured };
   console.log(renderTable(result));
   if (!flags.dry) {
     await writeFile(new URL("result.json", import.meta.url), `${JSON.stringify(result, null, 2)}\n`);
