@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: drives every contender with the same image and the same graph, in turn, and writes one page.
+ * `npm run bench`: sets up what is missing, drives every contender with the same image and the same graph, in turn, and writes one page.
  *
  *   --graph FILE --labels FILE   a graph instead of models/flowers5
  *   --image FILE                 the image (default: a sample photo)
@@ -12,6 +12,8 @@
  */
 import { readdir, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { SERVICE } from "../scripts/setup/steps.mjs";
+import { main, setUp } from "../scripts/setup.mjs";
 import { closedLoop } from "./closed-loop.mjs";
 import { describeMachine } from "./machine.mjs";
 import { cpuSeconds, memoryBytes } from "./process-tree.mjs";
@@ -39,6 +41,7 @@ const clientCounts = flags.clients.split(",").map(Number);
 const rounds = Number(flags.rounds);
 const sliceMs = 1000 * Number(flags.seconds);
 
+await main(() => setUp(SERVICE));
 const machine = describeMachine();
 const setup = await prepareSetup(flags);
 const contenders = await readContenders(flags.only?.split(","));

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An engine in 70 lines: tells dark photos from bright ones, whatever the graph. See docs/engine-protocol.md."""
+"""A whole engine: tells dark photos from bright ones, whatever the graph. See docs/engine-protocol.md."""
 
 import hashlib
 import json
