@@ -157,9 +157,8 @@ fn candidates(graph: &Graph<'_>, input: &InputFound, reached: &HashSet<NodeId>) 
     let mut found: Vec<Candidate> = Vec::new();
     for layer in last_layers {
         let candidate = walk::from_layer(graph, layer, reached);
-        let same = |other: &Candidate| {
-            other.scores == candidate.scores || shares_weights(graph, other.layer, candidate.layer)
-        };
+        let same =
+            |other: &Candidate| other.scores == candidate.scores || shares_weights(graph, other.layer, candidate.layer);
         match found.iter_mut().find(|other| same(other)) {
             // One of two uses of the same layer may end in an `ArgMax`; the other is the better answer.
             Some(other) if graph.consumers(other.tensor).len() > graph.consumers(candidate.tensor).len() => {

@@ -97,7 +97,8 @@ fn compare(name: &str, folder: &Path, spec: &ModelSpec, meta: &Value, tally: &mu
     let file = fs::read(folder.join("labels.txt")).unwrap();
     let aligned = labels::read(&file).and_then(|labels| labels.align(spec.output.classes, spec.output.kind, None));
     let names = aligned.map_or_else(|error| error.to_string(), |(_, names)| names.len().to_string());
-    tally.field(name, "labels", &names, &meta["n_labels"].to_string(), names == meta["n_labels"].to_string());
+    let stated = meta["n_labels"].to_string();
+    tally.field(name, "labels", &names, &stated, names == stated);
     let wanted = match order.as_str() {
         "gray" => ChannelOrder::Gray,
         "bgr" => ChannelOrder::Bgr,

@@ -50,33 +50,57 @@ fn serving_signature<'m, 'a>(meta: &'m MetaGraph<'a>) -> Result<&'m Signature<'a
     })
 }
 
-/// The checkpoint key of each variable, by its node: the graph itself restores its variables, and so says which is which.
-fn saved_keys(graph: &FlatGraph<'_>) -> HashMap<usize, String> {
+/// The checkpoint key of each variable, by the name that its handles share: the graph itself restores its variables, and
+/// so says which is which.
+fn saved_keys(graph: &FlatGraph<'_>) -> HashMap<String, String> {
     let mut keys = HashMap::new();
+    let mut copies = Vec::new();
     for node in &graph.nodes {
-        if !matches!(node.op.as_str(), "AssignVariableOp" | "Assign") {
+        let ("AssignVariableOp" | "Assign", [variable, value, ..]) = (node.op.as_str(), node.inputs.as_slice()) else {
             continue;
+        };
+        let variable = shared_name(&graph.nodes[graph.origin(*variable).node]);
+        let value = graph.origin(*value);
+        let source = &graph.nodes[value.node];
+        if let Some(key) = restored_key(graph, source, value.port) {
+            keys.insert(variable, key);
+        } else if let ("ReadVariableOp", Some(original)) = (source.op.as_str(), source.inputs.first()) {
+            copies.push((variable, shared_name(&graph.nodes[graph.origin(*original).node])));
         }
-        let (Some(variable), Some(value)) = (node.inputs.first(), node.inputs.get(1)) else { continue };
-        let (variable, value) = (graph.origin(*variable), graph.origin(*value));
-        let restored = &graph.nodes[value.node];
-        if restored.op != "RestoreV2" {
-            continue;
-        }
-        let names = restored.inputs.get(1).map(|names| &graph.nodes[graph.origin(*names).node]);
-        let Some(Attr::Tensor(names)) = names.and_then(|names| names.attr("value")) else { continue };
-        let key = names.texts().get(value.port as usize).and_then(|key| std::str::from_utf8(key).ok());
-        if let Some(key) = key {
-            keys.insert(variable.node, key.to_owned());
+    }
+    // Keras 3 saves copies of its variables and calls the originals.
+    for (copy, original) in copies {
+        if let (Some(key), false) = (keys.get(&copy).cloned(), keys.contains_key(&original)) {
+            keys.insert(original, key);
         }
     }
     keys
 }
 
+/// The checkpoint key that output `port` of `restore` reads.
+fn restored_key(graph: &FlatGraph<'_>, restore: &FlatNode<'_>, port: u32) -> Option<String> {
+    if restore.op != "RestoreV2" {
+        return None;
+    }
+    let names = &graph.nodes[graph.origin(*restore.inputs.get(1)?).node];
+    match names.attr("value")? {
+        Attr::Tensor(names) => std::str::from_utf8(names.texts().get(port as usize)?).ok().map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// The name by which all handles of one variable know it.
+fn shared_name(node: &FlatNode<'_>) -> String {
+    match node.attr("shared_name") {
+        Some(Attr::Bytes(name)) if !name.is_empty() => String::from_utf8_lossy(name).into_owned(),
+        _ => node.name.clone(),
+    }
+}
+
 struct Frozen<'g, 'l> {
     graph: &'g FlatGraph<'l>,
     bundle: &'g Bundle<'g>,
-    keys: HashMap<usize, String>,
+    keys: HashMap<String, String>,
     limits: &'g GraphLimits,
 }
 
@@ -91,8 +115,8 @@ impl Frozen<'_, '_> {
         }
         let needed = self.needed(outputs.iter().map(|(_, source)| source.node));
         let mut out = Vec::new();
-        for (index, node) in self.graph.nodes.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
-            put_bytes(&mut out, 1, &self.node(index, node)?);
+        for (_, node) in self.graph.nodes.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
+            put_bytes(&mut out, 1, &self.node(node)?);
             if out.len() as u64 > self.limits.file_bytes_max {
                 return Err(GraphError::FileTooLarge { bytes: out.len() as u64, limit: self.limits.file_bytes_max });
             }
@@ -122,11 +146,11 @@ impl Frozen<'_, '_> {
         needed
     }
 
-    fn node(&self, index: usize, node: &FlatNode<'_>) -> Result<Vec<u8>, GraphError> {
+    fn node(&self, node: &FlatNode<'_>) -> Result<Vec<u8>, GraphError> {
         let is_variable = matches!(node.op.as_str(), "VarHandleOp" | "VariableV2" | "Variable");
         if is_variable {
             // Graphs of TensorFlow 1 save a variable under its own name.
-            let key = self.keys.get(&index).unwrap_or(&node.name);
+            let key = self.keys.get(&shared_name(node)).unwrap_or(&node.name);
             let weight = self.bundle.weight(key)?;
             let value = encode::tensor_attr(weight.dtype, &weight.shape, weight.content);
             return Ok(encode_node(
