@@ -5,7 +5,7 @@ import { type GateOptions, gate } from "./http/gate.js";
 import { healthz, readyz } from "./http/health.js";
 import { infer } from "./http/infer.js";
 import { logRequests } from "./http/log-requests.js";
-import { describeModel, downloadLabels, listModels } from "./http/models.js";
+import { describeModel, downloadLabels, inspectModel, listModels } from "./http/models.js";
 import { methodNotAllowed, notFound, sendProblem } from "./http/problems.js";
 import { readUpload, type UploadLimits } from "./http/read-upload.js";
 import { nameRequest } from "./http/request-id.js";
@@ -40,6 +40,7 @@ export function createApp({
   if (trustProxy !== "") app.set("trust proxy", trustProxy);
 
   const permit = gate(limits);
+  const upload = readUpload(limits);
   const { modelsPerRequestMax } = limits;
 
   app.use(nameRequest());
@@ -47,8 +48,9 @@ export function createApp({
   app.use(secureHeaders());
   app.get("/healthz", healthz());
   app.get("/readyz", readyz(readiness));
-  app.post("/infer", permit, readUpload(limits), infer({ models, classifier, modelsPerRequestMax }));
+  app.post("/infer", permit, upload, infer({ models, classifier, modelsPerRequestMax }));
   app.get("/api/models", listModels(models));
+  app.post("/api/models/inspect", permit, upload, inspectModel(models, classifier));
   app.get("/api/models/:id", permit, describeModel(models, classifier));
   app.get("/api/models/:id/labels", downloadLabels(zoo));
   app.all("/infer", methodNotAllowed("POST"));

@@ -41,6 +41,10 @@ const SCHEMA = z.object({
   modelsDir: z.string().default(join(ROOT_DIR, "models")).describe("Folder of the zoo: one folder a model."),
   webDir: z.string().default(join(ROOT_DIR, "node/web/dist")).describe("Folder of the built page."),
   engine: z.enum(["process", "addon"]).default("process").describe("What runs graphs; `addon` takes zoo models only."),
+  sandbox: z
+    .enum(["best-effort", "required"])
+    .default("best-effort")
+    .describe("`required` refuses uploaded graphs when a measure that confines the engine is missing."),
   enginePath: z
     .string()
     .default(join(ROOT_DIR, "target/release/menagerie-engine"))

@@ -23,8 +23,8 @@ export type { ClassifyOptions, ModelIdentity } from "./ports.js";
 export interface OwnModel {
   /** The bytes of the `.pb` file. */
   readonly graph: Uint8Array;
-  /** The bytes of the label file. */
-  readonly labels: Uint8Array;
+  /** The bytes of the label file; without them the classes are numbered. */
+  readonly labels?: Uint8Array;
   /** What is known of it; the rest is detected. */
   readonly overrides?: SpecOverrides;
 }
@@ -72,7 +72,8 @@ export async function createClassifier(options: ClassifierOptions = {}): Promise
 
 async function choiceOf(model: ClassifierOptions["model"]): Promise<ModelChoice> {
   if (typeof model === "object") {
-    return { kind: "upload", graph: await file("graph", model.graph), labels: await file("labels", model.labels) };
+    const labels = model.labels === undefined ? null : await file("labels", model.labels);
+    return { kind: "upload", graph: await file("graph", model.graph), labels };
   }
   const [id = null, version = null] = model?.split("@") ?? [];
   return { kind: "zoo", id, version };

@@ -94,7 +94,7 @@ export interface ModelZoo {
 /** The model that a request asks for. */
 export type ModelChoice =
   | { readonly kind: "zoo"; readonly id: string | null; readonly version: string | null }
-  | { readonly kind: "upload"; readonly graph: UploadedFile; readonly labels: UploadedFile }
+  | { readonly kind: "upload"; readonly graph: UploadedFile; readonly labels: UploadedFile | null }
   | { readonly kind: "uploaded"; readonly sha256: string; readonly labels: UploadedFile | null };
 
 /** A file that came with a request. */

@@ -37,6 +37,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     uploadedGraphsBytesMax: config.uploadedGraphsBytesMax,
     retryCount: config.engineRetries,
     threads: config.engineThreads,
+    sandboxRequired: config.sandbox === "required",
   });
   return {
     classifier,

@@ -4,6 +4,7 @@ import type { LoadRequest } from "../src/generated/contract.js";
 import type { InferenceEngine } from "../src/ports.js";
 import { fixtureCommand, processEngine } from "./support/engines.js";
 import { frameOf, scoresOf } from "./support/fake-engine.js";
+import { childrenOf } from "./support/server.js";
 
 const REQUEST: LoadRequest = { overrides: {}, source: "request", threads: 0 };
 const GRAPH = Buffer.from("graph");
@@ -35,6 +36,15 @@ describe("the pool of engine processes", () => {
     expect(engine.status()).toMatchObject({ modelCount: 2, spareCount: 0 });
     await models[0].close();
     await expect.poll(() => engine.status().modelCount).toBe(1);
+    await engine.close();
+  });
+
+  it("loads on a fresh process when the spare that it took was dying", async () => {
+    const engine = pool("answers");
+    await untilReady(engine);
+    for (const pid of childrenOf(process.pid)) process.kill(pid, "SIGKILL");
+    const model = await engine.load(GRAPH, REQUEST);
+    expect(scoresOf(await model.exchange(FRAME()))).toEqual([0.25, 0.75]);
     await engine.close();
   });
 

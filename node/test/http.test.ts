@@ -319,6 +319,21 @@ describe("the zoo", () => {
     });
   });
 
+  it("answers the resolved spec of a graph that comes with the request, with labels and without", async () => {
+    const inspect = (parts: Parameters<typeof form>[0]) =>
+      get("/api/models/inspect", { method: "POST", body: form(parts) });
+    const graph = Buffer.from("graph to inspect");
+    const spec = await (await inspect({ model_file: graph, label_file: COLOURS, size: "8" })).json();
+    expect(spec).toMatchObject({ input: { width: 8 }, labels: { count: 3 }, graph: { bytes: graph.length } });
+    expect(service.engine.requests.at(-1)).toMatchObject({ overrides: { width: 8 }, label_count: 3 });
+    expect((await inspect({ model_file: graph })).status).toBe(200);
+    expect(await problemOf(await inspect({ label_file: COLOURS }))).toMatchObject({
+      status: 400,
+      code: "field_invalid",
+    });
+    expect(await problemOf(await inspect({ model_file: Buffer.from("x") }))).toMatchObject({ code: "graph_invalid" });
+  });
+
   it("gives a model's labels as text", async () => {
     const response = await get("/api/models/colours/labels");
     expect(response.headers.get("content-type")).toBe("text/plain; charset=utf-8");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createModelRegistry } from "../src/adapters/model-registry.js";
+import { createModelRegistry, type ModelRegistryOptions } from "../src/adapters/model-registry.js";
 import type { ModelChoice, Models, UploadedFile, ZooModel } from "../src/ports.js";
 import { FakeEngine, inferFrame } from "./support/fake-engine.js";
 import { FakeClassifier, FakeZoo, zooModel } from "./support/fake-service.js";
@@ -13,7 +13,9 @@ interface Setup {
 }
 
 function setUp(
-  options: { modelsLoadedMax?: number; uploadedGraphsBytesMax?: number; retryCount?: number; zoo?: ZooModel[] } = {},
+  options: Partial<
+    Pick<ModelRegistryOptions, "modelsLoadedMax" | "uploadedGraphsBytesMax" | "retryCount" | "sandboxRequired">
+  > & { zoo?: ZooModel[] } = {},
 ): Setup {
   const engine = new FakeEngine();
   const { zoo, ...limits } = options;
@@ -27,6 +29,7 @@ function setUp(
     uploadedGraphsBytesMax: 1000,
     retryCount: 1,
     threads: 0,
+    sandboxRequired: false,
     ...limits,
   });
   return { engine, models };
@@ -175,6 +178,23 @@ describe("uploaded graphs", () => {
     await models.open(upload("graph 3"), NO_SETTINGS);
     await expect(models.open(known("graph 2"), NO_SETTINGS)).rejects.toMatchObject({ code: "model_unknown" });
     expect((await models.open(known("graph 1"), NO_SETTINGS)).identity.id).toBe("uploaded");
+  });
+
+  it("are refused where the engine has to be confined and is not, and models of the zoo are not", async () => {
+    const { engine, models } = setUp({ sandboxRequired: true });
+    await expect(models.open(upload("graph 1"), NO_SETTINGS)).rejects.toMatchObject({ code: "forbidden" });
+    engine.sandbox = { held: [], missing: ["seccomp: the kernel has none"] };
+    await expect(models.open(upload("graph 1"), NO_SETTINGS)).rejects.toThrow(/seccomp: the kernel has none/);
+    expect((await models.open(zoo("a"), NO_SETTINGS)).identity.id).toBe("a");
+    engine.sandbox = { held: ["seccomp"], missing: [] };
+    expect((await models.open(upload("graph 1"), NO_SETTINGS)).identity.id).toBe("uploaded");
+  });
+
+  it("without labels number their classes", async () => {
+    const { engine, models } = setUp();
+    const { target } = await models.open({ kind: "upload", graph: file("graph 1"), labels: null }, NO_SETTINGS);
+    expect(target.labels).toBeNull();
+    expect(engine.requests[0]).not.toHaveProperty("label_count");
   });
 
   it("that are no graphs are not kept", async () => {

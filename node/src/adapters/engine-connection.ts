@@ -101,8 +101,14 @@ export class EngineConnection {
     });
   }
 
+  /** Whether it takes requests. */
   get alive(): boolean {
     return this.#failure === null && !this.#closing;
+  }
+
+  /** Whether it ended, or was ended, for a reason of its own. */
+  get dead(): boolean {
+    return this.#failure !== null;
   }
 
   get pid(): number | undefined {

@@ -45,20 +45,18 @@ class ProcessEngine implements InferenceEngine {
 
   async load(graph: Uint8Array, request: LoadRequest): Promise<LoadedModel> {
     if (this.#closing) throw new AppError("engine_unavailable", "The service is stopping.");
-    const connection = await this.#take();
     try {
-      const frame = await connection.load(JSON.stringify(request), graph, this.#options.loadMsMax);
-      const reply = this.#options.codec.decodeReply(frame);
-      if (reply.kind === "error") throw new AppError(reply.problem.code, reply.problem.message);
-      if (reply.kind !== "loaded")
-        throw new AppError("engine_failed", `The engine answered a load with ${reply.kind}.`);
-      const model = new ProcessModel(connection, reply.spec, this.#options);
-      this.#models.add(model);
-      connection.ended.then(() => this.#models.delete(model));
-      return model;
-    } catch (error) {
-      this.#giveBack(connection, error);
-      throw error;
+      const spare = this.#spares.shift();
+      if (spare !== undefined) {
+        try {
+          return await this.#loadInto(spare, graph, request);
+        } catch (error) {
+          // A spare that was dying when it was taken says nothing of the graph.
+          const timedOut = error instanceof AppError && error.code === "engine_timeout";
+          if (!spare.dead || timedOut || this.#closing) throw error;
+        }
+      }
+      return await this.#loadInto(this.#start(), graph, request);
     } finally {
       this.#keepSpares();
     }
@@ -85,14 +83,21 @@ class ProcessEngine implements InferenceEngine {
     ]);
   }
 
-  /** A process that has said hello. */
-  async #take(): Promise<EngineConnection> {
-    const connection = this.#spares.shift() ?? this.#start();
+  async #loadInto(connection: EngineConnection, graph: Uint8Array, request: LoadRequest): Promise<LoadedModel> {
     try {
       this.#hello = await connection.hello;
-      return connection;
+      const frame = await connection.load(JSON.stringify(request), graph, this.#options.loadMsMax);
+      const reply = this.#options.codec.decodeReply(frame);
+      if (reply.kind === "error") throw new AppError(reply.problem.code, reply.problem.message);
+      if (reply.kind !== "loaded") {
+        throw new AppError("engine_failed", `The engine answered a load with ${reply.kind}.`);
+      }
+      const model = new ProcessModel(connection, reply.spec, this.#options);
+      this.#models.add(model);
+      connection.ended.then(() => this.#models.delete(model));
+      return model;
     } catch (error) {
-      await connection.close(this.#options.closeMsMax);
+      this.#giveBack(connection, error);
       throw error;
     }
   }

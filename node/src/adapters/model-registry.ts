@@ -34,6 +34,8 @@ export interface ModelRegistryOptions {
   /** Times that an exchange is tried again on a fresh engine when the engine died: inference is idempotent. */
   readonly retryCount: number;
   readonly threads: number;
+  /** Whether graphs of strangers are refused when the engine is not fully confined. */
+  readonly sandboxRequired: boolean;
 }
 
 /** Id that answers give to graphs that came with a request. */
@@ -45,7 +47,8 @@ interface Source {
   readonly identity: ModelIdentity;
   readonly zooId: string | null;
   readonly request: LoadRequest;
-  readonly labels: Uint8Array;
+  /** Null where there are none: the classes are numbered. */
+  readonly labels: Uint8Array | null;
   readonly labelsSha256: string;
   readonly labelOffset: number | null;
   readGraph(): Promise<Uint8Array>;
@@ -127,16 +130,24 @@ class ModelRegistry implements Models {
     this.#slots.clear();
   }
 
-  #find(choice: ModelChoice, settings: ModelSettings): Promise<Source> {
+  async #find(choice: ModelChoice, settings: ModelSettings): Promise<Source> {
+    if (choice.kind !== "zoo") this.#checkSandbox();
     switch (choice.kind) {
       case "zoo":
-        return this.#findInZoo(choice.id, choice.version, settings);
+        return await this.#findInZoo(choice.id, choice.version, settings);
       case "upload":
         this.#uploads.put(choice.graph.sha256, { graph: choice.graph, labels: choice.labels });
-        return this.#sourceOfUpload(choice.graph, choice.labels, settings);
+        return await this.#sourceOfUpload(choice.graph, choice.labels, settings);
       case "uploaded":
-        return this.#findUploaded(choice.sha256, choice.labels, settings);
+        return await this.#findUploaded(choice.sha256, choice.labels, settings);
     }
+  }
+
+  #checkSandbox(): void {
+    const { sandbox } = this.#options.engine.status();
+    if (!this.#options.sandboxRequired || sandbox?.missing.length === 0) return;
+    const missing = sandbox?.missing.join("; ") ?? "the engine has not said what confines it";
+    throw new AppError("forbidden", `This service takes no graphs, since it cannot confine them: ${missing}.`);
   }
 
   async #findInZoo(id: string | null, version: string | null, settings: ModelSettings): Promise<Source> {
@@ -203,17 +214,22 @@ class ModelRegistry implements Models {
     return await this.#sourceOfUpload(upload.graph, labels ?? upload.labels, settings);
   }
 
-  async #sourceOfUpload(graph: UploadedFile, labels: UploadedFile, settings: ModelSettings): Promise<Source> {
-    const { count } = await this.#options.classifier.describeLabels(labels.bytes);
+  async #sourceOfUpload(graph: UploadedFile, labels: UploadedFile | null, settings: ModelSettings): Promise<Source> {
+    const counted = labels === null ? {} : await this.#countLabels(labels);
     return {
       identity: { id: UPLOADED_ID, version: graph.sha256.slice(0, VERSION_DIGITS), sha256: graph.sha256 },
       zooId: null,
-      request: { overrides: settings.overrides, source: "request", label_count: count, threads: this.#options.threads },
-      labels: labels.bytes,
-      labelsSha256: labels.sha256,
+      request: { overrides: settings.overrides, source: "request", ...counted, threads: this.#options.threads },
+      labels: labels?.bytes ?? null,
+      labelsSha256: labels?.sha256 ?? "",
       labelOffset: settings.labelOffset,
       readGraph: async () => graph.bytes,
     };
+  }
+
+  /** The number of labels chooses between several class outputs. */
+  async #countLabels(labels: UploadedFile): Promise<{ label_count: number }> {
+    return { label_count: (await this.#options.classifier.describeLabels(labels.bytes)).count };
   }
 
   /**

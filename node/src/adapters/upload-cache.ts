@@ -3,7 +3,8 @@ import type { UploadedFile } from "../ports.js";
 
 export interface Upload {
   readonly graph: UploadedFile;
-  readonly labels: UploadedFile;
+  /** Null where the graph came without: its classes are numbered. */
+  readonly labels: UploadedFile | null;
 }
 
 export interface UploadCache {
@@ -47,5 +48,5 @@ export function createUploadCache(bytesMax: number): UploadCache {
 }
 
 function sizeOf({ graph, labels }: Upload): number {
-  return graph.bytes.length + labels.bytes.length;
+  return graph.bytes.length + (labels?.bytes.length ?? 0);
 }

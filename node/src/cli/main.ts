@@ -14,7 +14,7 @@ menagerie classifies images with frozen TensorFlow graphs.
   menagerie serve
       the service; settings come from the environment (PORT, HOST, MODELS_DIR, ...)
   menagerie classify IMAGE... [--model ID|GRAPH.pb] [--labels FILE] [--json]
-      says what is in each image
+      says what is in each image; classes of a graph without labels are numbered
   menagerie inspect GRAPH [LABELS] [--json]
       explains a graph: its input, its output, how images become its tensor
 `;
@@ -84,8 +84,8 @@ async function modelOf(model: string | undefined, labels: string | undefined): P
     if (labels !== undefined) throw new UsageError("--labels belongs to a graph: --model GRAPH.pb --labels FILE");
     return model === undefined ? {} : { model };
   }
-  if (labels === undefined) throw new UsageError("a graph needs its labels: --labels FILE");
-  return { model: { graph: await readFile(model), labels: await readFile(labels) } };
+  const graph = await readFile(model);
+  return { model: labels === undefined ? { graph } : { graph, labels: await readFile(labels) } };
 }
 
 /** The engine explains graphs; it is pure reading and needs no libtensorflow. */

@@ -95,9 +95,14 @@ export function parseInferFields(upload: Upload, modelsPerRequestMax: number): I
   const fields = parseSingleFields(upload);
   return {
     choices: chooseModels(upload, fields.model_sha256, modelsPerRequestMax),
-    settings: { overrides: overridesOf(fields), labelOffset: fields.label_offset ?? null },
+    settings: settingsOf(fields),
     options: optionsOf(fields),
   };
+}
+
+/** What a request says of a model's settings alone. @throws AppError `field_invalid`. */
+export function parseSettings(upload: Upload): ModelSettings {
+  return settingsOf(parseSingleFields(upload));
 }
 
 function parseSingleFields(upload: Upload): z.infer<typeof FIELDS> {
@@ -141,6 +146,10 @@ function chooseModels(upload: Upload, sha256: string | undefined, countMax: numb
     const [id = "", ...version] = name.split("@");
     return { kind: "zoo", id, version: version.length === 0 ? null : version.join("@") };
   });
+}
+
+function settingsOf(fields: z.infer<typeof FIELDS>): ModelSettings {
+  return { overrides: overridesOf(fields), labelOffset: fields.label_offset ?? null };
 }
 
 function overridesOf(fields: z.infer<typeof FIELDS>): SpecOverrides {

@@ -3,6 +3,8 @@ import type { Request, RequestHandler } from "express";
 import { AppError } from "../errors.js";
 import type { Classifier, ModelListing, Models, ModelZoo, ZooModel } from "../ports.js";
 import { holdPermit } from "./gate.js";
+import { parseSettings } from "./infer-fields.js";
+import { uploadOf } from "./read-upload.js";
 
 export function listModels(models: Models): RequestHandler {
   return (_request, response) => {
@@ -20,6 +22,21 @@ export function describeModel(models: Models, classifier: Classifier): RequestHa
         { overrides: {}, labelOffset: null },
       );
       return { ...identity, ...(await classifier.describe(target)) };
+    };
+    response.json(await holdPermit(response, describe()));
+  };
+}
+
+/** The resolved spec of a graph that comes with the request. It is not registered, only kept warm as an upload is. */
+export function inspectModel(models: Models, classifier: Classifier): RequestHandler {
+  return async (_request, response) => {
+    const upload = uploadOf(response);
+    const { graph, labels } = upload;
+    if (graph === null) throw new AppError("field_invalid", "model_file is missing; send the frozen graph to inspect.");
+    const settings = parseSettings(upload);
+    const describe = async () => {
+      const { target } = await models.open({ kind: "upload", graph, labels }, settings);
+      return await classifier.describe(target);
     };
     response.json(await holdPermit(response, describe()));
   };

@@ -10,6 +10,7 @@ import {
   type LoadRequest,
   type ModelSpec,
   type Problem,
+  type Sandbox,
 } from "../../src/generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel } from "../../src/ports.js";
 
@@ -18,6 +19,7 @@ const CLASS_COUNT = 3;
 
 export class FakeEngine implements InferenceEngine {
   loadCount = 0;
+  sandbox: Sandbox | null = null;
   readonly requests: LoadRequest[] = [];
   readonly models: FakeModel[] = [];
   /** Waited for by each load. */
@@ -39,7 +41,7 @@ export class FakeEngine implements InferenceEngine {
 
   status(): EngineStatus {
     const modelCount = this.models.filter((model) => model.alive).length;
-    return { kind: "fake", ready: true, libtensorflow: null, sandbox: null, modelCount, spareCount: 0 };
+    return { kind: "fake", ready: true, libtensorflow: null, sandbox: this.sandbox, modelCount, spareCount: 0 };
   }
 
   async close(): Promise<void> {

@@ -155,6 +155,7 @@ export async function startFakeService(config: Partial<Config> = {}): Promise<Fa
     uploadedGraphsBytesMax: limits.uploadedGraphsBytesMax,
     retryCount: limits.engineRetries,
     threads: 0,
+    sandboxRequired: limits.sandbox === "required",
   });
   const logLines: string[] = [];
   const logger = pino({ level: "trace" }, { write: (line: string) => void logLines.push(line) });
