@@ -46,7 +46,7 @@ pub struct Model {
 
 #[napi]
 impl Model {
-    /// Resolves and loads a frozen graph and runs it once. `loadRequestJson` is a `LoadRequest` of the contract. The
+    /// Resolves, loads and optimises a frozen graph. `loadRequestJson` is a `LoadRequest` of the contract. The
     /// bytes of `graph` must not change before the promise settles. libtensorflow is looked for in
     /// `LIBTENSORFLOW_PATH` and the system's library folders.
     #[napi(ts_return_type = "Promise<Model>")]
@@ -58,6 +58,7 @@ impl Model {
             })?;
             let library = Library::load(None)?;
             let model = menagerie_engine::Model::load(&library, graph, &request, &GraphLimits::default())?;
+            model.optimize()?;
             let spec = serde_json::to_string(model.spec())
                 .map_err(|error| Problem::new(ErrorCode::Internal, format!("the spec cannot be written: {error}")))?;
             Ok(Self { model: Arc::new(model), spec })

@@ -47,7 +47,8 @@ pub fn serve() -> Result<(), Problem> {
     let sandbox = cell.seal();
     let writer = Arc::new(Writer { stdout: Mutex::new(stdout), broken: AtomicBool::new(false) });
     writer.send(0, &Frame::Hello(hello(&library, sandbox.clone())));
-    let mut server = Server { library, cell, sandbox, writer, queue: Arc::default(), model: None, workers: Vec::new() };
+    let mut server =
+        Server { library, cell, sandbox, writer, queue: Arc::default(), is_loaded: false, threads: Vec::new() };
     let read = server.read_frames(&mut stdin().lock());
     server.finish();
     read
@@ -70,8 +71,9 @@ struct Server {
     sandbox: Sandbox,
     writer: Arc<Writer>,
     queue: Arc<Queue>,
-    model: Option<Arc<Model>>,
-    workers: Vec<JoinHandle<()>>,
+    is_loaded: bool,
+    /// Workers, and the optimiser.
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -93,7 +95,7 @@ impl Server {
         let Frame::Load { request, graph } = decode(FrameKind::Load, &payload)? else {
             return Err(lost_step("a load frame holds something else"));
         };
-        if self.model.is_some() {
+        if self.is_loaded {
             let problem =
                 Problem::new(ErrorCode::Internal, "this process holds a model already; start another for the next");
             self.writer.send(request_id, &Frame::Error(problem));
@@ -119,31 +121,31 @@ impl Server {
                     ],
                 );
                 self.writer.send(request_id, &Frame::Loaded(Box::new(model.spec().clone())));
-                self.start_workers(Arc::new(model));
+                let model = Arc::new(model);
+                self.start_workers(&model);
+                self.threads.push(thread::spawn(move || optimize(&model)));
             }
             Err(error) => self.writer.send(request_id, &Frame::Error(error.into())),
         }
         Ok(())
     }
 
-    fn start_workers(&mut self, model: Arc<Model>) {
+    fn start_workers(&mut self, model: &Arc<Model>) {
         let cell = self.cell;
-        self.workers = (0..model.lanes())
-            .map(|_| {
-                let (model, queue, writer) = (Arc::clone(&model), Arc::clone(&self.queue), Arc::clone(&self.writer));
-                thread::spawn(move || {
-                    while let Some(job) = queue.take() {
-                        cell.renew_cpu();
-                        writer.send(job.request_id, &exchange::answer(&model, &job.payload, job.arrived));
-                    }
-                })
-            })
-            .collect();
-        self.model = Some(model);
+        for _ in 0..model.lanes() {
+            let (model, queue, writer) = (Arc::clone(model), Arc::clone(&self.queue), Arc::clone(&self.writer));
+            self.threads.push(thread::spawn(move || {
+                while let Some(job) = queue.take() {
+                    cell.renew_cpu();
+                    writer.send(job.request_id, &exchange::answer(&model, &job.payload, job.arrived));
+                }
+            }));
+        }
+        self.is_loaded = true;
     }
 
     fn infer(&self, request_id: u32, payload: Vec<u8>) {
-        if self.model.is_some() {
+        if self.is_loaded {
             self.queue.put(Job { request_id, payload, arrived: Instant::now() });
         } else {
             let problem =
@@ -160,10 +162,18 @@ impl Server {
             log::error("a run did not end in time after stdin closed", &[("seconds", FINISH_TIME.as_secs().into())]);
             process::exit(1);
         });
-        for worker in self.workers {
-            // A worker that panicked has said so on stderr.
-            let _: thread::Result<()> = worker.join();
+        for thread in self.threads {
+            // A thread that panicked has said so on stderr.
+            let _: thread::Result<()> = thread.join();
         }
+    }
+}
+
+fn optimize(model: &Model) {
+    let started = Instant::now();
+    match model.optimize() {
+        Ok(()) => log::info("model optimised", &[("optimize_ms", (started.elapsed().as_millis() as u64).into())]),
+        Err(error) => log::error("model not optimised", &[("error", error.to_string().into())]),
     }
 }
 

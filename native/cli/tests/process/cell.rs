@@ -81,7 +81,15 @@ fn every_real_graph_answers_in_the_cell_as_it_does_outside() {
             scores.values
         };
         let (inside, outside) = (scores("best-effort"), scores("off"));
-        assert_eq!(inside, outside, "{}", path.display());
+        assert_eq!(inside.len(), outside.len());
+        // One of them may be optimised already.
+        for (inside, outside) in inside.iter().zip(&outside) {
+            assert!(
+                (inside - outside).abs() <= 1e-4 * outside.abs().max(1.0),
+                "{}: {inside}, {outside}",
+                path.display()
+            );
+        }
     }
 }
 

@@ -97,6 +97,21 @@ fn runs_side_by_side_give_the_same_scores() {
 }
 
 #[test]
+fn an_optimised_model_answers_as_before_and_runs_go_on_meanwhile() {
+    let model = load(&probe_graph(), SpecOverrides::default()).unwrap();
+    let pixels: Vec<u8> = (0..16 * 16 * 3).map(|value| (value * 7) as u8).collect();
+    let before = model.run(&pixels, 1).unwrap().values;
+    thread::scope(|scope| {
+        let optimising = scope.spawn(|| model.optimize().unwrap());
+        while !optimising.is_finished() {
+            assert_close(&model.run(&pixels, 1).unwrap().values, &before);
+        }
+    });
+    assert_close(&model.run(&pixels, 1).unwrap().values, &before);
+    model.optimize().unwrap();
+}
+
+#[test]
 fn a_batch_answers_as_its_images_do_alone() {
     let model = load(&probe_graph(), SpecOverrides::default()).unwrap();
     let images: Vec<Vec<u8>> =

@@ -20,14 +20,18 @@ fn pixels(count: usize, seed: u32) -> Vec<u8> {
         .collect()
 }
 
-fn graphs() -> Vec<(String, Vec<u8>)> {
+/// Every graph with its name and the batch that its author fixed it at, if any.
+fn graphs() -> Vec<(String, Vec<u8>, Option<u32>)> {
     let Some(zoo) = shared("zoo-data") else { return Vec::new() };
     let mut graphs = Vec::new();
     for folder in fs::read_dir(zoo).unwrap() {
         let folder = folder.unwrap().path();
+        let Ok(meta) = fs::read(folder.join("meta.json")) else { continue };
+        let meta: Value = serde_json::from_slice(&meta).unwrap();
+        let batch = meta["input"]["shape"][0].as_u64().map(|batch| batch as u32);
         for file in ["graph.pb", "quantized_graph.pb"] {
             if let Ok(bytes) = fs::read(folder.join(file)) {
-                graphs.push((format!("{}/{file}", folder.file_name().unwrap().to_string_lossy()), bytes));
+                graphs.push((format!("{}/{file}", folder.file_name().unwrap().to_string_lossy()), bytes, batch));
             }
         }
     }
@@ -38,15 +42,16 @@ fn graphs() -> Vec<(String, Vec<u8>)> {
 #[test]
 fn a_prepared_graph_answers_as_the_whole_graph_does() {
     let library = library();
-    for (name, graph) in graphs() {
+    for (name, graph, batch) in graphs() {
         let prepared = menagerie_graph::resolve(&graph, &request(SpecOverrides::default()), &GraphLimits::default())
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let mut whole = prepared.clone();
         whole.output_tensor.clone_from(&prepared.spec.output.tensor);
-        // The whole graph may fix its batch where the prepared one is free: it is fed one image, which fits both.
+        whole.spec.input.batch = batch;
         let whole = Resolved { graph, input_tensor: prepared.spec.input.tensor.clone(), ..whole };
         let prepared = Model::open(&library, prepared, 1).unwrap_or_else(|error| panic!("{name}: {error}"));
         let whole = Model::open(&library, whole, 1).unwrap_or_else(|error| panic!("{name}, whole: {error}"));
+        prepared.optimize().unwrap_or_else(|error| panic!("{name}, optimised: {error}"));
         let input = &prepared.spec().input;
         for seed in 1..4 {
             let pixels = pixels((input.width * input.height * input.channels) as usize, seed);
