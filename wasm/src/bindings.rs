@@ -3,6 +3,8 @@
 //! Every failure is an `Error` object with `code` (an `ErrorCode`) and `message`. A panic or the memory cap traps, which
 //! poisons the instance: the host throws the worker away and answers that one request with a failure.
 
+#![allow(clippy::needless_pass_by_value, reason = "wasm-bindgen hands over owned values, map_err owned errors")]
+
 use js_sys::{Error as JsError, Function, Object, Promise, Reflect, Uint8Array};
 use menagerie_contract::{ErrorCode, Frame, InferOptions, InputSpec, LoadRequest, ModelSpec, Problem, frame};
 use serde_json::{Value, json};

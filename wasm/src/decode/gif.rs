@@ -49,7 +49,7 @@ fn place(frame: &[u8], frame_width: usize, (left, top): (usize, usize), (width, 
     screen
 }
 
-/// Width and height of the logical screen (GIF89a, section 18).
+/// Width and height of the logical screen (`GIF89a` specification, section 18).
 fn screen_size(image: &[u8]) -> Option<(u32, u32)> {
     let [w0, w1, h0, h1] = *image.get(6..)?.first_chunk()?;
     Some((u32::from(u16::from_le_bytes([w0, w1])), u32::from(u16::from_le_bytes([h0, h1]))))

@@ -44,9 +44,9 @@ pub fn webp() -> Vec<u8> {
 /// Two bits of each channel, so that 64 colours are enough.
 pub fn gif() -> Vec<u8> {
     let palette: Vec<u8> =
-        (0..64u8).flat_map(|color| [color >> 4 & 3, color >> 2 & 3, color & 3].map(|bits| bits * 85)).collect();
+        (0..64u8).flat_map(|color| [(color >> 4) & 3, (color >> 2) & 3, color & 3].map(|bits| bits * 85)).collect();
     let indices: Vec<u8> =
-        picture().as_chunks::<3>().0.iter().map(|[r, g, b]| (r / 64) << 4 | (g / 64) << 2 | b / 64).collect();
+        picture().as_chunks::<3>().0.iter().map(|[r, g, b]| ((r / 64) << 4) | ((g / 64) << 2) | (b / 64)).collect();
     let frame = gif::Frame::from_indexed_pixels(SIZE.0 as u16, SIZE.1 as u16, indices, None);
     let mut file = Vec::new();
     let mut encoder = gif::Encoder::new(&mut file, SIZE.0 as u16, SIZE.1 as u16, &palette).unwrap();

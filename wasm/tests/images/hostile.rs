@@ -60,6 +60,16 @@ fn a_giant_frame_on_a_small_gif_screen_is_refused_from_its_header() {
     assert_eq!(code(&file), Some(ErrorCode::ImageTooLarge));
 }
 
+#[test]
+fn a_whole_jpeg_with_damage_inside_is_shown_and_one_without_its_end_is_not() {
+    let (_, mut file) = files().remove(0);
+    let middle = file.len() - 200;
+    file[middle..middle + 40].fill(0x7f);
+    assert_eq!(code(&file), None);
+    file.truncate(file.len() - 2);
+    assert_eq!(code(&file), Some(ErrorCode::ImageUndecodable));
+}
+
 /// Deterministic damage: one to eight bytes changed, two hundred times for each format.
 #[test]
 fn damaged_files_answer_or_are_refused_and_never_panic() {

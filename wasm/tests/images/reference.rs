@@ -105,19 +105,19 @@ fn the_orientation_of_jpeg_png_and_webp_is_applied() {
     }
 }
 
-/// The hashes were taken when the pixels had been looked at and compared with Pillow (at most 2 levels apart). A change
-/// means that every model sees other pixels than before.
+/// The hashes are those of the build whose pixels lay within 4 of 255 levels of Pillow's on every intact photo and hard
+/// image beside the project. A change means that every model sees other pixels than before.
 #[test]
 fn the_pixels_that_models_see_do_not_change() {
     let stored = include_str!("pixels.txt");
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     for (name, file) in files() {
         for mode in ["stretch", "center-crop", "pad"] {
             for (side, channels) in [(16, 3), (48, 3), (28, 1)] {
                 let (_, pixels, _) = preprocess(&file, &input(side, mode, channels), &options(), &|| 0.0).unwrap();
-                lines += &format!("{name} {mode} {side}x{side}x{channels} {}\n", sha256(&pixels));
+                lines.push(format!("{name} {mode} {side}x{side}x{channels} {}", sha256(&pixels)));
             }
         }
     }
-    assert_eq!(lines, stored, "\n{lines}");
+    assert_eq!(lines, stored.lines().collect::<Vec<_>>(), "\n{}", lines.join("\n"));
 }
