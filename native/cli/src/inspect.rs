@@ -43,7 +43,7 @@ fn resolve(graph: &[u8], label_file: Option<&[u8]>) -> Result<ModelSpec, Problem
         label_count: labels.as_ref().map(|labels| labels.names.len() as u32),
         threads: 0,
     };
-    let mut spec = menagerie_graph::resolve(graph, &request, &GraphLimits::default())?.spec;
+    let mut spec = menagerie_graph::inspect(graph, &request, &GraphLimits::default())?;
     if let Some(labels) = labels {
         spec.labels = Some(labels.align(spec.output.classes, spec.output.kind, None)?.0);
     }

@@ -31,7 +31,7 @@ fn recognise(file: &[u8]) -> Option<(&'static str, String)> {
         return found("a TensorFlow Lite model", "upload the frozen graph (.pb) from which it was converted");
     }
     if starts(b"\x89HDF\r\n\x1a\n") {
-        return found("a Keras HDF5 file (.h5)", "turn it into a frozen graph with models/keras-to-frozen-graph.py");
+        return found("a Keras HDF5 file (.h5)", "turn it into a frozen graph with models/training/keras_to_frozen.py");
     }
     if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
         return Some(recognise_zip(file));
@@ -85,7 +85,7 @@ fn recognise_zip(file: &[u8]) -> (&'static str, String) {
     let tail = file.get(file.len().saturating_sub(LOOKED_AT)..).unwrap_or(file);
     let holds = |name: &[u8]| [head, tail].iter().any(|part| part.windows(name.len()).any(|window| window == name));
     if holds(b"model.weights.h5") {
-        ("a Keras archive (.keras)", "turn it into a frozen graph with models/keras-to-frozen-graph.py".to_owned())
+        ("a Keras archive (.keras)", "turn it into a frozen graph with models/training/keras_to_frozen.py".to_owned())
     } else if holds(b"data.pkl") {
         ("a PyTorch archive", "convert the model to TensorFlow, then export a frozen graph (.pb)".to_owned())
     } else {
