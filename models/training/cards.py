@@ -76,7 +76,8 @@ photos leaves the confidence too low.
 
 ## Data
 
-{source} Its train split has {train_photos} photos; nothing was chosen on the test split.
+{source} Its train split has {train_photos} photos. No setting was
+chosen on the test split; it was also measured on weights that were not yet final.
 
 {attribution}
 
@@ -134,8 +135,8 @@ CARDS = {
             "a dog is answered with a flower, sometimes with high confidence.\n"
             "- The labels of the set are noisy: some photos show a field, a bouquet, a drawing, or a "
             "flower that is only near one of the five.\n"
-            "- Photos of Flickr users: mostly close, sharp and in daylight. Phone photos from far "
-            "away will do worse than the test split says."
+            "- Photos of Flickr users: mostly close, sharp and in daylight. How it does on "
+            "phone photos from far away was not measured."
         ),
         not_for=(
             "Botany, foraging, allergy or any decision that matters. It is a first model to see the "
@@ -154,7 +155,7 @@ CARDS = {
         attribution="TrashNet is under the MIT License, Copyright (c) 2017 Gary Thung.",
         limits=(
             "- One item on a plain, light background, photographed by few people with few phones: on "
-            "a conveyor belt, in a bin or in the street the accuracy is unknown and surely lower.\n"
+            "a conveyor belt, in a bin or in the street the accuracy was not measured.\n"
             "- The same item can appear in several photos, in train and in test, which flatters the "
             "test accuracy; near copies are counted above, other views of one item are not.\n"
             "- `trash` has few photos; its row in the table has a wide margin.\n"
