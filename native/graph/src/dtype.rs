@@ -107,6 +107,23 @@ impl DataType {
         self.size_bytes().is_some() && !matches!(self, Self::Bool)
     }
 
+    /// Whether trained weights are of this type, quantised ones among them.
+    #[must_use]
+    pub const fn may_be_trained(self) -> bool {
+        matches!(
+            self,
+            Self::Float
+                | Self::Double
+                | Self::Half
+                | Self::Bfloat16
+                | Self::Qint8
+                | Self::Quint8
+                | Self::Qint16
+                | Self::Quint16
+                | Self::Qint32
+        )
+    }
+
     /// The name as TensorFlow writes it in Python.
     #[must_use]
     pub const fn name(self) -> &'static str {

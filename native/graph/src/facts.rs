@@ -25,7 +25,7 @@ pub fn count(file: &[u8], graph: &Graph<'_>, needed: &[NodeId], input: NodeId, s
         *ops.entry(node.op.to_owned()).or_insert(0) += 1;
         if let Some(tensor) = graph.tensor(id) {
             let values = element_count(&tensor.shape);
-            if tensor.to_i64().is_none() {
+            if tensor.dtype.may_be_trained() {
                 parameters = parameters.saturating_add(values);
             }
             weight_bytes = weight_bytes.saturating_add(values.saturating_mul(tensor.dtype.size_bytes().unwrap_or(1)));

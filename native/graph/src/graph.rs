@@ -110,6 +110,11 @@ impl Node<'_> {
     }
 }
 
+/// A tensor this many times larger than its bytes in the file is spelled with a repeated value.
+const FILLED_RATIO: u64 = 16;
+/// Longer integer constants hold indices or picture values, not shapes and axes.
+const INTS_MAX: u64 = 1 << 16;
+
 /// A constant as plain floats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Constant {
@@ -263,10 +268,11 @@ impl<'a> Graph<'a> {
         Some(Constant { values: tensor.to_f32()?, shape: tensor.shape })
     }
 
-    /// The value of `id` as integers when it is a constant of an integer type.
+    /// The value of `id` as integers when it is a small constant of an integer type.
     #[must_use]
     pub fn constant_ints(&self, id: NodeId) -> Option<Vec<i64>> {
-        self.tensor(self.skip_passages(id))?.to_i64()
+        let tensor = self.tensor(self.skip_passages(id))?;
+        if tensor.element_count() <= INTS_MAX { tensor.to_i64() } else { None }
     }
 
     /// Extents of `id` when it is a constant, without reading its values.
@@ -406,12 +412,10 @@ impl<'a> Graph<'a> {
                     }
                 })?;
                 let bytes = tensor.element_count().saturating_mul(tensor.dtype.size_bytes().unwrap_or(1));
-                if bytes > limits.tensor_bytes_max {
-                    return Err(GraphError::TensorTooLarge {
-                        node: node.name.to_string(),
-                        bytes,
-                        limit: limits.tensor_bytes_max,
-                    });
+                let is_filled = bytes / FILLED_RATIO > body.len() as u64;
+                let limit = if is_filled { limits.filled_tensor_bytes_max } else { limits.tensor_bytes_max };
+                if bytes > limit {
+                    return Err(GraphError::TensorTooLarge { node: node.name.to_string(), bytes, limit });
                 }
             }
         }

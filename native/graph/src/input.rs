@@ -134,11 +134,14 @@ fn choose(graph: &Graph<'_>, request: &LoadRequest) -> Result<((NodeId, f32), St
         })?;
         return Ok(((id, 1.0), "named by the caller".to_owned()));
     }
-    let placeholders: Vec<NodeId> = graph
+    let mut placeholders: Vec<NodeId> = graph
         .iter()
         .filter(|(id, node)| is_placeholder(node.op) && may_be_image(graph, *id))
         .map(|(id, _)| id)
         .collect();
+    if placeholders.is_empty() {
+        placeholders = placeholders_with_constants(graph);
+    }
     if placeholders.len() > PLACEHOLDERS_MAX {
         return Err(GraphError::TooMany { what: "placeholders", limit: PLACEHOLDERS_MAX as u64 });
     }
@@ -169,6 +172,15 @@ fn choose(graph: &Graph<'_>, request: &LoadRequest) -> Result<((NodeId, f32), St
             })
         }
     }
+}
+
+/// Placeholders whose default is a constant: inputs of graphs that have no plain placeholder. Those of retrained graphs
+/// stand in the middle and default to what is computed before them.
+fn placeholders_with_constants(graph: &Graph<'_>) -> Vec<NodeId> {
+    let is_input = |id: NodeId| {
+        may_be_image(graph, id) && graph.input(id, 0).is_some_and(|default| graph.constant_shape(default).is_some())
+    };
+    graph.iter().filter(|(id, node)| node.op == "PlaceholderWithDefault" && is_input(*id)).map(|(id, _)| id).collect()
 }
 
 fn no_input_reason(graph: &Graph<'_>) -> String {

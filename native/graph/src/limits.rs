@@ -13,6 +13,10 @@ pub struct GraphLimits {
     pub attributes_per_node_max: u32,
     /// Size of one tensor, constant or activation, for one image.
     pub tensor_bytes_max: u64,
+    /// Size of a constant that the file spells with one repeated value.
+    pub filled_tensor_bytes_max: u64,
+    /// Name of a node or an op.
+    pub name_bytes_max: u32,
     /// Longer side of the image that the graph wants.
     pub side_pixels_max: u32,
     /// Unpacked size of an archived `SavedModel`.
@@ -27,6 +31,8 @@ impl Default for GraphLimits {
             edges_max: 1_000_000,
             attributes_per_node_max: 100,
             tensor_bytes_max: 512 << 20,
+            filled_tensor_bytes_max: 64 << 20,
+            name_bytes_max: 1024,
             side_pixels_max: 4096,
             unpacked_bytes_max: 1 << 30,
         }

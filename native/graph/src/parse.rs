@@ -118,6 +118,9 @@ fn parse_node<'a>(body: &'a [u8], position: usize, limits: &GraphLimits) -> Resu
         }
     }
     for (text, missing) in [(node.name, "name"), (node.op, "op")] {
+        if text.len() > limits.name_bytes_max as usize {
+            return Err(GraphError::TooMany { what: "bytes in a name", limit: u64::from(limits.name_bytes_max) });
+        }
         if text.is_empty() {
             return Err(GraphError::NodeIncomplete { node: display_name(node.name, position), missing });
         }

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use menagerie_contract::{ChannelOrder, GraphFacts, InputSpec, LoadRequest, ModelSpec, OutputSpec, Source, Verdict};
+use menagerie_contract::{
+    ChannelOrder, Evidence, GraphFacts, InputSpec, LoadRequest, ModelSpec, OutputSpec, Source, Verdict,
+};
 
 use crate::{
     allow_list,
@@ -148,6 +150,7 @@ impl Analysis {
 
     fn into_spec(self, batch: Option<u32>) -> ModelSpec {
         let Self { input, output, normalization, facts, verdict, .. } = self;
+        let batch_evidence = batch_evidence(input.batch, batch);
         ModelSpec {
             input: InputSpec {
                 tensor: input.tensor,
@@ -170,11 +173,25 @@ impl Analysis {
             },
             labels: None,
             graph: facts,
-            evidence: [input.evidence, normalization.evidence, output.evidence].concat(),
+            evidence: [input.evidence, vec![batch_evidence], normalization.evidence, output.evidence].concat(),
             verdict,
             warnings: [input.warnings, normalization.warnings, output.warnings].concat(),
         }
     }
+}
+
+/// Why `batch` images are taken at a time, where the graph states `stated`.
+fn batch_evidence(stated: Option<u32>, batch: Option<u32>) -> Evidence {
+    let (source, because) = match (stated, batch) {
+        (None, _) => (Source::Read, "the graph leaves the batch open".to_owned()),
+        (Some(stated), None) => {
+            (Source::Measured, format!("the graph states {stated}; its shapes fit any batch once that is freed"))
+        }
+        (Some(stated), Some(_)) => {
+            (Source::Read, format!("the graph states {stated} and needs it; missing images are filled up"))
+        }
+    };
+    evidence("input.batch", batch, source, 0.99, because)
 }
 
 /// Puts the caller's mean, divisor, order and fit in place of the detected ones.

@@ -193,6 +193,29 @@ fn a_tensor_beyond_the_limit_is_refused_before_it_is_made() {
 }
 
 #[test]
+fn a_few_bytes_do_not_become_a_huge_tensor() {
+    // 2^27 floats spelled as one value: dtype, shape and `float_val`.
+    let mut tensor = encode::tensor_head(DataType::Float, &[1 << 27]);
+    tensor.extend_from_slice(&[0x2d, 0, 0, 0x80, 0x3f]);
+    let mut value = Vec::new();
+    menagerie_graph::wire::put_bytes(&mut value, 8, &tensor);
+    let mut graph = small_net(5);
+    graph.node("huge", "Const", &[], &[("dtype", encode::dtype_attr(DataType::Float)), ("value", value)]);
+    let error = refused(&graph.bytes);
+    assert_eq!(error.code(), ErrorCode::GraphTooLarge);
+    assert!(error.to_string().contains("huge"), "{error}");
+}
+
+#[test]
+fn an_endless_name_is_refused() {
+    let mut graph = small_net(5);
+    graph.op(&"x".repeat(100_000), "Relu", &["input"]);
+    let error = refused(&graph.bytes);
+    assert_eq!(error.code(), ErrorCode::GraphTooLarge);
+    assert!(error.to_string().len() < 200, "{error}");
+}
+
+#[test]
 fn a_file_beyond_the_limit_is_refused() {
     let limits = GraphLimits { file_bytes_max: 100, ..GraphLimits::default() };
     let error = resolve(&small_net(5).bytes, &request(), &limits).unwrap_err();

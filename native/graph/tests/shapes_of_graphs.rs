@@ -267,3 +267,60 @@ fn overrides_that_do_not_fit_are_refused_by_name() {
         assert!(error.to_string().contains(word), "{error}");
     }
 }
+
+#[test]
+fn a_placeholder_with_a_default_is_the_input_when_there_is_no_other() {
+    let mut graph = GraphBuilder::default();
+    graph.floats("default", &[1, 8, 8, 3], &[0.0; 192]);
+    let attributes = [
+        ("dtype", encode::dtype_attr(DataType::Float)),
+        ("shape", encode::shape_attr(&vec![None, Some(8), Some(8), Some(3)])),
+    ];
+    graph.node("image", "PlaceholderWithDefault", &["default"], &attributes);
+    graph.convolution("conv", "image", [3, 3, 3, 4], &[0.1; 108]).pool("pool", "conv").product(
+        "logits",
+        "pool",
+        [4, 3],
+    );
+    let resolved = resolved(&graph);
+    assert_eq!((resolved.input_tensor.as_str(), resolved.spec.input.width), ("image", 8));
+}
+
+#[test]
+fn eight_bit_arithmetic_is_followed() {
+    let quint8 = || encode::dtype_attr(DataType::Quint8);
+    let mut graph = GraphBuilder::with_input(&[None, Some(8), Some(8), Some(3)]);
+    graph.floats("low", &[], &[0.0]).floats("high", &[], &[1.0]);
+    graph.node("quantize", "QuantizeV2", &["input", "low", "high"], &[("T", quint8())]);
+    graph.constant("weights", DataType::Quint8, &[1, 1, 3, 4], &[7; 12]);
+    let attributes = [
+        ("Tinput", quint8()),
+        ("Tfilter", quint8()),
+        ("strides", support::ints_attr(&[1, 1, 1, 1])),
+        ("padding", encode::text_attr("SAME")),
+    ];
+    let inputs = ["quantize", "weights", "quantize:1", "quantize:2", "low", "high"];
+    graph.node("conv", "QuantizedConv2D", &inputs, &attributes);
+    graph.node("shrink", "QuantizeDownAndShrinkRange", &["conv", "conv:1", "conv:2"], &[("Tinput", quint8())]);
+    graph.node("floats", "Dequantize", &["shrink", "shrink:1", "shrink:2"], &[("T", quint8())]);
+    graph.pool("pool", "floats").op("softmax", "Softmax", &["pool"]);
+    let spec = resolved(&graph).spec;
+    assert_eq!((spec.output.tensor.as_str(), spec.output.classes, spec.input.channels), ("softmax", 4, 3));
+}
+
+#[test]
+fn a_batch_that_the_graph_fixes_is_freed_where_its_shapes_allow() {
+    let mut graph = GraphBuilder::with_input(&[Some(4), Some(8), Some(8), Some(3)]);
+    graph.convolution("conv", "input", [3, 3, 3, 2], &[0.1; 54]).ints("target", &[4, 128]);
+    graph.op("flat", "Reshape", &["conv", "target"]).product("logits", "flat", [128, 3]);
+    assert_eq!(resolved(&graph).spec.input.batch, None);
+    graph.ints("parts", &[4, 1]).ints("four", &[4, 3]).op("kept", "Reshape", &["logits", "four"]);
+    graph.op("mean", "Tile", &["kept", "parts"]);
+    assert_eq!(resolved(&graph).spec.output.tensor, "kept");
+    let mut fixed = GraphBuilder::with_input(&[Some(4), Some(8), Some(8), Some(3)]);
+    fixed.floats("each", &[4, 1, 1, 1], &[1.0, 2.0, 3.0, 4.0]).op("own", "Mul", &["input", "each"]);
+    fixed.convolution("conv", "own", [3, 3, 3, 2], &[0.1; 54]).pool("pool", "conv").product("logits", "pool", [2, 3]);
+    let spec = resolved(&fixed).spec;
+    assert_eq!(spec.input.batch, Some(4));
+    assert!(spec.evidence.iter().any(|entry| entry.field == "input.batch" && entry.because.contains("filled up")));
+}
