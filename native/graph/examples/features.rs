@@ -12,14 +12,13 @@ use menagerie_graph::{
 };
 use serde_json::{Value, json};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() {
     for folder in std::env::args().skip(1) {
         match describe(Path::new(&folder)) {
             Ok(line) => println!("{line}"),
             Err(error) => eprintln!("{folder}: {error}"),
         }
     }
-    Ok(())
 }
 
 fn describe(folder: &Path) -> Result<Value, Box<dyn Error>> {

@@ -73,6 +73,9 @@ fn measure(front: &Front, input: &InputFound, photos: Option<&Windows>, clues: &
         dead_leaves(front.photo_count(PHOTOS, window, clues.len()), window, side)
     };
     let photos = photos.cloned().unwrap_or_else(built_in);
+    if photos.count == 0 || side == 0 {
+        return;
+    }
     let Some(probe) = Probe::new(front, &photos, side) else { return };
     let candidates = clues.len();
     for clue in clues.iter_mut() {

@@ -3,7 +3,9 @@
 use crate::graph::{Constant, Graph, NodeId, is_passage};
 
 /// Nodes between an expression and its constants.
-const DEPTH_MAX: u32 = 12;
+const DEPTH_MAX: u32 = 9;
+/// Values of an operand of arithmetic: one a channel.
+const OPERAND_VALUES_MAX: usize = 1 << 16;
 /// Values of a constant that is still worth reading.
 const VALUES_MAX: u64 = 4 << 20;
 
@@ -22,7 +24,8 @@ fn evaluate_to(graph: &Graph<'_>, id: NodeId, depth: u32) -> Option<Constant> {
         return if fits { graph.constant(id) } else { None };
     }
     let node = graph.node(id);
-    let operand = |index: usize| evaluate_to(graph, graph.input(id, index)?, depth - 1);
+    let any = |index: usize| evaluate_to(graph, graph.input(id, index)?, depth - 1);
+    let operand = |index: usize| any(index).filter(|constant| constant.values.len() <= OPERAND_VALUES_MAX);
     match node.op {
         "Neg" => Some(map(operand(0)?, |value| -value)),
         "Rsqrt" => Some(map(operand(0)?, |value| value.sqrt().recip())),
@@ -32,16 +35,16 @@ fn evaluate_to(graph: &Graph<'_>, id: NodeId, depth: u32) -> Option<Constant> {
         "Sub" => broadcast(&operand(0)?, &operand(1)?, |a, b| a - b),
         "Mul" => broadcast(&operand(0)?, &operand(1)?, |a, b| a * b),
         "RealDiv" | "Div" => broadcast(&operand(0)?, &operand(1)?, |a, b| a / b),
-        "Transpose" => transpose(&operand(0)?, &graph.constant_ints(graph.input(id, 1)?)?),
-        "Split" if node.int("num_split") == Some(1) => operand(1),
+        "Transpose" => transpose(&any(0)?, &graph.constant_ints(graph.input(id, 1)?)?),
+        "Split" if node.int("num_split") == Some(1) => any(1),
         "Reshape" | "ExpandDims" | "Squeeze" => {
-            let mut value = operand(0)?;
+            let mut value = any(0)?;
             // Callers read these as one value a channel, so only the order of the values counts.
             value.shape.retain(|extent| *extent != 1);
             Some(value)
         }
-        "FakeQuantWithMinMaxArgs" | "FakeQuantWithMinMaxVars" | "FakeQuantWithMinMaxVarsPerChannel" => operand(0),
-        op if is_passage(op) => operand(0),
+        "FakeQuantWithMinMaxArgs" | "FakeQuantWithMinMaxVars" | "FakeQuantWithMinMaxVarsPerChannel" => any(0),
+        op if is_passage(op) => any(0),
         _ => None,
     }
 }

@@ -126,7 +126,7 @@ impl Radii {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and equal on every platform.
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, and equal on every platform.
 struct Random(u64);
 
 impl Random {

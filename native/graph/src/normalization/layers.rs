@@ -346,7 +346,9 @@ fn pool(input: &Activation, window: Window, largest: bool) -> Option<Activation>
     });
     if !largest {
         for (pixel, met) in values.chunks_exact_mut(channels.max(1)).zip(&met) {
-            pixel.iter_mut().for_each(|value| *value /= (*met).max(1) as f32);
+            for value in pixel {
+                *value /= (*met).max(1) as f32;
+            }
         }
     }
     output.values = values;

@@ -17,7 +17,7 @@ pub mod walk;
 pub mod weigh;
 mod words;
 
-use menagerie_contract::{ChannelOrder, Evidence};
+use menagerie_contract::{ChannelOrder, Evidence, Source};
 
 use self::{
     candidates::Candidate,
@@ -66,22 +66,15 @@ pub fn detect_with(
     if clues.front.as_ref().is_some_and(probe::Front::ignores_mean) {
         entries[0].because.push_str("; the first kernels sum to 0, so the mean changes nothing but the edges");
     }
-    if order != ChannelOrder::Gray {
+    if order == ChannelOrder::Gray {
+        entries.push(evidence("input.channel_order", order, Source::Read, 1.0, "the input has one channel"));
+    } else {
         let (source, because) = words::order(&clues, &answer, family);
         let order_of = |index: usize| clues.candidates[index].candidate.order;
         entries.push(answer.evidence("input.channel_order", source, &because, order_of));
-    } else {
-        let because = "the input has one channel";
-        entries.push(evidence("input.channel_order", order, menagerie_contract::Source::Read, 1.0, because));
     }
     let warnings = words::warnings(&entries, CONFIDENCE_WARNED);
-    entries.push(evidence(
-        "input.resize",
-        resize,
-        menagerie_contract::Source::Prior,
-        resize_confidence,
-        resize_because,
-    ));
+    entries.push(evidence("input.resize", resize, Source::Prior, resize_confidence, resize_because));
     Normalization { mean, std, channel_order: order, resize, evidence: entries, warnings }
 }
 
@@ -102,6 +95,14 @@ impl Answer {
         Self { candidates, probabilities, channels, best }
     }
 
+    /// Index of the most probable candidate of another scaling than the best one.
+    pub(crate) fn runner_up(&self) -> Option<usize> {
+        let taken = self.candidates[self.best].scaling;
+        (0..self.candidates.len())
+            .filter(|index| self.candidates[*index].scaling != taken && self.probabilities[*index] > 0.0)
+            .max_by(|a, b| self.probabilities[*a].total_cmp(&self.probabilities[*b]))
+    }
+
     /// Mean and std of candidate `index`, in the order of the tensor's channels.
     fn values(&self, index: usize) -> (Vec<f32>, Vec<f32>) {
         (0..self.channels).map(|channel| self.candidates[index].of_channel(channel)).unzip()
@@ -111,7 +112,7 @@ impl Answer {
     fn evidence<T: PartialEq + serde::Serialize>(
         &self,
         field: &str,
-        source: menagerie_contract::Source,
+        source: Source,
         because: &str,
         value: impl Fn(usize) -> T,
     ) -> Evidence {

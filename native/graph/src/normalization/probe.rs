@@ -14,6 +14,8 @@ use crate::graph::{Graph, NodeId};
 
 /// Multiply-adds that the layers of one kind of evidence may take for all candidates together.
 const COST_MAX: usize = 160_000_000;
+/// What drawing one pixel costs, in multiply-adds.
+const DRAWING_COST: usize = 400;
 /// Layers behind the first that are looked at where no batch normalisation comes.
 const LAYERS_MAX: usize = 64;
 /// Weights of the red, green and blue of a grey input (ITU-R BT.601).
@@ -28,8 +30,8 @@ pub struct Inside {
     pub scale: Vec<f32>,
     /// Added after scaling.
     pub offset: Vec<f32>,
-    /// Name of the last such node; empty when the layer reads the input itself.
-    pub nodes: Vec<NodeId>,
+    /// The last such node; absent when the layer reads the input itself.
+    pub last: Option<NodeId>,
 }
 
 /// The first layers of a net.
@@ -58,7 +60,7 @@ impl Front {
             channel: (0..channels).collect(),
             scale: vec![1.0; channels],
             offset: vec![0.0; channels],
-            nodes: Vec::new(),
+            last: None,
         };
         let mut padding = None;
         loop {
@@ -68,7 +70,7 @@ impl Front {
                 Step::Layer(Layer::Pad(sides)) if padding.is_none() => padding = Some(sides),
                 Step::Layer(layer) => {
                     let is_depthwise = matches!(layer, Layer::Depthwise { .. });
-                    let first = Some(layer.as_convolution()?);
+                    let first = Some(layer.into_convolution(channels)?);
                     let front = Self { inside, padding, first, is_depthwise, rest: Vec::new(), norm: None };
                     return Some(front.with_layers_behind(walk));
                 }
@@ -80,7 +82,7 @@ impl Front {
                     return Some(Self { inside, padding, first: None, is_depthwise: false, rest, norm: Some(norm) });
                 }
             }
-            inside.nodes.clone_from(&walk.passed);
+            inside.last = walk.passed.last().copied();
         }
     }
 
@@ -164,11 +166,16 @@ impl Front {
     #[must_use]
     pub fn window_side(&self, side: usize) -> usize {
         const WHOLE_MAX: usize = 48;
+        const WINDOW_MAX: usize = 96;
         let stride = match &self.first {
             Some(Layer::Convolution { window, .. }) => window.stride[0],
             _ => 1,
         };
-        if side <= WHOLE_MAX || matches!(self.first, Some(Layer::Dense { .. })) { side } else { side.min(16 * stride) }
+        if side <= WHOLE_MAX || matches!(self.first, Some(Layer::Dense { .. })) {
+            side
+        } else {
+            side.min(16 * stride).min(WINDOW_MAX)
+        }
     }
 
     /// Whether the scores of `photos` whole photos can be afforded for `candidates` candidates.
@@ -177,7 +184,8 @@ impl Front {
         let Some(first) = &self.first else { return false };
         let channels = self.inside.scale.len();
         let photo = Activation { count: photos, height: side, width: side, channels, border: None, values: Vec::new() };
-        let is_cheap = first.cost(&photo).saturating_mul(2) <= COST_MAX;
+        let drawing = photos.saturating_mul(side).saturating_mul(side).saturating_mul(DRAWING_COST);
+        let is_cheap = first.cost(&photo).saturating_mul(2).saturating_add(drawing) <= COST_MAX;
         is_cheap && first.shape(&photo).is_some_and(|answer| self.reaches_scores_from(&answer, candidates))
     }
 
@@ -204,14 +212,14 @@ impl Front {
         let channels = self.inside.scale.len();
         let mut shape =
             Activation { count: 1, height: window, width: window, channels, border: None, values: Vec::new() };
-        let mut cost = 1;
+        let mut cost = 1 + window.saturating_mul(window).saturating_mul(DRAWING_COST);
         if let Some(first) = &self.first {
             // Five pairs of channel and colour, each a third of the layer.
-            cost += 2 * first.cost(&shape);
+            cost = cost.saturating_add(first.cost(&shape).saturating_mul(2));
             shape = first.shape(&shape).unwrap_or(shape);
         }
         for layer in self.rest.iter().take_while(until) {
-            cost += candidates * layer.cost(&shape);
+            cost = cost.saturating_add(layer.cost(&shape).saturating_mul(candidates));
             match layer.shape(&shape) {
                 Some(next) => shape = next,
                 None => break,
@@ -251,7 +259,7 @@ impl Inside {
     }
 
     /// Factor and addend from 0–255 pixels to layer channel `channel` under `candidate`.
-    fn from_pixels(&self, candidate: &Candidate, channel: usize) -> (f32, f32) {
+    fn pixel_affine(&self, candidate: &Candidate, channel: usize) -> (f32, f32) {
         let (mean, std) = candidate.of_channel(self.channel[channel]);
         let factor = self.scale[channel] / std;
         (factor, self.offset[channel] - factor * mean)
@@ -267,10 +275,10 @@ impl Layer {
         matches!(self, Self::Rectify { .. } | Self::Elu | Self::Tanh | Self::Sigmoid | Self::Pool { largest: true, .. })
     }
 
-    /// A convolution or dense layer in one form, `Convolution`, as far as possible.
-    fn as_convolution(self) -> Option<Self> {
+    /// A depthwise convolution of `channels` channels as a full one; other convolutions and dense layers as they are.
+    fn into_convolution(self, channels: usize) -> Option<Self> {
         match self {
-            Self::Depthwise { window, channels: [read, multiplier], kernel } => {
+            Self::Depthwise { window, channels: [read, multiplier], kernel } if read == channels => {
                 let made = read * multiplier;
                 let mut dense = vec![0.0; kernel.len() * read];
                 for (index, weight) in kernel.iter().enumerate() {
@@ -364,7 +372,7 @@ impl<'f> Probe<'f> {
         let mut sum: Option<Activation> = None;
         for channel in 0..inside.scale.len() {
             let map = self.maps[channel][inside.colour(candidate, channel)].as_ref()?;
-            let (factor, addend) = inside.from_pixels(candidate, channel);
+            let (factor, addend) = inside.pixel_affine(candidate, channel);
             let ones = &self.ones[channel].values;
             let terms = map
                 .values
@@ -384,7 +392,7 @@ impl<'f> Probe<'f> {
         let planes: Vec<(&Activation, (f32, f32))> = (0..channels)
             .map(|channel| {
                 let map = self.maps[channel][inside.colour(candidate, channel)].as_ref()?;
-                Some((map, inside.from_pixels(candidate, channel)))
+                Some((map, inside.pixel_affine(candidate, channel)))
             })
             .collect::<Option<_>>()?;
         let positions = planes.first()?.0.values.len();

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn inside(scale: f32, offset: [f32; 3]) -> Inside {
-        Inside { channel: vec![0, 1, 2], scale: vec![scale; 3], offset: offset.to_vec(), nodes: Vec::new() }
+        Inside { channel: vec![0, 1, 2], scale: vec![scale; 3], offset: offset.to_vec(), last: None }
     }
 
     #[test]

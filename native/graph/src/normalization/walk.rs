@@ -160,7 +160,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         }
         let kernel = evaluate(self.graph, self.graph.input(id, 1)?)?;
         let &[rows, columns, read, made] = kernel.shape.as_slice() else { return None };
-        if kernel.values.len() as u64 > KERNEL_VALUES_MAX {
+        if !(1..=KERNEL_VALUES_MAX).contains(&(kernel.values.len() as u64)) {
             return None;
         }
         let size = [1, rows as i64, columns as i64, 1];
@@ -182,7 +182,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         }
         let kernel = evaluate(self.graph, weights)?;
         let &[_, outputs] = kernel.shape.as_slice() else { return None };
-        if kernel.values.len() as u64 > KERNEL_VALUES_MAX {
+        if !(1..=KERNEL_VALUES_MAX).contains(&(kernel.values.len() as u64)) {
             return None;
         }
         Some(Layer::Dense { outputs: outputs as usize, kernel: kernel.values })

@@ -46,9 +46,8 @@ pub fn scaling(graph: &Graph<'_>, clues: &Clues, answer: &Answer, family: Family
         words.push_str(&inside(graph, clues, fed));
     }
     if let (Some(found), Some(norm)) = (best.disagreement, clues.front.as_ref().and_then(|front| front.norm.as_ref())) {
-        let next = of_other_scalings(clues, best)
-            .filter_map(|clue| Some((clue.candidate.scaling.name, clue.disagreement?)))
-            .min_by(|a, b| a.1.total_cmp(&b.1));
+        let next = answer.runner_up().map(|index| &clues.candidates[index]);
+        let next = next.and_then(|clue| Some((clue.candidate.scaling.name, clue.disagreement?)));
         let separator = if words.is_empty() { "" } else { "; " };
         let _ = write!(
             words,
@@ -80,9 +79,7 @@ pub fn scaling(graph: &Graph<'_>, clues: &Clues, answer: &Answer, family: Family
         if let Some(scores) = best.scores {
             let _ = write!(words, " and the scores of {:.2}", scores.spread.exp());
         }
-        if let Some(other) =
-            of_other_scalings(clues, best).max_by(|a, b| support(clues, a).total_cmp(&support(clues, b)))
-        {
+        if let Some(other) = answer.runner_up().map(|index| &clues.candidates[index]) {
             let times = (support(clues, best) - support(clues, other)).exp();
             let _ = write!(words, ", {times:.2} times as typical as for {}", other.candidate.scaling.name);
         }
@@ -100,7 +97,7 @@ fn inside(graph: &Graph<'_>, clues: &Clues, fed: Fed) -> String {
     let Some(inside) = front.map(|front| &front.inside) else {
         return format!("the input takes bytes, so {range}");
     };
-    let last = inside.nodes.last().map_or("", |id| graph.node(*id).name.as_ref());
+    let last = inside.last.map_or("", |id| graph.node(id).name.as_ref());
     let numbers = |values: &[f32]| values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(", ");
     format!(
         "the graph normalises itself up to `{last}`: it multiplies by {} and adds {}, so {range} is fed",
