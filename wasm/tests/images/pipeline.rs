@@ -104,6 +104,13 @@ fn one_sigmoid_score_names_both_labels() {
 }
 
 #[test]
+fn one_sigmoid_score_with_one_label_is_that_label_or_not() {
+    let model = model(OutputKind::Sigmoid, 1, Some("hot dog\n"));
+    let label = |score| classify(&model, &options(), Ok(scores(&[score]))).unwrap().label;
+    assert_eq!((label(0.9), label(0.1)), ("hot dog".to_owned(), "not hot dog".to_owned()));
+}
+
+#[test]
 fn a_graph_that_answers_the_class_number_is_named() {
     let model = model(OutputKind::Index, 1, None);
     let answer = classify(&model, &options(), Ok(scores(&[4.0]))).unwrap();
