@@ -6,17 +6,12 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { preprocess } from "../wasm/pkg/menagerie_wasm.js";
+import { IMAGE_OPTIONS_JSON, indexOfBest } from "./scores.mjs";
 
 const enginePath = process.env.BENCH_ENGINE_PATH;
 const graph = readFileSync(process.env.BENCH_GRAPH_PATH);
 const spec = JSON.parse(process.env.BENCH_SPEC);
 const inputJson = JSON.stringify(spec.input);
-const optionsJson = JSON.stringify({
-  top_k: 5,
-  score_threshold: 0,
-  picture: false,
-  limits: { pixels_max: 50_000_000, side_pixels_max: 20_000 },
-});
 
 const server = createServer(async (request, response) => {
   try {
@@ -24,10 +19,10 @@ const server = createServer(async (request, response) => {
     for await (const chunk of request) {
       chunks.push(chunk);
     }
-    const { pixels } = preprocess(Buffer.concat(chunks), inputJson, optionsJson);
+    const { pixels } = preprocess(Buffer.concat(chunks), inputJson, IMAGE_OPTIONS_JSON);
     const scores = await runOnce(pixels);
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ index: scores.indexOf(Math.max(...scores)) }));
+    response.end(JSON.stringify({ index: indexOfBest(scores) }));
   } catch (error) {
     response.statusCode = 500;
     response.end(String(error));

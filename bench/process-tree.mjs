@@ -1,20 +1,20 @@
 /**
- * CPU time and memory of a process with all its children, from Linux' /proc. Elsewhere they are not known (NaN).
+ * CPU time and memory of processes with all their children, from Linux' /proc. Elsewhere they are not known (NaN).
  */
 import { readdirSync, readFileSync } from "node:fs";
 
 const TICKS_PER_SECOND = 100;
 
-/** User and system time so far of `pid`, its living descendants, and the children that they waited for. */
-export function cpuSeconds(pid) {
+/** User and system time so far of `pids`, their living descendants, and the children that they waited for. */
+export function cpuSeconds(pids) {
   const processes = readProcesses();
-  const ticks = treeOf(pid, processes).map((member) => processes.get(member)?.ticks ?? Number.NaN);
+  const ticks = treeOf(pids, processes).map((member) => processes.get(member)?.ticks ?? Number.NaN);
   return sum(ticks) / TICKS_PER_SECOND;
 }
 
 /** Proportional set size: a page that several processes share counts once in all. */
-export function memoryBytes(pid) {
-  return sum(treeOf(pid, readProcesses()).map(proportionalSetBytes));
+export function memoryBytes(pids) {
+  return sum(treeOf(pids, readProcesses()).map(proportionalSetBytes));
 }
 
 function proportionalSetBytes(pid) {
@@ -27,8 +27,8 @@ function proportionalSetBytes(pid) {
   }
 }
 
-function treeOf(pid, processes) {
-  const tree = [pid];
+function treeOf(pids, processes) {
+  const tree = [...pids];
   for (const member of tree) {
     for (const [child, { parent }] of processes) {
       if (parent === member) {

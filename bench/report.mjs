@@ -2,7 +2,8 @@
  * The page: one table, and how it was made.
  */
 
-const BASE = "one-shot";
+const ONE_SHOT = "one-shot";
+const FLOOR = "floor";
 const COLUMNS = [
   ["Contender", (row) => row.title],
   ["Clients", (row) => String(row.clientCount)],
@@ -13,15 +14,16 @@ const COLUMNS = [
   ["Requests/s", (row) => row.requestsPerSecond.toFixed(1)],
   ["CPU ms/request", (row) => (Number.isFinite(row.cpuMsPerRequest) ? row.cpuMsPerRequest.toFixed(1) : "unknown")],
   ["Peak MiB", (row) => (row.peakMemoryBytes / 2 ** 20).toFixed(0)],
-  ["Median, times faster than one-shot", (row, base) => ratio(base?.medianMs, row.medianMs)],
-  ["p99, times faster", (row, base) => ratio(base?.p99Ms, row.p99Ms)],
+  ["Median / floor", (row, of) => ratio(row.medianMs, of(FLOOR)?.medianMs)],
+  ["One-shot median / this", (row, of) => ratio(of(ONE_SHOT)?.medianMs, row.medianMs)],
+  ["One-shot p99 / this", (row, of) => ratio(of(ONE_SHOT)?.p99Ms, row.p99Ms)],
 ];
 
 /** The table as Markdown, which is readable on a terminal too. */
 export function renderTable({ measured }) {
   const rows = measured.map((row) => {
-    const base = measured.find(({ contender, clientCount }) => contender === BASE && clientCount === row.clientCount);
-    return COLUMNS.map(([, cell]) => cell(row, base));
+    const of = (id) => measured.find((other) => other.contender === id && other.clientCount === row.clientCount);
+    return COLUMNS.map(([, cell]) => cell(row, of));
   });
   const titles = COLUMNS.map(([title]) => title);
   const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
@@ -46,13 +48,14 @@ ${renderTable(result)}
 - Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB, ${machine.system}, Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average before the start ${machine.loadAverage.toFixed(1)}.
 - Closed loop: each client asks, waits for the answer, and asks again. The contenders take turns, in an order that moves on by one each round; all are warm before the first turn. They are compared only when all name the same class.
 - The one-shot form is a small HTTP server that decodes and resizes in the same WebAssembly and then starts \`menagerie-engine once\` for each request, with the graph and the pixels on its stdin.
+- The floor is libtensorflow alone: one process for each core is fed a ready tensor through a pipe, with the default session options. Nothing is decoded, resized or sent over HTTP.
 - CPU is user and system time of the contender with all its processes. The program that asks runs on the same cores.
 - Peak memory is the largest proportional set size of those processes (shared pages count once), sampled in a turn of its own.
 `;
 }
 
-function ratio(base, value) {
-  return base === undefined ? "" : `${(base / value).toPrecision(3)}`;
+function ratio(over, under) {
+  return over === undefined || under === undefined ? "" : (over / under).toPrecision(3);
 }
 
 function pad(cell, width, column) {

@@ -1,5 +1,6 @@
 /**
- * `npm run bench`: sets up what is missing, drives every contender with the same image and the same graph, in turn, and writes one page.
+ * `npm run bench`: sets up what is missing, drives every contender with the same image and the same graph, in turn, and
+ * writes one page.
  *
  *   --graph FILE --labels FILE   a graph instead of models/flowers5
  *   --image FILE                 the image (default: a sample photo)
@@ -103,9 +104,9 @@ async function measure(contestants, clientCount) {
     process.stderr.write(`${clientCount} client(s), round ${round + 1} of ${rounds}\n`);
     const first = round % contestants.length;
     for (const { contender, service } of [...contestants.slice(first), ...contestants.slice(0, first)]) {
-      const cpuBefore = cpuSeconds(service.pid);
+      const cpuBefore = cpuSeconds(service.pids);
       const slice = await closedLoop(service.ask, clientCount, sliceMs);
-      slices.get(contender.id)?.push({ ...slice, cpuSeconds: cpuSeconds(service.pid) - cpuBefore });
+      slices.get(contender.id)?.push({ ...slice, cpuSeconds: cpuSeconds(service.pids) - cpuBefore });
     }
   }
   const rows = [];
@@ -122,10 +123,10 @@ async function measure(contestants, clientCount) {
 }
 
 /** Largest memory seen in a slice of its own, because looking at it takes time from those who work. */
-async function peakMemory({ ask, pid }, clientCount) {
+async function peakMemory({ ask, pids }, clientCount) {
   let peak = 0;
   const timer = setInterval(() => {
-    peak = Math.max(peak, memoryBytes(pid));
+    peak = Math.max(peak, memoryBytes(pids));
   }, MEMORY_SAMPLE_MS);
   await closedLoop(ask, clientCount, MEMORY_SLICE_MS);
   clearInterval(timer);

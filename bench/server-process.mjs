@@ -21,7 +21,7 @@ export async function startServer(program, question, readIndex) {
   const address = await readAddress(child, program.args.join(" "));
   const agent = new Agent({ keepAlive: true });
   return {
-    pid: child.pid,
+    pids: [child.pid],
     ask: async () => readIndex(await post(`${address}${question.path}`, question, agent)),
     stop: async () => {
       agent.destroy();
