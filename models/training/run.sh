@@ -35,7 +35,7 @@ done
 train flowers5 "${tune[@]}" --start "$work/fit-flowers5.pt" \
   --sets flowers5 --epochs 30 --seed 21
 train waste6 "${tune[@]}" --start "$work/fit-waste6.pt" \
-  --sets waste6 --epochs 48 --seed 22 --quarter-turns
+  --sets waste6 --epochs 20 --seed 22 --quarter-turns
 
 for name in flowers5 waste6; do
   read -r size temperature < <(python -c "
