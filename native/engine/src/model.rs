@@ -1,7 +1,9 @@
 //! A loaded model: pixels in, scores out.
 
 use std::{
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -18,6 +20,9 @@ use crate::{
 
 /// The grey that the first run is made with.
 const MID_GREY: u8 = 128;
+
+/// How often the end of the runs on a replaced session is looked for.
+const LAST_RUNS_POLL: Duration = Duration::from_millis(2);
 
 /// A frozen graph, ready to run. Runs may go on side by side, from any thread.
 ///
@@ -131,7 +136,13 @@ impl Model {
         let session = prepared.open(&self.library, SessionPlan { threads: self.threads, optimize: true })?;
         drop(prepared);
         self.run_grey(&session, self.batch(1))?;
-        *self.session.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(session);
+        let session = Arc::new(session);
+        let first = mem::replace(&mut *self.session.write().unwrap_or_else(PoisonError::into_inner), session);
+        // Its last run frees the first session; only after that is there something to give back.
+        while Arc::strong_count(&first) > 1 {
+            thread::sleep(LAST_RUNS_POLL);
+        }
+        drop(first);
         memory::trim();
         Ok(())
     }
