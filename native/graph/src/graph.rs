@@ -132,6 +132,8 @@ pub struct Graph<'a> {
     consumer_starts: Vec<u32>,
     consumers: Vec<NodeId>,
     order: Vec<NodeId>,
+    /// For each node the first above it that is no passage, itself where it is none.
+    sources: Vec<NodeId>,
     /// Version of the graph format that its producer wrote; 0 when it does not say.
     pub producer: i64,
 }
@@ -152,8 +154,10 @@ impl<'a> Graph<'a> {
         let nodes =
             definition.nodes.into_iter().map(|node| resolve_inputs(node, &by_name)).collect::<Result<Vec<_>, _>>()?;
         let (consumer_starts, consumers) = index_consumers(&nodes);
-        let mut graph = Self { nodes, by_name, consumer_starts, consumers, order: Vec::new(), producer };
+        let mut graph =
+            Self { nodes, by_name, consumer_starts, consumers, order: Vec::new(), sources: Vec::new(), producer };
         graph.order = graph.sort()?;
+        graph.sources = graph.find_sources();
         graph.check_constants(limits)?;
         Ok(graph)
     }
@@ -184,6 +188,7 @@ impl<'a> Graph<'a> {
         if let Ok(order) = self.sort() {
             self.order = order;
         }
+        self.sources = self.find_sources();
         self
     }
 
@@ -237,14 +242,8 @@ impl<'a> Graph<'a> {
 
     /// The first node that is not a mere passage on the way up from `id`.
     #[must_use]
-    pub fn skip_passages(&self, mut id: NodeId) -> NodeId {
-        while is_passage(self.node(id).op) {
-            match self.input(id, 0) {
-                Some(up) => id = up,
-                None => break,
-            }
-        }
-        id
+    pub fn skip_passages(&self, id: NodeId) -> NodeId {
+        self.sources[id.0 as usize]
     }
 
     /// The tensor of a `Const` node.
@@ -382,6 +381,16 @@ impl<'a> Graph<'a> {
             Some(_) => Err(GraphError::Cycle(self.node_in_cycle(&waiting).to_owned())),
             None => Ok(order),
         }
+    }
+
+    fn find_sources(&self) -> Vec<NodeId> {
+        let mut sources: Vec<NodeId> = self.iter().map(|(id, _)| id).collect();
+        for id in &self.order {
+            if let (true, Some(up)) = (is_passage(self.node(*id).op), self.input(*id, 0)) {
+                sources[id.0 as usize] = sources[up.0 as usize];
+            }
+        }
+        sources
     }
 
     /// A node that truly lies on a cycle, among those that the sort could not reach: walking up through unreached nodes

@@ -270,7 +270,8 @@ impl Plan {
             }
             Some([batch, values]) => {
                 let values = values.or_else(|| flat_values(graph, first_layer));
-                Self::flat(graph, node, *batch, values, "the placeholder has two axes: batch and values", found)?
+                let because = "the placeholder has two axes: batch and values";
+                Self::flat(graph, node, *batch, values, because, request, found)?
             }
             Some(other) => {
                 return Err(GraphError::NoInput(format!(
@@ -283,7 +284,7 @@ impl Plan {
                 Some("MatMul" | "QuantizedMatMul") if reshaped_image(graph, node).is_none() => {
                     let values = flat_values(graph, first_layer);
                     let because = "the placeholder states no shape and a matrix product comes first";
-                    Self::flat(graph, node, None, values, because, found)?
+                    Self::flat(graph, node, None, values, because, request, found)?
                 }
                 _ => Self::rank4(graph, first_layer, kernel, [None; 4], found),
             },
@@ -345,6 +346,7 @@ impl Plan {
         batch: Option<u64>,
         values: Option<u64>,
         because: &str,
+        request: &LoadRequest,
         found: &mut Draft,
     ) -> Result<Self, GraphError> {
         found.evidence.push(evidence("input.layout", Layout::Flat, Source::Read, 0.98, because));
@@ -364,6 +366,21 @@ impl Plan {
                 graph.node(node).name
             )));
         };
+        if let (Some(width), Some(height)) = (request.overrides.width, request.overrides.height) {
+            let area = u64::from(width) * u64::from(height);
+            if let Some(channels @ (1 | 3)) = values.checked_div(area)
+                && values == area * channels
+            {
+                return Ok(Self {
+                    layout: Layout::Flat,
+                    channels: channels as u32,
+                    batch,
+                    height: Some(u64::from(height)),
+                    width: Some(u64::from(width)),
+                    values: Some(values),
+                });
+            }
+        }
         let side = |area: u64| Some(area.isqrt()).filter(|side| *side > 0 && side * side == area);
         let (channels, side) = match (side(values), values.is_multiple_of(3).then(|| side(values / 3)).flatten()) {
             (Some(side), _) => (1, side),

@@ -80,6 +80,8 @@ struct Plan<'g, 'a> {
     /// Nodes between input and scores, in topological order.
     needed: &'g [NodeId],
     is_needed: HashSet<NodeId>,
+    /// What each needed passage that is left out stands for.
+    sources: HashMap<NodeId, Endpoint>,
     /// Folded layers, by the layer.
     folds: HashMap<NodeId, Fold>,
     /// Targets of `Reshape` nodes that get a constant with an open batch.
@@ -88,15 +90,22 @@ struct Plan<'g, 'a> {
 
 impl<'g, 'a> Plan<'g, 'a> {
     fn new(graph: &'g Graph<'a>, input: &'g InputFound, output: &'g OutputFound, needed: &'g [NodeId]) -> Self {
-        Self {
+        let mut plan = Self {
             graph,
             input,
             output,
             needed,
             is_needed: needed.iter().copied().collect(),
+            sources: HashMap::new(),
             folds: HashMap::new(),
             targets: HashMap::new(),
+        };
+        for id in needed {
+            if let (true, Some(up)) = (plan.is_dropped(*id), graph.node(*id).inputs.first()) {
+                plan.sources.insert(*id, plan.source(*up));
+            }
         }
+        plan
     }
 
     /// Whether `id` is left out and its consumers take its first input.
@@ -108,14 +117,8 @@ impl<'g, 'a> Plan<'g, 'a> {
     }
 
     /// The endpoint that `endpoint` stands for once passages are left out.
-    fn source(&self, mut endpoint: Endpoint) -> Endpoint {
-        while self.is_dropped(endpoint.node) {
-            match self.graph.node(endpoint.node).inputs.first() {
-                Some(up) => endpoint = *up,
-                None => break,
-            }
-        }
-        endpoint
+    fn source(&self, endpoint: Endpoint) -> Endpoint {
+        self.sources.get(&endpoint.node).copied().unwrap_or(endpoint)
     }
 
     /// Consumers of `id` on the way to the scores, passages left out.

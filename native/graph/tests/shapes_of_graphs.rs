@@ -193,6 +193,19 @@ fn flat_values_are_a_square_image() {
 }
 
 #[test]
+fn flat_values_of_no_square_take_the_sides_that_the_caller_names() {
+    let mut graph = GraphBuilder::with_input(&[None, Some(8 * 6 * 3)]);
+    graph.product("logits", "input", [144, 10]);
+    let named = with(SpecOverrides { width: Some(8), height: Some(6), ..Default::default() });
+    let input = resolve(&graph.bytes, &named, &GraphLimits::default()).unwrap().spec.input;
+    assert_eq!((input.width, input.height, input.channels), (8, 6, 3));
+    let mut odd = GraphBuilder::with_input(&[None, Some(150)]);
+    odd.product("logits", "input", [150, 10]);
+    let error = refused(&odd);
+    assert!(error.to_string().contains("150") && error.to_string().contains("width"), "{error}");
+}
+
+#[test]
 fn channels_before_rows_are_seen() {
     let mut graph = GraphBuilder::with_input(&[Some(1), Some(3), Some(8), Some(6)]);
     graph.floats("kernel", &[3, 3, 3, 4], &[0.1; 108]);

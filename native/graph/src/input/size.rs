@@ -15,6 +15,8 @@ use crate::{
 const USUAL_SIDE: u64 = 224;
 /// Sides tried when a graph does not say its size.
 const SIDES_TRIED: std::ops::RangeInclusive<u64> = 8..=640;
+/// Graphs with more nodes before their first matrix product are tried with known sides alone.
+const SCOPE_FOR_ALL_SIDES: usize = 2000;
 /// Sides that nets are made for, beside multiples of 32.
 const KNOWN_SIDES: [u64; 10] = [28, 50, 80, 100, 150, 200, 227, 299, 300, 331];
 
@@ -101,7 +103,11 @@ fn solve(
 ) -> (u64, u64) {
     let scope = scope(graph, input, first_layer);
     let batch = plan.batch.unwrap_or(1);
-    let fits: Vec<u64> = SIDES_TRIED
+    let is_known = |side: &u64| scope.len() <= SCOPE_FOR_ALL_SIDES || roundness(*side) >= 4;
+    let tried: Vec<u64> = SIDES_TRIED.filter(is_known).collect();
+    let fits: Vec<u64> = tried
+        .iter()
+        .copied()
         .filter(|side| {
             let shapes = Shapes::propagate(graph, &scope, input, &plan.extents(batch, *side), limits);
             // A larger image may also fit a `Reshape` as several smaller ones.
@@ -112,8 +118,7 @@ fn solve(
             shapes.is_ok_and(keeps_batch)
         })
         .collect();
-    let tried = SIDES_TRIED.count();
-    if fits.is_empty() || fits.len() > tried / 4 {
+    if fits.is_empty() || fits.len() > tried.len() / 4 {
         let because = "the graph leaves the size open and fits many; most public nets take it";
         push(found, USUAL_SIDE, USUAL_SIDE, Source::Prior, 0.5, because);
         found.warnings.push(format!(
