@@ -57,7 +57,8 @@ export const STEPS = [
     tools: ["rust", "linker"],
     lane: "build tools",
     isDone: () => findWasmBindgen() !== undefined,
-    run: (context) => installTool(context, "wasm-bindgen-cli", wasmBindgenVersion()),
+    // Without its default feature: TLS, which only its test runner uses, is a third of the compilation.
+    run: (context) => installTool(context, "wasm-bindgen-cli", wasmBindgenVersion(), ["--no-default-features"]),
   },
   {
     // Both doors to the engine in one build: apart, they would compile what they share twice, with other features.
@@ -184,11 +185,12 @@ function toolDir(crate, version) {
  * @param {import("./runner.mjs").StepContext} context
  * @param {string} crate
  * @param {string} version
+ * @param {string[]} [features]
  */
-async function installTool({ exec }, crate, version) {
+async function installTool({ exec }, crate, version, features = []) {
   const { CARGO_TARGET_DIR, ...environment } = buildEnvironment();
   const root = dirname(toolDir(crate, version));
-  await exec("cargo", ["install", crate, "--version", `=${version}`, "--debug", "--root", root], {
+  await exec("cargo", ["install", crate, "--version", `=${version}`, "--debug", "--root", root, ...features], {
     env: { ...environment, CARGO_PROFILE_DEV_DEBUG: "false" },
   });
 }
