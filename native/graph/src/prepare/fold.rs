@@ -120,6 +120,11 @@ fn step(plan: &Plan<'_, '_>, at: NodeId, next: NodeId, layer: &Layer) -> Option<
     let is_here = |index: usize| node.inputs.get(index).is_some_and(|endpoint| plan.source(*endpoint) == here);
     let constant =
         |index: usize| evaluate(graph, graph.input(next, index)?).and_then(|value| per_channel(value, layer));
+    // Moments are one value for each channel in every layout.
+    let moment = |index: usize| {
+        let values = evaluate(graph, graph.input(next, index)?)?.values;
+        (values.len() == layer.channels).then_some(values)
+    };
     match node.op {
         "BiasAdd" | "BiasAddV1" if is_here(0) => {
             let bias = evaluate(graph, graph.input(next, 1)?)?.values;
@@ -139,12 +144,12 @@ fn step(plan: &Plan<'_, '_>, at: NodeId, next: NodeId, layer: &Layer) -> Option<
                 return None;
             }
             let epsilon = node.float("epsilon").unwrap_or(0.0001);
-            Some(batch_norm([constant(3)?, constant(4)?, constant(1)?, constant(2)?], epsilon))
+            Some(batch_norm([moment(3)?, moment(4)?, moment(1)?, moment(2)?], epsilon))
         }
         "BatchNormWithGlobalNormalization" if is_here(0) => {
             let epsilon = node.float("variance_epsilon")?;
-            let gamma = if node.flag("scale_after_normalization") { constant(4)? } else { vec![1.0; layer.channels] };
-            Some(batch_norm([constant(1)?, constant(2)?, gamma, constant(3)?], epsilon))
+            let gamma = if node.flag("scale_after_normalization") { moment(4)? } else { vec![1.0; layer.channels] };
+            Some(batch_norm([moment(1)?, moment(2)?, gamma, moment(3)?], epsilon))
         }
         _ => None,
     }
