@@ -17,6 +17,7 @@ pub mod graph;
 pub mod input;
 pub mod labels;
 pub mod limits;
+pub mod node;
 pub mod normalization;
 pub mod output;
 pub mod parse;

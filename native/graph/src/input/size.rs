@@ -2,7 +2,7 @@
 
 use menagerie_contract::{LoadRequest, Source};
 
-use super::{Draft, Plan, is_weighted};
+use super::{Draft, is_weighted, layout::Plan};
 use crate::{
     error::GraphError,
     found::{alternative, evidence},
