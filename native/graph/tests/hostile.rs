@@ -170,10 +170,10 @@ fn time_grows_with_the_number_of_nodes_and_no_faster() {
         });
         runs.fold(f64::INFINITY, f64::min)
     };
-    let (small, large) = (quickest(&tangled(1_000)), quickest(&tangled(6_000)));
-    println!("10,000 nodes in {small:.3} s, 60,000 in {large:.3} s");
-    // Linear time gives 6, quadratic time 36.
-    assert!(large < 16.0 * small, "{large} s against {small} s");
+    let (small, large) = (quickest(&tangled(1_000)), quickest(&tangled(8_000)));
+    println!("10,000 nodes in {small:.3} s, 80,000 in {large:.3} s");
+    // Linear time gives 8, quadratic time 64; the machine may be busy.
+    assert!(large < 32.0 * small, "{large} s against {small} s");
 }
 
 #[test]
