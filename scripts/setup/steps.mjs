@@ -15,6 +15,12 @@ const RUST_INPUTS = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"
 
 const ADDON_INPUTS = ["native/addon/src", "native/addon/Cargo.toml", "native/addon/build.rs"];
 
+/**
+ * The two doors to the engine are built together, by cargo and again by napi, which then only writes the addon's files:
+ * apart, what they share would be compiled twice, with different features.
+ */
+const DOORS = ["--package", "menagerie-cli", "--package", "menagerie-addon"];
+
 const MACHINE = `${platform()}-${arch()}`;
 
 /** @type {readonly import("./runner.mjs").Step[]} */
@@ -61,7 +67,6 @@ export const STEPS = [
     run: (context) => installTool(context, "wasm-bindgen-cli", wasmBindgenVersion(), ["--no-default-features"]),
   },
   {
-    // Both doors to the engine in one build: apart, they would compile what they share twice, with other features.
     name: "engine",
     needs: ["Rust toolchain"],
     tools: ["rust", "linker"],
@@ -69,8 +74,7 @@ export const STEPS = [
     inputs: [...RUST_INPUTS, "native/engine", "native/cli", ...ADDON_INPUTS],
     key: () => MACHINE,
     outputs: ["target/release/menagerie-engine"],
-    run: ({ exec }) =>
-      exec("cargo", ["build", "--release", "--package", "menagerie-cli", "--package", "menagerie-addon"]),
+    run: ({ exec }) => exec("cargo", ["build", "--release", ...DOORS]),
   },
   {
     name: "engine addon",
@@ -80,7 +84,8 @@ export const STEPS = [
     inputs: [...RUST_INPUTS, "native/engine", ...ADDON_INPUTS, "native/addon/package.json"],
     key: () => MACHINE,
     outputs: [`native/addon/menagerie-engine-addon.${MACHINE}${platform() === "linux" ? "-gnu" : ""}.node`],
-    run: ({ exec }) => exec("npm", ["run", "build", "--workspace", "@menagerie/engine-addon"]),
+    run: ({ exec }) =>
+      exec("napi", ["build", "--platform", "--release", "--", ...DOORS], { cwd: join(ROOT_DIR, "native/addon") }),
   },
   {
     name: "WebAssembly",
