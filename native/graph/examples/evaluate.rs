@@ -159,7 +159,9 @@ fn report(fields: &[Field], times: &[Duration]) {
         let misses: Vec<&str> =
             fields.iter().filter(|field| !field.is_right).map(|field| field.miss.as_str()).collect();
         println!("\n{} misses\n", misses.len());
-        misses.iter().for_each(|miss| println!("- {miss}"));
+        for miss in misses {
+            println!("- {miss}");
+        }
     }
     let mut times = times.to_vec();
     times.sort_unstable();
