@@ -24,7 +24,7 @@ use self::{
     clues::{Clues, gather},
     images::Windows,
     priors::Family,
-    weigh::{calibrate, weigh},
+    weigh::{confidence, weigh},
 };
 use crate::{
     found::{InputFound, Normalization, OutputFound, alternative, evidence},
@@ -128,7 +128,7 @@ impl Answer {
         let share = shares.iter().find(|(value, _)| *value == taken).map_or(0.0, |(_, share)| *share);
         shares.retain(|(value, share)| *value != taken && *share > 0.0);
         shares.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let mut entry = evidence(field, taken, source, calibrate(share), because);
+        let mut entry = evidence(field, taken, source, confidence(share), because);
         entry.alternatives = shares.into_iter().map(|(value, share)| alternative(value, share)).collect();
         entry
     }

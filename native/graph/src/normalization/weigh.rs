@@ -33,8 +33,8 @@ const DISAGREEMENT_NOISE: f32 = 0.02;
 /// it counts.
 const ORDER_SHIFT: f32 = 4.5;
 const ORDER_SHIFT_MAX: f32 = 0.5;
-/// Confidence is the logistic function of `CALIBRATION.0 + CALIBRATION.1 * logit(probability)`.
-const CALIBRATION: (f32, f32) = (0.0, 1.0);
+/// No probability is shown as more than this: what was never met cannot be weighed.
+const CONFIDENCE_MAX: f32 = 0.99;
 
 /// A normal distribution.
 #[derive(Clone, Copy)]
@@ -145,12 +145,11 @@ pub fn weigh(clues: &Clues, family: Family) -> Vec<f32> {
     scores.iter().map(|score| (score - best).exp() / total).collect()
 }
 
-/// A probability as the confidence that is shown.
+/// A probability as the confidence that is shown. Fitting a logistic curve between the two on the tune part made the
+/// held-out part worse (docs/detection.md), so there is none.
 #[must_use]
-pub fn calibrate(probability: f32) -> f32 {
-    let bounded = probability.clamp(1e-4, 1.0 - 1e-4);
-    let logit = (bounded / (1.0 - bounded)).ln();
-    1.0 / (1.0 + (-(CALIBRATION.0 + CALIBRATION.1 * logit)).exp())
+pub fn confidence(probability: f32) -> f32 {
+    probability.clamp(0.0, CONFIDENCE_MAX)
 }
 
 /// What the graph's own constants leave possible.
