@@ -1,7 +1,6 @@
 //! A GraphDef as a list of nodes that borrow from the file.
 
 use crate::{
-    attr::Attr,
     error::GraphError,
     limits::GraphLimits,
     wire::{Fields, WireError},
@@ -29,15 +28,6 @@ pub struct NodeDef<'a> {
     pub inputs: Vec<&'a str>,
     /// Attributes with the bytes of their `AttrValue`.
     pub attributes: Vec<(&'a str, &'a [u8])>,
-}
-
-impl<'a> NodeDef<'a> {
-    /// The attribute `name`; absent when the node lacks it or its bytes cannot be read.
-    #[must_use]
-    pub fn attr(&self, name: &str) -> Option<Attr<'a>> {
-        let (_, body) = self.attributes.iter().find(|(key, _)| *key == name)?;
-        Attr::parse(body).ok()
-    }
 }
 
 /// Reads a GraphDef. Linear in the size of the file.

@@ -97,7 +97,7 @@ impl<'a> Tensor<'a> {
         if listed > expected { mismatch(listed.to_string()) } else { Ok(()) }
     }
 
-    /// The single value that fills the whole tensor, when it is stored as one.
+    /// Number of values that stand one by one.
     fn listed_count(&self) -> Result<u64, WireError> {
         let mut count = 0;
         for item in Fields::new(self.body) {

@@ -46,12 +46,6 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
-    /// Bytes not yet read.
-    #[must_use]
-    pub const fn rest_bytes(&self) -> usize {
-        self.rest.len()
-    }
-
     fn take(&mut self, count: usize) -> Result<&'a [u8], WireError> {
         let (head, tail) = self.rest.split_at_checked(count).ok_or(WireError::Truncated)?;
         self.rest = tail;
