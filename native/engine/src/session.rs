@@ -30,6 +30,11 @@ impl SessionPlan {
         // inter_op_parallelism_threads = -1: kernels start in the thread that calls run, so that runs side by side do
         // not wait for a shared pool, and a run does not change threads.
         wire::put_int(&mut config, 5, -1);
+        // A session holds one graph for its life, so libtensorflow need not keep what only a later change would need.
+        let mut experimental = Vec::new();
+        wire::put_int(&mut experimental, 12, 1); // optimize_for_static_graph
+        wire::put_int(&mut experimental, 14, 1); // disable_output_partition_graphs
+        wire::put_bytes(&mut config, 16, &experimental);
         if !self.optimize {
             let (mut optimizer, mut rewriter, mut graph) = (Vec::new(), Vec::new(), Vec::new());
             wire::put_int(&mut optimizer, 3, -1); // opt_level = L0
