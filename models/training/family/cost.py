@@ -57,6 +57,10 @@ def prepared(photos: NDArray[np.uint8], mean: list[float], std: list[float], ord
     return (ordered.astype(np.float32) - np.array(mean, np.float32)) / np.array(std, np.float32)
 
 
+def three(value: float | list[float]) -> list[float]:
+    return value if isinstance(value, list) else [value] * 3
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=Path, required=True)
@@ -76,25 +80,24 @@ def main() -> None:
         folder = Path(found["folder"])
         side = found["input"]["width"]
         if side not in stretched:
-            stretched[side] = np.stack([
-                np.asarray(
-                    Image.open(arguments.photos / row["file"]).convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
-                )
-                for row in rows
-            ])
+            images = (Image.open(arguments.photos / row["file"]).convert("RGB") for row in rows)
+            stretched[side] = np.stack(
+                [np.asarray(image.resize((side, side), Image.Resampling.BILINEAR)) for image in images]
+            )
         offset = 1001 - found["output"]["classes"]
-        net = Net(folder / "graph.pb", found["input"]["tensor"], found["output"]["tensor"], found["input"].get("batch"))
+        meta = json.loads((folder / "meta.json").read_text())
+        batch = (meta["input"]["shape"] or [None])[0]
+        net = Net(folder / "graph.pb", found["input"]["tensor"], found["output"]["tensor"], batch)
 
         def percent(mean, std, order) -> str:
             answers = net.top1(prepared(stretched[side], mean, std, order)) + offset
             return f"{100 * float((answers == truth).mean()):.1f}"
 
-        meta = json.loads((folder / "meta.json").read_text())["preprocess"]
-        three = lambda value: value if isinstance(value, list) else [value] * 3
+        true = meta["preprocess"]
         order = found["input"]["channel_order"].lower()
         mean, std = found["input"]["mean"], found["input"]["std"]
         cells = [
-            percent(three(meta["mean"]), three(meta["std"]), meta["order"]),
+            percent(three(true["mean"]), three(true["std"]), true["order"]),
             percent(mean, std, order),
             *(percent(wrong_mean, wrong_std, order) for wrong_mean, wrong_std in WRONG.values()),
             percent(mean, std, "bgr" if order == "rgb" else "rgb"),
