@@ -44,7 +44,7 @@ export function changedSince(before) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await main(async () => {
     const before = readGenerated();
-    await setUp(["npm packages", "engine addon"]);
+    await setUp(["npm packages", "engine"]);
     generate();
     console.log(
       changedSince(before)

@@ -1,5 +1,5 @@
 /** What has to be done between a fresh clone and the service, as data. */
-import { existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { arch, platform } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fetchLibtensorflow, findLibtensorflow } from "./libtensorflow.mjs";
@@ -13,13 +13,9 @@ const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrom
 /** What every Rust build depends on. */
 const RUST_INPUTS = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "native/contract", "native/graph"];
 
-const ADDON_INPUTS = ["native/addon/src", "native/addon/Cargo.toml", "native/addon/build.rs"];
+const ADDON_INPUTS = ["Cargo.toml", "build.rs", "package.json", "src"].map((name) => `native/addon/${name}`);
 
-/**
- * The two doors to the engine are built together, by cargo and again by napi, which then only writes the addon's files:
- * apart, what they share would be compiled twice, with different features.
- */
-const DOORS = ["--package", "menagerie-cli", "--package", "menagerie-addon"];
+const ENGINE = "target/release/menagerie-engine";
 
 const MACHINE = `${platform()}-${arch()}`;
 
@@ -68,24 +64,13 @@ export const STEPS = [
   },
   {
     name: "engine",
-    needs: ["Rust toolchain"],
+    needs: ["Rust toolchain", "npm packages"],
     tools: ["rust", "linker"],
     lane: "target",
     inputs: [...RUST_INPUTS, "native/engine", "native/cli", ...ADDON_INPUTS],
     key: () => MACHINE,
-    outputs: ["target/release/menagerie-engine"],
-    run: ({ exec }) => exec("cargo", ["build", "--release", ...DOORS]),
-  },
-  {
-    name: "engine addon",
-    needs: ["engine", "npm packages"],
-    tools: ["rust", "linker"],
-    lane: "target",
-    inputs: [...RUST_INPUTS, "native/engine", ...ADDON_INPUTS, "native/addon/package.json"],
-    key: () => MACHINE,
-    outputs: [`native/addon/menagerie-engine-addon.${MACHINE}${platform() === "linux" ? "-gnu" : ""}.node`],
-    run: ({ exec }) =>
-      exec("napi", ["build", "--platform", "--release", "--", ...DOORS], { cwd: join(ROOT_DIR, "native/addon") }),
+    outputs: [ENGINE, `native/addon/menagerie-engine-addon.${MACHINE}${platform() === "linux" ? "-gnu" : ""}.node`],
+    run: buildEngine,
   },
   {
     name: "WebAssembly",
@@ -128,14 +113,31 @@ export const STEPS = [
 ];
 
 /** Everything that the running service is made of. */
-export const SERVICE = ["npm packages", "libtensorflow", "engine", "engine addon", "WebAssembly", "service", "page"];
+export const SERVICE = ["npm packages", "libtensorflow", "engine", "WebAssembly", "service", "page"];
 
 /** What the checks of `npm run check` run on. */
-export const CHECKS = ["npm packages", "Rust toolchain", "engine addon", "ruff"];
+export const CHECKS = ["npm packages", "Rust toolchain", "engine", "ruff"];
 
 /** Path of the linter and formatter of the Python files. */
 export function ruffPath() {
   return join(toolDir("ruff", RUFF_VERSION), "ruff");
+}
+
+/**
+ * Builds both doors to the engine, the executable and the addon, in one run of napi, which writes the addon's files: in
+ * two, what they share would be compiled twice. napi names the target, so cargo's output is a folder deeper than usual.
+ * @param {import("./runner.mjs").StepContext} context
+ */
+async function buildEngine({ exec }) {
+  const packages = ["--package", "menagerie-addon", "--package", "menagerie-cli"];
+  await exec("napi", ["build", "--platform", "--release", "--", ...packages], { cwd: join(ROOT_DIR, "native/addon") });
+  const triple = /^host: (.*)$/m.exec(output("rustc", ["--version", "--verbose"], { cwd: ROOT_DIR }) ?? "")?.[1];
+  if (!triple) throw new Error("rustc does not say which machine it compiles for");
+  const target = join(ROOT_DIR, ENGINE);
+  mkdirSync(dirname(target), { recursive: true });
+  // A running service may have the old executable open: it is replaced, not overwritten.
+  copyFileSync(join(ROOT_DIR, "target", triple, "release/menagerie-engine"), `${target}.new`);
+  renameSync(`${target}.new`, target);
 }
 
 /**
