@@ -19,7 +19,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
-import { availableParallelism, cpus, homedir, tmpdir } from "node:os";
+import { availableParallelism, cpus, homedir, loadavg, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT_DIR } from "./setup/paths.mjs";
@@ -160,6 +160,7 @@ function describe(steps, first, second) {
 
 Measured by \`node scripts/fresh-clone.mjs --write\` on ${availableParallelism()} cores (${cpus()[0]?.model ?? "unknown processor"}): a fresh
 clone, every cache empty, \`npm start\`, and the sample photo \`${SAMPLE}\` posted to the default model.
+The machine's load average was ${loadavg()[1]?.toFixed(1)} over the last five minutes, other work included.
 
 | | seconds |
 |---|---|
