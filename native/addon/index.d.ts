@@ -12,7 +12,7 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** A frozen graph, loaded into this process. Errors carry a `code` of the HTTP contract. */
 export declare class Model {
   /**
-   * Resolves and loads a frozen graph and runs it once. `loadRequestJson` is a `LoadRequest` of the contract. The
+   * Resolves, loads and optimises a frozen graph. `loadRequestJson` is a `LoadRequest` of the contract. The
    * bytes of `graph` must not change before the promise settles. libtensorflow is looked for in
    * `LIBTENSORFLOW_PATH` and the system's library folders.
    */
