@@ -8,7 +8,8 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** Folders that hold what a build wrote, never what a person wrote. */
+/** Folders and files that hold what a build wrote, never what a person wrote. */
+const OUTPUT_FILE = /\.(tsbuildinfo|node)$/;
 const OUTPUT_FOLDERS = new Set(["node_modules", "target", "dist", "pkg", "pkg-web", ".cache", ".git"]);
 
 /**
@@ -93,6 +94,8 @@ function filesBelow(root, path) {
   if (!existsSync(absolute)) return [];
   if (!statSync(absolute).isDirectory()) return [path];
   return readdirSync(absolute, { withFileTypes: true })
-    .filter((entry) => (entry.isDirectory() ? !OUTPUT_FOLDERS.has(entry.name) : entry.isFile()))
+    .filter((entry) =>
+      entry.isDirectory() ? !OUTPUT_FOLDERS.has(entry.name) : entry.isFile() && !OUTPUT_FILE.test(entry.name),
+    )
     .flatMap((entry) => (entry.isDirectory() ? filesBelow(root, `${path}/${entry.name}`) : [`${path}/${entry.name}`]));
 }

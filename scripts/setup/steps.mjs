@@ -78,7 +78,10 @@ export const STEPS = [
     tools: ["rust", "linker"],
     lane: "target",
     inputs: [...RUST_INPUTS, "wasm"],
-    outputs: ["wasm/pkg/menagerie_wasm.js", "wasm/pkg/menagerie_wasm_bg.wasm"],
+    outputs: ["pkg", "pkg-web"].flatMap((dir) => [
+      `wasm/${dir}/menagerie_wasm.js`,
+      `wasm/${dir}/menagerie_wasm_bg.wasm`,
+    ]),
     run: buildWasm,
   },
   {
@@ -90,9 +93,9 @@ export const STEPS = [
   },
   {
     name: "page",
-    needs: ["npm packages"],
-    inputs: ["package-lock.json", "node/web", "node/src/generated"],
-    outputs: ["node/web/dist/index.html", "node/web/dist/main.js"],
+    needs: ["npm packages", "WebAssembly"],
+    inputs: ["package-lock.json", "node/web", "node/src/generated", ...RUST_INPUTS, "wasm"],
+    outputs: ["node/web/dist/index.html", "node/web/dist/main.js", "node/web/dist/menagerie_wasm_bg.wasm"],
     run: ({ exec }) => exec("node", ["node/web/build.mjs"]),
   },
   {
@@ -141,15 +144,19 @@ async function buildEngine({ exec }) {
 }
 
 /**
- * Runs wasm-pack on its release profile, with the wasm-bindgen of Cargo.lock's version first on the path.
+ * Runs wasm-pack on its release profile, with the wasm-bindgen of Cargo.lock's version first on the path: once for the
+ * service, once for the page, which compiles nothing anew.
  * @param {import("./runner.mjs").StepContext} context
  */
 async function buildWasm({ exec }) {
   const environment = buildEnvironment();
   const toolDirs = [findWasmBindgen(), toolDir("wasm-pack", WASM_PACK_VERSION)];
   const PATH = [toolDirs[0], environment.PATH, toolDirs[1]].filter(Boolean).join(delimiter);
-  const options = ["--mode", "no-install", "--target", "nodejs", "--out-dir", "pkg", "--out-name", "menagerie_wasm"];
-  await exec("wasm-pack", ["build", "wasm", ...options], { env: { ...environment, PATH } });
+  const options = ["--mode", "no-install", "--out-name", "menagerie_wasm"];
+  for (const [target, dir] of Object.entries({ nodejs: "pkg", web: "pkg-web" })) {
+    const place = ["--target", target, "--out-dir", dir];
+    await exec("wasm-pack", ["build", "wasm", ...options, ...place], { env: { ...environment, PATH } });
+  }
 }
 
 /** The version that the crate is linked with: the command has to be of exactly the same. */

@@ -86,6 +86,7 @@ describe("a step", () => {
     await bringUpToDate([copyStep()]);
     mkdirSync(join(folders.root, "src/dist"));
     writeFileSync(join(folders.root, "src/dist/out.js"), "");
+    writeFileSync(join(folders.root, "src/tsconfig.tsbuildinfo"), "");
     assert.equal(whyDue(copyStep(), folders), undefined);
   });
 
