@@ -43,8 +43,9 @@ async function flood(service: FakeService, head: string): Promise<{ answer: stri
   socket.on("data", (chunk) => {
     answer += chunk.toString("latin1");
   });
+  // The service closes while this client still sends: what is on its way then is answered with a reset.
   socket.on("error", () => {});
-  const closed = once(socket, "close");
+  const closed = new Promise((resolve) => socket.once("close", resolve));
   socket.write(head);
   const piece = Buffer.alloc(16_384);
   const chunk = Buffer.concat([Buffer.from("4000\r\n"), piece, Buffer.from("\r\n")]);

@@ -1,6 +1,6 @@
 /**
- * Builds the page into node/web/dist: one script, one style sheet, one document, one icon. Run it with `--watch` while
- * working on the page.
+ * Builds the page into node/web/dist: one script and its worker, one style sheet, one document, one icon, and the
+ * WebAssembly that the worker reads graphs with. Run it with `--watch` while working on the page.
  */
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { build, context } from "esbuild";
@@ -14,9 +14,13 @@ for (const file of ["index.html", "favicon.svg"]) {
   await copyFile(new URL(file, here), new URL(file, dist));
 }
 
+for (const file of ["menagerie_wasm.js", "menagerie_wasm_bg.wasm"]) {
+  await copyFile(new URL(`../../wasm/pkg-web/${file}`, here), new URL(file, dist));
+}
+
 const options = {
   absWorkingDir: new URL(".", here).pathname,
-  entryPoints: ["src/main.ts", "style.css"],
+  entryPoints: ["src/main.ts", "src/graph-reader.ts", "style.css"],
   outdir: "dist",
   entryNames: "[name]",
   bundle: true,

@@ -7,6 +7,7 @@
 
 use js_sys::{Error as JsError, Function, Object, Promise, Reflect, Uint8Array};
 use menagerie_contract::{ErrorCode, Frame, InferOptions, InputSpec, LoadRequest, ModelSpec, Problem, frame};
+use menagerie_graph::{GraphLimits, inspect_files};
 use serde_json::{Value, json};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
@@ -88,6 +89,16 @@ pub fn preprocess(image: &[u8], input_spec_json: &str, options_json: &str) -> Re
 pub fn describe_labels(labels: &[u8]) -> Result<String, JsError> {
     let (count, format) = labels::describe(labels).map_err(thrown)?;
     Ok(json!({ "count": count, "format": format }).to_string())
+}
+
+/// How a graph is read, before it is sent anywhere: a `ModelSpec` as JSON. `labels` are the bytes of its label file.
+#[wasm_bindgen]
+pub fn inspect(
+    graph: &[u8],
+    #[wasm_bindgen(unchecked_optional_param_type = "Uint8Array | null")] labels: Option<Vec<u8>>,
+) -> Result<String, JsError> {
+    let spec = inspect_files(graph, labels.as_deref(), &GraphLimits::default());
+    Ok(to_json(&spec.map_err(|problem| thrown(Error::Graph(problem)))?))
 }
 
 /// Everything of a load frame that stands before the graph. `load_request_json` is a `LoadRequest`.

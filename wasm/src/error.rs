@@ -48,6 +48,9 @@ pub enum Error {
     /// The engine answered something that is no answer.
     #[error("{0}")]
     Engine(String),
+    /// The graph, or the label file beside it, cannot be used.
+    #[error("{}", .0.message)]
+    Graph(Problem),
     /// The engine, or the host on its behalf, refused the request.
     #[error("{}", .0.message)]
     Exchange(Problem),
@@ -68,7 +71,7 @@ impl Error {
             Self::FieldInvalid(_) => ErrorCode::FieldInvalid,
             Self::Labels { code, .. } => *code,
             Self::Engine(_) => ErrorCode::EngineFailed,
-            Self::Exchange(problem) => problem.code,
+            Self::Graph(problem) | Self::Exchange(problem) => problem.code,
             Self::Internal(_) => ErrorCode::Internal,
         }
     }

@@ -6,8 +6,8 @@ use std::{
     fs,
 };
 
-use menagerie_contract::{ErrorCode, Evidence, LoadRequest, ModelSpec, Problem, Source, SpecOverrides};
-use menagerie_graph::{GraphLimits, labels};
+use menagerie_contract::{ErrorCode, Evidence, ModelSpec, Problem};
+use menagerie_graph::{GraphLimits, inspect_files};
 
 /// Explains a graph. `arguments` are `GRAPH [LABELS] [--json]`.
 ///
@@ -24,7 +24,8 @@ pub fn inspect(arguments: &[OsString]) -> Result<(), Problem> {
     if let Some(unknown) = flags.iter().find(|flag| **flag != "--json") {
         return Err(invalid(format!("inspect knows --json, not {}", unknown.to_string_lossy())));
     }
-    let spec = resolve(&read(graph)?, label_file.map(|file| read(file)).transpose()?.as_deref())?;
+    let labels = label_file.map(|file| read(file)).transpose()?;
+    let spec = inspect_files(&read(graph)?, labels.as_deref(), &GraphLimits::default())?;
     if flags.is_empty() {
         print!("{}", table(&graph.to_string_lossy(), &spec));
     } else {
@@ -33,21 +34,6 @@ pub fn inspect(arguments: &[OsString]) -> Result<(), Problem> {
         println!("{json}");
     }
     Ok(())
-}
-
-fn resolve(graph: &[u8], label_file: Option<&[u8]>) -> Result<ModelSpec, Problem> {
-    let labels = label_file.map(labels::read).transpose()?;
-    let request = LoadRequest {
-        overrides: SpecOverrides::default(),
-        source: Source::Request,
-        label_count: labels.as_ref().map(|labels| labels.names.len() as u32),
-        threads: 0,
-    };
-    let mut spec = menagerie_graph::inspect(graph, &request, &GraphLimits::default())?;
-    if let Some(labels) = labels {
-        spec.labels = Some(labels.align(spec.output.classes, spec.output.kind, None)?.0);
-    }
-    Ok(spec)
 }
 
 fn read(path: &OsStr) -> Result<Vec<u8>, Problem> {

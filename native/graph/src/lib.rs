@@ -33,4 +33,4 @@ pub mod wire;
 pub use error::GraphError;
 pub use graph::{Constant, Endpoint, Graph, Node, NodeId};
 pub use limits::GraphLimits;
-pub use resolve::{Preparation, Resolved, inspect, resolve, resolve_with};
+pub use resolve::{Preparation, Resolved, inspect, inspect_files, resolve, resolve_with};

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use menagerie_contract::{
-    ChannelOrder, Evidence, GraphFacts, InputSpec, LoadRequest, ModelSpec, OutputSpec, Source, Verdict,
+    ChannelOrder, Evidence, GraphFacts, InputSpec, LoadRequest, ModelSpec, OutputSpec, Problem, Source, SpecOverrides,
+    Verdict,
 };
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     facts, forms,
     found::{InputFound, Normalization, OutputFound, evidence},
     graph::{Graph, NodeId},
-    input,
+    input, labels,
     limits::GraphLimits,
     normalization, output, parse,
     prepare::{Prepared, prepare},
@@ -102,6 +103,25 @@ pub fn inspect(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Resu
         analysis.input.batch
     };
     Ok(analysis.into_spec(batch))
+}
+
+/// What can be said of the two files that people have, with nothing set by hand. Without labels, nothing is said of them.
+///
+/// # Errors
+/// As [`inspect`], and the problems of the label file.
+pub fn inspect_files(graph: &[u8], label_file: Option<&[u8]>, limits: &GraphLimits) -> Result<ModelSpec, Problem> {
+    let labels = label_file.map(labels::read).transpose()?;
+    let request = LoadRequest {
+        overrides: SpecOverrides::default(),
+        source: Source::Request,
+        label_count: labels.as_ref().map(|labels| labels.names.len() as u32),
+        threads: 0,
+    };
+    let mut spec = inspect(graph, &request, limits)?;
+    if let Some(labels) = labels {
+        spec.labels = Some(labels.align(spec.output.classes, spec.output.kind, None)?.0);
+    }
+    Ok(spec)
 }
 
 /// The GraphDef in `file`, which is one itself or an archive of a `SavedModel`.

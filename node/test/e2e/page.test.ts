@@ -146,8 +146,32 @@ describe.skipIf(browserPath === undefined)("the page", () => {
 
     await page.setInputFiles("#labels", `${WASTE}/labels.txt`);
     await page.setInputFiles("#image", CARDBOARD);
+    await page.click("#submit");
     await page.waitForSelector("#answer:not([hidden])");
     expect(await page.isHidden("#reading")).toBe(true);
+    expect(complaints).toEqual([]);
+  });
+
+  test("a graph is read in the browser without being sent, and by the service where a setting is given", async () => {
+    const { page, complaints } = await open();
+    let uploads = 0;
+    page.on("request", (request) => {
+      if (request.method() === "POST") uploads += 1;
+    });
+    await page.click("#own > summary");
+    await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
+    await page.setInputFiles("#labels", `${WASTE}/labels.txt`);
+    await page.click("#inspect");
+    await page.waitForSelector("#reading:not([hidden])");
+    const here = await page.textContent("#reading");
+    expect(here).toContain("6, plain");
+    expect(uploads).toBe(0);
+
+    await page.click("#own details > summary");
+    await page.fill("[name=output_tensor]", "final_result");
+    await page.click("#inspect");
+    await page.waitForFunction(() => document.querySelector("#evidence")?.textContent?.includes("request, 100 %"));
+    expect(uploads).toBe(1);
     expect(complaints).toEqual([]);
   });
 

@@ -3,6 +3,7 @@
  */
 import { showAnswer } from "./answer.js";
 import { find } from "./elements.js";
+import { readGraphHere } from "./local-graph.js";
 import { offerModels, showPrecedence } from "./models.js";
 import { forgetKept, isQuick, nameKept, ownGraph, rememberKept, watchOwnModel } from "./own-model.js";
 import { watchPhoto } from "./photo.js";
@@ -29,11 +30,15 @@ function ask(): Promise<void> {
   return work(answer, async (signal) => showAnswer(await sendQuestion(signal)));
 }
 
-/** Asks how the chosen graph is read. */
+/** Shows how the chosen graph is read: here, before anything is sent, unless the service has to apply settings to it. */
 function inspect(): Promise<void> {
   return work(reading, async (signal) => {
     const form = readForm();
     form.delete("image_file");
+    const here = await readGraphHere(form, signal);
+    if (here !== null) {
+      return showReading(here);
+    }
     const spec = await send({ address: "api/models/inspect", form, read: readSpec }, showUpload, signal);
     rememberKept(spec.graph.sha256);
     return showReading(spec);
