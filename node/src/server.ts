@@ -11,9 +11,11 @@ import { openService, type Service, warmUp } from "./service.js";
 const STDERR = 2;
 const INTERRUPTED = 130;
 const IDLE_SWEEP_MS = 50;
+const WARM_UP_RETRY_MS = 10_000;
 
-/** What keeps the service from being ready; null when nothing does. */
-let notReady: string | null = "starting";
+let phase: "starting" | "up" | "stopping" = "starting";
+/** Why the default model could not be loaded; null when it was, or when there is none. */
+let warmUpFailure: string | null = null;
 
 const config = readConfigOrExit();
 const logger = pino({ level: config.logLevel }, pino.destination({ dest: STDERR, sync: false }));
@@ -38,29 +40,40 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => vo
 await listen(server, config);
 await becomeReady();
 
+/** Loads the default model and says so. Where that fails the service is up all the same, and tries again. */
 async function becomeReady(): Promise<void> {
   const address = addressOf(server);
-  if (service.zoo.defaultId === null) {
-    notReady = null;
+  const isFirst = phase === "starting";
+  const failure = await warmUpProblem();
+  if (phase === "stopping") return;
+  phase = "up";
+  warmUpFailure = failure;
+  if (failure !== null) {
+    if (isFirst) say(`Menagerie is up, and not ready: ${failure} (${address})`);
+    setTimeout(() => void becomeReady(), WARM_UP_RETRY_MS).unref();
+  } else if (service.zoo.defaultId === null) {
     say(`Menagerie is ready, without a default model: ${address}`);
-    return;
+  } else {
+    say(`Menagerie is ready: ${address}`);
   }
+}
+
+async function warmUpProblem(): Promise<string | null> {
+  if (service.zoo.defaultId === null) return null;
   try {
     await warmUp(service, config.workerThreads);
-    notReady = null;
-    say(`Menagerie is ready: ${address}`);
+    return null;
   } catch (error) {
-    const why = error instanceof AppError ? error.message : String(error);
-    notReady = `the default model cannot be loaded: ${why}`;
-    logger.error({ err: error, cause: error instanceof Error ? error.cause : undefined }, notReady);
-    say(`Menagerie is up, and not ready: ${notReady} (${address})`);
+    logger.error({ err: error }, "the default model cannot be loaded");
+    return `the default model cannot be loaded: ${error instanceof AppError ? error.message : String(error)}`;
   }
 }
 
 function readinessOf({ engine, models, zoo }: Service): Readiness {
   const { kind, ready, libtensorflow, sandbox } = engine.status();
   const loadedCount = models.loadedCount();
-  const reason = notReady ?? (ready || loadedCount > 0 ? null : "the engine cannot be started");
+  const engineFailure = ready || loadedCount > 0 ? null : "the engine cannot be started";
+  const reason = phase === "up" ? (warmUpFailure ?? engineFailure) : phase;
   return {
     ready: reason === null,
     live: true,
@@ -73,8 +86,8 @@ function readinessOf({ engine, models, zoo }: Service): Readiness {
 
 /** Takes no new requests, finishes those in flight, ends the engines. A second signal ends at once. */
 async function stop(signal: NodeJS.Signals): Promise<void> {
-  if (notReady === "stopping") process.exit(INTERRUPTED);
-  notReady = "stopping";
+  if (phase === "stopping") process.exit(INTERRUPTED);
+  phase = "stopping";
   logger.info({ signal }, "stopping");
   const timer = setTimeout(() => {
     logger.error({ ms: config.shutdownMsMax }, "requests in flight did not end in time");
