@@ -1,13 +1,16 @@
 /** Puts the adapters together: what the server, the library and the command line stand on. */
+import { join } from "node:path";
 import type { Logger } from "pino";
 import { createAddonEngine } from "./adapters/engine-addon.js";
 import { createProcessEngine } from "./adapters/engine-process.js";
+import { fetchModel } from "./adapters/fetch-model.js";
 import { openFileZoo } from "./adapters/file-zoo.js";
 import { createModelRegistry } from "./adapters/model-registry.js";
 import { sha256 } from "./adapters/sha256.js";
 import { createWasmClassifier } from "./adapters/wasm-classifier.js";
 import { decodeReply, loadWasm } from "./adapters/wasm-module.js";
 import type { Config } from "./config.js";
+import { AppError } from "./errors.js";
 import type { Classifier, InferenceEngine, Models, ModelZoo } from "./ports.js";
 
 export interface Service {
@@ -118,4 +121,26 @@ function onePixel(): Uint8Array {
   view.setUint16(28, 24, true);
   bytes.fill(255, 54, 57);
   return bytes;
+}
+
+/** A file of a listed model that was fetched. `verified` is whether the manifest knows its SHA-256. */
+export interface FetchedFile {
+  readonly path: string;
+  readonly sha256: string;
+  readonly verified: boolean;
+}
+
+/** Fetches the files of a listed model into the zoo. @throws AppError `model_unknown`, and as `fetchModel`. */
+export async function fetchListedModel(config: Config, id: string): Promise<FetchedFile[]> {
+  const zoo = await openFileZoo(config.modelsDir, () => {});
+  const model = zoo.find(id);
+  if (model === undefined) throw new AppError("model_unknown", `There is no model ${id} in ${config.modelsDir}.`);
+  const { manifest } = model;
+  const known = new Set([manifest.graph.sha256, manifest.labels.sha256]);
+  const hashes = await fetchModel(manifest, config.modelsDir, config);
+  return [...hashes].map(([file, hash]) => ({
+    path: join(config.modelsDir, id, file),
+    sha256: hash,
+    verified: known.has(hash),
+  }));
 }

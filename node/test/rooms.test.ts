@@ -17,10 +17,10 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   http: ["ports", "errors", "generated"],
   adapters: ["ports", "errors", "generated"],
   app: ["http", "ports"],
-  service: ["adapters", "config", "ports"],
+  service: ["adapters", "config", "errors", "ports"],
   server: ["app", "service", "config", "errors", "ports"],
   index: ["service", "adapters", "config", "errors", "ports", "generated"],
-  cli: ["index", "server", "config", "errors"],
+  cli: ["index", "server", "service", "config", "errors"],
   web: ["generated"],
 };
 

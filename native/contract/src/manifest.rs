@@ -60,14 +60,20 @@ pub struct GraphFile {
     pub sha256: Option<String>,
 }
 
-/// Where a graph is fetched from.
+/// Where a graph and its labels are fetched from: gzipped tar archives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
 pub struct GraphSource {
-    /// Address of the archive.
+    /// Address of the archive with the graph.
     pub url: String,
     /// Name of the graph inside it.
     pub member: String,
+    /// Address of the archive with the labels, where it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels_url: Option<String>,
+    /// Name of the labels inside it; without it the labels have to be put into the folder by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels_member: Option<String>,
 }
 
 /// The label file of a manifest.

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { readConfig } from "../config.js";
 import { AppError } from "../errors.js";
 import { type ClassifierOptions, createClassifier } from "../index.js";
+import { fetchListedModel } from "../service.js";
 
 const USAGE = `\
 menagerie classifies images with frozen TensorFlow graphs.
@@ -17,6 +18,8 @@ menagerie classifies images with frozen TensorFlow graphs.
       says what is in each image; classes of a graph without labels are numbered
   menagerie inspect GRAPH [LABELS] [--json]
       explains a graph: its input, its output, how images become its tensor
+  menagerie fetch ID...
+      fetches listed models, such as mobilenet-v1-0.25-224, into MODELS_DIR
 `;
 
 const USAGE_EXIT_CODE = 2;
@@ -36,6 +39,8 @@ async function run(args: readonly string[]): Promise<number> {
         return await classify(rest);
       case "inspect":
         return await inspect(rest);
+      case "fetch":
+        return await fetchListed(rest);
       case "help":
       case "--help":
         process.stdout.write(USAGE);
@@ -110,6 +115,18 @@ async function inspect(args: string[]): Promise<number> {
     );
     engine.once("exit", (code) => done(code ?? 1));
   });
+}
+
+async function fetchListed(ids: readonly string[]): Promise<number> {
+  if (ids.length === 0) throw new UsageError("fetch needs the id of a model");
+  const config = readConfig();
+  for (const id of ids) {
+    for (const { path, sha256, verified } of await fetchListedModel(config, id)) {
+      const how = verified ? "verified" : "not verified: the manifest knows no SHA-256";
+      process.stdout.write(`${path}: SHA-256 ${sha256} (${how})\n`);
+    }
+  }
+  return 0;
 }
 
 function report(error: unknown): number {

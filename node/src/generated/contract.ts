@@ -244,13 +244,21 @@ export type GraphFile = {
 
 export type GraphSource = {
   /**
-   * Address of the archive.
+   * Address of the archive with the graph.
    */
   url: string;
   /**
    * Name of the graph inside it.
    */
   member: string;
+  /**
+   * Address of the archive with the labels, where it is another one.
+   */
+  labels_url?: string;
+  /**
+   * Name of the labels inside it; without it the labels have to be put into the folder by hand.
+   */
+  labels_member?: string;
 };
 
 export type Hello = {
