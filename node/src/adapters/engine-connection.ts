@@ -36,6 +36,7 @@ interface Pending {
 
 const REQUEST_ID_MAX = 0xffff_ffff;
 const LOG_LINE_CHARS_MAX = 4096;
+const BROKEN_PIPE_WAIT_MS = 1000;
 
 export class EngineConnection {
   /** Resolves with the first frame; rejects with `engine_unavailable`. */
@@ -86,7 +87,10 @@ export class EngineConnection {
         this.#kill(`it wrote bytes that are no frame: ${error.message}`);
       }
     });
-    this.#child.stdin.on("error", (error) => this.#kill(`its stdin broke: ${error.message}`));
+    this.#child.stdin.on("error", (error) => {
+      // Mostly the process is ending, and its end says more than the broken pipe.
+      setTimeout(() => this.#kill(`its stdin broke: ${error.message}`), BROKEN_PIPE_WAIT_MS).unref();
+    });
     this.#readLog(log);
 
     this.ended = new Promise((resolve) => {
