@@ -154,6 +154,8 @@ struct Analysis {
 
 impl Analysis {
     fn of(file: &[u8], graph: &Graph<'_>, request: &LoadRequest, limits: &GraphLimits) -> Result<Self, GraphError> {
+        check_side("width", request.overrides.width, limits)?;
+        check_side("height", request.overrides.height, limits)?;
         let input = input::find(graph, request, limits)?;
         let output = output::find(graph, &input, request, limits)?;
         let mut forbidden = allow_list::audit(graph, &graph.between(input.node, output.scores, true));
@@ -256,6 +258,17 @@ fn override_normalization(
         set("input.resize", serde_json::json!(resize), request.source);
     }
     Ok(())
+}
+
+fn check_side(field: &'static str, side: Option<u32>, limits: &GraphLimits) -> Result<(), GraphError> {
+    match side {
+        Some(side) if !(1..=limits.side_pixels_max).contains(&side) => Err(GraphError::Override {
+            field,
+            value: side.to_string(),
+            reason: format!("it must be 1 to {} pixels", limits.side_pixels_max),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn per_channel(field: &'static str, values: &[f32], channels: u32) -> Result<Vec<f32>, GraphError> {

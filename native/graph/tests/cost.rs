@@ -1,42 +1,14 @@
 //! What a graph of the size of `MobileNetV2` 1.4 costs: memory beside the file, which is asserted, and time on one core,
 //! which is printed (`cargo test --release -p menagerie-graph --test cost -- --show-output`): machines differ.
-#![allow(unsafe_code, reason = "counting memory needs an allocator of our own")]
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod counting;
 mod support;
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Instant,
-};
+use std::time::Instant;
 
 use menagerie_graph::{Graph, GraphLimits, input, output, parse, prepare::prepare, shapes::Shapes};
 use support::{GraphBuilder, request};
-
-static HELD_BYTES: AtomicUsize = AtomicUsize::new(0);
-static PEAK_BYTES: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: every call is handed to the system's allocator unchanged; counting does not touch the memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD_BYTES.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK_BYTES.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// About 24 MB: fifty layers with unfused BatchNorm behind each.
 fn large_graph() -> Vec<u8> {
@@ -71,8 +43,7 @@ fn a_24_mb_graph_is_parsed_and_prepared_in_at_most_two_and_a_half_times_its_size
     let file = large_graph();
     assert!((23 << 20..28 << 20).contains(&file.len()), "{} bytes", file.len());
     let limits = GraphLimits::default();
-    let before = HELD_BYTES.load(Ordering::Relaxed);
-    PEAK_BYTES.store(before, Ordering::Relaxed);
+    let count = counting::start();
     let start = Instant::now();
     let graph = Graph::build(parse::parse(&file, &limits).unwrap(), &limits).unwrap();
     let input = input::find(&graph, &request(), &limits).unwrap();
@@ -81,7 +52,7 @@ fn a_24_mb_graph_is_parsed_and_prepared_in_at_most_two_and_a_half_times_its_size
     let shapes = Shapes::propagate(&graph, &needed, input.node, &input.extents(1), &limits).unwrap();
     let prepared = prepare(&graph, &input, &output, &needed, &shapes, &limits).unwrap();
     let elapsed = start.elapsed();
-    let peak = file.len() + PEAK_BYTES.load(Ordering::Relaxed) - before;
+    let peak = file.len() + count.peak_bytes();
     let share = peak as f64 / file.len() as f64;
     println!(
         "{} bytes parsed and prepared to {} in {:.1} ms, {share:.2} times the file at most",

@@ -4,37 +4,17 @@
 
 mod support;
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use menagerie_contract::ErrorCode;
 use menagerie_graph::{GraphError, GraphLimits, dtype::DataType, encode, labels, resolve};
-use support::{GraphBuilder, Random, request, small_net};
+use support::{GraphBuilder, Random, change, request, seeds, small_net};
 
 /// What one fuzz test may take.
 const FUZZ_TIME_MAX: Duration = Duration::from_secs(4);
 
 fn refused(bytes: &[u8]) -> GraphError {
     resolve(bytes, &request(), &GraphLimits::default()).unwrap_err()
-}
-
-/// Graphs to cut and change: a made one, and real ones of at most `bytes_max` where they are.
-fn seeds(bytes_max: u64) -> Vec<Vec<u8>> {
-    let mut seeds = vec![small_net(5).op("softmax", "Softmax", &["logits"]).bytes.clone()];
-    for (folder, name) in [("zoo-data", "graph.pb"), ("graphs-odd", "")] {
-        let Some(folder) = support::shared(folder) else { continue };
-        let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
-        for path in paths {
-            let path = if name.is_empty() { path } else { path.join(name) };
-            if path.metadata().is_ok_and(|facts| facts.len() <= bytes_max) && path.is_file() {
-                seeds.push(fs::read(path).unwrap());
-            }
-        }
-    }
-    seeds
 }
 
 #[test]
@@ -75,30 +55,6 @@ fn changed_bytes_never_panic() {
     }
     println!("{rounds} changed graphs");
     assert!(rounds > 100);
-}
-
-/// One random change; most hit the first kilobytes, where structure is denser than weights.
-fn change(bytes: &mut Vec<u8>, random: &mut Random) {
-    let span = if random.below(3) == 0 { bytes.len() } else { bytes.len().min(4096) };
-    let at = random.below(span);
-    match random.below(6) {
-        0 => bytes[at] ^= 1 << random.below(8),
-        1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
-        2 => {
-            bytes.remove(at);
-        }
-        3 => bytes.insert(at, random.below(256) as u8),
-        4 => {
-            let end = (at + random.below(64)).min(bytes.len());
-            let piece = bytes[at..end].to_vec();
-            let to = random.below(bytes.len());
-            bytes.splice(to..to, piece);
-        }
-        _ => bytes.truncate(at + 1),
-    }
-    if bytes.is_empty() {
-        bytes.push(0);
-    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the tests of this crate share: the data beside the project, graphs made on the spot, and seeded randomness.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use menagerie_contract::{LoadRequest, Source, SpecOverrides};
 use menagerie_graph::{
@@ -148,5 +148,46 @@ impl Random {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 % limit.max(1) as u64) as usize
+    }
+}
+
+/// Graphs to cut and change: a made one, and real ones of at most `bytes_max` where they are.
+pub fn seeds(bytes_max: u64) -> Vec<Vec<u8>> {
+    let mut seeds = vec![small_net(5).op("softmax", "Softmax", &["logits"]).bytes.clone()];
+    for (folder, name) in [("zoo-data", "graph.pb"), ("graphs-odd", "")] {
+        let Some(folder) = shared(folder) else { continue };
+        let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        for path in paths {
+            let path = if name.is_empty() { path } else { path.join(name) };
+            if path.metadata().is_ok_and(|facts| facts.len() <= bytes_max) && path.is_file() {
+                seeds.push(fs::read(path).unwrap());
+            }
+        }
+    }
+    seeds
+}
+
+/// One random change; most hit the first kilobytes, where structure is denser than weights.
+pub fn change(bytes: &mut Vec<u8>, random: &mut Random) {
+    let span = if random.below(3) == 0 { bytes.len() } else { bytes.len().min(4096) };
+    let at = random.below(span);
+    match random.below(6) {
+        0 => bytes[at] ^= 1 << random.below(8),
+        1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
+        2 => {
+            bytes.remove(at);
+        }
+        3 => bytes.insert(at, random.below(256) as u8),
+        4 => {
+            let end = (at + random.below(64)).min(bytes.len());
+            let piece = bytes[at..end].to_vec();
+            let to = random.below(bytes.len());
+            bytes.splice(to..to, piece);
+        }
+        _ => bytes.truncate(at + 1),
+    }
+    if bytes.is_empty() {
+        bytes.push(0);
     }
 }
