@@ -11,7 +11,7 @@ const ADDRESS = /http:\/\/(?:127\.0\.0\.1|localhost):\d+/;
 /**
  * @param {{command: string, args: string[], env?: Record<string, string>}} program writes its address on stdout or stderr
  * @param {{path: string, headers: Record<string, string>, body: Buffer}} question
- * @param {(answer: any) => number} readIndex the class in the JSON answer
+ * @param {(answer: object) => number} readIndex the class in the JSON answer
  */
 export async function startServer(program, question, readIndex) {
   const child = spawn(program.command, program.args, {
