@@ -67,3 +67,21 @@ fn shape(extents: impl Iterator<Item = i64>) -> Vec<u8> {
     }
     out
 }
+
+/// A `NodeDef`. `attributes` are encoded `AttrValue`s by name.
+#[must_use]
+pub fn node(name: &str, op: &str, inputs: &[impl AsRef<str>], attributes: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut node = Vec::new();
+    put_bytes(&mut node, 1, name.as_bytes());
+    put_bytes(&mut node, 2, op.as_bytes());
+    for input in inputs {
+        put_bytes(&mut node, 3, input.as_ref().as_bytes());
+    }
+    for (key, value) in attributes {
+        let mut entry = Vec::new();
+        put_bytes(&mut entry, 1, key.as_bytes());
+        put_bytes(&mut entry, 2, value);
+        put_bytes(&mut node, 5, &entry);
+    }
+    node
+}

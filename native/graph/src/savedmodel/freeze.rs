@@ -126,7 +126,7 @@ impl Frozen<'_, '_> {
             let name = tensor.replace(':', "_");
             let name = name.strip_suffix("_0").unwrap_or(&name);
             if !taken.contains(name) {
-                put_bytes(&mut out, 1, &encode_node(name, "Identity", &[self.written(source)], &[]));
+                put_bytes(&mut out, 1, &encode::node(name, "Identity", &[self.written(source)], &[]));
             }
         }
         let mut versions = Vec::new();
@@ -153,39 +153,23 @@ impl Frozen<'_, '_> {
             let key = self.keys.get(&shared_name(node)).unwrap_or(&node.name);
             let weight = self.bundle.weight(key)?;
             let value = encode::tensor_attr(weight.dtype, &weight.shape, weight.content);
-            return Ok(encode_node(
+            return Ok(encode::node(
                 &node.name,
                 "Const",
-                &[],
+                &[] as &[&str],
                 &[("dtype", &encode::dtype_attr(weight.dtype)), ("value", &value)],
             ));
         }
         let inputs: Vec<String> = node.inputs.iter().map(|source| self.written(*source)).collect();
         if node.op == "ReadVariableOp" {
             let dtype = node.attributes.iter().find(|(key, _)| *key == "dtype").map_or(&[][..], |(_, body)| body);
-            return Ok(encode_node(&node.name, "Identity", &inputs, &[("T", dtype)]));
+            return Ok(encode::node(&node.name, "Identity", &inputs, &[("T", dtype)]));
         }
-        Ok(encode_node(&node.name, &node.op, &inputs, &node.attributes))
+        Ok(encode::node(&node.name, &node.op, &inputs, &node.attributes))
     }
 
     fn written(&self, source: Source) -> String {
         let name = &self.graph.nodes[source.node].name;
         if source.port == 0 { name.clone() } else { format!("{name}:{}", source.port) }
     }
-}
-
-fn encode_node(name: &str, op: &str, inputs: &[String], attributes: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut node = Vec::new();
-    put_bytes(&mut node, 1, name.as_bytes());
-    put_bytes(&mut node, 2, op.as_bytes());
-    for input in inputs {
-        put_bytes(&mut node, 3, input.as_bytes());
-    }
-    for (key, value) in attributes {
-        let mut entry = Vec::new();
-        put_bytes(&mut entry, 1, key.as_bytes());
-        put_bytes(&mut entry, 2, value);
-        put_bytes(&mut node, 5, &entry);
-    }
-    node
 }

@@ -48,19 +48,8 @@ impl GraphBuilder {
     }
 
     pub fn node(&mut self, name: &str, op: &str, inputs: &[&str], attributes: &[(&str, Vec<u8>)]) -> &mut Self {
-        let mut node = Vec::new();
-        put_bytes(&mut node, 1, name.as_bytes());
-        put_bytes(&mut node, 2, op.as_bytes());
-        for input in inputs {
-            put_bytes(&mut node, 3, input.as_bytes());
-        }
-        for (key, value) in attributes {
-            let mut entry = Vec::new();
-            put_bytes(&mut entry, 1, key.as_bytes());
-            put_bytes(&mut entry, 2, value);
-            put_bytes(&mut node, 5, &entry);
-        }
-        put_bytes(&mut self.bytes, 1, &node);
+        let attributes: Vec<_> = attributes.iter().map(|(key, value)| (*key, value.as_slice())).collect();
+        put_bytes(&mut self.bytes, 1, &encode::node(name, op, inputs, &attributes));
         self
     }
 
