@@ -218,7 +218,12 @@ describe("POST /infer", () => {
     ["no image", 400, "image_missing", { top_k: "3" }],
     ["an empty image", 400, "image_missing", { image_file: Buffer.alloc(0) }],
     ["text as an image", 415, "image_unsupported", { image_file: Buffer.from("hello") }],
-    ["a graph without labels", 400, "labels_missing", { image_file: RED, model_file: Buffer.from("graph") }],
+    [
+      "an offset of labels that are not there",
+      400,
+      "labels_missing",
+      { image_file: RED, model_file: Buffer.from("graph"), label_offset: "1" },
+    ],
     ["labels without a graph", 400, "field_invalid", { image_file: RED, label_file: COLOURS }],
     [
       "empty labels",

@@ -31,7 +31,7 @@ error_codes! {
     ImageMissing = "image_missing",
     /// A field is malformed or out of its range; the message names field, value and range.
     FieldInvalid = "field_invalid",
-    /// A graph came without the labels that the request form needs.
+    /// The request needs labels and none came with the graph.
     LabelsMissing = "labels_missing",
     /// API keys are on and none, or an unknown one, was sent.
     Unauthorized = "unauthorized",

@@ -215,6 +215,10 @@ class ModelRegistry implements Models {
   }
 
   async #sourceOfUpload(graph: UploadedFile, labels: UploadedFile | null, settings: ModelSettings): Promise<Source> {
+    if (labels === null && settings.labelOffset !== null) {
+      const detail = `label_offset=${settings.labelOffset} shifts labels, and the graph came without; send them as label_file.`;
+      throw new AppError("labels_missing", detail);
+    }
     const counted = labels === null ? {} : await this.#countLabels(labels);
     return {
       identity: { id: UPLOADED_ID, version: graph.sha256.slice(0, VERSION_DIGITS), sha256: graph.sha256 },

@@ -83,7 +83,7 @@ const FIELDS = z.object({
     .optional(),
 });
 
-/** @throws AppError `field_invalid`, `image_missing` or `labels_missing`. */
+/** @throws AppError `field_invalid`, `image_missing` or `url_forbidden`. */
 export function parseInferFields(upload: Upload, modelsPerRequestMax: number): InferRequest {
   if (upload.fields.has("image_url")) {
     throw new AppError("url_forbidden", "This service fetches no addresses; send the image itself as image_file.");
@@ -124,12 +124,6 @@ function chooseModels(upload: Upload, sha256: string | undefined, countMax: numb
   if (upload.graph !== null) {
     if (named.length > 0 || sha256 !== undefined) {
       throw invalid("model_file", upload.graph.name, "cannot be sent together with model or model_sha256");
-    }
-    if (upload.labels === null) {
-      throw new AppError(
-        "labels_missing",
-        "model_file came without label_file; send the labels of its classes, one a line.",
-      );
     }
     return [{ kind: "upload", graph: upload.graph, labels: upload.labels }];
   }

@@ -245,14 +245,26 @@ describe.skipIf(browserPath === undefined)("the page", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("a graph without labels is refused with the labels field marked", async () => {
-    const { page } = await open();
+  test("a graph without labels is answered with the number of the class", async () => {
+    const { page, complaints } = await open();
     await page.click("#own > summary");
     await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
     await page.setInputFiles("#image", CARDBOARD);
     await page.click("#submit");
+    await page.waitForSelector("#answer:not([hidden])");
+    expect(await page.textContent("#sentence")).toMatch(/^Detected class \d with/);
+    expect(complaints).toEqual([]);
+  });
+
+  test("labels of the wrong count are refused with the labels field marked", async () => {
+    const { page } = await open();
+    await page.click("#own > summary");
+    await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
+    await page.setInputFiles("#labels", { name: "labels.txt", mimeType: "text/plain", buffer: Buffer.from("a\nb") });
+    await page.setInputFiles("#image", CARDBOARD);
+    await page.click("#submit");
     await page.waitForSelector("#problem:not([hidden])");
-    expect(await page.textContent("#problem-code")).toBe("labels_missing");
+    expect(await page.textContent("#problem-code")).toBe("labels_mismatch");
     expect(await page.getAttribute("#labels", "aria-invalid")).toBe("true");
   });
 

@@ -82,6 +82,11 @@ describe("the service", () => {
     expect(await outcomeOf(infer(server, again))).toMatch(/r$/);
   });
 
+  it("numbers the classes of a graph that came without labels", async () => {
+    const parts = { model_file: meanColourGraph(8, "unlabelled"), normalization: "0..1", image_file: GREEN };
+    expect(await outcomeOf(infer(server, parts))).toBe("class 1");
+  });
+
   it("says what a model expects, with the evidence", async () => {
     const spec = await (await fetch(`${server.url}/api/models/colours`)).json();
     expect(spec).toMatchObject({
@@ -109,7 +114,12 @@ describe("the service", () => {
     ["a graph of one byte", 422, "graph_invalid", own(Buffer.from([7]), COLOURS)],
     ["a random graph", 422, "graph_invalid", own(randomBytes(4096), COLOURS)],
     ["a graph that reads a file", 422, "graph_op_forbidden", own(fileReadingGraph(), COLOURS)],
-    ["labels missing", 400, "labels_missing", { image_file: RED, model_file: meanColourGraph() }],
+    [
+      "an offset of labels that are not there",
+      400,
+      "labels_missing",
+      { image_file: RED, model_file: meanColourGraph(), label_offset: "1" },
+    ],
     ["labels of the wrong count", 422, "labels_mismatch", own(meanColourGraph(), Buffer.from("a\nb\nc\nd\ne\nf\ng\n"))],
     ["an image over the limit", 413, "upload_too_large", { image_file: Buffer.alloc(33 * 1024 * 1024) }],
   ])("%s is %i %s, and the service goes on", async (_what, status, code, parts) => {
@@ -141,7 +151,7 @@ describe("the service", () => {
       [{ image_file: RED, top_k: "0" }, "field_invalid"],
       [{ image_file: RED, model: "nope" }, "model_unknown"],
       [own(Buffer.from("one broken graph"), COLOURS), "graph_invalid"],
-      [{ image_file: RED, model_file: meanColourGraph() }, "labels_missing"],
+      [{ image_file: RED, model_file: meanColourGraph(), label_offset: "1" }, "labels_missing"],
       [own(meanColourGraph(), Buffer.from("a\nb\nc\nd\ne\nf\n")), "labels_mismatch"],
     ];
     const requests = Array.from({ length: 200 }, (_, index) => broken[index % broken.length] ?? [{}, ""]);

@@ -31,7 +31,7 @@ const HELP: Partial<Record<ErrorCode | "unreachable", Help>> = {
   },
   labels_missing: {
     title: "The labels are missing",
-    advice: "Choose the label file that belongs to the graph.",
+    advice: "Choose the label file, or leave the label offset out.",
     field: "labels",
   },
   labels_invalid: {
