@@ -8,9 +8,17 @@ use menagerie_contract::ImageLimits;
 use super::{Format, Photo, alpha::composite_rgba, check_size, cut_off, undecodable};
 use crate::{error::Error, orientation::Orientation};
 
+/// First byte of an extension block.
+const EXTENSION: u8 = 0x21;
+/// First byte of an image descriptor.
+const IMAGE: u8 = 0x2c;
+
 pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     let (width, height) = screen_size(image).ok_or_else(|| cut_off(Format::Gif))?;
     check_size(Format::Gif, width, height, limits)?;
+    if let Some((frame_width, frame_height)) = first_frame_size(image) {
+        check_size(Format::Gif, frame_width, frame_height, limits)?;
+    }
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::RGBA);
     options.set_memory_limit(MemoryLimit::Bytes(NonZeroU64::MIN.saturating_add(limits.pixels_max.saturating_mul(4))));
@@ -19,7 +27,6 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     let frame = frame.ok_or_else(|| undecodable(Format::Gif, "it has no frame"))?;
     let (left, top) = (usize::from(frame.left), usize::from(frame.top));
     let (frame_width, frame_height) = (u32::from(frame.width), u32::from(frame.height));
-    check_size(Format::Gif, frame_width, frame_height, limits)?;
     let mut rgba = vec![0; decoder.buffer_size()];
     decoder.read_into_buffer(&mut rgba).map_err(refusal)?;
     let frame_rgb = composite_rgba(rgba);
@@ -52,6 +59,22 @@ fn place(frame: &[u8], frame_width: usize, (left, top): (usize, usize), (width, 
 /// Width and height of the logical screen (`GIF89a` specification, section 18).
 fn screen_size(image: &[u8]) -> Option<(u32, u32)> {
     let [w0, w1, h0, h1] = *image.get(6..)?.first_chunk()?;
+    Some((u32::from(u16::from_le_bytes([w0, w1])), u32::from(u16::from_le_bytes([h0, h1]))))
+}
+
+/// Width and height of the first frame, from its descriptor alone: the decoder tells them only once it has read on.
+/// `None` where the file ends before it (`GIF89a` specification, sections 18 to 20 and 23 to 26).
+fn first_frame_size(image: &[u8]) -> Option<(u32, u32)> {
+    let table_bytes = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
+    let mut blocks = image.get(13 + table_bytes(*image.get(10)?)..)?;
+    while let [EXTENSION, _label, sub_blocks @ ..] = blocks {
+        blocks = sub_blocks;
+        while let Some(length @ 1..) = blocks.first() {
+            blocks = blocks.get(1 + usize::from(*length)..)?;
+        }
+        blocks = blocks.get(1..)?;
+    }
+    let [IMAGE, _, _, _, _, w0, w1, h0, h1, ..] = *blocks else { return None };
     Some((u32::from(u16::from_le_bytes([w0, w1])), u32::from(u16::from_le_bytes([h0, h1]))))
 }
 

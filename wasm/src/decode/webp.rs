@@ -5,15 +5,23 @@ use std::io::Cursor;
 use image_webp::{DecodingError, WebPDecoder};
 use menagerie_contract::ImageLimits;
 
-use super::{Format, Photo, alpha::composite_rgba, check_size, cut_off, undecodable, webp_sizes::declared_sizes};
+use super::{
+    Format, Photo,
+    alpha::composite_rgba,
+    check_size, cut_off, undecodable,
+    webp_sizes::{declared_sizes, is_whole},
+};
 use crate::{error::Error, orientation::Orientation};
 
 /// Largest EXIF block that is looked at, in bytes.
 const METADATA_BYTES_MAX: usize = 1 << 20;
 
 pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
-    for (width, height) in declared_sizes(image).ok_or_else(|| cut_off(Format::Webp))? {
+    for (width, height) in declared_sizes(image) {
         check_size(Format::Webp, width, height, limits)?;
+    }
+    if !is_whole(image) {
+        return Err(cut_off(Format::Webp));
     }
     let mut decoder = WebPDecoder::new(Cursor::new(image)).map_err(refusal)?;
     decoder.set_memory_limit(METADATA_BYTES_MAX);

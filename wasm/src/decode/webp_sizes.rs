@@ -3,13 +3,16 @@
 //! The decoder checks a frame against the canvas only after decoding it, so a small canvas could hide a giant frame.
 //! Container: RFC 9649, sections 2.3–2.7; frame headers: RFC 6386, section 9.1, and RFC 9649, section 3.4.
 
-/// The declared sizes in pixels, or `None` when the file is shorter than its header says.
-pub fn declared_sizes(image: &[u8]) -> Option<Vec<(u32, u32)>> {
-    let riff_bytes = u32_at(image, 4)? as usize;
-    let chunks = image.get(12..riff_bytes.checked_add(8)?)?;
+/// The declared sizes in pixels, as far as the file goes.
+pub fn declared_sizes(image: &[u8]) -> Vec<(u32, u32)> {
     let mut sizes = Vec::new();
-    collect(chunks, &mut sizes);
-    Some(sizes)
+    collect(image.get(12..).unwrap_or_default(), &mut sizes);
+    sizes
+}
+
+/// Whether the file is as long as its header says.
+pub fn is_whole(image: &[u8]) -> bool {
+    u32_at(image, 4).is_some_and(|riff_bytes| image.len() as u64 >= 8 + u64::from(riff_bytes))
 }
 
 fn collect(mut chunks: &[u8], sizes: &mut Vec<(u32, u32)>) {
@@ -56,7 +59,7 @@ mod tests {
     fn a_frame_that_is_larger_than_its_canvas_is_seen() {
         let canvas = b"VP8X\x0a\0\0\0\0\0\0\0\x09\0\0\x13\0\0";
         let lossy = b"VP8 \x0a\0\0\0\x10\0\0\x9d\x01\x2a\xff\x3f\xfe\x3f";
-        assert_eq!(declared_sizes(&riff(&[canvas.as_slice(), lossy].concat())), Some(vec![(10, 20), (16383, 16382)]));
+        assert_eq!(declared_sizes(&riff(&[canvas.as_slice(), lossy].concat())), [(10, 20), (16383, 16382)]);
     }
 
     #[test]
@@ -64,15 +67,15 @@ mod tests {
         let lossless = b"VP8L\x05\0\0\0\x2f\x02\x40\x00\x00\0";
         let frame_bytes = (16 + lossless.len() as u32).to_le_bytes();
         let frame = [b"ANMF", frame_bytes.as_slice(), &[0; 6], b"\x04\0\0\x05\0\0\0\0\0\0", lossless].concat();
-        assert_eq!(declared_sizes(&riff(&frame)), Some(vec![(5, 6), (3, 2)]));
+        assert_eq!(declared_sizes(&riff(&frame)), [(5, 6), (3, 2)]);
     }
 
     #[test]
-    fn a_file_shorter_than_its_header_says_is_cut_off() {
+    fn a_file_shorter_than_its_header_says_is_not_whole() {
         let whole = riff(b"VP8L\x05\0\0\0\x2f\0\0\0\0\0");
-        assert!(declared_sizes(&whole).is_some());
+        assert!(is_whole(&whole));
         for length in 0..whole.len() {
-            assert_eq!(declared_sizes(&whole[..length]), None, "{length} bytes");
+            assert!(!is_whole(&whole[..length]), "{length} bytes");
         }
     }
 }

@@ -61,6 +61,16 @@ fn a_giant_frame_on_a_small_gif_screen_is_refused_from_its_header() {
 }
 
 #[test]
+fn a_bomb_that_ends_after_its_size_is_judged_by_its_size() {
+    let gif_of_a_giant_frame = b"GIF89a\x20\0\x20\0\x80\0\0\0\0\0\xff\xff\xff\
+        \x21\xf9\x04\0\0\0\0\0\x21\xfe\x02hi\0\x2c\0\0\0\0\xff\xff\xff\xff\0";
+    let webp = b"RIFF\xff\xff\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\x0f\xff\xff\x0f";
+    for bomb in [gif_of_a_giant_frame.as_slice(), webp] {
+        assert_eq!(code(bomb), Some(ErrorCode::ImageTooLarge));
+    }
+}
+
+#[test]
 fn a_whole_jpeg_with_damage_inside_is_shown_and_one_without_its_end_is_not() {
     let (_, mut file) = files().remove(0);
     let middle = file.len() - 200;
