@@ -72,6 +72,9 @@ const SCHEMA = z.object({
   workerThreads: count(Math.min(16, availableParallelism() * 2), 1, 256).describe(
     "Threads that decode and resize images.",
   ),
+  workerMemoryBytesKeptMax: bytes(128 * MIB).describe(
+    "Bytes of WebAssembly memory that a thread keeps after an image; past it, it takes a fresh instance.",
+  ),
   modelsLoadedMax: count(4, 1, 1000).describe("Models loaded at once; the one unused for longest makes room."),
   uploadedGraphsBytesMax: bytes(512 * MIB).describe("Bytes of uploaded graphs kept for later requests."),
   engineSpares: count(1, 0, 16).describe("Engine processes waiting with libtensorflow already loaded."),

@@ -30,6 +30,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
   const classifier = createWasmClassifier({
     threadCount: config.workerThreads,
     imageLimits: { pixels_max: config.imagePixelsMax, side_pixels_max: config.imageSidePixelsMax },
+    memoryBytesKeptMax: config.workerMemoryBytesKeptMax,
     classifyMsMax: config.classifyMsMax,
   });
   const models = createModelRegistry({

@@ -16,6 +16,7 @@ function create(options: Partial<WasmClassifierOptions> = {}): Classifier {
   return createWasmClassifier({
     threadCount: 2,
     imageLimits: { pixels_max: 1_000_000, side_pixels_max: 10_000 },
+    memoryBytesKeptMax: 128 * 1024 * 1024,
     classifyMsMax: 60_000,
     workerFile: WORKER_FILE,
     ...options,
@@ -126,6 +127,37 @@ describe("the classifier", () => {
     release();
     await Promise.all(held);
     await patient.close();
+  });
+});
+
+describe("the memory of a thread", () => {
+  /** How often a single thread compiled the model for six small images after a large one. */
+  async function compilations(memoryBytesKeptMax: number): Promise<number> {
+    const classifier = create({ threadCount: 1, memoryBytesKeptMax });
+    const { labels, ...rest } = await target();
+    let count = 0;
+    const counted: ClassifyTarget = {
+      ...rest,
+      get labels() {
+        count += 1;
+        return labels;
+      },
+    };
+    expect((await classifier.classify(counted, solidPng(1000, 1000, [255, 0, 0]), OPTIONS)).label).toBe("red");
+    for (let image = 0; image < 6; image += 1) {
+      expect((await classifier.classify(counted, solidPng(8, 8, [0, 0, 255]), OPTIONS)).label).toBe("blue");
+    }
+    await classifier.close();
+    return count;
+  }
+
+  it("is given back by a fresh instance where an image took more than may be kept", async () => {
+    // An instance starts with less than 4 MiB; 1000x1000 pixels take 3 MB more.
+    expect(await compilations(4 * 1024 * 1024)).toBe(2);
+  });
+
+  it("is kept where it stays below", async () => {
+    expect(await compilations(128 * 1024 * 1024)).toBe(1);
   });
 });
 

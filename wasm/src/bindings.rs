@@ -84,6 +84,15 @@ pub fn preprocess(image: &[u8], input_spec_json: &str, options_json: &str) -> Re
     ]))
 }
 
+/// Bytes of memory that this instance holds. It grows with the largest image and never shrinks; only a fresh instance
+/// is small again.
+#[wasm_bindgen(js_name = memoryBytes)]
+#[must_use]
+pub fn memory_bytes() -> usize {
+    const PAGE_BYTES: usize = 65536;
+    core::arch::wasm32::memory_size(0) * PAGE_BYTES
+}
+
 /// What a label file holds, as JSON `{"count", "format"}`.
 #[wasm_bindgen(js_name = describeLabels)]
 pub fn describe_labels(labels: &[u8]) -> Result<String, JsError> {

@@ -14,6 +14,8 @@ import type { ClassifyTask, DescribeTask, ExchangeReply, ModelParts, Question, T
 export interface WasmClassifierOptions {
   readonly threadCount: number;
   readonly imageLimits: ImageLimits;
+  /** Bytes of WebAssembly memory that a thread keeps from one image to the next. */
+  readonly memoryBytesKeptMax: number;
   /** Deadline for one task, waiting for a thread and for the engine included. */
   readonly classifyMsMax: number;
   /** The built worker, where it does not lie beside this file. */
@@ -52,7 +54,13 @@ class WasmClassifier implements Classifier {
     };
     const bytes = transferable(image);
     return await this.#withPort<Answer>(target, (port) => {
-      const task: ClassifyTask = { key: target.key, image: bytes, optionsJson: JSON.stringify(inferOptions), port };
+      const task: ClassifyTask = {
+        key: target.key,
+        image: bytes,
+        optionsJson: JSON.stringify(inferOptions),
+        memoryBytesKeptMax: this.#options.memoryBytesKeptMax,
+        port,
+      };
       return this.#run("classify", task, [port, bytes.buffer]);
     });
   }

@@ -33,6 +33,8 @@ export interface WasmModule {
   ): Promise<string>;
   /** Label file to JSON `{count, format}`. */
   describeLabels(labels: Uint8Array): string;
+  /** Bytes of memory that the instance holds: they grow with the largest image and never shrink. */
+  memoryBytes(): number;
   /** Everything of a load frame that stands before the graph. */
   encodeLoadHead(requestId: number, loadRequestJson: string, graphBytes: number): Uint8Array;
   /** Frame to `Reply` JSON. */
@@ -44,6 +46,13 @@ const PACKAGE = fileURLToPath(new URL("../../../wasm/pkg/menagerie_wasm.js", imp
 /** Loads the package into this thread. V8 compiles the module once a process: threads share the code. */
 export function loadWasm(): WasmModule {
   return createRequire(import.meta.url)(PACKAGE) as WasmModule;
+}
+
+/** Loads the package into this thread anew: an instance with memory of its own. The old one is garbage once unused. */
+export function reloadWasm(): WasmModule {
+  const require = createRequire(import.meta.url);
+  delete require.cache[PACKAGE];
+  return require(PACKAGE) as WasmModule;
 }
 
 /** Reads an engine's frame. */

@@ -8,7 +8,7 @@
 import { once } from "node:events";
 import type { MessagePort, Transferable } from "node:worker_threads";
 import type { ErrorCode } from "../generated/contract.js";
-import { codeOf, loadWasm, type WasmModel } from "./wasm-module.js";
+import { codeOf, loadWasm, reloadWasm, type WasmModel } from "./wasm-module.js";
 
 /** A classification, as the main thread hands it over. */
 export interface ClassifyTask {
@@ -16,6 +16,8 @@ export interface ClassifyTask {
   readonly image: Uint8Array;
   /** `InferOptions`. */
   readonly optionsJson: string;
+  /** Bytes that the instance may keep; past them this thread takes a fresh one. */
+  readonly memoryBytesKeptMax: number;
   readonly port: MessagePort;
 }
 
@@ -42,14 +44,18 @@ export type TaskReply = { readonly json: string } | { readonly code: ErrorCode; 
 
 const MODELS_COMPILED_MAX = 16;
 
-const wasm = loadWasm();
+let wasm = loadWasm();
 /** In the order of use: the first one is the one unused for longest. */
 const models = new Map<string, WasmModel>();
 
 export function classify(task: ClassifyTask): Promise<TaskReply> {
   return replyTo(async () => {
     const model = await compiled(task);
-    return await wasm.infer(model, task.image, task.optionsJson, (frame) => exchange(task.port, frame));
+    try {
+      return await wasm.infer(model, task.image, task.optionsJson, (frame) => exchange(task.port, frame));
+    } finally {
+      recycle(task.memoryBytesKeptMax);
+    }
   }, task.port);
 }
 
@@ -83,6 +89,13 @@ function poison(error: unknown): Promise<never> {
     throw error;
   });
   return new Promise(() => {});
+}
+
+/** Memory of WebAssembly never shrinks: after an image that took much of it, only a fresh instance gives it back. */
+function recycle(memoryBytesKeptMax: number): void {
+  if (wasm.memoryBytes() <= memoryBytesKeptMax) return;
+  wasm = reloadWasm();
+  models.clear();
 }
 
 async function compiled(task: DescribeTask): Promise<WasmModel> {
