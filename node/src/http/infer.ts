@@ -41,8 +41,8 @@ async function classifyAll(
       const name = nameOf(choices[index]);
       try {
         if (model.status === "rejected") throw model.reason;
-        // Classifying may take the bytes away: each model but the last gets a copy.
-        const bytes = index === opened.length - 1 ? image.bytes : image.bytes.slice();
+        // Classifying may take the bytes away: each model but the last gets a copy (`slice` of a Buffer is none).
+        const bytes = index === opened.length - 1 ? image.bytes : new Uint8Array(image.bytes);
         return await classifyOne(deps.classifier, model.value, { ...image, bytes }, options);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;

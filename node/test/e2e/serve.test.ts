@@ -1,10 +1,11 @@
 /** The real service, engine and WebAssembly, as a client sees them. */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROOT_DIR } from "../../src/config.js";
 import { form } from "../support/fake-service.js";
 import { COLOURS, fileReadingGraph, meanColourGraph } from "../support/graph-def.js";
 import { declaredPng, solidPng } from "../support/png.js";
@@ -85,6 +86,17 @@ describe("the service", () => {
   it("numbers the classes of a graph that came without labels", async () => {
     const parts = { model_file: meanColourGraph(8, "unlabelled"), normalization: "0..1", image_file: GREEN };
     expect(await outcomeOf(infer(server, parts))).toBe("class 1");
+  });
+
+  it("answers for each photo with each model, large photos too", async () => {
+    const photos = await Promise.all(
+      ["daisy-1", "roses-1"].map((name) => readFile(join(ROOT_DIR, `models/samples/${name}.jpg`))),
+    );
+    // Smaller ones share memory, which is copied anyway.
+    expect(Math.min(...photos.map(({ length }) => length))).toBeGreaterThan(4096);
+    const response = await infer(server, { image_file: photos, model: ["colours", "colours@1", "colours"] });
+    const { results } = (await response.json()) as { results: { label?: string }[] };
+    expect(results.map(({ label }) => label)).toEqual(Array.from({ length: 6 }, () => expect.any(String)));
   });
 
   it("says what a model expects, with the evidence", async () => {
