@@ -1,5 +1,5 @@
 # Builds everything with the set-up that `npm start` uses, then keeps what runs.
-# docker build -t menagerie . && docker run --rm -p 8080:8080 menagerie
+# docker build -t menagerie . && docker run --rm -p 127.0.0.1:8080:8080 menagerie
 
 FROM node:22-bookworm-slim AS node
 
@@ -30,7 +30,7 @@ COPY --from=build /menagerie/node node
 COPY package.json LICENSE ./
 COPY models models
 USER node
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 ANONYMOUS_ROLE=infer
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

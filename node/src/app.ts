@@ -1,6 +1,7 @@
 /** The request's way through the service, as one list. Nothing here listens, spawns or reads a file at start. */
 import express, { type Express } from "express";
 import type { Logger } from "pino";
+import { allowRoles, identify } from "./http/authorize.js";
 import { type GateOptions, gate } from "./http/gate.js";
 import { healthz, readyz } from "./http/health.js";
 import { infer } from "./http/infer.js";
@@ -10,7 +11,7 @@ import { methodNotAllowed, notFound, sendProblem } from "./http/problems.js";
 import { readUpload, type UploadLimits } from "./http/read-upload.js";
 import { nameRequest } from "./http/request-id.js";
 import { secureHeaders } from "./http/secure-headers.js";
-import type { Classifier, Models, ModelZoo, Readiness } from "./ports.js";
+import type { ApiKeys, Classifier, Models, ModelZoo, Readiness, Role } from "./ports.js";
 
 export interface AppDeps {
   readonly classifier: Classifier;
@@ -22,6 +23,10 @@ export interface AppDeps {
   /** Folder of the built page. */
   readonly webDir: string;
   readonly trustProxy: string;
+  /** Null where there are none. */
+  readonly apiKeys: ApiKeys | null;
+  /** What a request without a key may do. */
+  readonly anonymousRole: Role | "none";
 }
 
 export function createApp({
@@ -33,12 +38,15 @@ export function createApp({
   limits,
   webDir,
   trustProxy,
+  apiKeys,
+  anonymousRole,
 }: AppDeps): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
   if (trustProxy !== "") app.set("trust proxy", trustProxy);
 
+  const allow = allowRoles(anonymousRole);
   const permit = gate(limits);
   const upload = readUpload(limits);
   const { modelsPerRequestMax } = limits;
@@ -46,13 +54,14 @@ export function createApp({
   app.use(nameRequest());
   app.use(logRequests(logger));
   app.use(secureHeaders());
+  app.use(identify(apiKeys));
   app.get("/healthz", healthz());
   app.get("/readyz", readyz(readiness));
-  app.post("/infer", permit, upload, infer({ models, classifier, modelsPerRequestMax }));
-  app.get("/api/models", listModels(models));
-  app.post("/api/models/inspect", permit, upload, inspectModel(models, classifier));
-  app.get("/api/models/:id", permit, describeModel(models, classifier));
-  app.get("/api/models/:id/labels", downloadLabels(zoo));
+  app.post("/infer", allow("infer"), permit, upload, infer({ models, classifier, modelsPerRequestMax }));
+  app.get("/api/models", allow("infer"), listModels(models));
+  app.post("/api/models/inspect", allow("infer"), permit, upload, inspectModel(models, classifier));
+  app.get("/api/models/:id", allow("infer"), permit, describeModel(models, classifier));
+  app.get("/api/models/:id/labels", allow("infer"), downloadLabels(zoo));
   app.all("/infer", methodNotAllowed("POST"));
   app.all(
     ["/healthz", "/readyz", "/api/models", "/api/models/:id", "/api/models/:id/labels"],

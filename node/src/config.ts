@@ -5,6 +5,7 @@
  * (`imageBytesMax` is `IMAGE_BYTES_MAX`); limits carry their unit in their name.
  */
 import { existsSync, readdirSync } from "node:fs";
+import { isIPv4 } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,6 +34,16 @@ const SCHEMA = z.object({
     .string()
     .default("")
     .describe("Proxies whose X-Forwarded-For is believed, as Express' `trust proxy`; none."),
+  apiKeysFile: z
+    .string()
+    .optional()
+    .describe("File of API keys, one `ROLE SHA256 NAME` a line; `menagerie key` makes them."),
+  anonymousRole: z
+    .enum(["none", "infer", "models", "admin"])
+    .optional()
+    .describe(
+      "What a request without a key may do: `none`, `infer`, `models` or `admin`. Else `none` where there are keys or HOST is a public address, and `admin` elsewhere.",
+    ),
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info")
@@ -95,7 +106,12 @@ const SCHEMA = z.object({
 });
 
 /** The settings with the environment's values, every path resolved. */
-export type Config = Readonly<Omit<z.infer<typeof SCHEMA>, "host"> & { host: string }>;
+export type Config = Readonly<
+  Omit<z.infer<typeof SCHEMA>, "host" | "anonymousRole"> & {
+    host: string;
+    anonymousRole: NonNullable<z.infer<typeof SCHEMA>["anonymousRole"]>;
+  }
+>;
 
 /** Upper snake case of a setting: the name of its environment variable. */
 export function variableName(setting: string): string {
@@ -124,6 +140,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   return Object.freeze({
     ...parsed.data,
     host: parsed.data.host ?? (isContainer(environment) ? "0.0.0.0" : "127.0.0.1"),
+    anonymousRole: parsed.data.anonymousRole ?? (mayBeAnonymous(parsed.data) ? "admin" : "none"),
     ...(libtensorflowPath === undefined ? {} : { libtensorflowPath }),
   });
 }
@@ -136,6 +153,16 @@ export function describeConfig(): { variable: string; fallback: string; meaning:
     fallback: String(defaults[setting] ?? "").replace(ROOT_DIR, ""),
     meaning: schema.description ?? "",
   }));
+}
+
+/** Without keys, and on an address that only this machine reaches; a container's runtime decides who reaches its default. */
+function mayBeAnonymous({ apiKeysFile, host }: z.infer<typeof SCHEMA>): boolean {
+  return apiKeysFile === undefined && (host === undefined || isLoopback(host));
+}
+
+/** Whether only this machine reaches the address. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
 function isContainer(environment: NodeJS.ProcessEnv): boolean {

@@ -145,6 +145,21 @@ export interface Models {
   close(): Promise<void>;
 }
 
+/** What a key may do; each role may do what those before it may. */
+export const ROLES = ["infer", "models", "admin"] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Whom a key belongs to. */
+export interface KeyHolder {
+  readonly role: Role;
+  readonly name: string;
+}
+
+/** The API keys that this service knows. */
+export interface ApiKeys {
+  find(key: string): KeyHolder | undefined;
+}
+
 /** What `/readyz` answers. */
 export interface Readiness {
   readonly ready: boolean;

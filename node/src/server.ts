@@ -6,7 +6,7 @@ import { createApp } from "./app.js";
 import { type Config, readConfig } from "./config.js";
 import { AppError } from "./errors.js";
 import type { Readiness } from "./ports.js";
-import { openService, type Service, warmUp } from "./service.js";
+import { openKeys, openService, type Service, warmUp } from "./service.js";
 
 const STDERR = 2;
 const INTERRUPTED = 130;
@@ -17,8 +17,9 @@ let phase: "starting" | "up" | "stopping" = "starting";
 /** Why the default model could not be loaded; null when it was, or when there is none. */
 let warmUpFailure: string | null = null;
 
-const config = readConfigOrExit();
+const config = orExit(readConfig);
 const logger = pino({ level: config.logLevel }, pino.destination({ dest: STDERR, sync: false }));
+const apiKeys = orExit(() => openKeys(config, logger));
 const service = await openService(config, logger);
 const server = createServer(
   {
@@ -32,6 +33,8 @@ const server = createServer(
     limits: config,
     webDir: config.webDir,
     trustProxy: config.trustProxy,
+    apiKeys,
+    anonymousRole: config.anonymousRole,
     readiness: () => readinessOf(service),
   }),
 );
@@ -120,9 +123,9 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function readConfigOrExit(): Config {
+function orExit<T>(open: () => T): T {
   try {
-    return readConfig();
+    return open();
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);

@@ -1,6 +1,7 @@
 /** Puts the adapters together: what the server, the library and the command line stand on. */
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { createKey, type NewKey, openApiKeys } from "./adapters/api-keys.js";
 import { createAddonEngine } from "./adapters/engine-addon.js";
 import { createProcessEngine } from "./adapters/engine-process.js";
 import { fetchModel } from "./adapters/fetch-model.js";
@@ -9,9 +10,9 @@ import { createModelRegistry } from "./adapters/model-registry.js";
 import { sha256 } from "./adapters/sha256.js";
 import { createWasmClassifier } from "./adapters/wasm-classifier.js";
 import { decodeReply, loadWasm } from "./adapters/wasm-module.js";
-import type { Config } from "./config.js";
+import { type Config, isLoopback } from "./config.js";
 import { AppError } from "./errors.js";
-import type { Classifier, InferenceEngine, Models, ModelZoo } from "./ports.js";
+import type { ApiKeys, Classifier, InferenceEngine, Models, ModelZoo } from "./ports.js";
 
 export interface Service {
   readonly classifier: Classifier;
@@ -53,6 +54,32 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
       await Promise.all([engine.close(), classifier.close()]);
     },
   };
+}
+
+/**
+ * The API keys, null where the settings name no file of them.
+ * @throws AppError `field_invalid` for a file that is wrong, and where nobody could do anything.
+ */
+export function openKeys({ apiKeysFile, anonymousRole, host }: Config, logger: Logger): ApiKeys | null {
+  if (apiKeysFile !== undefined) {
+    return openApiKeys(apiKeysFile, (error) => logger.error({ err: error }, "the API keys stay as they were"));
+  }
+  if (anonymousRole === "none") {
+    const choices = [
+      "API_KEYS_FILE for keys (`menagerie key` makes one)",
+      "ANONYMOUS_ROLE=infer to let everyone classify",
+      "HOST=127.0.0.1 to serve this machine alone",
+    ];
+    throw new AppError(
+      "unauthorized",
+      `HOST=${host} without API keys would let nobody in. Set ${choices.join(", or ")}.`,
+    );
+  }
+  if (!isLoopback(host)) {
+    const hint = "without an API key, whoever reaches this port may do what ANONYMOUS_ROLE says";
+    logger.warn({ host, anonymous_role: anonymousRole }, hint);
+  }
+  return null;
 }
 
 /** Runs a picture of one pixel through every part, so that the first client does not wait for what is done once. */
@@ -145,3 +172,5 @@ export async function fetchListedModel(config: Config, id: string): Promise<Fetc
     verified: known.has(hash),
   }));
 }
+
+export { createKey, type NewKey };

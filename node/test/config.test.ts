@@ -28,6 +28,23 @@ describe("the configuration", () => {
     expect(readConfig({ container: "podman" }).host).toBe("0.0.0.0");
   });
 
+  it.each<[NodeJS.ProcessEnv, string]>([
+    [{}, "admin"],
+    [{ HOST: "127.0.0.2" }, "admin"],
+    [{ HOST: "::1" }, "admin"],
+    [{ HOST: "localhost" }, "admin"],
+    [{ container: "podman" }, "admin"],
+    [{ HOST: "0.0.0.0" }, "none"],
+    [{ HOST: "::" }, "none"],
+    [{ HOST: "192.168.1.2" }, "none"],
+    [{ HOST: "127.example.org" }, "none"],
+    [{ API_KEYS_FILE: "keys.txt" }, "none"],
+    [{ HOST: "0.0.0.0", ANONYMOUS_ROLE: "infer" }, "infer"],
+    [{ API_KEYS_FILE: "keys.txt", ANONYMOUS_ROLE: "infer" }, "infer"],
+  ])("with %j a request without a key may do: %s", (environment, role) => {
+    expect(readConfig(environment).anonymousRole).toBe(role);
+  });
+
   it("names every variable that is out of its range", () => {
     const read = () => readConfig({ PORT: "70000", ENGINE: "gpu", MODELS_LOADED_MAX: "0" });
     expect(read).toThrow(/PORT=70000: .*65535/);

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { readConfig } from "../config.js";
 import { AppError } from "../errors.js";
 import { type ClassifierOptions, createClassifier } from "../index.js";
-import { fetchListedModel } from "../service.js";
+import { createKey, fetchListedModel } from "../service.js";
 
 const USAGE = `\
 menagerie classifies images with frozen TensorFlow graphs.
@@ -20,6 +20,8 @@ menagerie classifies images with frozen TensorFlow graphs.
       explains a graph: its input, its output, how images become its tensor
   menagerie fetch ID...
       fetches listed models, such as mobilenet-v1-0.25-224, into MODELS_DIR
+  menagerie key [--role infer|models|admin] [--name NAME]
+      makes an API key, and the line of API_KEYS_FILE that knows it
 `;
 
 const USAGE_EXIT_CODE = 2;
@@ -41,6 +43,8 @@ async function run(args: readonly string[]): Promise<number> {
         return await inspect(rest);
       case "fetch":
         return await fetchListed(rest);
+      case "key":
+        return makeKey(rest);
       case "help":
       case "--help":
         process.stdout.write(USAGE);
@@ -126,6 +130,18 @@ async function fetchListed(ids: readonly string[]): Promise<number> {
       process.stdout.write(`${path}: SHA-256 ${sha256} (${how})\n`);
     }
   }
+  return 0;
+}
+
+/** The key is nowhere else: only its hash is in the line. */
+function makeKey(args: string[]): number {
+  const { values } = parseArgs({
+    args,
+    options: { role: { type: "string", default: "infer" }, name: { type: "string", default: "unnamed" } },
+  });
+  const { key, line } = createKey(values.role, values.name);
+  process.stderr.write("The key, shown this once, then the line for API_KEYS_FILE:\n");
+  process.stdout.write(`${key}\n${line}\n`);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 import type { RequestHandler } from "express";
 import type { Logger } from "pino";
+import { holderOf } from "./authorize.js";
 import { requestIdOf } from "./request-id.js";
 
 /** One line for each answer. Paths are the client's text: pino writes them JSON-escaped. */
@@ -12,6 +13,7 @@ export function logRequests(logger: Logger): RequestHandler {
         request_id: requestIdOf(response),
         method,
         path,
+        key: holderOf(response)?.name,
         status: response.statusCode,
         ms: Math.round((performance.now() - started) * 10) / 10,
       };

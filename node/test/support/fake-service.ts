@@ -9,6 +9,7 @@ import { type Config, readConfig } from "../../src/config.js";
 import { AppError } from "../../src/errors.js";
 import type { Answer, LabelsSpec, Manifest, ModelSpec } from "../../src/generated/contract.js";
 import type {
+  ApiKeys,
   Classifier,
   ClassifyOptions,
   ClassifyTarget,
@@ -138,11 +139,15 @@ export interface FakeService {
   readonly classifier: FakeClassifier;
   readonly models: Models;
   readonly logLines: string[];
+  readonly limits: Config;
   readiness: Readiness;
   close(): Promise<void>;
 }
 
-export async function startFakeService(config: Partial<Config> = {}): Promise<FakeService> {
+export async function startFakeService(
+  config: Partial<Config> = {},
+  apiKeys: ApiKeys | null = null,
+): Promise<FakeService> {
   const limits: Config = { ...readConfig({}), ...config };
   const engine = new FakeEngine();
   const classifier = new FakeClassifier();
@@ -176,7 +181,9 @@ export async function startFakeService(config: Partial<Config> = {}): Promise<Fa
     logger,
     limits,
     webDir: new URL("../fixtures/web", import.meta.url).pathname,
-    trustProxy: "",
+    trustProxy: limits.trustProxy,
+    apiKeys,
+    anonymousRole: limits.anonymousRole,
     readiness: () => service.readiness,
   });
   const server = createServer(app).listen(0, "127.0.0.1");
@@ -188,6 +195,7 @@ export async function startFakeService(config: Partial<Config> = {}): Promise<Fa
     classifier,
     models,
     logLines,
+    limits,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,0 +1,99 @@
+/**
+ * API keys: made here, kept in a file as their SHA-256, found again in constant time.
+ *
+ * A key is 256 random bits, so nobody can guess it from its hash, and a slow hash or a salt, which passwords need, would
+ * protect nothing and cost every request.
+ */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { readFileSync, watchFile } from "node:fs";
+import { AppError } from "../errors.js";
+import { type ApiKeys, type KeyHolder, ROLES, type Role } from "../ports.js";
+
+/** A new key: what its holder sends, and the line of the file that knows it. */
+export interface NewKey {
+  readonly key: string;
+  readonly line: string;
+}
+
+/** By this prefix people and scanners of leaked secrets know what they look at. */
+const KEY_PREFIX = "menagerie_";
+const KEY_BYTES = 32;
+const KEYS_MAX = 1000;
+const CHECK_EVERY_MS = 2000;
+const NAME = /^[A-Za-z0-9._@-]{1,64}$/;
+const LINE = /^(?<role>\S+)\s+(?<hash>[0-9a-f]{64})\s+(?<name>\S+)$/;
+
+/** @throws AppError `field_invalid` for a role or a name that the file could not hold. */
+export function createKey(role: string, name: string): NewKey {
+  const key = KEY_PREFIX + randomBytes(KEY_BYTES).toString("base64url");
+  const line = `${role} ${hashOf(key).toString("hex")} ${name}`;
+  parseLine(line);
+  return { key, line };
+}
+
+/**
+ * Reads the file of keys, and again when it changes. A later version that cannot be read is reported, and the one before
+ * it stays.
+ * @throws AppError `field_invalid` that names the line which is wrong; Error when there is no such file.
+ */
+export function openApiKeys(path: string, report: (error: unknown) => void): ApiKeys {
+  let entries = readEntries(path);
+  watchFile(path, { interval: CHECK_EVERY_MS, persistent: false }, () => {
+    try {
+      entries = readEntries(path);
+    } catch (error) {
+      report(error);
+    }
+  });
+  return {
+    find(key) {
+      const hash = hashOf(key);
+      // Every entry is compared, so that the time says nothing about which one it is.
+      const [found] = entries.filter((entry) => timingSafeEqual(entry.hash, hash));
+      return found?.holder;
+    },
+  };
+}
+
+interface Entry {
+  readonly hash: Buffer;
+  readonly holder: KeyHolder;
+}
+
+function readEntries(path: string): Entry[] {
+  const lines = readFileSync(path, "utf8").split("\n");
+  const entries = lines.flatMap((text, index) => {
+    const line = text.trim();
+    if (line === "" || line.startsWith("#")) return [];
+    try {
+      return [parseLine(line)];
+    } catch (error) {
+      throw new AppError("field_invalid", `${path}, line ${index + 1}: ${error instanceof Error ? error.message : ""}`);
+    }
+  });
+  if (entries.length > KEYS_MAX) {
+    throw new AppError("field_invalid", `${path} holds ${entries.length} keys; at most ${KEYS_MAX} are taken.`);
+  }
+  return entries;
+}
+
+/** The line itself is not quoted: somebody may have put the key there. */
+function parseLine(line: string): Entry {
+  const { role, hash, name } = LINE.exec(line)?.groups ?? {};
+  if (role === undefined || hash === undefined || name === undefined) {
+    throw new AppError("field_invalid", "a line is `ROLE SHA256 NAME`; `menagerie key` makes one.");
+  }
+  if (!isRole(role)) throw new AppError("field_invalid", `the role must be one of ${ROLES.join(", ")}.`);
+  if (!NAME.test(name)) {
+    throw new AppError("field_invalid", "the name must be 1 to 64 letters, digits, dots, dashes, underscores or @.");
+  }
+  return { hash: Buffer.from(hash, "hex"), holder: { role, name } };
+}
+
+function isRole(text: string): text is Role {
+  return (ROLES as readonly string[]).includes(text);
+}
+
+function hashOf(key: string): Buffer {
+  return createHash("sha256").update(key).digest();
+}
