@@ -1,0 +1,157 @@
+/**
+ * Faults under load: clients ask while something goes wrong again and again, and nothing may be lost or wrong.
+ *
+ *   node bench/load/faults.mjs [--seconds 60] [--clients 8] [--only engine,thread,clock,stop] [--write]
+ *
+ * `--write` writes docs/faults.md.
+ */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { describeMachine } from "../machine.mjs";
+import { learnOutcomes, randomNumbers, runClients, Tally } from "./clients.mjs";
+import { readProcesses } from "./processes.mjs";
+import { ROOT, startService } from "./service.mjs";
+import { prepareQuestions } from "./traffic.mjs";
+
+const EVERY_MS = 1000;
+const HOUR_MS = 3_600_000;
+/** How long a service runs before it is stopped in the middle. */
+const STOP_AFTER_MS = 3000;
+
+/** What goes wrong, and how often it did. */
+export const FAULTS = {
+  engine: {
+    title: "an engine process is killed every second",
+    strike({ pid }) {
+      const engines = readProcesses(pid).slice(1);
+      const victim = engines[Math.floor(Math.random() * engines.length)];
+      if (victim !== undefined) process.kill(victim.pid, "SIGKILL");
+    },
+  },
+  thread: {
+    title: "a worker thread is ended every second",
+    strike: (service) => service.tell({ kind: "thread" }),
+  },
+  clock: {
+    title: "the wall clock jumps an hour forth or back every second",
+    strike: (service, count) => service.tell({ kind: "clock", ms: count % 3 === 0 ? -2 * HOUR_MS : HOUR_MS }),
+  },
+  stop: { title: "the service is stopped (SIGTERM) in the middle, and started again" },
+};
+
+/**
+ * Runs one fault.
+ * @param {keyof typeof FAULTS} name
+ * @param {{seconds: number, clientCount: number}} options
+ * @returns {Promise<{title: string, strikes: number, tally: Tally}>}
+ */
+export async function runFault(name, { seconds, clientCount }) {
+  const questions = await prepareQuestions(ROOT, ["photo", "several", "bad"]);
+  const choose = chooser(Object.values(questions).flat());
+  const { title, strike } = FAULTS[name];
+  const tally = new Tally();
+  let strikes = 0;
+  let service = await startService({ LOG_LEVEL: "info" });
+  await learnOutcomes(service.url, questions);
+  const endMs = performance.now() + 1000 * seconds;
+  const isOver = () => performance.now() > endMs;
+  if (strike !== undefined) {
+    const timer = setInterval(() => strike(service, strikes++), EVERY_MS);
+    await runClients(service.url, clientCount, choose, isOver, tally);
+    clearInterval(timer);
+    await endWell(service, tally);
+    return { title, strikes, tally };
+  }
+  while (!isOver()) {
+    await stopInTheMiddle(service, clientCount, choose, tally);
+    strikes += 1;
+    service = await startService({ LOG_LEVEL: "info" });
+  }
+  await endWell(service, tally);
+  return { title, strikes, tally };
+}
+
+/** A connection that was still waiting to be accepted is reset; the log knows whether its request was ever seen. */
+async function stopInTheMiddle(service, clientCount, choose, tally) {
+  const reset = [];
+  let isStopped = false;
+  const clients = runClients(
+    service.url,
+    clientCount,
+    choose,
+    () => isStopped && !service.isUp(),
+    tally,
+    (requestId) => reset.push(requestId),
+  );
+  await new Promise((resolve) => setTimeout(resolve, STOP_AFTER_MS));
+  isStopped = true;
+  await endWell(service, tally);
+  await clients;
+  for (const requestId of reset) {
+    if (service.log().includes(requestId)) tally.lost.push(`request ${requestId} was cut off by the stop`);
+    else tally.notTaken += 1;
+  }
+}
+
+async function endWell(service, tally) {
+  const code = await service.stop();
+  if (code !== 0) tally.wrong.push(`the service ended with ${code} when it was stopped`);
+}
+
+function chooser(questions) {
+  const random = randomNumbers(1);
+  return () => questions[Math.floor(random() * questions.length)];
+}
+
+function renderTable(rows) {
+  return [
+    "| fault | faults | sent | answered | refused | not taken | lost | wrong |",
+    "|---|---:|---:|---:|---|---:|---:|---:|",
+    ...rows.map(({ title, strikes, tally }) => {
+      const refused = Object.entries(tally.refused).map(([code, count]) => `${count} \`${code}\``);
+      const cells = [title, strikes, tally.sent, tally.answered, refused.join(", ") || 0, tally.notTaken];
+      return `| ${[...cells, tally.lost.length, tally.wrong.length].join(" | ")} |`;
+    }),
+  ].join("\n");
+}
+
+function renderPage(rows, { seconds, clients }) {
+  const machine = describeMachine();
+  return `# Faults under load
+
+Written by \`node bench/load/faults.mjs --write\`. While ${clients} clients ask in a closed loop for ${seconds} seconds a
+fault, something goes wrong again and again. Questions are photos for two models and bad input in equal shares.
+
+${renderTable(rows)}
+
+- answered: the same label as from the service at rest, or the code that the bad input must get.
+- refused: a problem whose code says that the service failed at it or is full; the client may try again.
+- not taken: the connection was refused, as the service was down.
+- lost: no whole answer. wrong: any other answer, or another exit code than 0 at the end.
+- A request whose engine died is tried once more on a fresh process; a second death is \`engine_failed\`. A request whose
+  thread was ended is \`internal\`.
+- ${machine.cpu}, ${machine.cores} cores, which the clients share; Node ${machine.node}; ${machine.date}, commit ${machine.commit}.
+`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values: flags } = parseArgs({
+    options: {
+      seconds: { type: "string", default: "60" },
+      clients: { type: "string", default: "8" },
+      only: { type: "string", default: Object.keys(FAULTS).join() },
+      write: { type: "boolean", default: false },
+    },
+  });
+  const rows = [];
+  for (const name of flags.only.split(",")) {
+    const row = await runFault(name, { seconds: Number(flags.seconds), clientCount: Number(flags.clients) });
+    for (const what of [...row.tally.lost, ...row.tally.wrong].slice(0, 20)) console.error(`${name}: ${what}`);
+    rows.push(row);
+  }
+  console.log(renderTable(rows));
+  if (flags.write) await writeFile(join(ROOT, "docs/faults.md"), renderPage(rows, flags));
+  if (rows.some(({ tally }) => tally.lost.length + tally.wrong.length > 0)) process.exitCode = 1;
+}
