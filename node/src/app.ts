@@ -5,12 +5,14 @@ import { allowRoles, identify } from "./http/authorize.js";
 import { type GateOptions, gate } from "./http/gate.js";
 import { healthz, readyz } from "./http/health.js";
 import { infer } from "./http/infer.js";
+import { limitRate, type RateOptions } from "./http/limit-rate.js";
 import { logRequests } from "./http/log-requests.js";
 import { describeModel, downloadLabels, inspectModel, listModels } from "./http/models.js";
 import { methodNotAllowed, notFound, sendProblem } from "./http/problems.js";
 import { readUpload, type UploadLimits } from "./http/read-upload.js";
 import { nameRequest } from "./http/request-id.js";
 import { secureHeaders } from "./http/secure-headers.js";
+import { refuseForeignForms, shareOrigins } from "./http/share-origins.js";
 import type { ApiKeys, Classifier, Models, ModelZoo, Readiness, Role } from "./ports.js";
 
 export interface AppDeps {
@@ -19,10 +21,11 @@ export interface AppDeps {
   readonly zoo: ModelZoo;
   readonly logger: Logger;
   readonly readiness: () => Readiness;
-  readonly limits: UploadLimits & GateOptions & { readonly modelsPerRequestMax: number };
+  readonly limits: UploadLimits & GateOptions & RateOptions & { readonly modelsPerRequestMax: number };
   /** Folder of the built page. */
   readonly webDir: string;
   readonly trustProxy: string;
+  readonly corsOrigins: readonly string[];
   /** Null where there are none. */
   readonly apiKeys: ApiKeys | null;
   /** What a request without a key may do. */
@@ -38,13 +41,14 @@ export function createApp({
   limits,
   webDir,
   trustProxy,
+  corsOrigins,
   apiKeys,
   anonymousRole,
 }: AppDeps): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
-  if (trustProxy !== "") app.set("trust proxy", trustProxy);
+  if (trustProxy !== "") app.set("trust proxy", /^\d+$/.test(trustProxy) ? Number(trustProxy) : trustProxy);
 
   const allow = allowRoles(anonymousRole);
   const permit = gate(limits);
@@ -54,9 +58,12 @@ export function createApp({
   app.use(nameRequest());
   app.use(logRequests(logger));
   app.use(secureHeaders());
-  app.use(identify(apiKeys));
   app.get("/healthz", healthz());
   app.get("/readyz", readyz(readiness));
+  app.use(shareOrigins(corsOrigins));
+  app.use(refuseForeignForms(corsOrigins));
+  app.use(identify(apiKeys));
+  app.use(limitRate(limits));
   app.post("/infer", allow("infer"), permit, upload, infer({ models, classifier, modelsPerRequestMax }));
   app.get("/api/models", allow("infer"), listModels(models));
   app.post("/api/models/inspect", allow("infer"), permit, upload, inspectModel(models, classifier));

@@ -5,13 +5,16 @@
  * (`imageBytesMax` is `IMAGE_BYTES_MAX`); limits carry their unit in their name.
  */
 import { existsSync, readdirSync } from "node:fs";
-import { isIPv4 } from "node:net";
+import { isIP, isIPv4 } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
 const MIB = 1024 * 1024;
+
+/** Per window, where others than this machine may come: ten a second for a minute. */
+const EXPOSED_REQUESTS_PER_WINDOW_MAX = 600;
 
 /** The folder that holds node/, wasm/, native/ and models/. */
 export const ROOT_DIR = fileURLToPath(new URL("../../", import.meta.url));
@@ -32,8 +35,9 @@ const SCHEMA = z.object({
   host: z.string().optional().describe("Address to listen on: 127.0.0.1, or 0.0.0.0 inside a container."),
   trustProxy: z
     .string()
+    .refine(isProxyList, "must be a number of proxies, or their addresses or subnets, separated by commas")
     .default("")
-    .describe("Proxies whose X-Forwarded-For is believed, as Express' `trust proxy`; none."),
+    .describe("Proxies in front whose X-Forwarded-For is believed: how many, or their addresses; none."),
   apiKeysFile: z
     .string()
     .optional()
@@ -42,8 +46,24 @@ const SCHEMA = z.object({
     .enum(["none", "infer", "models", "admin"])
     .optional()
     .describe(
-      "What a request without a key may do: `none`, `infer`, `models` or `admin`. Else `none` where there are keys or HOST is a public address, and `admin` elsewhere.",
+      "What a request without a key may do: `none`, `infer`, `models` or `admin`; unset: `admin` on a loopback HOST without TRUST_PROXY and API_KEYS_FILE, else `none`.",
     ),
+  corsOrigins: z
+    .string()
+    .transform(splitList)
+    .refine((origins) => origins.every(isOrigin), "must be origins such as https://example.org, separated by commas")
+    .default([])
+    .describe("Origins whose pages may call this service from a browser, separated by commas; none."),
+  requestsPerWindowMax: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .optional()
+    .describe(
+      `Requests of one key, or of one address without a key, in RATE_WINDOW_MS; past it: 429; 0: no limit; unset: 0 where ANONYMOUS_ROLE would be \`admin\`, else ${EXPOSED_REQUESTS_PER_WINDOW_MAX}.`,
+    ),
+  rateWindowMs: milliseconds(60_000).describe("Window of REQUESTS_PER_WINDOW_MAX."),
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info")
@@ -105,11 +125,14 @@ const SCHEMA = z.object({
   shutdownMsMax: milliseconds(30_000).describe("How long a stop waits for requests in flight."),
 });
 
+type Settings = z.infer<typeof SCHEMA>;
+
 /** The settings with the environment's values, every path resolved. */
 export type Config = Readonly<
-  Omit<z.infer<typeof SCHEMA>, "host" | "anonymousRole"> & {
+  Omit<Settings, "host" | "anonymousRole" | "requestsPerWindowMax"> & {
     host: string;
-    anonymousRole: NonNullable<z.infer<typeof SCHEMA>["anonymousRole"]>;
+    anonymousRole: NonNullable<Settings["anonymousRole"]>;
+    requestsPerWindowMax: number;
   }
 >;
 
@@ -136,13 +159,34 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     });
     throw new Error(`the configuration cannot be used: ${complaints.join("; ")}`);
   }
+  const isPrivate = servesThisMachineAlone(parsed.data);
   const libtensorflowPath = parsed.data.libtensorflowPath ?? findCachedLibtensorflow();
   return Object.freeze({
     ...parsed.data,
     host: parsed.data.host ?? (isContainer(environment) ? "0.0.0.0" : "127.0.0.1"),
-    anonymousRole: parsed.data.anonymousRole ?? (mayBeAnonymous(parsed.data) ? "admin" : "none"),
+    anonymousRole: parsed.data.anonymousRole ?? (isPrivate ? "admin" : "none"),
+    requestsPerWindowMax: parsed.data.requestsPerWindowMax ?? (isPrivate ? 0 : EXPOSED_REQUESTS_PER_WINDOW_MAX),
     ...(libtensorflowPath === undefined ? {} : { libtensorflowPath }),
   });
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
+}
+
+/** What Express takes for `trust proxy`, less `true`: that would believe everybody. */
+function isProxyList(text: string): boolean {
+  const names = ["loopback", "linklocal", "uniquelocal"];
+  return (
+    /^\d+$/.test(text) || splitList(text).every((part) => names.includes(part) || isIP(part.split("/")[0] ?? "") > 0)
+  );
 }
 
 /** Each setting with its variable, default and meaning: the configuration table of the docs. */
@@ -155,9 +199,9 @@ export function describeConfig(): { variable: string; fallback: string; meaning:
   }));
 }
 
-/** Without keys, and on an address that only this machine reaches; a container's runtime decides who reaches its default. */
-function mayBeAnonymous({ apiKeysFile, host }: z.infer<typeof SCHEMA>): boolean {
-  return apiKeysFile === undefined && (host === undefined || isLoopback(host));
+/** An address that only this machine reaches, with no proxy in front. Who reaches a container is its runtime's to say. */
+function servesThisMachineAlone({ apiKeysFile, host, trustProxy }: Settings): boolean {
+  return apiKeysFile === undefined && trustProxy === "" && (host === undefined || isLoopback(host));
 }
 
 /** Whether only this machine reaches the address. */

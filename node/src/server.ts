@@ -33,6 +33,7 @@ const server = createServer(
     limits: config,
     webDir: config.webDir,
     trustProxy: config.trustProxy,
+    corsOrigins: config.corsOrigins,
     apiKeys,
     anonymousRole: config.anonymousRole,
     readiness: () => readinessOf(service),

@@ -60,7 +60,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
  * The API keys, null where the settings name no file of them.
  * @throws AppError `field_invalid` for a file that is wrong, and where nobody could do anything.
  */
-export function openKeys({ apiKeysFile, anonymousRole, host }: Config, logger: Logger): ApiKeys | null {
+export function openKeys({ apiKeysFile, anonymousRole, host, trustProxy }: Config, logger: Logger): ApiKeys | null {
   if (apiKeysFile !== undefined) {
     return openApiKeys(apiKeysFile, (error) => logger.error({ err: error }, "the API keys stay as they were"));
   }
@@ -68,11 +68,13 @@ export function openKeys({ apiKeysFile, anonymousRole, host }: Config, logger: L
     const choices = [
       "API_KEYS_FILE for keys (`menagerie key` makes one)",
       "ANONYMOUS_ROLE=infer to let everyone classify",
-      "HOST=127.0.0.1 to serve this machine alone",
+      trustProxy === ""
+        ? "HOST=127.0.0.1 to serve this machine alone"
+        : "ANONYMOUS_ROLE=admin where the proxy lets in nobody else",
     ];
     throw new AppError(
       "unauthorized",
-      `HOST=${host} without API keys would let nobody in. Set ${choices.join(", or ")}.`,
+      `HOST=${host}${trustProxy === "" ? "" : ` with TRUST_PROXY=${trustProxy}`} is a public address, and there are no API keys. Set ${choices.join(", or ")}.`,
     );
   }
   if (!isLoopback(host)) {

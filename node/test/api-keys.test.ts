@@ -51,8 +51,10 @@ describe("the file of keys", () => {
     expect(() => openApiKeys(path, rethrow)).not.toThrow(line.split(" ")[1]);
   });
 
-  it("is refused when it holds too many keys, or is not there", async () => {
+  it("is refused when it holds too many keys, or two of one name, or is not there", async () => {
     const path = await keysFile(`infer ${"0".repeat(64)} a\n`.repeat(1001));
+    const twice = await keysFile(`infer ${"0".repeat(64)} a\nadmin ${"1".repeat(64)} a\n`);
+    expect(() => openApiKeys(twice, rethrow)).toThrow(/two keys of the name a/);
     expect(() => openApiKeys(path, rethrow)).toThrow(/holds 1001 keys; at most 1000/);
     expect(() => openApiKeys(join(folder, "nowhere"), rethrow)).toThrow(/nowhere/);
   });

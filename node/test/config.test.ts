@@ -39,10 +39,34 @@ describe("the configuration", () => {
     [{ HOST: "192.168.1.2" }, "none"],
     [{ HOST: "127.example.org" }, "none"],
     [{ API_KEYS_FILE: "keys.txt" }, "none"],
+    [{ TRUST_PROXY: "loopback" }, "none"],
     [{ HOST: "0.0.0.0", ANONYMOUS_ROLE: "infer" }, "infer"],
     [{ API_KEYS_FILE: "keys.txt", ANONYMOUS_ROLE: "infer" }, "infer"],
   ])("with %j a request without a key may do: %s", (environment, role) => {
     expect(readConfig(environment).anonymousRole).toBe(role);
+  });
+
+  it("limits the rate of requests where others than this machine may come", () => {
+    expect(readConfig({}).requestsPerWindowMax).toBe(0);
+    expect(readConfig({ HOST: "0.0.0.0" }).requestsPerWindowMax).toBe(600);
+    expect(readConfig({ TRUST_PROXY: "1" }).requestsPerWindowMax).toBe(600);
+    expect(readConfig({ HOST: "0.0.0.0", REQUESTS_PER_WINDOW_MAX: "0" }).requestsPerWindowMax).toBe(0);
+  });
+
+  it("reads lists", () => {
+    expect(readConfig({ CORS_ORIGINS: "https://a.example, http://b.example:81" }).corsOrigins).toEqual([
+      "https://a.example",
+      "http://b.example:81",
+    ]);
+    for (const wrong of ["*", "example.org", "https://a.example/", "https://a.example/x"]) {
+      expect(() => readConfig({ CORS_ORIGINS: wrong }), wrong).toThrow(/CORS_ORIGINS=.*must be origins/);
+    }
+    for (const right of ["1", "loopback", "10.0.0.1, fd00::/8", "10.0.0.0/8,uniquelocal"]) {
+      expect(readConfig({ TRUST_PROXY: right }).trustProxy).toBe(right);
+    }
+    for (const wrong of ["true", "example.org", "-1"]) {
+      expect(() => readConfig({ TRUST_PROXY: wrong }), wrong).toThrow(/TRUST_PROXY=.*must be a number of proxies/);
+    }
   });
 
   it("names every variable that is out of its range", () => {

@@ -23,10 +23,14 @@ const CHECK_EVERY_MS = 2000;
 const NAME = /^[A-Za-z0-9._@-]{1,64}$/;
 const LINE = /^(?<role>\S+)\s+(?<hash>[0-9a-f]{64})\s+(?<name>\S+)$/;
 
-/** @throws AppError `field_invalid` for a role or a name that the file could not hold. */
-export function createKey(role: string, name: string): NewKey {
+/**
+ * Makes a key; without a name it is called after its hash.
+ * @throws AppError `field_invalid` for a role or a name that the file could not hold.
+ */
+export function createKey(role: string, name?: string): NewKey {
   const key = KEY_PREFIX + randomBytes(KEY_BYTES).toString("base64url");
-  const line = `${role} ${hashOf(key).toString("hex")} ${name}`;
+  const hash = hashOf(key).toString("hex");
+  const line = `${role} ${hash} ${name ?? `key-${hash.slice(0, 8)}`}`;
   parseLine(line);
   return { key, line };
 }
@@ -74,6 +78,9 @@ function readEntries(path: string): Entry[] {
   if (entries.length > KEYS_MAX) {
     throw new AppError("field_invalid", `${path} holds ${entries.length} keys; at most ${KEYS_MAX} are taken.`);
   }
+  const names = entries.map(({ holder }) => holder.name);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw new AppError("field_invalid", `${path} has two keys of the name ${twice}.`);
   return entries;
 }
 

@@ -137,7 +137,7 @@ async function fetchListed(ids: readonly string[]): Promise<number> {
 function makeKey(args: string[]): number {
   const { values } = parseArgs({
     args,
-    options: { role: { type: "string", default: "infer" }, name: { type: "string", default: "unnamed" } },
+    options: { role: { type: "string", default: "infer" }, name: { type: "string" } },
   });
   const { key, line } = createKey(values.role, values.name);
   process.stderr.write("The key, shown this once, then the line for API_KEYS_FILE:\n");

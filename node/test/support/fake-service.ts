@@ -182,6 +182,7 @@ export async function startFakeService(
     limits,
     webDir: new URL("../fixtures/web", import.meta.url).pathname,
     trustProxy: limits.trustProxy,
+    corsOrigins: limits.corsOrigins,
     apiKeys,
     anonymousRole: limits.anonymousRole,
     readiness: () => service.readiness,
