@@ -36,7 +36,10 @@ export async function fetchModel(manifest: Manifest, dir: string, limits: FetchL
     const content = await memberOf(file.url, file.member, file.bytesMax);
     const hash = await sha256(content);
     if ((file.sha256 ?? hash) !== hash || (file.bytes ?? content.length) !== content.length) {
-      const expected = `${file.bytes ?? "any number of"} bytes of SHA-256 ${file.sha256}`;
+      const expected = [
+        ...(file.bytes === null ? [] : [`${file.bytes} bytes`]),
+        ...(file.sha256 === null ? [] : [`SHA-256 ${file.sha256}`]),
+      ].join(" of ");
       throw new AppError(
         "graph_invalid",
         `${file.member} has ${content.length} bytes of SHA-256 ${hash}, not ${expected}.`,
