@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { allowRoles, identify } from "./http/authorize.js";
 import { type GateOptions, gate } from "./http/gate.js";
 import { healthz, readyz } from "./http/health.js";
+import { holdBytes } from "./http/hold-bytes.js";
 import { infer } from "./http/infer.js";
 import { limitRate, type RateOptions } from "./http/limit-rate.js";
 import { logRequests } from "./http/log-requests.js";
@@ -13,7 +14,7 @@ import { readUpload, type UploadLimits } from "./http/read-upload.js";
 import { nameRequest } from "./http/request-id.js";
 import { secureHeaders } from "./http/secure-headers.js";
 import { refuseForeignForms, shareOrigins } from "./http/share-origins.js";
-import type { ApiKeys, Classifier, Models, ModelZoo, Readiness, Role } from "./ports.js";
+import type { ApiKeys, Classifier, FetchImage, Models, ModelZoo, Readiness, Role } from "./ports.js";
 
 export interface AppDeps {
   readonly classifier: Classifier;
@@ -21,7 +22,10 @@ export interface AppDeps {
   readonly zoo: ModelZoo;
   readonly logger: Logger;
   readonly readiness: () => Readiness;
-  readonly limits: UploadLimits & GateOptions & RateOptions & { readonly modelsPerRequestMax: number };
+  readonly fetchImage: FetchImage;
+  readonly limits: UploadLimits &
+    GateOptions &
+    RateOptions & { readonly modelsPerRequestMax: number; readonly uploadsHeldBytesMax: number };
   /** Folder of the built page. */
   readonly webDir: string;
   readonly trustProxy: string;
@@ -38,6 +42,7 @@ export function createApp({
   zoo,
   logger,
   readiness,
+  fetchImage,
   limits,
   webDir,
   trustProxy,
@@ -52,8 +57,10 @@ export function createApp({
 
   const allow = allowRoles(anonymousRole);
   const permit = gate(limits);
-  const upload = readUpload(limits);
-  const { modelsPerRequestMax } = limits;
+  const hold = holdBytes(limits);
+  const upload = readUpload(limits, hold);
+  const { modelsPerRequestMax, imageBytesMax } = limits;
+  const inferDeps = { models, classifier, fetchImage, hold, modelsPerRequestMax, imageBytesMax };
 
   app.use(nameRequest());
   app.use(logRequests(logger));
@@ -64,7 +71,7 @@ export function createApp({
   app.use(refuseForeignForms(corsOrigins));
   app.use(identify(apiKeys));
   app.use(limitRate(limits));
-  app.post("/infer", allow("infer"), permit, upload, infer({ models, classifier, modelsPerRequestMax }));
+  app.post("/infer", allow("infer"), permit, upload, infer(inferDeps));
   app.get("/api/models", allow("infer"), listModels(models));
   app.post("/api/models/inspect", allow("infer"), permit, upload, inspectModel(models, classifier));
   app.get("/api/models/:id", allow("infer"), permit, describeModel(models, classifier));

@@ -86,6 +86,13 @@ const SCHEMA = z.object({
     .describe("Folder that holds libtensorflow; else the project's cache, else the system."),
 
   imageBytesMax: bytes(32 * MIB).describe("Bytes of one image."),
+  imageUrlHosts: z
+    .string()
+    .transform(splitList)
+    .refine((hosts) => hosts.every(isUrlHost), "must be hosts such as example.org, *.example.org or example.org:8443")
+    .default([])
+    .describe("Hosts that `image_url` may name, separated by commas; `*.example.org` for those below it; none."),
+  imageUrlMsMax: milliseconds(10_000).describe("Deadline for an image at an address to arrive whole."),
   imagePixelsMax: count(50_000_000, 1, 2 ** 31).describe("Width times height of an image, judged from its header."),
   imageSidePixelsMax: count(20_000).describe("Longer side of an image."),
   imagesPerRequestMax: count(16, 1, 1000).describe("Images in one request."),
@@ -179,6 +186,15 @@ function splitList(text: string): string[] {
 
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
+}
+
+/** As `URL.host` has it, so that it can be compared with that: lower case, ASCII, a port only where it is not 80 or 443. */
+function isUrlHost(text: string): boolean {
+  const host = text.startsWith("*.") ? text.slice(2) : text;
+  if (host.includes("*")) return false;
+  return ["http", "https"].every(
+    (scheme) => URL.canParse(`${scheme}://${host}`) && new URL(`${scheme}://${host}`).host === host,
+  );
 }
 
 /** What Express takes for `trust proxy`, less `true`: that would believe everybody. */

@@ -97,6 +97,12 @@ export type ModelChoice =
   | { readonly kind: "upload"; readonly graph: UploadedFile; readonly labels: UploadedFile | null }
   | { readonly kind: "uploaded"; readonly sha256: string; readonly labels: UploadedFile | null };
 
+/**
+ * The bytes of the image at an address. Rejects with an `AppError`: `url_forbidden`, `url_unreachable` or
+ * `upload_too_large`.
+ */
+export type FetchImage = (url: string) => Promise<Uint8Array>;
+
 /** A file that came with a request. */
 export interface UploadedFile {
   /** As the client named it: never a path, never unescaped HTML. */

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { createKey, type NewKey, openApiKeys } from "./adapters/api-keys.js";
 import { createAddonEngine } from "./adapters/engine-addon.js";
 import { createProcessEngine } from "./adapters/engine-process.js";
+import { createImageFetcher } from "./adapters/fetch-image.js";
 import { fetchModel } from "./adapters/fetch-model.js";
 import { openFileZoo } from "./adapters/file-zoo.js";
 import { createModelRegistry } from "./adapters/model-registry.js";
@@ -12,13 +13,14 @@ import { createWasmClassifier } from "./adapters/wasm-classifier.js";
 import { decodeReply, loadWasm } from "./adapters/wasm-module.js";
 import { type Config, isLoopback } from "./config.js";
 import { AppError } from "./errors.js";
-import type { ApiKeys, Classifier, InferenceEngine, Models, ModelZoo } from "./ports.js";
+import type { ApiKeys, Classifier, FetchImage, InferenceEngine, Models, ModelZoo } from "./ports.js";
 
 export interface Service {
   readonly classifier: Classifier;
   readonly engine: InferenceEngine;
   readonly zoo: ModelZoo;
   readonly models: Models;
+  readonly fetchImage: FetchImage;
   /** Ends models, engines and threads; requests in flight are finished first. */
   close(): Promise<void>;
 }
@@ -49,6 +51,11 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     engine,
     zoo,
     models,
+    fetchImage: createImageFetcher({
+      hosts: config.imageUrlHosts,
+      bytesMax: config.imageBytesMax,
+      msMax: config.imageUrlMsMax,
+    }),
     async close() {
       await models.close();
       await Promise.all([engine.close(), classifier.close()]);

@@ -83,11 +83,8 @@ const FIELDS = z.object({
     .optional(),
 });
 
-/** @throws AppError `field_invalid`, `image_missing` or `url_forbidden`. */
+/** @throws AppError `field_invalid` or `image_missing`. */
 export function parseInferFields(upload: Upload, modelsPerRequestMax: number): InferRequest {
-  if (upload.fields.has("image_url")) {
-    throw new AppError("url_forbidden", "This service fetches no addresses; send the image itself as image_file.");
-  }
   if (upload.images.length === 0) {
     const how = "send it as image_file of a multipart/form-data form, or as the body with Content-Type image/*";
     throw new AppError("image_missing", `The request holds no image; ${how}.`);

@@ -1,19 +1,23 @@
 /** `POST /infer`: every image with every model, images outermost. */
 import type { RequestHandler } from "express";
 import { AppError } from "../errors.js";
-import type { Classifier, ClassifyOptions, ModelChoice, Models, OpenModel, UploadedFile } from "../ports.js";
+import type { Classifier, ClassifyOptions, FetchImage, ModelChoice, Models, OpenModel } from "../ports.js";
 import type { InferItem } from "./answer.js";
 import { sendAnswer } from "./answer.js";
 import { holdPermit } from "./gate.js";
+import type { HoldBytes } from "./hold-bytes.js";
 import { type InferRequest, parseInferFields } from "./infer-fields.js";
 import { formOf } from "./negotiate.js";
-import { uploadOf } from "./read-upload.js";
+import { type ImageSource, uploadOf } from "./read-upload.js";
 import { requestIdOf } from "./request-id.js";
 
 export interface InferDeps {
   readonly models: Models;
   readonly classifier: Classifier;
   readonly modelsPerRequestMax: number;
+  readonly imageBytesMax: number;
+  readonly fetchImage: FetchImage;
+  readonly hold: HoldBytes;
 }
 
 export function infer(deps: InferDeps): RequestHandler {
@@ -23,7 +27,12 @@ export function infer(deps: InferDeps): RequestHandler {
     const asked = parseInferFields(upload, deps.modelsPerRequestMax);
     // A page without JavaScript shows what the model saw.
     const options = form === "page" ? { ...asked.options, picture: true } : asked.options;
-    const work = classifyAll(deps, upload.images, { ...asked, options }, requestIdOf(response));
+    const read = async (image: ImageSource): Promise<Uint8Array> => {
+      if (!("url" in image)) return image.bytes;
+      response.once("close", deps.hold(deps.imageBytesMax));
+      return await deps.fetchImage(image.url);
+    };
+    const work = classifyAll(deps, upload.images, read, { ...asked, options }, requestIdOf(response));
     sendAnswer(response, form, await holdPermit(response, work));
   };
 }
@@ -31,25 +40,32 @@ export function infer(deps: InferDeps): RequestHandler {
 /** One item an image and model. Rejects with the first problem when not a single one succeeded. */
 async function classifyAll(
   deps: InferDeps,
-  images: readonly UploadedFile[],
+  images: readonly ImageSource[],
+  read: (image: ImageSource) => Promise<Uint8Array>,
   { choices, settings, options }: InferRequest,
   requestId: string,
 ): Promise<InferItem[]> {
-  const opened = await Promise.allSettled(choices.map((choice) => deps.models.open(choice, settings)));
-  const calls = images.flatMap((image) =>
-    opened.map(async (model, index): Promise<InferItem> => {
+  const [opened, contents] = await Promise.all([
+    Promise.allSettled(choices.map((choice) => deps.models.open(choice, settings))),
+    Promise.allSettled(images.map(read)),
+  ]);
+  const calls = images.flatMap((image, imageIndex) => {
+    const imageName = "url" in image ? image.url : image.name;
+    const content = contents[imageIndex];
+    return opened.map(async (model, index): Promise<InferItem> => {
       const name = nameOf(choices[index]);
       try {
+        if (content?.status !== "fulfilled") throw content?.reason;
         if (model.status === "rejected") throw model.reason;
         // Classifying may take the bytes away: each model but the last gets a copy (`slice` of a Buffer is none).
-        const bytes = index === opened.length - 1 ? image.bytes : new Uint8Array(image.bytes);
-        return await classifyOne(deps.classifier, model.value, { ...image, bytes }, options);
+        const bytes = index === opened.length - 1 ? content.value : new Uint8Array(content.value);
+        return await classifyOne(deps.classifier, model.value, { name: imageName, bytes }, options);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
-        return { image: { name: image.name }, model: name, error: error.problem(requestId), cause: error };
+        return { image: { name: imageName }, model: name, error: error.problem(requestId), cause: error };
       }
-    }),
-  );
+    });
+  });
   const items = await Promise.all(calls);
   const [first] = items;
   if (first !== undefined && "error" in first && items.every((item) => "error" in item)) throw first.cause;
@@ -59,7 +75,7 @@ async function classifyAll(
 async function classifyOne(
   classifier: Classifier,
   { identity, target }: OpenModel,
-  image: UploadedFile,
+  image: { readonly name: string; readonly bytes: Uint8Array },
   options: ClassifyOptions,
 ): Promise<InferItem> {
   const { image: facts, ...answer } = await classifier.classify(target, image.bytes, options);

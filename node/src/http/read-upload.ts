@@ -10,6 +10,7 @@ import type { NextFunction, Request, RequestHandler, Response } from "express";
 import fileUpload from "express-fileupload";
 import { AppError } from "../errors.js";
 import type { UploadedFile } from "../ports.js";
+import type { HoldBytes } from "./hold-bytes.js";
 
 export interface UploadLimits {
   readonly imageBytesMax: number;
@@ -19,38 +20,42 @@ export interface UploadLimits {
   readonly requestBytesMax: number;
   readonly fieldBytesMax: number;
   readonly fieldsPerRequestMax: number;
-  readonly uploadsHeldBytesMax: number;
 }
 
 /** What came with a request. */
 export interface Upload {
-  readonly images: readonly UploadedFile[];
+  /** In the order of the form. */
+  readonly images: readonly ImageSource[];
   readonly graph: UploadedFile | null;
   readonly labels: UploadedFile | null;
   /** Text fields of the form and of the query string; the form's come first. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
 }
 
+/** An image, or where it is. */
+export type ImageSource = UploadedFile | { readonly url: string };
+
 interface FileField {
   readonly bytesMax: number;
   readonly countMax: number;
 }
 
+/** A part of the form that is an image, or says where one is. */
+type ImagePart = { isNamed: boolean; bytes: number } | { url: string };
+
 const FIELD_NAME_BYTES_MAX = 100;
-const RETRY_AFTER_SECONDS = 2;
 const RAW_TYPES = ["image/*", "application/octet-stream"];
 
-export function readUpload(limits: UploadLimits): RequestHandler {
-  const reserve = createBudget(limits.uploadsHeldBytesMax);
+export function readUpload(limits: UploadLimits, hold: HoldBytes): RequestHandler {
   const readForm = createFormReader(limits);
 
   return (request, response, next) => {
     const declared = Number(request.headers["content-length"] ?? limits.requestBytesMax);
     if (declared > limits.requestBytesMax) throw tooLarge("The request", limits.requestBytesMax);
-    response.once("close", reserve(declared));
+    response.once("close", hold(declared));
     if (request.is("multipart/form-data")) readForm(request, response, next);
-    else if (request.is(RAW_TYPES)) readRaw(request, response, next, limits.imageBytesMax);
-    else keep(response, next, { images: [], graph: null, labels: null, fields: fieldsOf(request) });
+    else if (request.is(RAW_TYPES)) readRaw(request, response, next, limits);
+    else keepBare(request, response, next, [], limits);
   };
 }
 
@@ -58,24 +63,28 @@ export function uploadOf(response: Response): Upload {
   return response.locals["upload"] as Upload;
 }
 
-function keep(response: Response, next: NextFunction, upload: Upload): void {
+function keep(response: Response, next: NextFunction, upload: Upload, { imagesPerRequestMax }: UploadLimits): void {
+  const { length } = upload.images;
+  if (length > imagesPerRequestMax) {
+    next(
+      new AppError("field_invalid", `The request names ${length} images; at most ${imagesPerRequestMax} are taken.`),
+    );
+    return;
+  }
   response.locals["upload"] = upload;
   next();
 }
 
-/** Bytes of all bodies together: `reserve` throws `overloaded`, or gives the function that frees them. */
-function createBudget(bytesMax: number): (bytes: number) => () => void {
-  let held = 0;
-  return (bytes) => {
-    if (held + bytes > bytesMax) {
-      const detail = `The service holds ${held} bytes of uploads and takes ${bytesMax} at most. Try again in ${RETRY_AFTER_SECONDS} s.`;
-      throw new AppError("overloaded", detail, { retryAfterSeconds: RETRY_AFTER_SECONDS });
-    }
-    held += bytes;
-    return () => {
-      held -= bytes;
-    };
-  };
+/** An upload whose fields are those of the query string. */
+function keepBare(
+  request: Request,
+  response: Response,
+  next: NextFunction,
+  files: readonly UploadedFile[],
+  limits: UploadLimits,
+): void {
+  const fields = fieldsOf(request);
+  keep(response, next, { images: [...files, ...addressesOf(fields)], graph: null, labels: null, fields }, limits);
 }
 
 function createFormReader(limits: UploadLimits) {
@@ -101,6 +110,7 @@ function createFormReader(limits: UploadLimits) {
     const fields = fieldsOf(request);
     const queryNames = new Set(fields.keys());
     const seen = new Map<string, number>();
+    const order: ImagePart[] = [];
     let bodyBytes = 0;
     let settled = false;
     const settle = (error?: unknown) => {
@@ -108,10 +118,10 @@ function createFormReader(limits: UploadLimits) {
       settled = true;
       request.unpipe();
       if (error !== undefined) next(asAppError(error));
-      else keep(response, next, collect(request, fields));
+      else keep(response, next, collect(request, fields, order), limits);
     };
 
-    const watchFile = (field: string, file: Readable) => {
+    const watchFile = (field: string, file: Readable, { filename }: { filename?: string }) => {
       const limit = Object.hasOwn(files, field) ? files[field] : undefined;
       if (limit === undefined) {
         const detail = `${JSON.stringify(field)} is no file field; there are: ${Object.keys(files).join(", ")}.`;
@@ -124,18 +134,22 @@ function createFormReader(limits: UploadLimits) {
         settle(new AppError("field_invalid", `${field} came ${count} times; at most ${limit.countMax} are taken.`));
         return;
       }
-      let fileBytes = 0;
+      const part = { isNamed: Boolean(filename), bytes: 0 };
+      if (field === "image_file") order.push(part);
       file.on("data", (chunk: Buffer) => {
-        fileBytes += chunk.length;
+        part.bytes += chunk.length;
         bodyBytes += chunk.length;
-        if (fileBytes > limit.bytesMax) settle(tooLarge(field, limit.bytesMax));
+        if (part.bytes > limit.bytesMax) settle(tooLarge(field, limit.bytesMax));
         else if (bodyBytes > limits.requestBytesMax) settle(tooLarge("The request", limits.requestBytesMax));
       });
     };
     const watchField = (name: string, value: string, info: { nameTruncated: boolean; valueTruncated: boolean }) => {
       if (info.valueTruncated) settle(tooLarge(`Field ${JSON.stringify(name)}`, limits.fieldBytesMax));
       else if (info.nameTruncated) settle(tooLarge("The name of a field", FIELD_NAME_BYTES_MAX));
-      else if (value !== "") addField(fields, queryNames, name, value);
+      else if (value !== "") {
+        addField(fields, queryNames, name, value);
+        if (name === "image_url") order.push({ url: value });
+      }
     };
     watchPipe(request, (parser) => {
       parser.on("file", watchFile);
@@ -166,7 +180,7 @@ function watchPipe(request: Request, watch: (parser: Writable) => void): void {
   };
 }
 
-function collect(request: Request, fields: ReadonlyMap<string, readonly string[]>): Upload {
+function collect(request: Request, fields: Upload["fields"], order: readonly ImagePart[]): Upload {
   const filesOf = (field: string): UploadedFile[] =>
     [request.files?.[field] ?? []].flat().map((file) => ({
       name: file.name,
@@ -174,15 +188,23 @@ function collect(request: Request, fields: ReadonlyMap<string, readonly string[]
       // The field is named after the parser's default; `hashAlgorithm` makes it a SHA-256.
       sha256: file.md5,
     }));
+  const files = filesOf("image_file");
+  const images = order.flatMap((part): ImageSource | ImageSource[] => {
+    if ("url" in part) return [part];
+    // The parser leaves out a file field in which nothing was chosen.
+    return part.isNamed || part.bytes > 0 ? (files.shift() ?? []) : [];
+  });
+  const isFromQuery = !order.some((part) => "url" in part);
   return {
-    images: filesOf("image_file"),
+    images: isFromQuery ? [...images, ...addressesOf(fields)] : images,
     graph: filesOf("model_file")[0] ?? null,
     labels: filesOf("label_file")[0] ?? null,
     fields,
   };
 }
 
-function readRaw(request: Request, response: Response, next: NextFunction, bytesMax: number): void {
+function readRaw(request: Request, response: Response, next: NextFunction, limits: UploadLimits): void {
+  const bytesMax = limits.imageBytesMax;
   const encoding = request.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity") {
     throw new AppError(
@@ -204,7 +226,7 @@ function readRaw(request: Request, response: Response, next: NextFunction, bytes
   };
   const finish = () => {
     const image: UploadedFile = { name: "", bytes: Buffer.concat(chunks, bodyBytes), sha256: "" };
-    keep(response, next, { images: [image], graph: null, labels: null, fields: fieldsOf(request) });
+    keepBare(request, response, next, [image], limits);
   };
   request.on("data", take);
   request.on("end", finish);
@@ -217,6 +239,10 @@ function fieldsOf(request: Request): Map<string, string[]> {
     if (values.length > 0) fields.set(name, values);
   }
   return fields;
+}
+
+function addressesOf(fields: Upload["fields"]): { url: string }[] {
+  return (fields.get("image_url") ?? []).map((url) => ({ url }));
 }
 
 /** A field of the form replaces one of the query string, and repeats one of the form. */

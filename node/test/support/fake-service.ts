@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pino } from "pino";
+import { createImageFetcher } from "../../src/adapters/fetch-image.js";
 import { createModelRegistry } from "../../src/adapters/model-registry.js";
 import { createApp } from "../../src/app.js";
 import { type Config, readConfig } from "../../src/config.js";
@@ -13,6 +14,7 @@ import type {
   Classifier,
   ClassifyOptions,
   ClassifyTarget,
+  FetchImage,
   Models,
   ModelZoo,
   Readiness,
@@ -147,6 +149,7 @@ export interface FakeService {
 export async function startFakeService(
   config: Partial<Config> = {},
   apiKeys: ApiKeys | null = null,
+  fetchImage: FetchImage = createImageFetcher({ hosts: [], bytesMax: 1, msMax: 1 }),
 ): Promise<FakeService> {
   const limits: Config = { ...readConfig({}), ...config };
   const engine = new FakeEngine();
@@ -179,6 +182,7 @@ export async function startFakeService(
     models,
     zoo,
     logger,
+    fetchImage,
     limits,
     webDir: new URL("../fixtures/web", import.meta.url).pathname,
     trustProxy: limits.trustProxy,
