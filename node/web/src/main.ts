@@ -3,6 +3,7 @@
  */
 import { showAnswer } from "./answer.js";
 import { find } from "./elements.js";
+import { watchKey } from "./key.js";
 import { readGraphHere } from "./local-graph.js";
 import { offerModels, showPrecedence } from "./models.js";
 import { forgetKept, isQuick, nameKept, ownGraph, rememberKept, watchOwnModel } from "./own-model.js";
@@ -147,4 +148,8 @@ find("cancel", HTMLButtonElement).addEventListener("click", () => {
 });
 watchPhoto(askIfReady);
 watchOwnModel(showPrecedence, askIfReady);
+watchKey(() => {
+  void offerModels(askIfReady);
+  askIfReady();
+});
 void offerModels(askIfReady);

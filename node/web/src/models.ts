@@ -3,6 +3,7 @@
  */
 import type { Accuracy } from "../../src/generated/contract.js";
 import { find } from "./elements.js";
+import { askForKey, keyHeaders } from "./key.js";
 import { ownGraph } from "./own-model.js";
 
 /** What the page reads of one entry of `GET /api/models`. */
@@ -22,7 +23,7 @@ let descriptions = new Map<string, string>();
 /** Fills the select; `onChange` is called when another model is chosen. */
 export async function offerModels(onChange: () => void): Promise<void> {
   const models = (await listModels()).filter(({ state }) => state === "available" || state === "loading");
-  if (models.length === 0) {
+  if (models.length === 0 || select.length > 0) {
     return;
   }
   for (const model of models) {
@@ -54,7 +55,10 @@ function describe({ description = "", accuracy }: ListedModel): string {
 
 async function listModels(): Promise<readonly ListedModel[]> {
   try {
-    const response = await fetch("api/models", { headers: { Accept: "application/json" } });
+    const response = await fetch("api/models", { headers: { Accept: "application/json", ...keyHeaders() } });
+    if (response.status === 401) {
+      askForKey();
+    }
     const body: unknown = response.ok ? await response.json() : null;
     const list = typeof body === "object" && body !== null && "models" in body ? body.models : body;
     return Array.isArray(list) ? (list as ListedModel[]) : [];

@@ -3,13 +3,14 @@
  */
 import type { ErrorCode } from "../../src/generated/contract.js";
 import { find } from "./elements.js";
+import { askForKey } from "./key.js";
 import type { Refusal } from "./reply.js";
 
 /** What the page adds to the service's own sentence. `field` is the control that has to change. */
 interface Help {
   readonly title: string;
   readonly advice?: string;
-  readonly field?: "image" | "graph" | "labels" | "model";
+  readonly field?: "image" | "graph" | "labels" | "model" | "key";
   readonly retry?: boolean;
 }
 
@@ -17,6 +18,12 @@ const OTHER_IMAGE = "Choose another photo, or save this one again as JPEG or PNG
 
 const HELP: Partial<Record<ErrorCode | "unreachable", Help>> = {
   field_invalid: { title: "Something in the form does not fit" },
+  unauthorized: {
+    title: "This service wants an API key",
+    advice: "Enter the key, and the photo is sent.",
+    field: "key",
+  },
+  forbidden: { title: "This may not be done here" },
   image_missing: { title: "There is no photo yet", advice: "Choose a photo first.", field: "image" },
   image_unsupported: { title: "This is not a photo the service can read", advice: OTHER_IMAGE, field: "image" },
   image_undecodable: { title: "This photo is damaged", advice: OTHER_IMAGE, field: "image" },
@@ -80,6 +87,9 @@ export function showProblem(refusal: Refusal, retry: () => void): string {
   const button = find("retry", HTMLButtonElement);
   button.hidden = !help.retry;
   button.onclick = retry;
+  if (refusal.code === "unauthorized") {
+    askForKey();
+  }
   if (help.field) {
     const field = find(help.field, HTMLElement);
     field.setAttribute("aria-invalid", "true");

@@ -1,6 +1,7 @@
 /**
  * Sends the form. XMLHttpRequest and not fetch, because it alone reports how much of an upload has left.
  */
+import { keyHeaders } from "./key.js";
 import { Refusal, readProblem } from "./reply.js";
 
 export interface Upload {
@@ -44,6 +45,9 @@ export function send<T>(
     request.open("POST", address);
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
+    for (const [name, value] of Object.entries(keyHeaders())) {
+      request.setRequestHeader(name, value);
+    }
     request.send(form);
   });
 }
