@@ -21,13 +21,7 @@ export const ROOT_DIR = fileURLToPath(new URL("../../", import.meta.url));
 
 const count = (fallback: number, min = 1, max = 1_000_000) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
-const bytes = (fallback: number) =>
-  z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(2 ** 32)
-    .default(fallback);
+const bytes = (fallback: number, max = 2 ** 32) => z.coerce.number().int().min(1).max(max).default(fallback);
 const milliseconds = (fallback: number) => z.coerce.number().int().min(1).max(3_600_000).default(fallback);
 
 const SCHEMA = z.object({
@@ -119,6 +113,10 @@ const SCHEMA = z.object({
   engineRetries: count(1, 0, 5).describe(
     "Times that a request is tried again on a fresh process when its engine died.",
   ),
+  engineMemoryBytesMax: bytes(4096 * MIB, 2 ** 44).describe(
+    "Memory that one engine process may take; a graph that is seen to need more is refused.",
+  ),
+  engineCpuSecondsMax: count(300).describe("Processor time that one load or one run may take."),
   engineThreads: count(0, 0, 256).describe("Threads for one run of a graph; 0 lets the engine choose."),
 
   engineStartMsMax: milliseconds(60_000).describe("Deadline for an engine process to say hello."),

@@ -33,12 +33,19 @@ export interface InferenceEngine {
   close(): Promise<void>;
 }
 
+/** Whether each engine process has a cgroup that bounds its memory, and why not. */
+export interface CgroupStatus {
+  readonly held: boolean;
+  readonly reason: string | null;
+}
+
 export interface EngineStatus {
   readonly kind: "process" | "addon" | "fake";
   /** Whether a load would be served now. */
   readonly ready: boolean;
   readonly libtensorflow: string | null;
   readonly sandbox: Sandbox | null;
+  readonly cgroup: CgroupStatus;
   readonly modelCount: number;
   readonly spareCount: number;
 }
@@ -179,5 +186,6 @@ export interface Readiness {
     readonly ready: boolean;
     readonly libtensorflow: string | null;
     readonly sandbox: Sandbox | null;
+    readonly cgroup: CgroupStatus;
   };
 }

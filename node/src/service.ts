@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { createKey, type NewKey, openApiKeys } from "./adapters/api-keys.js";
 import { createAddonEngine } from "./adapters/engine-addon.js";
+import { openEngineCgroups } from "./adapters/engine-cgroups.js";
 import { createProcessEngine } from "./adapters/engine-process.js";
 import { createImageFetcher } from "./adapters/fetch-image.js";
 import { fetchModel } from "./adapters/fetch-model.js";
@@ -14,6 +15,9 @@ import { decodeReply, loadWasm } from "./adapters/wasm-module.js";
 import { type Config, isLoopback } from "./config.js";
 import { AppError } from "./errors.js";
 import type { ApiKeys, Classifier, FetchImage, InferenceEngine, Models, ModelZoo } from "./ports.js";
+
+/** Threads of one engine process, far above what libtensorflow starts. */
+const ENGINE_THREADS_MAX = 1024;
 
 export interface Service {
   readonly classifier: Classifier;
@@ -108,11 +112,18 @@ async function openEngine(config: Config, zoo: ModelZoo, logger: Logger): Promis
     });
   }
   const wasm = loadWasm();
+  const cgroups = openEngineCgroups({ memoryBytesMax: config.engineMemoryBytesMax, threadsMax: ENGINE_THREADS_MAX });
+  if (cgroups.problem !== null) logger.info({ reason: cgroups.problem }, "engines have no cgroups of their own");
   return createProcessEngine({
     command: {
       path: config.enginePath,
       args: ["serve"],
-      environment: libtensorflowPath === undefined ? {} : { LIBTENSORFLOW_PATH: libtensorflowPath },
+      environment: {
+        SANDBOX: config.sandbox,
+        ENGINE_MEMORY_BYTES_MAX: String(config.engineMemoryBytesMax),
+        ENGINE_CPU_SECONDS_MAX: String(config.engineCpuSecondsMax),
+        ...(libtensorflowPath === undefined ? {} : { LIBTENSORFLOW_PATH: libtensorflowPath }),
+      },
     },
     codec: {
       encodeLoadHead: (id, json, graphBytes) => wasm.encodeLoadHead(id, json, graphBytes),
@@ -125,6 +136,7 @@ async function openEngine(config: Config, zoo: ModelZoo, logger: Logger): Promis
     firstRunMsMax: config.engineFirstRunMsMax,
     runMsMax: config.engineRunMsMax,
     closeMsMax: config.shutdownMsMax,
+    cgroups,
   });
 }
 

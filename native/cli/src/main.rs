@@ -32,7 +32,7 @@ Environment:
   LIBTENSORFLOW_PATH        folder of libtensorflow
   SANDBOX                   off, best-effort (default) or required (graphs that are not of the zoo are refused
                             where anything is missing)
-  ENGINE_MEMORY_BYTES_MAX   memory of a process's own, default 4 GiB
+  ENGINE_MEMORY_BYTES_MAX   memory of a process's own, default 4 GiB; a graph that is seen to need more is refused
   ENGINE_CPU_SECONDS_MAX    processor time of one load or run, default 300";
 
 fn main() -> ExitCode {

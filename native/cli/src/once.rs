@@ -41,7 +41,7 @@ pub fn once(arguments: &[OsString]) -> Result<(), Problem> {
             graph.len()
         )));
     }
-    let model = Model::load(&library, graph, &form.request, &GraphLimits::default())?;
+    let model = Model::load(&library, graph, &form.request, &cell.graph_limits())?;
     let size = &model.spec().input;
     let image_bytes = u64::from(size.width) * u64::from(size.height) * u64::from(size.channels);
     // One byte more than an image, so that too many are noticed.

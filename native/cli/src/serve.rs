@@ -24,12 +24,11 @@ use menagerie_engine::{
     Library, Model,
     exchange::{self, IMAGES_MAX},
 };
-use menagerie_graph::GraphLimits;
 
 use crate::{
     log,
     queue::{Job, Queue},
-    sandbox::Cell,
+    sandbox::{Cell, Priority},
     startup,
 };
 
@@ -43,12 +42,21 @@ const FINISH_TIME: Duration = Duration::from_mins(1);
 pub fn serve() -> Result<(), Problem> {
     let stdout = startup::take_stdout().map_err(|error| startup::broken("stdout cannot be taken", &error))?;
     let cell = Cell::from_environment()?;
+    let priority = Priority::keep();
     let library = startup::load_library(cell)?;
     let sandbox = cell.seal();
     let writer = Arc::new(Writer { stdout: Mutex::new(stdout), broken: AtomicBool::new(false) });
     writer.send(0, &Frame::Hello(hello(&library, sandbox.clone())));
-    let mut server =
-        Server { library, cell, sandbox, writer, queue: Arc::default(), is_loaded: false, threads: Vec::new() };
+    let mut server = Server {
+        library,
+        cell,
+        sandbox,
+        writer,
+        priority: Some(priority),
+        queue: Arc::default(),
+        is_loaded: false,
+        threads: Vec::new(),
+    };
     let read = server.read_frames(&mut stdin().lock());
     server.finish();
     read
@@ -70,6 +78,8 @@ struct Server {
     cell: Cell,
     sandbox: Sandbox,
     writer: Arc<Writer>,
+    /// Until the first load, which uses it or drops it.
+    priority: Option<Priority>,
     queue: Arc<Queue>,
     is_loaded: bool,
     /// Workers, and the optimiser.
@@ -107,10 +117,15 @@ impl Server {
             self.writer.send(request_id, &Frame::Error(problem));
             return Ok(());
         }
+        if let Some(priority) = self.priority.take()
+            && request.source == Source::Request
+        {
+            priority.lower();
+        }
         let graph_bytes = graph.len();
         let graph = Tail { offset: payload.len() - graph_bytes, bytes: payload };
         self.cell.renew_cpu();
-        match Model::load(&self.library, graph, &request, &GraphLimits::default()) {
+        match Model::load(&self.library, graph, &request, &self.cell.graph_limits()) {
             Ok(model) => {
                 log::info(
                     "model loaded",

@@ -152,6 +152,14 @@ pub enum GraphError {
         /// The limit.
         limit: u64,
     },
+    /// The graph as a whole takes too much.
+    #[error("the graph would take about {bytes} bytes of memory for one image, more than the limit of {limit} bytes")]
+    MemoryTooLarge {
+        /// The estimate.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// The image is too large.
     #[error("input {tensor:?} wants images of {width} x {height} pixels; sides are limited to {limit} pixels")]
     SideTooLarge {
@@ -188,6 +196,7 @@ impl GraphError {
             Self::FileTooLarge { .. }
             | Self::TooMany { .. }
             | Self::TensorTooLarge { .. }
+            | Self::MemoryTooLarge { .. }
             | Self::SideTooLarge { .. } => ErrorCode::GraphTooLarge,
             Self::Override { .. } => ErrorCode::FieldInvalid,
             _ => ErrorCode::GraphInvalid,

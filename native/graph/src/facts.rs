@@ -1,6 +1,6 @@
 //! The graph in numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use menagerie_contract::GraphFacts;
 use sha2::{Digest, Sha256};
@@ -18,7 +18,6 @@ pub fn count(file: &[u8], graph: &Graph<'_>, needed: &[NodeId], input: NodeId, s
     let mut parameters = 0_u64;
     let mut multiply_adds = 0_u64;
     let mut weight_bytes = 0_u64;
-    let mut activations: Vec<u64> = Vec::new();
     let fed = graph.descendants([input]);
     for &id in needed {
         let node = graph.node(id);
@@ -32,21 +31,43 @@ pub fn count(file: &[u8], graph: &Graph<'_>, needed: &[NodeId], input: NodeId, s
         }
         if fed.contains(&id) {
             multiply_adds = multiply_adds.saturating_add(layer_multiply_adds(graph, id, shapes));
-            if let Some(values) = shapes.fact(id).closed().map(|extents| element_count(&extents)) {
-                activations.push(values.saturating_mul(4));
-            }
         }
     }
-    let largest_pair = activations.windows(2).map(|pair| pair[0].saturating_add(pair[1])).max().unwrap_or(0);
     GraphFacts {
         sha256: hex(&Sha256::digest(file)),
         bytes: file.len() as u64,
         nodes: graph.len() as u64,
         parameters,
         multiply_adds,
-        memory_bytes_estimate: weight_bytes.saturating_add(largest_pair),
+        memory_bytes_estimate: weight_bytes.saturating_add(activation_bytes_max(graph, needed, shapes)),
         ops,
     }
+}
+
+/// The most that tensors hold at once when the nodes run in this order and a tensor is freed behind its last use.
+/// Passages share their input's memory, constants are no activations, and open shapes count as nothing.
+fn activation_bytes_max(graph: &Graph<'_>, needed: &[NodeId], shapes: &Shapes) -> u64 {
+    const BYTES_PER_VALUE: u64 = 4;
+    let inputs = |id: NodeId| graph.node(id).inputs.iter().map(|input| graph.skip_passages(input.node));
+    let mut last_uses = HashMap::new();
+    for (position, &id) in needed.iter().enumerate() {
+        last_uses.extend(inputs(id).map(|owner| (owner, position)));
+    }
+    let mut held = HashMap::new();
+    let (mut now, mut most) = (0_u64, 0);
+    for (position, &id) in needed.iter().enumerate() {
+        if graph.skip_passages(id) == id && graph.node(id).op != "Const" {
+            let values = shapes.fact(id).closed().map_or(0, |extents| element_count(&extents));
+            let bytes = values.saturating_mul(BYTES_PER_VALUE);
+            held.insert(id, bytes);
+            now = now.saturating_add(bytes);
+            most = most.max(now);
+        }
+        for owner in inputs(id).filter(|owner| last_uses.get(owner) == Some(&position)) {
+            now = now.saturating_sub(held.remove(&owner).unwrap_or(0));
+        }
+    }
+    most
 }
 
 /// Multiply-adds of one layer: each output value of a convolution or matrix product is a sum over its kernel.

@@ -15,6 +15,8 @@ pub struct GraphLimits {
     pub tensor_bytes_max: u64,
     /// Size of a constant that the file spells with one repeated value.
     pub filled_tensor_bytes_max: u64,
+    /// Estimate of what the graph takes for one image: its weights, and the most that its tensors hold at once.
+    pub memory_bytes_max: u64,
     /// Name of a node or an op.
     pub name_bytes_max: u32,
     /// Longer side of the image that the graph wants.
@@ -32,6 +34,7 @@ impl Default for GraphLimits {
             attributes_per_node_max: 100,
             tensor_bytes_max: 512 << 20,
             filled_tensor_bytes_max: 64 << 20,
+            memory_bytes_max: 4 << 30,
             name_bytes_max: 1024,
             side_pixels_max: 4096,
             unpacked_bytes_max: 1 << 30,

@@ -167,6 +167,10 @@ impl Analysis {
         let extents = input.extents(input.batch.map_or(1, u64::from));
         let shapes = Shapes::propagate(graph, &needed, input.node, &extents, limits)?;
         let facts = facts::count(file, graph, &needed, input.node, &shapes);
+        let (bytes, limit) = (facts.memory_bytes_estimate, limits.memory_bytes_max);
+        if bytes > limit {
+            return Err(GraphError::MemoryTooLarge { bytes, limit });
+        }
         Ok(Self { input, output, normalization, needed, shapes, facts, verdict })
     }
 

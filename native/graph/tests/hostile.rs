@@ -196,3 +196,55 @@ fn a_file_beyond_the_limit_is_refused() {
     assert_eq!(error.code(), ErrorCode::GraphTooLarge);
     assert!(error.to_string().contains("100 bytes"), "{error}");
 }
+
+#[test]
+fn tensors_that_are_too_much_together_are_refused_though_each_is_small_enough() {
+    // Each of eight is 64 x 64 x 3 x 4096 x 4 bytes = 192 MiB, and all are held until the last sum.
+    let mut graph = GraphBuilder::with_input(&[None, Some(64), Some(64), Some(3)]);
+    graph.ints("times", &[1, 64, 64, 1]);
+    for index in 0..8 {
+        graph.op(&format!("tile{index}"), "Tile", &["input", "times"]);
+    }
+    graph.op("sum0", "Identity", &["tile0"]);
+    for index in 1..8 {
+        graph.op(&format!("sum{index}"), "Add", &[&format!("sum{}", index - 1), &format!("tile{index}")]);
+    }
+    graph.convolution("conv", "sum7", [1, 1, 3, 2], &[1.0; 6]).pool("pool", "conv").product("logits", "pool", [2, 3]);
+    assert!(resolve(&graph.bytes, &request(), &GraphLimits::default()).is_ok());
+    let limits = GraphLimits { memory_bytes_max: 1 << 30, ..GraphLimits::default() };
+    let error = resolve(&graph.bytes, &request(), &limits).unwrap_err();
+    assert!(matches!(error, GraphError::MemoryTooLarge { bytes, limit: 0x4000_0000 } if bytes > 1 << 30), "{error}");
+    assert_eq!(error.code(), ErrorCode::GraphTooLarge);
+}
+
+#[test]
+fn tensors_that_take_turns_are_not_counted_together() {
+    let mut graph = GraphBuilder::with_input(&[None, Some(64), Some(64), Some(3)]);
+    graph.ints("times", &[1, 64, 64, 1]).op("step0", "Tile", &["input", "times"]);
+    for index in 0..40 {
+        graph.op(&format!("step{}", index + 1), "Relu", &[&format!("step{index}")]);
+    }
+    graph.convolution("conv", "step40", [1, 1, 3, 2], &[1.0; 6]).pool("pool", "conv").product("logits", "pool", [2, 3]);
+    let bytes = resolve(&graph.bytes, &request(), &GraphLimits::default()).unwrap().spec.graph.memory_bytes_estimate;
+    // Two steps of 192 MiB at a time.
+    assert!((384 << 20..400 << 20).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn a_constant_expression_and_a_resize_are_counted() {
+    let filled = |graph: &mut GraphBuilder| {
+        graph.ints("extents", &[1, 4096, 4096, 3]).floats("value", &[], &[1.0]);
+        graph.op("filled", "Fill", &["extents", "value"]).pool("mean", "filled");
+    };
+    let resized = |graph: &mut GraphBuilder| {
+        graph.ints("extents", &[4096, 4096]).op("large", "ResizeBilinear", &["input", "extents"]).pool("mean", "large");
+    };
+    for (name, grow) in [("fill", &filled as &dyn Fn(&mut GraphBuilder)), ("resize", &resized)] {
+        let mut graph = GraphBuilder::with_input(&[None, Some(64), Some(64), Some(3)]);
+        grow(&mut graph);
+        graph.pool("pool", "input").op("sum", "Add", &["pool", "mean"]).product("logits", "sum", [3, 3]);
+        let spec = resolve(&graph.bytes, &request(), &GraphLimits::default()).unwrap().spec;
+        let bytes = spec.graph.memory_bytes_estimate;
+        assert!(bytes > 192 << 20, "{name}: {bytes}");
+    }
+}

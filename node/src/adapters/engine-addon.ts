@@ -67,6 +67,7 @@ class AddonEngine implements InferenceEngine {
       ready: true,
       libtensorflow: this.#libtensorflow,
       sandbox: { held: [], missing: ["none: graphs run in the service's own process"] },
+      cgroup: { held: false, reason: "graphs run in the service's own process" },
       modelCount: this.#models.size,
       spareCount: 0,
     };

@@ -5,6 +5,7 @@
 import { AppError } from "../errors.js";
 import type { Hello, LoadRequest } from "../generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel } from "../ports.js";
+import type { EngineCgroups } from "./engine-cgroups.js";
 import { type EngineCommand, EngineConnection, type FrameCodec, type LogLine } from "./engine-connection.js";
 
 export interface ProcessEngineOptions {
@@ -17,13 +18,11 @@ export interface ProcessEngineOptions {
   readonly firstRunMsMax: number;
   readonly runMsMax: number;
   readonly closeMsMax: number;
+  readonly cgroups: EngineCgroups;
 }
 
 const RESTART_WAIT_MS_MIN = 200;
 const RESTART_WAIT_MS_MAX = 30_000;
-
-/** Codes of a graph that was refused as data, before libtensorflow saw it: the process is as good as new. */
-const REFUSED_AS_DATA: ReadonlySet<string> = new Set(["graph_op_forbidden", "graph_ambiguous", "graph_too_large"]);
 
 export function createProcessEngine(options: ProcessEngineOptions): InferenceEngine {
   return new ProcessEngine(options);
@@ -69,6 +68,7 @@ class ProcessEngine implements InferenceEngine {
       ready: this.#hello !== null && !this.#closing && (spareCount > 0 || this.#options.spareCount === 0),
       libtensorflow: this.#hello?.libtensorflow ?? null,
       sandbox: this.#hello?.sandbox ?? null,
+      cgroup: { held: this.#options.cgroups.problem === null, reason: this.#options.cgroups.problem },
       modelCount: this.#models.size,
       spareCount,
     };
@@ -97,18 +97,9 @@ class ProcessEngine implements InferenceEngine {
       connection.ended.then(() => this.#models.delete(model));
       return model;
     } catch (error) {
-      this.#giveBack(connection, error);
-      throw error;
-    }
-  }
-
-  /** A process that libtensorflow may have been fed a stranger's graph in is never used for another model. */
-  #giveBack(connection: EngineConnection, failure: unknown): void {
-    const clean = failure instanceof AppError && REFUSED_AS_DATA.has(failure.code);
-    if (clean && connection.alive && !this.#closing && this.#spares.length < this.#options.spareCount) {
-      this.#spares.push(connection);
-    } else {
+      // What was fed a graph is never used for another one, however it was refused.
       void connection.close(this.#options.closeMsMax);
+      throw error;
     }
   }
 
@@ -144,8 +135,14 @@ class ProcessEngine implements InferenceEngine {
   }
 
   #start(): EngineConnection {
-    const { command, codec, startMsMax, log } = this.#options;
-    return new EngineConnection(command, codec, startMsMax, log);
+    const { command, codec, startMsMax, log, cgroups } = this.#options;
+    const connection = new EngineConnection(command, codec, startMsMax, log);
+    const { pid } = connection;
+    if (pid !== undefined) {
+      cgroups.add(pid);
+      connection.ended.then(() => cgroups.remove(pid));
+    }
+    return connection;
   }
 }
 

@@ -34,6 +34,7 @@ export function processEngine(overrides: Partial<ProcessEngineOptions> = {}): In
     firstRunMsMax: 60_000,
     runMsMax: 60_000,
     closeMsMax: 20_000,
+    cgroups: { problem: "none in tests", add() {}, remove() {} },
     ...overrides,
   });
 }

@@ -12,8 +12,9 @@ import {
   type Problem,
   type Sandbox,
 } from "../../src/generated/contract.js";
-import type { EngineStatus, InferenceEngine, LoadedModel } from "../../src/ports.js";
+import type { CgroupStatus, EngineStatus, InferenceEngine, LoadedModel } from "../../src/ports.js";
 
+export const NO_CGROUP: CgroupStatus = { held: false, reason: "it is a fake" };
 const SIDE = 8;
 const CLASS_COUNT = 3;
 
@@ -41,7 +42,8 @@ export class FakeEngine implements InferenceEngine {
 
   status(): EngineStatus {
     const modelCount = this.models.filter((model) => model.alive).length;
-    return { kind: "fake", ready: true, libtensorflow: null, sandbox: this.sandbox, modelCount, spareCount: 0 };
+    const facts = { kind: "fake", ready: true, libtensorflow: null, spareCount: 0 } as const;
+    return { ...facts, sandbox: this.sandbox, cgroup: NO_CGROUP, modelCount };
   }
 
   async close(): Promise<void> {

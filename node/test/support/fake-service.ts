@@ -20,7 +20,7 @@ import type {
   Readiness,
   ZooModel,
 } from "../../src/ports.js";
-import { FakeEngine, inferFrame, scoresOf } from "./fake-engine.js";
+import { FakeEngine, inferFrame, NO_CGROUP, scoresOf } from "./fake-engine.js";
 import { COLOURS } from "./graph-def.js";
 
 export const FAKE_GRAPH = Buffer.from("graph of the zoo");
@@ -174,7 +174,7 @@ export async function startFakeService(
       reason: null,
       default_model: "colours",
       models_loaded: 0,
-      engine: { kind: "fake", ready: true, libtensorflow: null, sandbox: null },
+      engine: { kind: "fake", ready: true, libtensorflow: null, sandbox: null, cgroup: NO_CGROUP },
     },
   };
   const app = createApp({

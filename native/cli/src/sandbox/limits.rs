@@ -1,16 +1,33 @@
 //! What the kernel counts for a process: memory, processor time, descriptors.
 
-use std::{io, mem::MaybeUninit};
+use std::{env, fs, io, mem::MaybeUninit};
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 type Resource = libc::c_int;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 type Resource = libc::__rlimit_resource_t;
 
+/// Far above what a machine's user runs, far below the process ids that a kernel has.
+const PROCESSES_MAX: u64 = 8192;
+
 /// Bounds the memory of the process's own: heap, stacks and other writable pages. The pages of libtensorflow's files,
 /// which all processes share, do not count.
 pub fn bound_memory(bytes_max: u64) -> Result<(), String> {
-    set(libc::RLIMIT_DATA, bytes_max, bytes_max)
+    set(libc::RLIMIT_DATA, bytes_max, bytes_max)?;
+    // Elsewhere, macOS included, the limit does not reach what mmap gives.
+    if cfg!(target_os = "linux") { Ok(()) } else { Err(format!("{} counts a part of it alone", env::consts::OS)) }
+}
+
+/// Bounds the processes and threads of the user who runs this one; system calls that make a process are forbidden
+/// besides. The kernel exempts root.
+pub fn bound_processes() -> Result<(), String> {
+    set(libc::RLIMIT_NPROC, PROCESSES_MAX, PROCESSES_MAX)
+}
+
+/// Lets the kernel end this process before any other when the machine has no memory left.
+pub fn be_ended_first() {
+    // Linux alone has it, and without it nothing is less confined.
+    let _: io::Result<()> = fs::write("/proc/self/oom_score_adj", "1000");
 }
 
 /// Forbids core files: they would hold what clients sent.

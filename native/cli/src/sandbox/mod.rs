@@ -9,12 +9,16 @@ pub mod attempts;
 #[cfg_attr(not(target_os = "linux"), path = "not_offered.rs")]
 mod filesystem;
 mod limits;
+mod priority;
 #[cfg_attr(not(target_os = "linux"), path = "not_offered.rs")]
 mod system_calls;
 
 use std::env;
 
 use menagerie_contract::{ErrorCode, Problem, frame::Sandbox};
+use menagerie_graph::GraphLimits;
+
+pub use self::priority::Priority;
 
 /// How much confinement is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +73,7 @@ impl Cell {
             return;
         }
         forget_environment();
+        limits::be_ended_first();
         // What fails here fails again in `seal`, which reports it.
         let _: Result<(), String> = filesystem::forbid_writing();
     }
@@ -86,10 +91,16 @@ impl Cell {
         note("landlock", filesystem::forbid_everything());
         note("memory", limits::bound_memory(self.memory_bytes_max));
         note("cpu", limits::renew_cpu(self.cpu_seconds_max));
+        note("processes", limits::bound_processes());
         note("core", limits::forbid_core_files());
         note("descriptors", limits::forbid_new_descriptors());
         note("seccomp", system_calls::filter());
         sandbox
+    }
+
+    /// What a graph may cost before it is refused: it must fit the memory that the process may take.
+    pub fn graph_limits(self) -> GraphLimits {
+        GraphLimits { memory_bytes_max: self.memory_bytes_max, ..GraphLimits::default() }
     }
 
     /// Starts the processor time of the next load or run.

@@ -1,4 +1,5 @@
-//! Stands for the confinement that only Linux offers.
+//! Stands for the confinement that only Linux offers, each of its modules.
+#![allow(dead_code, reason = "each module needs a part of it")]
 
 fn refusal() -> Result<(), String> {
     Err(format!("{} does not offer it", std::env::consts::OS))

@@ -10,6 +10,8 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
+use super::priority::NICENESS;
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Calls that libtensorflow and the engine make after the tiny graph, seen with strace on two dozen graphs, and the few
@@ -93,15 +95,23 @@ const DEADLY: &[libc::c_long] = &[
     libc::SYS_keyctl,
 ];
 
+/// Whether the kernel logs what a filter refuses. (What ends the process is logged always.)
+#[derive(Clone, Copy, PartialEq)]
+enum Refusals {
+    Logged,
+    /// Every thread that the C library starts is refused `clone3` first.
+    Quiet,
+}
+
 /// Puts all threads of the process behind the filters, for good.
 pub fn filter() -> Result<(), String> {
     let programs = [
-        compile(deadly()?, SeccompAction::Allow, SeccompAction::KillProcess)?,
-        compile(unknown(), SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32))?,
-        compile(allowed()?, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)?,
+        (compile(deadly()?, SeccompAction::Allow, SeccompAction::KillProcess)?, Refusals::Logged),
+        (compile(unknown(), SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32))?, Refusals::Quiet),
+        (compile(allowed()?, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)?, Refusals::Logged),
     ];
     forbid_new_privileges()?;
-    programs.iter().try_for_each(install)
+    programs.iter().try_for_each(|(program, refusals)| install(program, *refusals))
 }
 
 fn deadly() -> Result<Rules, String> {
@@ -124,6 +134,9 @@ fn allowed() -> Result<Rules, String> {
     // The processor time of the next run, of this process alone.
     let own_cpu = [(0, SeccompCmpOp::Eq, 0), (1, SeccompCmpOp::Eq, u64::from(libc::RLIMIT_CPU))];
     rules.insert(libc::SYS_prlimit64, vec![rule(&own_cpu)?]);
+    // A stranger's graph steps back by this much, its own thread alone; nothing steps forward.
+    let own_niceness = [(0, SeccompCmpOp::Eq, 0), (1, SeccompCmpOp::Eq, 0), (2, SeccompCmpOp::Eq, NICENESS as u64)];
+    rules.insert(libc::SYS_setpriority, vec![rule(&own_niceness)?]);
     Ok(rules)
 }
 
@@ -155,10 +168,11 @@ fn forbid_new_privileges() -> Result<(), String> {
     }
 }
 
-/// Installs a program for all threads, with its refusals logged, which `seccompiler` itself does not ask for.
-fn install(program: &BpfProgram) -> Result<(), String> {
+/// Installs a program for all threads; `seccompiler` itself does not ask for a log.
+fn install(program: &BpfProgram, refusals: Refusals) -> Result<(), String> {
     let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut().cast() };
-    let flags = libc::SECCOMP_FILTER_FLAG_TSYNC | libc::SECCOMP_FILTER_FLAG_LOG;
+    let log = if refusals == Refusals::Logged { libc::SECCOMP_FILTER_FLAG_LOG } else { 0 };
+    let flags = libc::SECCOMP_FILTER_FLAG_TSYNC | log;
     // SAFETY: the program outlives the call, in which the kernel copies it; both `sock_filter` types have the layout
     // of linux/filter.h.
     match unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter) } {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
-use menagerie_contract::{ErrorCode, ModelSpec, Problem};
+use menagerie_contract::{ErrorCode, ModelSpec};
 use menagerie_engine::graphdef::{Attribute, GraphBuilder};
 
 use crate::host::{Host, Reply, engine};
@@ -46,7 +46,7 @@ fn hello_says_what_holds() {
         hello.sandbox
     };
     let sandbox = hello("best-effort");
-    for name in ["environment", "memory", "cpu", "core", "descriptors", "seccomp"] {
+    for name in ["environment", "memory", "cpu", "processes", "core", "descriptors", "seccomp"] {
         assert!(sandbox.held.iter().any(|held| held == name), "{name} is not in {sandbox:?}");
     }
     let landlock = |list: &[String]| list.iter().any(|entry| entry.starts_with("landlock"));
@@ -121,15 +121,13 @@ fn heavy_graph(channels: i64, layers: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_graph_that_wants_more_memory_than_allowed_does_not_get_it() {
-    // One activation has 256 x 256 x 512 x 4 = 134 million bytes.
+fn a_graph_that_is_seen_to_want_more_memory_than_allowed_is_refused() {
+    // One activation has 256 x 256 x 512 x 4 = 134 million bytes, and two are held at a time.
     let mut host = Host::spawn(engine("serve").env("ENGINE_MEMORY_BYTES_MAX", (200 << 20).to_string()));
     host.receive();
-    let request = host.try_load(1, &heavy_graph(512, 3));
-    assert!(
-        matches!(request, None | Some((1, Reply::Error(Problem { code: ErrorCode::EngineFailed, .. })))),
-        "{request:?}"
-    );
+    let (1, Reply::Error(problem)) = host.load(1, &heavy_graph(512, 3)) else { panic!("no error") };
+    assert_eq!(problem.code, ErrorCode::GraphTooLarge);
+    assert!(problem.message.contains("209715200 bytes"), "{problem}");
 }
 
 #[test]
