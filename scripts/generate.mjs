@@ -2,27 +2,30 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ROOT_DIR } from "./setup/paths.mjs";
 import { buildEnvironment } from "./setup/tools.mjs";
 import { main, setUp } from "./setup.mjs";
 
-const CONTRACT = "node/src/generated/contract.ts";
+const CONTRACT = ["node/src/generated/contract.ts", "node/src/generated/contract-schema.ts"];
 
 /** Every file in the repository that a program wrote. */
-export const GENERATED = [CONTRACT, "native/addon/index.js", "native/addon/index.d.ts"];
+export const GENERATED = [...CONTRACT, "native/addon/index.js", "native/addon/index.d.ts"];
 
-/** The TypeScript types and constants of the contract; the door of the addon is written by its build. */
+/** The TypeScript types and constants of the contract, and its JSON schemas; the door of the addon is written by its build. */
 export function generate() {
   const options = { cwd: ROOT_DIR, env: buildEnvironment() };
   const dir = mkdtempSync(join(tmpdir(), "menagerie-generate-"));
   try {
-    const raw = join(dir, "contract.ts");
+    const raw = CONTRACT.map((path) => join(dir, basename(path)));
     const generator = ["run", "--quiet", "--package", "menagerie-contract", "--features", "typescript"];
-    execFileSync("cargo", [...generator, "--bin", "generate-contract", "--", raw], { ...options, stdio: "inherit" });
-    const formatter = ["format", "--stdin-file-path=contract.ts"];
-    writeFileSync(join(ROOT_DIR, CONTRACT), execFileSync("biome", formatter, { ...options, input: readFileSync(raw) }));
+    execFileSync("cargo", [...generator, "--bin", "generate-contract", "--", ...raw], { ...options, stdio: "inherit" });
+    for (const [index, path] of CONTRACT.entries()) {
+      const formatter = ["format", `--stdin-file-path=${basename(path)}`];
+      const input = readFileSync(String(raw[index]));
+      writeFileSync(join(ROOT_DIR, path), execFileSync("biome", formatter, { ...options, input }));
+    }
   } finally {
     rmSync(dir, { recursive: true });
   }

@@ -1,12 +1,14 @@
 //! What the WebAssembly function is asked for and what it answers.
 
+#[cfg(feature = "typescript")]
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
 /// What one call of `infer` wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct InferOptions {
     /// Number of answers, 1–100.
@@ -25,7 +27,7 @@ pub struct InferOptions {
 
 /// A part of the upright photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(rename_all = "snake_case", deny_unknown_fields, tag = "kind")]
 pub enum Crop {
     /// A rectangle that lies inside the photo.
@@ -52,7 +54,7 @@ pub enum Crop {
 
 /// What an image may cost, judged from its header before anything is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(deny_unknown_fields)]
 pub struct ImageLimits {
     /// Width times height.
@@ -64,7 +66,7 @@ pub struct ImageLimits {
 
 /// The answer for one image and one model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 pub struct Answer {
     /// The image as it came.
     pub image: ImageFacts,
@@ -90,7 +92,7 @@ pub struct Answer {
 
 /// One class of an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct TopEntry {
     /// The label.
     pub label: String,
@@ -102,7 +104,7 @@ pub struct TopEntry {
 
 /// An image as it came: upright size and format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct ImageFacts {
     /// Pixels across, after EXIF orientation.
     pub width: u32,
@@ -114,7 +116,7 @@ pub struct ImageFacts {
 
 /// The pixels that went to the model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 pub struct InputFacts {
     /// Pixels across.
     pub width: u32,
@@ -129,7 +131,7 @@ pub struct InputFacts {
 
 /// Milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct Timings {
     /// Bytes to upright RGB photo.
     pub decode: f32,
@@ -145,7 +147,7 @@ pub struct Timings {
 
 /// A probability in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub enum Band {
     /// At most 0.2.
     #[serde(rename = "low")]

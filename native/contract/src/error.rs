@@ -1,5 +1,7 @@
 //! The error codes that clients see, and the message that carries one between processes.
 
+#[cfg(feature = "typescript")]
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
@@ -8,7 +10,7 @@ macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
         /// A stable code of the HTTP contract. The HTTP status of each lives in the Node service alone.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[cfg_attr(feature = "typescript", derive(TS))]
+        #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
         pub enum ErrorCode {
             $($(#[$doc])* #[serde(rename = $text)] $variant,)*
         }
@@ -91,7 +93,7 @@ error_codes! {
 
 /// An error on its way to a client: the code and one sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[error("{}: {message}", code.as_str())]
 pub struct Problem {
     /// The stable code.

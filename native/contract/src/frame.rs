@@ -12,6 +12,8 @@
 //! | 5 scores | engine → host | `u32` images, `u32` classes, `u32` queue µs, `u32` run µs, then f32 scores |
 //! | 6 error | engine → host | JSON [`Problem`] |
 
+#[cfg(feature = "typescript")]
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
@@ -90,7 +92,7 @@ pub enum FrameError {
 
 /// The executable's first words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct Hello {
     /// [`PROTOCOL`].
     pub protocol: u32,
@@ -108,7 +110,7 @@ pub struct Hello {
 
 /// What confines an engine process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct Sandbox {
     /// Measures that hold, such as `seccomp`.
     pub held: Vec<String>,
@@ -118,7 +120,7 @@ pub struct Sandbox {
 
 /// How to load a graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 pub struct LoadRequest {
     /// What the caller sets.
     pub overrides: SpecOverrides,

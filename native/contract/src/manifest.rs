@@ -1,5 +1,7 @@
 //! `manifest.json`: what a model of the zoo says of itself.
 
+#[cfg(feature = "typescript")]
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
@@ -11,7 +13,7 @@ pub const MANIFEST_SCHEMA: u32 = 1;
 
 /// A model of the zoo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 pub struct Manifest {
     /// Always [`MANIFEST_SCHEMA`].
     pub schema: u32,
@@ -49,7 +51,7 @@ pub struct Manifest {
 
 /// The graph file of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct GraphFile {
     /// File name in the model's folder.
     pub file: String,
@@ -62,7 +64,7 @@ pub struct GraphFile {
 
 /// Where a graph and its labels are fetched from: gzipped tar archives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 pub struct GraphSource {
     /// Address of the archive with the graph.
     pub url: String,
@@ -78,7 +80,7 @@ pub struct GraphSource {
 
 /// The label file of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct LabelsFile {
     /// File name in the model's folder.
     pub file: String,
@@ -88,7 +90,7 @@ pub struct LabelsFile {
 
 /// The input as the model's author states it; absent fields are detected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 pub struct ManifestInput {
     /// Name of the image input.
     pub tensor: Option<String>,
@@ -114,7 +116,7 @@ pub struct ManifestInput {
 
 /// The output as the model's author states it; absent fields are detected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 pub struct ManifestOutput {
     /// Name of the class output.
     pub tensor: Option<String>,
@@ -126,7 +128,7 @@ pub struct ManifestOutput {
 
 /// A named feature vector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct FeaturesTensor {
     /// Name of the tensor.
     pub tensor: String,
@@ -136,7 +138,7 @@ pub struct FeaturesTensor {
 
 /// A measured accuracy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct Accuracy {
     /// Share of photos whose best answer is right, 0–1.
     pub top1: f64,

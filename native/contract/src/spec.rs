@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "typescript")]
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
 /// Everything known of a loaded model. `GET /api/models/{id}` answers this object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct ModelSpec {
     /// The image input.
     pub input: InputSpec,
@@ -30,7 +32,7 @@ pub struct ModelSpec {
 
 /// The tensor is `(pixel - mean) / std` on 0–255 pixels, per channel in `channel_order`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct InputSpec {
     /// Name of the fed tensor, without `:0`.
     pub tensor: String,
@@ -59,7 +61,7 @@ pub struct InputSpec {
 
 /// Element types that an image input may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Dtype {
     /// 32-bit float.
@@ -70,7 +72,7 @@ pub enum Dtype {
 
 /// Order of the axes of the image input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Layout {
     /// Batch, rows, columns, channels.
@@ -85,7 +87,7 @@ pub enum Layout {
 
 /// Order of the colour channels in the tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ChannelOrder {
     /// Red, green, blue.
@@ -98,7 +100,7 @@ pub enum ChannelOrder {
 
 /// How a photo is fitted to the model's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum Resize {
     /// The whole photo, each axis scaled on its own.
@@ -111,7 +113,7 @@ pub enum Resize {
 
 /// The class output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct OutputSpec {
     /// Name of the fetched tensor, without `:0`.
     pub tensor: String,
@@ -126,7 +128,7 @@ pub struct OutputSpec {
 
 /// What the scores of a model are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(rename_all = "lowercase")]
 pub enum OutputKind {
     /// Probabilities that sum to 1.
@@ -141,7 +143,7 @@ pub enum OutputKind {
 
 /// How a label file fits the classes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct LabelsSpec {
     /// Labels in the file.
     pub count: u32,
@@ -153,7 +155,7 @@ pub struct LabelsSpec {
 
 /// The graph in numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct GraphFacts {
     /// SHA-256 of the file as it came, in lower-case hex.
     pub sha256: String,
@@ -178,7 +180,7 @@ pub struct GraphFacts {
 
 /// Where one field of a spec comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct Evidence {
     /// Path of the field, such as `input.mean`.
     pub field: String,
@@ -198,7 +200,7 @@ pub struct Evidence {
 
 /// A value that was considered and not taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct Alternative {
     /// The value.
     #[cfg_attr(feature = "typescript", ts(type = "unknown"))]
@@ -209,7 +211,7 @@ pub struct Alternative {
 
 /// How a field was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// Stands in the graph.
@@ -226,7 +228,7 @@ pub enum Source {
 
 /// What the allow-list of ops says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct Verdict {
     /// Whether every op between input and output is allowed.
     pub allowed: bool,
@@ -236,7 +238,7 @@ pub struct Verdict {
 
 /// An op outside the allow-list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct ForbiddenOp {
     /// The op.
     pub op: String,
@@ -248,7 +250,7 @@ pub struct ForbiddenOp {
 
 /// Fields of a spec that the caller sets; absent ones are detected.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS), ts(optional_fields))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 #[serde(default, deny_unknown_fields)]
 pub struct SpecOverrides {
     /// Name of the image input.

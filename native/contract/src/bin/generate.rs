@@ -1,10 +1,13 @@
-//! Writes the TypeScript types and constants of the contract to the path given as the only argument.
+//! Writes the TypeScript types and constants of the contract, and the JSON schemas of what clients are answered with, to
+//! the two paths given as arguments.
 
 use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 use menagerie_contract::{
-    Answer, ErrorCode, Hello, InferOptions, LoadRequest, Manifest, ModelSpec, Problem, frame, manifest,
+    Answer, ErrorCode, Hello, InferOptions, LoadRequest, Manifest, ModelSpec, Problem, frame, frame::Sandbox, manifest,
 };
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
 use ts_rs::{Config, TS, TypeVisitor};
 
 /// Declarations by type name.
@@ -56,17 +59,33 @@ fn constants() -> String {
     )
 }
 
+/// JSON Schema 2020-12 by type name, as the types are serialised.
+fn schemas() -> String {
+    let mut generator = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with(|settings| settings.definitions_path = "/components/schemas".into())
+        .into_generator();
+    generator.subschema_for::<Answer>();
+    generator.subschema_for::<ErrorCode>();
+    generator.subschema_for::<Manifest>();
+    generator.subschema_for::<ModelSpec>();
+    generator.subschema_for::<Sandbox>();
+    let schemas = Value::Object(generator.take_definitions(true));
+    format!("export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {schemas:#};\n")
+}
+
 fn main() -> ExitCode {
-    let Some(path) = env::args().nth(1) else {
-        eprintln!("usage: generate-contract OUTPUT.ts");
+    let [_, types_path, schemas_path] = env::args().collect::<Vec<_>>().try_into().unwrap_or_default();
+    if schemas_path.is_empty() {
+        eprintln!("usage: generate-contract TYPES.ts SCHEMAS.ts");
         return ExitCode::from(2);
-    };
+    }
     let header = "// Generated from native/contract by `npm run generate`. Do not edit.\n\n";
-    match fs::write(&path, header.to_owned() + &types() + &constants()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    for (path, content) in [(types_path, types() + &constants()), (schemas_path, schemas())] {
+        if let Err(error) = fs::write(&path, header.to_owned() + &content) {
             eprintln!("cannot write {path}: {error}");
-            ExitCode::FAILURE
+            return ExitCode::FAILURE;
         }
     }
+    ExitCode::SUCCESS
 }

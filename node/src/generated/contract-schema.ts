@@ -1,0 +1,1117 @@
+// Generated from native/contract by `npm run generate`. Do not edit.
+
+export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
+  Accuracy: {
+    description: "A measured accuracy.",
+    properties: {
+      data: {
+        description: "Data set.",
+        type: "string",
+      },
+      photos: {
+        description: "Photos measured.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      split: {
+        description: "Split, such as `test`.",
+        type: "string",
+      },
+      top1: {
+        description: "Share of photos whose best answer is right, 0–1.",
+        format: "double",
+        type: "number",
+      },
+    },
+    required: ["top1", "photos", "split", "data"],
+    type: "object",
+  },
+  Alternative: {
+    description: "A value that was considered and not taken.",
+    properties: {
+      score: {
+        description: "Its score in the measure that `because` names.",
+        format: "float",
+        type: "number",
+      },
+      value: {
+        description: "The value.",
+      },
+    },
+    required: ["value", "score"],
+    type: "object",
+  },
+  Answer: {
+    description: "The answer for one image and one model.",
+    properties: {
+      band: {
+        $ref: "#/components/schemas/Band",
+        description: "The probability in words.",
+      },
+      image: {
+        $ref: "#/components/schemas/ImageFacts",
+        description: "The image as it came.",
+      },
+      independent: {
+        description: "Whether the classes are independent, so that the probabilities need not sum to 1.",
+        type: "boolean",
+      },
+      index: {
+        description: "Its class, 0-based.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      input: {
+        $ref: "#/components/schemas/InputFacts",
+        description: "What the model saw.",
+      },
+      label: {
+        description: "The label with the highest probability; ties go to the lower index.",
+        type: "string",
+      },
+      probability: {
+        description: "Its probability.",
+        format: "float",
+        type: "number",
+      },
+      timings_ms: {
+        $ref: "#/components/schemas/Timings",
+        description: "Where the time went.",
+      },
+      top: {
+        description: "The best answers, best first.",
+        items: {
+          $ref: "#/components/schemas/TopEntry",
+        },
+        type: "array",
+      },
+    },
+    required: ["image", "label", "index", "probability", "band", "top", "input", "timings_ms"],
+    type: "object",
+  },
+  Band: {
+    description: "A probability in words.",
+    oneOf: [
+      {
+        const: "low",
+        description: "At most 0.2.",
+        type: "string",
+      },
+      {
+        const: "medium",
+        description: "Above 0.2.",
+        type: "string",
+      },
+      {
+        const: "high",
+        description: "Above 0.5.",
+        type: "string",
+      },
+      {
+        const: "very high",
+        description: "Above 0.75.",
+        type: "string",
+      },
+    ],
+  },
+  ChannelOrder: {
+    description: "Order of the colour channels in the tensor.",
+    oneOf: [
+      {
+        const: "RGB",
+        description: "Red, green, blue.",
+        type: "string",
+      },
+      {
+        const: "BGR",
+        description: "Blue, green, red.",
+        type: "string",
+      },
+      {
+        const: "GRAY",
+        description: "One grey channel.",
+        type: "string",
+      },
+    ],
+  },
+  Dtype: {
+    description: "Element types that an image input may have.",
+    oneOf: [
+      {
+        const: "float32",
+        description: "32-bit float.",
+        type: "string",
+      },
+      {
+        const: "uint8",
+        description: "Bytes 0–255: fed as they are; `mean` is 0 and `std` 1.",
+        type: "string",
+      },
+    ],
+  },
+  ErrorCode: {
+    description: "A stable code of the HTTP contract. The HTTP status of each lives in the Node service alone.",
+    oneOf: [
+      {
+        const: "image_missing",
+        description: "No image in the request.",
+        type: "string",
+      },
+      {
+        const: "field_invalid",
+        description: "A field is malformed or out of its range; the message names field, value and range.",
+        type: "string",
+      },
+      {
+        const: "labels_missing",
+        description: "The request needs labels and none came with the graph.",
+        type: "string",
+      },
+      {
+        const: "unauthorized",
+        description: "API keys are on and none, or an unknown one, was sent.",
+        type: "string",
+      },
+      {
+        const: "forbidden",
+        description: "The key is known but may not do this.",
+        type: "string",
+      },
+      {
+        const: "model_unknown",
+        description: "No model of that id or SHA-256.",
+        type: "string",
+      },
+      {
+        const: "version_unknown",
+        description: "The model exists, the version does not.",
+        type: "string",
+      },
+      {
+        const: "request_unknown",
+        description: "No request of that id is remembered.",
+        type: "string",
+      },
+      {
+        const: "not_found",
+        description: "No such page or call.",
+        type: "string",
+      },
+      {
+        const: "method_not_allowed",
+        description: "The address exists, the method does not.",
+        type: "string",
+      },
+      {
+        const: "model_exists",
+        description: "Another graph is registered under that id and version.",
+        type: "string",
+      },
+      {
+        const: "upload_too_large",
+        description: "The upload passed a size limit and was stopped while streaming.",
+        type: "string",
+      },
+      {
+        const: "image_unsupported",
+        description: "Not one of the image formats, judged by its bytes.",
+        type: "string",
+      },
+      {
+        const: "image_undecodable",
+        description: "The image is broken.",
+        type: "string",
+      },
+      {
+        const: "image_too_large",
+        description: "More pixels than allowed, judged from the header before decoding.",
+        type: "string",
+      },
+      {
+        const: "image_animated_limit",
+        description: "More frames than allowed.",
+        type: "string",
+      },
+      {
+        const: "graph_invalid",
+        description: "Not a usable frozen graph.",
+        type: "string",
+      },
+      {
+        const: "graph_op_forbidden",
+        description: "An op outside the allow-list, named with its node.",
+        type: "string",
+      },
+      {
+        const: "graph_ambiguous",
+        description: "No single image input or class output; the candidates are listed.",
+        type: "string",
+      },
+      {
+        const: "graph_too_large",
+        description: "The graph, or a tensor in it, passes a size limit.",
+        type: "string",
+      },
+      {
+        const: "labels_mismatch",
+        description: "The number of labels does not fit the number of classes; both are named.",
+        type: "string",
+      },
+      {
+        const: "labels_invalid",
+        description: "The label file cannot be read as labels.",
+        type: "string",
+      },
+      {
+        const: "url_forbidden",
+        description: "The address is not allowed.",
+        type: "string",
+      },
+      {
+        const: "url_unreachable",
+        description: "The address did not answer with an image in time.",
+        type: "string",
+      },
+      {
+        const: "rate_limited",
+        description: "Too many requests from this client.",
+        type: "string",
+      },
+      {
+        const: "overloaded",
+        description: "The service is full; try again later.",
+        type: "string",
+      },
+      {
+        const: "engine_failed",
+        description: "The engine failed while it worked on this request.",
+        type: "string",
+      },
+      {
+        const: "engine_unavailable",
+        description: "The engine cannot be started.",
+        type: "string",
+      },
+      {
+        const: "engine_timeout",
+        description: "The engine did not answer within its deadline.",
+        type: "string",
+      },
+      {
+        const: "internal",
+        description: "A bug in the service.",
+        type: "string",
+      },
+    ],
+  },
+  Evidence: {
+    description: "Where one field of a spec comes from.",
+    properties: {
+      alternatives: {
+        default: [],
+        description: "The values not taken, best first.",
+        items: {
+          $ref: "#/components/schemas/Alternative",
+        },
+        type: "array",
+      },
+      because: {
+        description: "Why, in words and numbers.",
+        type: "string",
+      },
+      confidence: {
+        description: "Probability that the value is right, 0–1.",
+        format: "float",
+        type: "number",
+      },
+      field: {
+        description: "Path of the field, such as `input.mean`.",
+        type: "string",
+      },
+      source: {
+        $ref: "#/components/schemas/Source",
+        description: "How it was found.",
+      },
+      value: {
+        description: "The value taken.",
+      },
+    },
+    required: ["field", "value", "source", "because", "confidence", "alternatives"],
+    type: "object",
+  },
+  FeaturesTensor: {
+    description: "A named feature vector.",
+    properties: {
+      size: {
+        description: "Values for each image.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      tensor: {
+        description: "Name of the tensor.",
+        type: "string",
+      },
+    },
+    required: ["tensor", "size"],
+    type: "object",
+  },
+  ForbiddenOp: {
+    description: "An op outside the allow-list.",
+    properties: {
+      node: {
+        description: "The node that uses it.",
+        type: "string",
+      },
+      op: {
+        description: "The op.",
+        type: "string",
+      },
+      reason: {
+        description: "Why it is forbidden.",
+        type: "string",
+      },
+    },
+    required: ["op", "node", "reason"],
+    type: "object",
+  },
+  GraphFacts: {
+    description: "The graph in numbers.",
+    properties: {
+      bytes: {
+        description: "Size of the file.",
+        format: "uint64",
+        minimum: 0,
+        type: "integer",
+      },
+      memory_bytes_estimate: {
+        description: "Estimate of the memory that one run holds: weights and the largest pair of activations.",
+        format: "uint64",
+        minimum: 0,
+        type: "integer",
+      },
+      multiply_adds: {
+        description: "Multiply-adds for one image.",
+        format: "uint64",
+        minimum: 0,
+        type: "integer",
+      },
+      nodes: {
+        description: "Nodes in the file.",
+        format: "uint64",
+        minimum: 0,
+        type: "integer",
+      },
+      ops: {
+        additionalProperties: {
+          format: "uint32",
+          minimum: 0,
+          type: "integer",
+        },
+        description: "Histogram of the ops between input and output.",
+        type: "object",
+      },
+      parameters: {
+        description: "Trained numbers between input and output.",
+        format: "uint64",
+        minimum: 0,
+        type: "integer",
+      },
+      sha256: {
+        description: "SHA-256 of the file as it came, in lower-case hex.",
+        type: "string",
+      },
+    },
+    required: ["sha256", "bytes", "nodes", "parameters", "multiply_adds", "memory_bytes_estimate", "ops"],
+    type: "object",
+  },
+  GraphFile: {
+    description: "The graph file of a manifest.",
+    properties: {
+      bytes: {
+        description: "Size, where known.",
+        format: "uint64",
+        minimum: 0,
+        type: ["integer", "null"],
+      },
+      file: {
+        description: "File name in the model's folder.",
+        type: "string",
+      },
+      sha256: {
+        description: "SHA-256 in lower-case hex, where known.",
+        type: ["string", "null"],
+      },
+    },
+    required: ["file", "bytes", "sha256"],
+    type: "object",
+  },
+  GraphSource: {
+    description: "Where a graph and its labels are fetched from: gzipped tar archives.",
+    properties: {
+      labels_member: {
+        description: "Name of the labels inside it; without it the labels have to be put into the folder by hand.",
+        type: ["string", "null"],
+      },
+      labels_url: {
+        description: "Address of the archive with the labels, where it is another one.",
+        type: ["string", "null"],
+      },
+      member: {
+        description: "Name of the graph inside it.",
+        type: "string",
+      },
+      url: {
+        description: "Address of the archive with the graph.",
+        type: "string",
+      },
+    },
+    required: ["url", "member"],
+    type: "object",
+  },
+  ImageFacts: {
+    description: "An image as it came: upright size and format.",
+    properties: {
+      format: {
+        description: "`jpeg`, `png`, `webp`, `gif` or `bmp`.",
+        type: "string",
+      },
+      height: {
+        description: "Pixels down, after EXIF orientation.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      width: {
+        description: "Pixels across, after EXIF orientation.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+    },
+    required: ["width", "height", "format"],
+    type: "object",
+  },
+  InputFacts: {
+    description: "The pixels that went to the model.",
+    properties: {
+      height: {
+        description: "Pixels down.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      picture: {
+        description: "The pixels as a PNG data URL, when asked for.",
+        type: ["string", "null"],
+      },
+      sha256: {
+        description: "SHA-256 of the u8 pixels, rows of interleaved channels (RGB, or one grey), in lower-case hex.",
+        type: "string",
+      },
+      width: {
+        description: "Pixels across.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+    },
+    required: ["width", "height", "sha256"],
+    type: "object",
+  },
+  InputSpec: {
+    description: "The tensor is `(pixel - mean) / std` on 0–255 pixels, per channel in `channel_order`.",
+    properties: {
+      batch: {
+        description:
+          "The batch that the graph is fixed at; absent when any batch is accepted. Missing images are filled up.",
+        format: "uint32",
+        minimum: 0,
+        type: ["integer", "null"],
+      },
+      channel_order: {
+        $ref: "#/components/schemas/ChannelOrder",
+        description: "Order of the channels in the tensor.",
+      },
+      channels: {
+        description: "1 (grey) or 3.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      dtype: {
+        $ref: "#/components/schemas/Dtype",
+        description: "Element type of the fed tensor.",
+      },
+      height: {
+        description: "Pixels down.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      layout: {
+        $ref: "#/components/schemas/Layout",
+        description: "Order of its axes.",
+      },
+      mean: {
+        description: "Subtracted from each channel, on the 0–255 scale; `channels` values.",
+        items: {
+          format: "float",
+          type: "number",
+        },
+        type: "array",
+      },
+      resize: {
+        $ref: "#/components/schemas/Resize",
+        description: "How a photo is fitted to `width` x `height`.",
+      },
+      std: {
+        description: "Divides each channel, on the 0–255 scale; `channels` values, none zero.",
+        items: {
+          format: "float",
+          type: "number",
+        },
+        type: "array",
+      },
+      tensor: {
+        description: "Name of the fed tensor, without `:0`.",
+        type: "string",
+      },
+      width: {
+        description: "Pixels across.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+    },
+    required: ["tensor", "dtype", "layout", "width", "height", "channels", "channel_order", "mean", "std", "resize"],
+    type: "object",
+  },
+  LabelsFile: {
+    description: "The label file of a manifest.",
+    properties: {
+      file: {
+        description: "File name in the model's folder.",
+        type: "string",
+      },
+      sha256: {
+        description: "SHA-256 in lower-case hex, where known.",
+        type: ["string", "null"],
+      },
+    },
+    required: ["file", "sha256"],
+    type: "object",
+  },
+  LabelsSpec: {
+    description: "How a label file fits the classes.",
+    properties: {
+      count: {
+        description: "Labels in the file.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      format: {
+        description: "The form of the file, such as `plain`, `index:label`, `json-array`, `csv`.",
+        type: "string",
+      },
+      offset: {
+        description:
+          "Label of class `i` is entry `i - offset` of the file: 1 when the graph has a background class that the file lacks, -1 when the file has one that the graph lacks.",
+        format: "int32",
+        type: "integer",
+      },
+    },
+    required: ["count", "offset", "format"],
+    type: "object",
+  },
+  Layout: {
+    description: "Order of the axes of the image input.",
+    oneOf: [
+      {
+        const: "NHWC",
+        description: "Batch, rows, columns, channels.",
+        type: "string",
+      },
+      {
+        const: "NCHW",
+        description: "Batch, channels, rows, columns.",
+        type: "string",
+      },
+      {
+        const: "NHW",
+        description: "Batch, rows, columns; grey without a channel axis.",
+        type: "string",
+      },
+      {
+        const: "FLAT",
+        description: "Batch, then all values of NHWC in one axis.",
+        type: "string",
+      },
+    ],
+  },
+  Manifest: {
+    description: "A model of the zoo.",
+    properties: {
+      accuracy: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/Accuracy",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "Measured accuracy.",
+      },
+      default: {
+        default: false,
+        description: "Whether requests that name no model get this one.",
+        type: "boolean",
+      },
+      description: {
+        description: "What it tells apart.",
+        type: "string",
+      },
+      features: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/FeaturesTensor",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "The pooled vector before the class layer, where the graph names one.",
+      },
+      graph: {
+        $ref: "#/components/schemas/GraphFile",
+        description: "The graph file.",
+      },
+      id: {
+        description: "Folder name: lower-case letters, digits, `.`, `_` and `-`.",
+        type: "string",
+      },
+      input: {
+        $ref: "#/components/schemas/ManifestInput",
+        description: "How pixels become the tensor.",
+      },
+      labels: {
+        $ref: "#/components/schemas/LabelsFile",
+        description: "The label file.",
+      },
+      licence: {
+        description: "SPDX identifier of the weights' licence.",
+        type: "string",
+      },
+      output: {
+        $ref: "#/components/schemas/ManifestOutput",
+        description: "What the scores are.",
+      },
+      schema: {
+        description: "Always [`MANIFEST_SCHEMA`].",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      source: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/GraphSource",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "Where the graph is fetched from when it is not in the folder.",
+      },
+      title: {
+        description: "One line for people.",
+        type: "string",
+      },
+      version: {
+        description: "Version, free text without `/` and `@`.",
+        type: "string",
+      },
+    },
+    required: [
+      "schema",
+      "id",
+      "version",
+      "title",
+      "description",
+      "licence",
+      "default",
+      "graph",
+      "labels",
+      "input",
+      "output",
+    ],
+    type: "object",
+  },
+  ManifestInput: {
+    description: "The input as the model's author states it; absent fields are detected.",
+    properties: {
+      channel_order: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/ChannelOrder",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "Order of the channels.",
+      },
+      channels: {
+        description: "1 or 3.",
+        format: "uint32",
+        minimum: 0,
+        type: ["integer", "null"],
+      },
+      dtype: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/Dtype",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "Element type.",
+      },
+      height: {
+        description: "Pixels down.",
+        format: "uint32",
+        minimum: 0,
+        type: ["integer", "null"],
+      },
+      layout: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/Layout",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "Order of the axes.",
+      },
+      mean: {
+        description: "Subtracted from 0–255 pixels.",
+        items: {
+          format: "float",
+          type: "number",
+        },
+        type: ["array", "null"],
+      },
+      resize: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/Resize",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "How photos are fitted.",
+      },
+      std: {
+        description: "Divides 0–255 pixels.",
+        items: {
+          format: "float",
+          type: "number",
+        },
+        type: ["array", "null"],
+      },
+      tensor: {
+        description: "Name of the image input.",
+        type: ["string", "null"],
+      },
+      width: {
+        description: "Pixels across.",
+        format: "uint32",
+        minimum: 0,
+        type: ["integer", "null"],
+      },
+    },
+    required: ["tensor", "dtype", "layout", "width", "height", "channels", "channel_order", "mean", "std", "resize"],
+    type: "object",
+  },
+  ManifestOutput: {
+    description: "The output as the model's author states it; absent fields are detected.",
+    properties: {
+      classes: {
+        description: "Number of classes.",
+        format: "uint32",
+        minimum: 0,
+        type: ["integer", "null"],
+      },
+      kind: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/OutputKind",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "What the scores are.",
+      },
+      tensor: {
+        description: "Name of the class output.",
+        type: ["string", "null"],
+      },
+    },
+    required: ["tensor", "kind", "classes"],
+    type: "object",
+  },
+  ModelSpec: {
+    description: "Everything known of a loaded model. `GET /api/models/{id}` answers this object.",
+    properties: {
+      evidence: {
+        description: "Where each detected field comes from.",
+        items: {
+          $ref: "#/components/schemas/Evidence",
+        },
+        type: "array",
+      },
+      graph: {
+        $ref: "#/components/schemas/GraphFacts",
+        description: "The graph in numbers.",
+      },
+      input: {
+        $ref: "#/components/schemas/InputSpec",
+        description: "The image input.",
+      },
+      labels: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/LabelsSpec",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "How the labels fit the classes; absent while no labels are known.",
+      },
+      output: {
+        $ref: "#/components/schemas/OutputSpec",
+        description: "The class output.",
+      },
+      verdict: {
+        $ref: "#/components/schemas/Verdict",
+        description: "What the allow-list of ops says.",
+      },
+      warnings: {
+        default: [],
+        description: "Things the caller should know, such as an assumed size.",
+        items: {
+          type: "string",
+        },
+        type: "array",
+      },
+    },
+    required: ["input", "output", "graph", "evidence", "verdict", "warnings"],
+    type: "object",
+  },
+  OutputKind: {
+    description: "What the scores of a model are.",
+    oneOf: [
+      {
+        const: "softmax",
+        description: "Probabilities that sum to 1.",
+        type: "string",
+      },
+      {
+        const: "logits",
+        description: "Unbounded scores; the softmax is ours.",
+        type: "string",
+      },
+      {
+        const: "sigmoid",
+        description: "Independent probabilities, or one for the second of two labels.",
+        type: "string",
+      },
+      {
+        const: "index",
+        description: "The class number only.",
+        type: "string",
+      },
+    ],
+  },
+  OutputSpec: {
+    description: "The class output.",
+    properties: {
+      classes: {
+        description: "Number of values for each image.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      heads: {
+        default: [],
+        description: "Other class outputs of the same graph, by tensor name.",
+        items: {
+          type: "string",
+        },
+        type: "array",
+      },
+      kind: {
+        $ref: "#/components/schemas/OutputKind",
+        description: "What its values are.",
+      },
+      tensor: {
+        description: "Name of the fetched tensor, without `:0`.",
+        type: "string",
+      },
+    },
+    required: ["tensor", "kind", "classes", "heads"],
+    type: "object",
+  },
+  Resize: {
+    description: "How a photo is fitted to the model's size.",
+    oneOf: [
+      {
+        const: "stretch",
+        description: "The whole photo, each axis scaled on its own.",
+        type: "string",
+      },
+      {
+        const: "center-crop",
+        description: "The largest centred rectangle of the model's aspect ratio.",
+        type: "string",
+      },
+      {
+        const: "pad",
+        description: "The whole photo, aspect kept, centred on mid grey (128).",
+        type: "string",
+      },
+    ],
+  },
+  Sandbox: {
+    description: "What confines an engine process.",
+    properties: {
+      held: {
+        description: "Measures that hold, such as `seccomp`.",
+        items: {
+          type: "string",
+        },
+        type: "array",
+      },
+      missing: {
+        description: "Measures that this system does not offer, each with the reason.",
+        items: {
+          type: "string",
+        },
+        type: "array",
+      },
+    },
+    required: ["held", "missing"],
+    type: "object",
+  },
+  Source: {
+    description: "How a field was found.",
+    oneOf: [
+      {
+        const: "read",
+        description: "Stands in the graph.",
+        type: "string",
+      },
+      {
+        const: "measured",
+        description: "Follows from a measurement on the graph.",
+        type: "string",
+      },
+      {
+        const: "prior",
+        description: "Assumed, because most such graphs are so.",
+        type: "string",
+      },
+      {
+        const: "manifest",
+        description: "The model's manifest says so.",
+        type: "string",
+      },
+      {
+        const: "request",
+        description: "The request says so.",
+        type: "string",
+      },
+    ],
+  },
+  Timings: {
+    description: "Milliseconds.",
+    properties: {
+      decode: {
+        description: "Bytes to upright RGB photo.",
+        format: "float",
+        type: "number",
+      },
+      queue: {
+        description: "Waiting in the engine.",
+        format: "float",
+        type: "number",
+      },
+      resize: {
+        description: "Photo to pixels.",
+        format: "float",
+        type: "number",
+      },
+      run: {
+        description: "The session run.",
+        format: "float",
+        type: "number",
+      },
+      total: {
+        description: "From bytes to answer.",
+        format: "float",
+        type: "number",
+      },
+    },
+    required: ["decode", "resize", "queue", "run", "total"],
+    type: "object",
+  },
+  TopEntry: {
+    description: "One class of an answer.",
+    properties: {
+      index: {
+        description: "The class, 0-based.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      label: {
+        description: "The label.",
+        type: "string",
+      },
+      probability: {
+        description: "The probability.",
+        format: "float",
+        type: "number",
+      },
+    },
+    required: ["label", "index", "probability"],
+    type: "object",
+  },
+  Verdict: {
+    description: "What the allow-list of ops says.",
+    properties: {
+      allowed: {
+        description: "Whether every op between input and output is allowed.",
+        type: "boolean",
+      },
+      forbidden: {
+        description: "The ops that are not.",
+        items: {
+          $ref: "#/components/schemas/ForbiddenOp",
+        },
+        type: "array",
+      },
+    },
+    required: ["allowed", "forbidden"],
+    type: "object",
+  },
+};
