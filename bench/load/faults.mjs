@@ -121,8 +121,8 @@ function renderPage(rows, { seconds, clients }) {
   const machine = describeMachine();
   return `# Faults under load
 
-Written by \`node bench/load/faults.mjs --write\`. While ${clients} clients ask in a closed loop for ${seconds} seconds a
-fault, something goes wrong again and again. Questions are photos for two models and bad input in equal shares.
+Written by \`node bench/load/faults.mjs --write\`. While ${clients} clients ask in a closed loop for ${seconds} seconds a fault,
+something goes wrong again and again. The questions are photos for two models and bad input.
 
 ${renderTable(rows)}
 
