@@ -9,6 +9,7 @@ import { infer } from "./http/infer.js";
 import { limitRate, type RateOptions } from "./http/limit-rate.js";
 import { logRequests } from "./http/log-requests.js";
 import { describeModel, downloadLabels, inspectModel, listModels } from "./http/models.js";
+import { serveOpenApi } from "./http/openapi.js";
 import { methodNotAllowed, notFound, sendProblem } from "./http/problems.js";
 import { readUpload, type UploadLimits } from "./http/read-upload.js";
 import { nameRequest } from "./http/request-id.js";
@@ -71,6 +72,7 @@ export function createApp({
   app.use(refuseForeignForms(corsOrigins));
   app.use(identify(apiKeys));
   app.use(limitRate(limits));
+  app.get("/openapi.json", serveOpenApi());
   app.post("/infer", allow("infer"), permit, upload, infer(inferDeps));
   app.get("/api/models", allow("infer"), listModels(models));
   app.post("/api/models/inspect", allow("infer"), permit, upload, inspectModel(models, classifier));
@@ -78,7 +80,7 @@ export function createApp({
   app.get("/api/models/:id/labels", allow("infer"), downloadLabels(zoo));
   app.all("/infer", methodNotAllowed("POST"));
   app.all(
-    ["/healthz", "/readyz", "/api/models", "/api/models/:id", "/api/models/:id/labels"],
+    ["/healthz", "/readyz", "/openapi.json", "/api/models", "/api/models/:id", "/api/models/:id/labels"],
     methodNotAllowed("GET", "HEAD"),
   );
   app.use(

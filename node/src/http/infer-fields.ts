@@ -33,55 +33,83 @@ const integer = (min: number, max: number) =>
     .string()
     .regex(/^-?\d+$/, `must be a whole number from ${min} to ${max}`)
     .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
+    .meta({ type: "integer", minimum: min, maximum: max, pattern: undefined });
 
 const share = z
   .string()
   .refine((text) => text.trim() !== "" && Number(text) >= 0 && Number(text) <= 1, "must be a number from 0 to 1")
-  .transform(Number);
+  .transform(Number)
+  .meta({ type: "number", minimum: 0, maximum: 1 });
 
 const numbers = (form: string, countMin: number, countMax: number) =>
-  z.string().transform((text, context) => {
-    const values = text.split(",").map((part) => part.trim());
-    const good =
-      values.length >= countMin &&
-      values.length <= countMax &&
-      values.every((value) => /^\d+$/.test(value) && Number(value) <= COORDINATE_MAX);
-    if (good) return values.map(Number);
-    context.addIssue(`must be ${form}, whole numbers from 0 to ${COORDINATE_MAX}`);
-    return z.NEVER;
-  });
+  z
+    .string()
+    .transform((text, context) => {
+      const values = text.split(",").map((part) => part.trim());
+      const good =
+        values.length >= countMin &&
+        values.length <= countMax &&
+        values.every((value) => /^\d+$/.test(value) && Number(value) <= COORDINATE_MAX);
+      if (good) return values.map(Number);
+      context.addIssue(`must be ${form}, whole numbers from 0 to ${COORDINATE_MAX}`);
+      return z.NEVER;
+    })
+    .meta({ pattern: `^\\d+(,\\d+){${countMin - 1},${countMax - 1}}$` });
 
 const tensorName = z.string().max(1000).regex(TENSOR_NAME, "must be the name of a node of the graph, such as `input`");
 
-const FIELDS = z.object({
-  input_tensor: tensorName.transform(withoutPort).optional(),
-  output_tensor: tensorName.transform(withoutPort).optional(),
+/** How a model is fed and read. */
+const SETTINGS = z.object({
+  input_tensor: tensorName.transform(withoutPort).optional().describe("Name of the graph's input; detected."),
+  output_tensor: tensorName.transform(withoutPort).optional().describe("Name of the graph's output; detected."),
   size: z
     .string()
     .regex(/^\d{1,4}(x\d{1,4})?$/, "must be one side, such as 224, or WIDTHxHEIGHT")
     .transform((text) => text.split("x").map(Number))
     .refine((sides) => sides.every((side) => side >= 1 && side <= SIDE_MAX), `must have sides from 1 to ${SIDE_MAX}`)
-    .optional(),
-  normalization: z.string().transform(readNormalization).optional(),
-  channel_order: z.enum(["RGB", "BGR", "GRAY"], "must be RGB, BGR or GRAY").optional(),
-  label_offset: integer(-100, 100).optional(),
-  resize: z.enum(["stretch", "center-crop", "pad"], "must be stretch, center-crop or pad").optional(),
-  top_k: integer(1, 100).default(TOP_K_DEFAULT),
-  score_threshold: share.default(0),
+    .optional()
+    .describe(`Side of the input in pixels, or WIDTHxHEIGHT, up to ${SIDE_MAX}; detected.`),
+  normalization: z
+    .string()
+    .transform(readNormalization)
+    .optional()
+    .describe(`${Object.keys(NORMALIZATIONS).join(", ")}, or mean=r,g,b;std=r,g,b on the 0–255 scale; detected.`),
+  channel_order: z.enum(["RGB", "BGR", "GRAY"], "must be RGB, BGR or GRAY").optional().describe("Detected."),
+  label_offset: integer(-100, 100).optional().describe("The label of class i is entry i - label_offset; detected."),
+  resize: z
+    .enum(["stretch", "center-crop", "pad"], "must be stretch, center-crop or pad")
+    .optional()
+    .describe("How a photo is fitted to the input; stretch."),
+});
+
+/** The text fields of a classification that may come once. */
+const FIELDS = SETTINGS.extend({
+  top_k: integer(1, 100).default(TOP_K_DEFAULT).describe(`Number of answers; ${TOP_K_DEFAULT}.`),
+  score_threshold: share.default(0).describe("Answers below this probability are left out; 0."),
   crop: numbers("x,y,w,h", 4, 4)
     .refine(([, , width, height]) => width !== 0 && height !== 0, "must be at least one pixel wide and high")
-    .optional(),
+    .optional()
+    .describe("x,y,w,h: the part of the image to classify, in pixels of the upright image."),
   point: numbers("x,y or x,y,side", 2, 3)
     .refine(([, , side]) => side !== 0, "must have a side of at least 1")
-    .optional(),
-  picture: z.enum(["0", "1", "true", "false"], "must be 0 or 1").optional(),
+    .optional()
+    .describe("x,y or x,y,side: a square around a point instead of a crop."),
+  picture: z
+    .enum(["0", "1", "true", "false"], "must be 0 or 1")
+    .optional()
+    .describe("Whether the JSON answer carries the pixels that the model saw."),
   model_sha256: z
     .string()
     .toLowerCase()
     .regex(/^[0-9a-f]{64}$/, "must be 64 hex digits")
-    .optional(),
+    .optional()
+    .describe("Instead of model_file: a graph that was uploaded before."),
 });
+
+/** JSON schemas of the text fields as they are sent, by name. */
+export const SETTINGS_SCHEMAS = schemasOf(SETTINGS);
+export const FIELD_SCHEMAS = schemasOf(FIELDS);
 
 /** @throws AppError `field_invalid` or `image_missing`. */
 export function parseInferFields(upload: Upload, modelsPerRequestMax: number): InferRequest {
@@ -219,4 +247,8 @@ function withoutPort(name: string): string {
 
 function invalid(field: string, value: string, range: string): AppError {
   return new AppError("field_invalid", `${field}=${value}: it ${range}.`);
+}
+
+function schemasOf(fields: z.ZodObject): Readonly<Record<string, object>> {
+  return z.toJSONSchema(fields, { io: "input" }).properties as Record<string, object>;
 }

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Express } from "express";
 import { pino } from "pino";
 import { createImageFetcher } from "../../src/adapters/fetch-image.js";
 import { createModelRegistry } from "../../src/adapters/model-registry.js";
@@ -137,6 +138,7 @@ export function zooModel(
 
 export interface FakeService {
   readonly url: string;
+  readonly app: Express;
   readonly engine: FakeEngine;
   readonly classifier: FakeClassifier;
   readonly models: Models;
@@ -196,6 +198,7 @@ export async function startFakeService(
   const { port } = server.address() as AddressInfo;
   return Object.assign(service, {
     url: `http://127.0.0.1:${port}`,
+    app,
     engine,
     classifier,
     models,

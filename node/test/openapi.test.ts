@@ -1,0 +1,114 @@
+/** `/openapi.json` says what the app does: its routes are the app's, and real answers are as it says. */
+import { Ajv2020 } from "ajv/dist/2020.js";
+import type { Express } from "express";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import type { ErrorCode } from "../src/generated/contract.js";
+import { openApiDocument } from "../src/http/openapi.js";
+import { type FakeService, form, startFakeService } from "./support/fake-service.js";
+import { COLOURS } from "./support/graph-def.js";
+
+interface Operation {
+  readonly responses: Readonly<Record<string, { content: Record<string, { schema: object }> }>>;
+}
+interface Document {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+}
+
+const document = openApiDocument() as Document;
+const validator = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
+validator.addSchema({ $id: "openapi", ...document });
+
+/** What the schema at a place of the document says against a value. */
+function complaints(schema: object, value: unknown): unknown[] {
+  // Its references are to places of the whole document.
+  const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"openapi#/')) as object;
+  const validate = validator.compile(absolute);
+  return validate(value) ? [] : (validate.errors ?? []);
+}
+
+function routesOf(app: Express): string[] {
+  return app.router.stack.flatMap(({ route }) => {
+    const methods = new Set(route?.stack.map(({ method }) => method));
+    // A route of every method there is refuses those that the routes before it left.
+    if (route === undefined || methods.size > 10) return [];
+    return [...methods].map((method) => `${method} ${String(route.path).replace(/:(\w+)/g, "{$1}")}`);
+  });
+}
+
+test("the document has every route of the app and no other", async () => {
+  const service = await startFakeService();
+  await service.close();
+  const described = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method} ${path}`),
+  );
+  expect(described.length).toBeGreaterThan(5);
+  expect(described.toSorted()).toEqual(routesOf(service.app).toSorted());
+});
+
+test("every schema of it can be read, and refers to what is there", () => {
+  expect(document.openapi).toBe("3.1.0");
+  for (const [name, schema] of Object.entries(document.components.schemas)) {
+    expect(() => complaints(schema, {}), name).not.toThrow();
+  }
+});
+
+describe("an answer is as the document says", () => {
+  let service: FakeService;
+  beforeAll(async () => {
+    service = await startFakeService({ graphBytesMax: 1000, requestsPerWindowMax: 1000 });
+  });
+  afterAll(async () => {
+    await service.close();
+  });
+
+  const RED = Buffer.from("red");
+  const GRAPH = Buffer.from("graph of mine");
+  const post = (parts: Parameters<typeof form>[0]): RequestInit => ({ method: "POST", body: form(parts) });
+
+  it.each<[string, string, RequestInit, number | ErrorCode]>([
+    ["/healthz", "", {}, 200],
+    ["/readyz", "", {}, 200],
+    ["/openapi.json", "", {}, 200],
+    ["/infer", "?format=json", post({ image_file: RED }), 200],
+    ["/infer", "?format=json", post({ image_file: [RED, Buffer.from("none")], picture: "1" }), 200],
+    ["/infer", "?format=html", post({ image_file: RED }), 200],
+    ["/infer", "?format=text", post({ image_file: RED }), 200],
+    ["/infer", "?format=json", { method: "POST", body: RED, headers: { "content-type": "image/png" } }, 200],
+    ["/infer", "?format=json", post({ image_file: RED, model_file: GRAPH, label_file: COLOURS }), 200],
+    ["/infer", "", post({}), "image_missing"],
+    ["/infer", "", post({ image_file: RED, top_k: "0" }), "field_invalid"],
+    ["/infer", "", post({ image_file: RED, model: "nope" }), "model_unknown"],
+    ["/infer", "", post({ image_file: RED, model: "colours@7" }), "version_unknown"],
+    ["/infer", "", post({ image_file: RED, model: "listed" }), "engine_unavailable"],
+    ["/infer", "", post({ image_file: Buffer.from("no image") }), "image_unsupported"],
+    ["/infer", "", post({ image_file: RED, model_file: Buffer.alloc(2000) }), "upload_too_large"],
+    ["/infer", "", post({ image_file: Buffer.from("trap") }), "internal"],
+    ["/api/models", "", {}, 200],
+    ["/api/models/inspect", "", post({ model_file: GRAPH, label_file: COLOURS }), 200],
+    ["/api/models/inspect", "", post({ label_file: COLOURS }), "field_invalid"],
+    ["/api/models/inspect", "", post({ model_file: RED }), "graph_invalid"],
+    ["/api/models/{id}", "colours", {}, 200],
+    ["/api/models/{id}", "nope", {}, "model_unknown"],
+    ["/api/models/{id}/labels", "colours", {}, 200],
+    ["/api/models/{id}/labels", "colours@7", {}, "version_unknown"],
+  ])("%s %s", async (path, rest, init, wanted) => {
+    const url = path.includes("{id}") ? path.replace("{id}", rest) : `${path}${rest}`;
+    const response = await fetch(`${service.url}${url}`, init);
+    const [type = ""] = (response.headers.get("content-type") ?? "").split(";");
+    const text = await response.text();
+    const body: unknown = type.includes("json") ? JSON.parse(text) : text;
+    expect(typeof wanted === "number" ? response.status : (body as { code: string }).code).toBe(wanted);
+
+    const operation = document.paths[path]?.[(init.method ?? "get").toLowerCase()];
+    const { schema } = operation?.responses[response.status]?.content[type] ?? {};
+    expect(schema, `${response.status} ${type} is not documented`).toBeDefined();
+    expect(complaints(schema ?? {}, body)).toEqual([]);
+  });
+
+  it("and one that is not would be noticed", () => {
+    const { schema = {} } = document.paths["/infer"]?.["post"]?.responses["200"]?.content["application/json"] ?? {};
+    expect(complaints(schema, { request_id: "a", results: [{ label: "red" }] })).not.toEqual([]);
+  });
+});
