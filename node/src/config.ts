@@ -124,8 +124,14 @@ const SCHEMA = z.object({
   engineFirstRunMsMax: milliseconds(60_000).describe("Deadline for the first run of a loaded graph."),
   engineRunMsMax: milliseconds(20_000).describe("Deadline for each later run."),
   classifyMsMax: milliseconds(120_000).describe("Deadline for one image and model, waiting included."),
-  requestMsMax: milliseconds(300_000).describe("Deadline for a request to arrive whole."),
-  headersMsMax: milliseconds(15_000).describe("Deadline for the headers of a request to arrive."),
+  connectionsMax: count(1000).describe("Open connections; past it a new one is closed at once."),
+  headersBytesMax: count(16_384, 1024).describe("Bytes of the headers of a request; past it: 431."),
+  headersMsMax: milliseconds(15_000).describe("Deadline for the headers of a request to arrive; past it: 408."),
+  requestMsMax: milliseconds(300_000).describe("Deadline for a request to arrive whole; past it: 408."),
+  uploadGraceMs: milliseconds(10_000).describe("Time in which a body may come as slowly as it likes."),
+  uploadBytesPerSecondMin: count(1000, 0).describe(
+    "Bytes a second of a body after that, from its begin on average; below it: 408.",
+  ),
   keepAliveMsMax: milliseconds(65_000).describe("How long an idle connection stays open."),
   shutdownMsMax: milliseconds(30_000).describe("How long a stop waits for requests in flight."),
 });

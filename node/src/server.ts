@@ -11,6 +11,8 @@ import { openKeys, openService, type Service, warmUp } from "./service.js";
 const STDERR = 2;
 const INTERRUPTED = 130;
 const IDLE_SWEEP_MS = 50;
+/** How often connections that are late are looked for. */
+const CONNECTIONS_CHECK_MS = 500;
 const WARM_UP_RETRY_MS = 10_000;
 
 let phase: "starting" | "up" | "stopping" = "starting";
@@ -24,8 +26,10 @@ const service = await openService(config, logger);
 const server = createServer(
   {
     requestTimeout: config.requestMsMax,
-    headersTimeout: config.headersMsMax,
+    headersTimeout: Math.min(config.headersMsMax, config.requestMsMax),
     keepAliveTimeout: config.keepAliveMsMax,
+    maxHeaderSize: config.headersBytesMax,
+    connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
   },
   createApp({
     ...service,
@@ -39,6 +43,7 @@ const server = createServer(
     readiness: () => readinessOf(service),
   }),
 );
+server.maxConnections = config.connectionsMax;
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
 await listen(server, config);

@@ -11,8 +11,9 @@ import fileUpload from "express-fileupload";
 import { AppError } from "../errors.js";
 import type { UploadedFile } from "../ports.js";
 import type { HoldBytes } from "./hold-bytes.js";
+import { keepPace, type PaceLimits } from "./keep-pace.js";
 
-export interface UploadLimits {
+export interface UploadLimits extends PaceLimits {
   readonly imageBytesMax: number;
   readonly imagesPerRequestMax: number;
   readonly graphBytesMax: number;
@@ -53,6 +54,7 @@ export function readUpload(limits: UploadLimits, hold: HoldBytes): RequestHandle
     const declared = Number(request.headers["content-length"] ?? limits.requestBytesMax);
     if (declared > limits.requestBytesMax) throw tooLarge("The request", limits.requestBytesMax);
     response.once("close", hold(declared));
+    keepPace(request, response, limits);
     if (request.is("multipart/form-data")) readForm(request, response, next);
     else if (request.is(RAW_TYPES)) readRaw(request, response, next, limits);
     else keepBare(request, response, next, [], limits);
