@@ -1,12 +1,12 @@
 /** The service as a process, and the only file with side effects: configuration, adapters, app, listening, stopping. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { pino } from "pino";
+import { destination } from "pino";
 import { createApp } from "./app.js";
 import { type Config, readConfig } from "./config.js";
 import { AppError } from "./errors.js";
 import type { Readiness } from "./ports.js";
-import { openKeys, openService, type Service, warmUp } from "./service.js";
+import { createLogger, openKeys, openService, type Service, warmUp } from "./service.js";
 
 const STDERR = 2;
 const INTERRUPTED = 130;
@@ -20,7 +20,7 @@ let phase: "starting" | "up" | "stopping" = "starting";
 let warmUpFailure: string | null = null;
 
 const config = orExit(readConfig);
-const logger = pino({ level: config.logLevel }, pino.destination({ dest: STDERR, sync: false }));
+const logger = createLogger(config.logLevel, destination({ dest: STDERR, sync: false }));
 const apiKeys = orExit(() => openKeys(config, logger));
 const service = await openService(config, logger);
 const server = createServer(

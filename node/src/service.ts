@@ -8,6 +8,7 @@ import { createProcessEngine } from "./adapters/engine-process.js";
 import { createImageFetcher } from "./adapters/fetch-image.js";
 import { fetchModel } from "./adapters/fetch-model.js";
 import { openFileZoo } from "./adapters/file-zoo.js";
+import { createLogger } from "./adapters/logger.js";
 import { createModelRegistry } from "./adapters/model-registry.js";
 import { sha256 } from "./adapters/sha256.js";
 import { createWasmClassifier } from "./adapters/wasm-classifier.js";
@@ -194,4 +195,4 @@ export async function fetchListedModel(config: Config, id: string): Promise<Fetc
   }));
 }
 
-export { createKey, type NewKey };
+export { createKey, createLogger, type NewKey };

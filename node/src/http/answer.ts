@@ -3,7 +3,7 @@ import type { Response } from "express";
 import type { AppError, Problem } from "../errors.js";
 import type { Answer } from "../generated/contract.js";
 import type { ModelIdentity } from "../ports.js";
-import { type Html, html } from "./html.js";
+import { type Html, html, printable } from "./html.js";
 import type { Form } from "./negotiate.js";
 import { page } from "./page.js";
 import { requestIdOf } from "./request-id.js";
@@ -54,8 +54,8 @@ function sentence(item: InferItem): Html {
 }
 
 function plainSentence(item: InferItem): string {
-  if ("error" in item) return `Failed: ${item.error.detail}`;
-  return `Detected ${item.label} with ${item.band} confidence.`;
+  if ("error" in item) return `Failed: ${printable(item.error.detail)}`;
+  return `Detected ${printable(item.label)} with ${item.band} confidence.`;
 }
 
 function section(item: InferItem): Html {

@@ -8,13 +8,21 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
+/** What terminals obey, and overrides of the writing direction; white space is shown as such. */
+const CONTROLS = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
+
 /** Markup that is safe to send. */
 export class Html {
   constructor(readonly markup: string) {}
 }
 
+/** Text of one line in which every character is one to read. */
+export function printable(text: string): string {
+  return text.replace(CONTROLS, (character) => (/\s/.test(character) ? " " : "\ufffd"));
+}
+
 export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
+  return printable(text).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
 }
 
 /** A template whose values are escaped, unless they are `Html` already; lists of `Html` are joined. */

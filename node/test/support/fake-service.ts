@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Express } from "express";
-import { pino } from "pino";
 import { createImageFetcher } from "../../src/adapters/fetch-image.js";
+import { createLogger } from "../../src/adapters/logger.js";
 import { createModelRegistry } from "../../src/adapters/model-registry.js";
 import { createApp } from "../../src/app.js";
 import { type Config, readConfig } from "../../src/config.js";
@@ -168,7 +168,7 @@ export async function startFakeService(
     sandboxRequired: limits.sandbox === "required",
   });
   const logLines: string[] = [];
-  const logger = pino({ level: "trace" }, { write: (line: string) => void logLines.push(line) });
+  const logger = createLogger("trace", { write: (line: string) => void logLines.push(line) });
   const service: { readiness: Readiness } = {
     readiness: {
       ready: true,
