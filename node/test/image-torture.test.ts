@@ -23,6 +23,8 @@ const INPUT: InputSpec = {
   mean: [0],
   std: [255],
   resize: "stretch",
+  crop_fraction: 1,
+  resize_filter: "antialias",
 };
 const OPTIONS: InferOptions = {
   top_k: 1,

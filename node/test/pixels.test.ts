@@ -22,7 +22,13 @@ const wasm = createRequire(import.meta.url)(join(ROOT_DIR, "wasm/pkg/menagerie_w
   preprocess(image: Uint8Array, inputSpecJson: string, optionsJson: string): Preprocessed;
 };
 
-const MODES = ["stretch", "center-crop", "pad"] as const;
+const FITS = [
+  ["stretch", "antialias"],
+  ["center-crop", "antialias"],
+  ["pad", "antialias"],
+  ["stretch", "bilinear"],
+  ["center-crop", "nearest"],
+] as const;
 const SIDE = 224;
 /** Compiling the native build takes minutes on a machine that has nothing of it yet. */
 const BUILD_MS_MAX = 900_000;
@@ -33,7 +39,7 @@ const OPTIONS = JSON.stringify({
   limits: { pixels_max: 64_000_000, side_pixels_max: 16_384 },
 });
 
-function preprocess(image: Uint8Array, mode: string): Preprocessed {
+function preprocess(image: Uint8Array, mode = "stretch", filter = "antialias"): Preprocessed {
   const input = {
     tensor: "input",
     dtype: "float32",
@@ -45,14 +51,16 @@ function preprocess(image: Uint8Array, mode: string): Preprocessed {
     mean: [0, 0, 0],
     std: [1, 1, 1],
     resize: mode,
+    crop_fraction: 1,
+    resize_filter: filter,
   };
   return wasm.preprocess(image, JSON.stringify(input), OPTIONS);
 }
 
 /** `name sha256`, or `name error-code`; a trap shows as what it is. */
-function wasmLine(file: string, mode: string): string {
+function wasmLine(file: string, mode = "stretch", filter = "antialias"): string {
   try {
-    return `${file} ${preprocess(readFileSync(file), mode).sha256}`;
+    return `${file} ${preprocess(readFileSync(file), mode, filter).sha256}`;
   } catch (error) {
     return `${file} ${error instanceof Error && "code" in error ? String(error.code) : `trap: ${String(error)}`}`;
   }
@@ -60,8 +68,8 @@ function wasmLine(file: string, mode: string): string {
 
 const CARGO_EXAMPLE = ["--quiet", "--package", "menagerie-wasm", "--example", "pixels"];
 
-function nativeLines(files: readonly string[], mode: string): string[] {
-  const printed = execFileSync("cargo", ["run", ...CARGO_EXAMPLE, "--", String(SIDE), mode, ...files], {
+function nativeLines(files: readonly string[], mode = "stretch", filter = "antialias"): string[] {
+  const printed = execFileSync("cargo", ["run", ...CARGO_EXAMPLE, "--", String(SIDE), mode, filter, ...files], {
     cwd: ROOT_DIR,
     encoding: "utf8",
     maxBuffer: 64 << 20,
@@ -116,10 +124,10 @@ afterAll(() => {
 });
 
 describe("the WebAssembly build and the native one", () => {
-  test.each(MODES)(
-    "see the same pixels of noise and of the samples, fitted by %s",
+  test.each(FITS)(
+    "see the same pixels of noise and of the samples, fitted by %s with the filter %s",
     { timeout: COMPARE_MS_MAX },
-    (mode) => {
+    (mode, filter) => {
       const sizes = [
         [1, 1],
         [3, 500],
@@ -133,8 +141,8 @@ describe("the WebAssembly build and the native one", () => {
         return file;
       });
       const files = [...noise, ...imagesIn(join(ROOT_DIR, "models/samples"))];
-      const lines = files.map((file) => wasmLine(file, mode));
-      expect(lines).toEqual(nativeLines(files, mode));
+      const lines = files.map((file) => wasmLine(file, mode, filter));
+      expect(lines).toEqual(nativeLines(files, mode, filter));
       expect(lines.filter((line) => !/ [0-9a-f]{64}$/.test(line))).toEqual([]);
     },
   );
@@ -145,21 +153,21 @@ describe("the WebAssembly build and the native one", () => {
     { timeout: COMPARE_MS_MAX },
     () => {
       const files = imagesIn(photos ?? "");
-      const lines = files.map((file) => wasmLine(file, "stretch"));
-      expect(lines).toEqual(nativeLines(files, "stretch"));
+      const lines = files.map((file) => wasmLine(file));
+      expect(lines).toEqual(nativeLines(files));
       expect(lines.filter((line) => !/ [0-9a-f]{64}$/.test(line))).toEqual([]);
     },
   );
 
   const hard = sharedFolder("image-torture");
-  test.skipIf(hard === null).each(MODES)(
-    "see the same pixels of every hard image or refuse it alike, fitted by %s",
+  test.skipIf(hard === null).each(FITS)(
+    "see the same pixels of every hard image or refuse it alike, fitted by %s with the filter %s",
     { timeout: COMPARE_MS_MAX },
-    (mode) => {
+    (mode, filter) => {
       const files = readdirSync(hard ?? "")
         .filter((name) => name !== "manifest.tsv")
         .map((name) => join(hard ?? "", name));
-      expect(files.map((file) => wasmLine(file, mode))).toEqual(nativeLines(files, mode));
+      expect(files.map((file) => wasmLine(file, mode, filter))).toEqual(nativeLines(files, mode, filter));
     },
   );
 });
@@ -170,7 +178,7 @@ describe("the hard images beside the project", () => {
   test.skipIf(hard === null)("answer or are refused as listed, and none traps", () => {
     const wrong = rows.flatMap((row) => {
       const [name = "", , , , , expected = ""] = row.split("\t");
-      const outcome = wasmLine(join(hard ?? "", name), "stretch").slice(join(hard ?? "", name).length + 1);
+      const outcome = wasmLine(join(hard ?? "", name)).slice(join(hard ?? "", name).length + 1);
       const decoded = /^[0-9a-f]{64}$/.test(outcome);
       const refused = /^image_(unsupported|undecodable|too_large)$/.test(outcome);
       const fits = expected === "decode" ? decoded : expected === "refuse" ? refused : decoded || refused;
@@ -182,7 +190,7 @@ describe("the hard images beside the project", () => {
 
   test.skipIf(hard === null)("are the same picture upright, whatever their orientation", () => {
     const names = ["Landscape_1.jpg", "Landscape_2.jpg", "Landscape_3.jpg", "Landscape_5.jpg", "Landscape_6.jpg"];
-    const [reference, ...others] = names.map((name) => preprocess(readFileSync(join(hard ?? "", name)), "stretch"));
+    const [reference, ...others] = names.map((name) => preprocess(readFileSync(join(hard ?? "", name))));
     for (const other of others) {
       expect(other.imageJson).toBe(reference?.imageJson);
       const distance = other.pixels.reduce((sum, value, at) => sum + Math.abs(value - (reference?.pixels[at] ?? 0)), 0);

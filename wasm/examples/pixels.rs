@@ -1,7 +1,8 @@
 //! Prints one line for each image file: its name, and the SHA-256 of the pixels or the error code. The WebAssembly build
 //! has to print the same lines.
 //!
-//! `pixels SIDE MODE FILE…`: fitted to SIDE x SIDE by `stretch`, `center-crop` or `pad`.
+//! `pixels SIDE MODE FILTER FILE…`: fitted to SIDE x SIDE by `stretch`, `center-crop` or `pad` with the filter
+//! `antialias`, `bilinear` or `nearest`.
 
 use std::process::ExitCode;
 
@@ -11,12 +12,12 @@ use serde_json::json;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [side, mode, files @ ..] = arguments.as_slice() else {
-        eprintln!("usage: pixels SIDE stretch|center-crop|pad FILE…");
+    let [side, mode, filter, files @ ..] = arguments.as_slice() else {
+        eprintln!("usage: pixels SIDE stretch|center-crop|pad antialias|bilinear|nearest FILE…");
         return ExitCode::FAILURE;
     };
-    let Some(input) = input_spec(side, mode) else {
-        eprintln!("{side} {mode} is no side and mode; try: pixels 224 stretch FILE…");
+    let Some(input) = input_spec(side, mode, filter) else {
+        eprintln!("{side} {mode} {filter} is no side, mode and filter; try: pixels 224 stretch antialias FILE…");
         return ExitCode::FAILURE;
     };
     let limits = ImageLimits { pixels_max: 64_000_000, side_pixels_max: 16_384 };
@@ -33,11 +34,12 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn input_spec(side: &str, mode: &str) -> Option<InputSpec> {
+fn input_spec(side: &str, mode: &str, filter: &str) -> Option<InputSpec> {
     let side: u32 = side.parse().ok()?;
     let spec = json!({
         "tensor": "input", "dtype": "float32", "layout": "NHWC", "width": side, "height": side, "channels": 3,
         "channel_order": "RGB", "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "resize": mode,
+        "resize_filter": filter,
     });
     serde_json::from_value(spec).ok()
 }

@@ -5,7 +5,7 @@ use fast_image_resize::{
     images::{TypedImage, TypedImageRef},
     pixels::U8x3,
 };
-use menagerie_contract::{InputSpec, Resize, answer::Crop};
+use menagerie_contract::{ChannelOrder, InputSpec, Resize, ResizeFilter, answer::Crop, spec::CROP_FRACTION_MIN};
 
 use crate::{
     decode::Photo,
@@ -69,46 +69,55 @@ pub fn region(photo: &Photo, crop: Option<Crop>) -> Result<Region, Error> {
 
 /// Fits a region of the upright photo to the model's input.
 ///
-/// The filter is the triangle (bilinear) filter, widened by the scale when shrinking, so that every photo pixel counts
-/// (antialiasing, as Pillow's `BILINEAR` and TensorFlow's `antialias=True`). It works on 8-bit RGB, horizontally then
+/// `input.resize_filter` is the filter. It works on 8-bit RGB with pixel centres at halves, horizontally then
 /// vertically, and gives the same bytes in SIMD and scalar code. The few pixels left are turned upright afterwards,
 /// which is far cheaper than turning the photo.
 ///
-/// A one-channel model gets the luma of Rec. 601 as Pillow's `convert("L")` computes it,
+/// A one-channel model, and one whose three channels are all grey, gets the luma of Rec. 601 as Pillow's `convert("L")` computes it,
 /// `(19595 R + 38470 G + 7471 B + 32768) >> 16`, after resizing.
 ///
 /// # Errors
 /// [`Error::Internal`] when the model's size or channels cannot be a picture.
 pub fn resize(photo: &Photo, region: Region, input: &InputSpec) -> Result<Pixels, Error> {
     let (width, height) = (input.width, input.height);
+    let filter = input.resize_filter;
     let rgb = match input.resize {
-        Resize::Stretch => scale(photo, region, width, height)?,
-        Resize::CenterCrop => scale(photo, center(region, width, height), width, height)?,
+        Resize::Stretch => scale(photo, region, width, height, filter)?,
+        Resize::CenterCrop => scale(photo, center(region, input)?, width, height, filter)?,
         Resize::Pad => {
             let (inner_width, inner_height) = fit_inside(region, width, height);
-            let inner = scale(photo, region, inner_width, inner_height)?;
+            let inner = scale(photo, region, inner_width, inner_height, filter)?;
             pad(&inner, inner_width, inner_height, width, height)
         }
     };
-    let bytes = match input.channels {
-        1 => luma(&rgb),
-        3 => rgb,
-        other => return Err(Error::Internal(format!("a model with {other} input channels cannot see a photo"))),
+    let bytes = match (input.channels, input.channel_order) {
+        (1, _) => luma(&rgb),
+        (3, ChannelOrder::Gray) => luma(&rgb).into_iter().flat_map(|grey| [grey; RGB]).collect(),
+        (3, _) => rgb,
+        (other, _) => return Err(Error::Internal(format!("a model with {other} input channels cannot see a photo"))),
     };
     Ok(Pixels { width, height, channels: input.channels, bytes })
 }
 
-/// The largest centred part of `region` with the aspect ratio of `width` to `height`.
-fn center(region: Region, width: u32, height: u32) -> Region {
-    let aspect = f64::from(width) / f64::from(height);
-    let cut_width = region.width.min(region.height * aspect);
-    let cut_height = region.height.min(region.width / aspect);
-    Region {
-        x: region.x + (region.width - cut_width) / 2.0,
-        y: region.y + (region.height - cut_height) / 2.0,
-        width: cut_width,
-        height: cut_height,
+/// The largest centred part of `region` with the aspect ratio of the input, and of that the middle: as if it was scaled
+/// to the input's size divided by `crop_fraction` and the input cut out there. Both cuts start at a whole pixel, rounded
+/// down, as the tools do that models are trained with.
+fn center(region: Region, input: &InputSpec) -> Result<Region, Error> {
+    let fraction = f64::from(input.crop_fraction);
+    if !(f64::from(CROP_FRACTION_MIN)..=1.0).contains(&fraction) {
+        return Err(Error::Internal(format!("a crop_fraction of {fraction} is no share of a photo")));
     }
+    let aspect = f64::from(input.width) / f64::from(input.height);
+    let middle = |length: f64, widest: f64, side: u32| {
+        let whole = length.min(widest);
+        let kept = f64::from(side);
+        let scaled = (kept / fraction).round();
+        let start = ((length - whole) / 2.0).floor() + whole * ((scaled - kept) / 2.0).floor() / scaled;
+        (start, whole * kept / scaled)
+    };
+    let (x, width) = middle(region.width, region.height * aspect, input.width);
+    let (y, height) = middle(region.height, region.width / aspect, input.height);
+    Ok(Region { x: region.x + x, y: region.y + y, width, height })
 }
 
 /// The largest size with the aspect ratio of `region` inside `width` x `height`, to the nearest pixel.
@@ -119,7 +128,7 @@ fn fit_inside(region: Region, width: u32, height: u32) -> (u32, u32) {
 }
 
 /// Resizes a region of the upright photo to `width` x `height` upright RGB pixels.
-fn scale(photo: &Photo, region: Region, width: u32, height: u32) -> Result<Vec<u8>, Error> {
+fn scale(photo: &Photo, region: Region, width: u32, height: u32, filter: ResizeFilter) -> Result<Vec<u8>, Error> {
     let orientation: Orientation = photo.orientation;
     let (photo_width, photo_height) = photo.size();
     let stored = orientation.stored_region(region, f64::from(photo_width), f64::from(photo_height));
@@ -131,7 +140,12 @@ fn scale(photo: &Photo, region: Region, width: u32, height: u32) -> Result<Vec<u
         .map_err(|error| internal(&error))?;
     let mut target =
         TypedImage::<U8x3>::from_buffer(stored_width, stored_height, &mut rgb).map_err(|error| internal(&error))?;
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false).crop(
+    let algorithm = match filter {
+        ResizeFilter::Antialias => ResizeAlg::Convolution(FilterType::Bilinear),
+        ResizeFilter::Bilinear => ResizeAlg::Interpolation(FilterType::Bilinear),
+        ResizeFilter::Nearest => ResizeAlg::Nearest,
+    };
+    let options = ResizeOptions::new().resize_alg(algorithm).use_alpha(false).crop(
         stored.x,
         stored.y,
         stored.width,
@@ -165,7 +179,7 @@ fn luma(rgb: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use menagerie_contract::{ChannelOrder, Dtype, Layout};
+    use menagerie_contract::{Dtype, Layout};
 
     use super::*;
     use crate::decode::Format;
@@ -193,6 +207,8 @@ mod tests {
             mean: vec![0.0; 3],
             std: vec![1.0; 3],
             resize,
+            crop_fraction: 1.0,
+            resize_filter: ResizeFilter::Antialias,
             batch: None,
         }
     }
@@ -212,6 +228,44 @@ mod tests {
         let stripes = photo(64, 64, 1, |x, _| if x % 2 == 0 { [0; 3] } else { [255; 3] });
         let shrunk = pixels(&stripes, None, &input(4, 4, Resize::Stretch, 3));
         assert!(shrunk.iter().all(|value| (124..=131).contains(value)), "{shrunk:?}");
+    }
+
+    #[test]
+    fn the_plain_filters_look_at_their_neighbours_alone() {
+        let ramp = photo(8, 1, 1, |x, _| [10 * x as u8; 3]);
+        let shrunk =
+            |resize_filter| pixels(&ramp, None, &InputSpec { resize_filter, ..input(2, 1, Resize::Stretch, 1) });
+        let spikes = photo(8, 1, 1, |x, _| if x == 2 || x == 6 { [200; 3] } else { [0; 3] });
+        let thinned =
+            |resize_filter| pixels(&spikes, None, &InputSpec { resize_filter, ..input(2, 1, Resize::Stretch, 1) });
+        // The centre of the first of two pixels lies at 2.0 of 8: between pixels 1 and 2.
+        assert_eq!(shrunk(ResizeFilter::Bilinear), [15, 55]);
+        assert_eq!(thinned(ResizeFilter::Bilinear), [100, 100]);
+        assert_eq!(shrunk(ResizeFilter::Nearest), [20, 60]);
+        assert_eq!(thinned(ResizeFilter::Nearest), [200, 200]);
+        assert!(thinned(ResizeFilter::Antialias).iter().all(|value| (30..80).contains(value)));
+    }
+
+    #[test]
+    fn three_channels_may_all_be_grey() {
+        let red = photo(1, 1, 1, |_, _| [255, 0, 0]);
+        let grey = InputSpec { channel_order: ChannelOrder::Gray, ..input(1, 1, Resize::Stretch, 3) };
+        assert_eq!(pixels(&red, None, &grey), [76; 3]);
+    }
+
+    #[test]
+    fn a_fraction_keeps_the_middle_of_the_centre() {
+        let rings = photo(12, 8, 1, |x, y| if (4..8).contains(&x) && (2..6).contains(&y) { [9; 3] } else { [0; 3] });
+        let half = |crop_fraction| InputSpec { crop_fraction, ..input(4, 4, Resize::CenterCrop, 1) };
+        assert_eq!(pixels(&rings, None, &half(0.5)), [9; 16]);
+        // 5 of 8 pixels are cut out from pixel 1 on, not 1.5.
+        let columns = photo(8, 8, 1, |x, _| [x as u8; 3]);
+        let cut = InputSpec { crop_fraction: 5.0 / 8.0, ..input(5, 5, Resize::CenterCrop, 1) };
+        assert_eq!(pixels(&columns, None, &cut)[..5], [1, 2, 3, 4, 5]);
+        for fraction in [0.0, 1.5, f32::NAN] {
+            let whole = region(&rings, None).unwrap();
+            assert!(matches!(resize(&rings, whole, &half(fraction)), Err(Error::Internal(_))), "{fraction}");
+        }
     }
 
     #[test]

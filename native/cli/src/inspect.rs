@@ -6,7 +6,7 @@ use std::{
     fs,
 };
 
-use menagerie_contract::{ErrorCode, Evidence, ModelSpec, Problem};
+use menagerie_contract::{ErrorCode, Evidence, InputSpec, ModelSpec, Problem, Resize};
 use menagerie_graph::{GraphLimits, inspect_files};
 
 /// Explains a graph. `arguments` are `GRAPH [LABELS] [--json]`.
@@ -66,7 +66,7 @@ fn table(name: &str, spec: &ModelSpec) -> String {
         ),
     );
     lines.row("tensor", format!("(pixel - {:?}) / {:?} on 0-255 pixels", input.mean, input.std));
-    lines.row("resize", word(&input.resize));
+    lines.row("resize", resize(input));
     lines.row("output", format!("{}: {} classes, {}", output.tensor, output.classes, word(&output.kind)));
     if !output.heads.is_empty() {
         lines.row("other heads", output.heads.join(", "));
@@ -93,6 +93,14 @@ fn table(name: &str, spec: &ModelSpec) -> String {
         lines.evidence(evidence);
     }
     lines.text
+}
+
+fn resize(input: &InputSpec) -> String {
+    let cut = match input.resize {
+        Resize::CenterCrop if input.crop_fraction < 1.0 => format!(" of {} of each side", input.crop_fraction),
+        _ => String::new(),
+    };
+    format!("{}{cut}, filter {}", word(&input.resize), word(&input.resize_filter))
 }
 
 fn verdict(spec: &ModelSpec) -> String {

@@ -16,5 +16,5 @@ pub use frame::{Frame, FrameError, FrameKind, Hello, LoadRequest};
 pub use manifest::Manifest;
 pub use spec::{
     ChannelOrder, Dtype, Evidence, ForbiddenOp, GraphFacts, InputSpec, LabelsSpec, Layout, ModelSpec, OutputKind,
-    OutputSpec, Resize, Source, SpecOverrides, Verdict,
+    OutputSpec, Resize, ResizeFilter, Source, SpecOverrides, Verdict,
 };

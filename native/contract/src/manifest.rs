@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
-use crate::spec::{ChannelOrder, Dtype, Layout, OutputKind, Resize, SpecOverrides};
+use crate::spec::{ChannelOrder, Dtype, Layout, OutputKind, Resize, ResizeFilter, SpecOverrides};
 
 /// The version of the manifest's form that this crate reads.
 pub const MANIFEST_SCHEMA: u32 = 1;
@@ -112,6 +112,10 @@ pub struct ManifestInput {
     pub std: Option<Vec<f32>>,
     /// How photos are fitted.
     pub resize: Option<Resize>,
+    /// Share of each side that `center-crop` keeps.
+    pub crop_fraction: Option<f32>,
+    /// How pixels are averaged.
+    pub resize_filter: Option<ResizeFilter>,
 }
 
 /// The output as the model's author states it; absent fields are detected.
@@ -164,6 +168,8 @@ impl Manifest {
             mean: self.input.mean.clone(),
             std: self.input.std.clone(),
             resize: self.input.resize,
+            crop_fraction: self.input.crop_fraction,
+            resize_filter: self.input.resize_filter,
             output_kind: self.output.kind,
             label_offset: None,
         }

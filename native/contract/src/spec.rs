@@ -54,6 +54,12 @@ pub struct InputSpec {
     pub std: Vec<f32>,
     /// How a photo is fitted to `width` x `height`.
     pub resize: Resize,
+    /// Share of each side of the largest centred rectangle that `center-crop` keeps, [`CROP_FRACTION_MIN`] to 1.
+    #[serde(default = "whole")]
+    pub crop_fraction: f32,
+    /// How pixels are averaged on the way.
+    #[serde(default)]
+    pub resize_filter: ResizeFilter,
     /// The batch that the graph is fixed at; absent when any batch is accepted. Missing images are filled up.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub batch: Option<u32>,
@@ -94,7 +100,7 @@ pub enum ChannelOrder {
     Rgb,
     /// Blue, green, red.
     Bgr,
-    /// One grey channel.
+    /// Grey: one channel, or three that are equal.
     Gray,
 }
 
@@ -109,6 +115,27 @@ pub enum Resize {
     CenterCrop,
     /// The whole photo, aspect kept, centred on mid grey (128).
     Pad,
+}
+
+/// The least that [`InputSpec::crop_fraction`] may be.
+pub const CROP_FRACTION_MIN: f32 = 0.1;
+
+fn whole() -> f32 {
+    1.0
+}
+
+/// How the pixels of a photo become fewer or more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[serde(rename_all = "lowercase")]
+pub enum ResizeFilter {
+    /// The triangle filter, widened when shrinking so that every pixel counts: Pillow's `BILINEAR`, TensorFlow's `antialias=True`.
+    #[default]
+    Antialias,
+    /// Four neighbours each, whatever the scale: `tf.image.resize` as it is by default, `INTER_LINEAR` of `OpenCV`.
+    Bilinear,
+    /// The nearest pixel: Pillow's `NEAREST`, the default of Keras' `load_img`.
+    Nearest,
 }
 
 /// The class output.
@@ -280,6 +307,12 @@ pub struct SpecOverrides {
     /// How photos are fitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resize: Option<Resize>,
+    /// Share of each side that `center-crop` keeps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crop_fraction: Option<f32>,
+    /// How pixels are averaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resize_filter: Option<ResizeFilter>,
     /// What the scores are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_kind: Option<OutputKind>,

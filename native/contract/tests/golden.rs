@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env, fs, path::Path};
 
 use menagerie_contract::{
     ChannelOrder, Dtype, ErrorCode, Evidence, Frame, GraphFacts, Hello, InputSpec, LabelsSpec, Layout, LoadRequest,
-    ModelSpec, OutputKind, OutputSpec, Problem, Resize, Source, SpecOverrides, Verdict,
+    ModelSpec, OutputKind, OutputSpec, Problem, Resize, ResizeFilter, Source, SpecOverrides, Verdict,
     frame::{FRAME_BYTES_MAX, PROTOCOL, Sandbox, Scores},
 };
 
@@ -50,6 +50,8 @@ fn spec() -> ModelSpec {
             mean: vec![127.5; 3],
             std: vec![127.5; 3],
             resize: Resize::Stretch,
+            crop_fraction: 1.0,
+            resize_filter: ResizeFilter::Antialias,
             batch: None,
         },
         output: OutputSpec {

@@ -115,7 +115,7 @@ impl Normalizer {
 
 #[cfg(test)]
 mod tests {
-    use menagerie_contract::Resize;
+    use menagerie_contract::{Resize, ResizeFilter};
 
     use super::*;
 
@@ -131,6 +131,8 @@ mod tests {
             mean: vec![10.0, 20.0, 30.0][..channels as usize].to_vec(),
             std: vec![1.0, 2.0, 4.0][..channels as usize].to_vec(),
             resize: Resize::Stretch,
+            crop_fraction: 1.0,
+            resize_filter: ResizeFilter::Antialias,
             batch: None,
         }
     }

@@ -1,6 +1,8 @@
 //! What the search for input and output found, before it becomes a `ModelSpec`.
 
-use menagerie_contract::{ChannelOrder, Dtype, Evidence, Layout, OutputKind, Resize, Source, spec::Alternative};
+use menagerie_contract::{
+    ChannelOrder, Dtype, Evidence, Layout, OutputKind, Resize, ResizeFilter, Source, spec::Alternative,
+};
 use serde::Serialize;
 
 use crate::graph::NodeId;
@@ -64,7 +66,12 @@ pub struct Normalization {
     pub channel_order: ChannelOrder,
     /// How photos are fitted.
     pub resize: Resize,
-    /// Where each field comes from: `input.mean`, `input.std`, `input.channel_order`, `input.resize`.
+    /// Share of each side that a centre crop keeps.
+    pub crop_fraction: f32,
+    /// How pixels are averaged.
+    pub resize_filter: ResizeFilter,
+    /// Where each field comes from: `input.mean`, `input.std`, `input.channel_order`, `input.resize`,
+    /// `input.crop_fraction` (of a centre crop), `input.resize_filter`.
     pub evidence: Vec<Evidence>,
     /// What the caller should know.
     pub warnings: Vec<String>,

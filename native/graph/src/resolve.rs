@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use menagerie_contract::{
     ChannelOrder, Evidence, GraphFacts, InputSpec, LoadRequest, ModelSpec, OutputSpec, Problem, Source, SpecOverrides,
-    Verdict,
+    Verdict, spec::CROP_FRACTION_MIN,
 };
 
 use crate::{
@@ -189,6 +189,8 @@ impl Analysis {
                 mean: normalization.mean,
                 std: normalization.std,
                 resize: normalization.resize,
+                crop_fraction: normalization.crop_fraction,
+                resize_filter: normalization.resize_filter,
                 batch,
             },
             output: OutputSpec {
@@ -227,10 +229,26 @@ fn override_normalization(
     request: &LoadRequest,
 ) -> Result<(), GraphError> {
     let overrides = &request.overrides;
+    if let Some(order) = overrides.channel_order {
+        if input.channels == 1 && order != ChannelOrder::Gray {
+            return Err(GraphError::Override {
+                field: "channel_order",
+                value: format!("{order:?}"),
+                reason: "the input takes one channel, which is GRAY".to_owned(),
+            });
+        }
+        if normalization.channel_order != order && order != ChannelOrder::Gray {
+            turn_around(normalization);
+        }
+        normalization.channel_order = order;
+    }
     let mut set = |field: &str, value: serde_json::Value, source: Source| {
         normalization.evidence.retain(|entry| entry.field != field);
         normalization.evidence.push(evidence(field, value, source, 1.0, "set by the caller"));
     };
+    if let Some(order) = overrides.channel_order {
+        set("input.channel_order", serde_json::json!(order), request.source);
+    }
     if let Some(mean) = &overrides.mean {
         normalization.mean = per_channel("mean", mean, input.channels)?;
         set("input.mean", serde_json::json!(normalization.mean), request.source);
@@ -246,22 +264,39 @@ fn override_normalization(
         }
         set("input.std", serde_json::json!(normalization.std), request.source);
     }
-    if let Some(order) = overrides.channel_order {
-        if (order == ChannelOrder::Gray) != (input.channels == 1) {
-            return Err(GraphError::Override {
-                field: "channel_order",
-                value: format!("{order:?}"),
-                reason: format!("the input takes {} channels", input.channels),
-            });
-        }
-        normalization.channel_order = order;
-        set("input.channel_order", serde_json::json!(order), request.source);
-    }
     if let Some(resize) = overrides.resize {
         normalization.resize = resize;
         set("input.resize", serde_json::json!(resize), request.source);
     }
+    if let Some(fraction) = overrides.crop_fraction {
+        if !(CROP_FRACTION_MIN..=1.0).contains(&fraction) {
+            return Err(GraphError::Override {
+                field: "crop_fraction",
+                value: fraction.to_string(),
+                reason: format!("it must be {CROP_FRACTION_MIN} to 1"),
+            });
+        }
+        normalization.crop_fraction = fraction;
+        set("input.crop_fraction", serde_json::json!(fraction), request.source);
+    }
+    if let Some(filter) = overrides.resize_filter {
+        normalization.resize_filter = filter;
+        set("input.resize_filter", serde_json::json!(filter), request.source);
+    }
     Ok(())
+}
+
+/// Puts the detected means and divisors into the other order of channels.
+fn turn_around(normalization: &mut Normalization) {
+    normalization.mean.reverse();
+    normalization.std.reverse();
+    for entry in &mut normalization.evidence {
+        match entry.field.as_str() {
+            "input.mean" => entry.value = serde_json::json!(normalization.mean),
+            "input.std" => entry.value = serde_json::json!(normalization.std),
+            _ => {}
+        }
+    }
 }
 
 fn check_side(field: &'static str, side: Option<u32>, limits: &GraphLimits) -> Result<(), GraphError> {

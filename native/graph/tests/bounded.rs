@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use menagerie_contract::{ChannelOrder, LoadRequest, OutputKind, Resize, SpecOverrides};
+use menagerie_contract::{ChannelOrder, LoadRequest, OutputKind, Resize, ResizeFilter, SpecOverrides};
 use menagerie_graph::{GraphLimits, resolve};
 use support::{Random, change, seeds, with};
 
@@ -37,6 +37,8 @@ fn settings(random: &mut Random) -> LoadRequest {
         mean: numbers(random),
         std: numbers(random),
         resize: pick(random, &[Resize::Stretch, Resize::CenterCrop, Resize::Pad]),
+        crop_fraction: pick(random, &[-1.0, 0.0, 0.5, 1.0, 2.0, f32::NAN]),
+        resize_filter: pick(random, &[ResizeFilter::Antialias, ResizeFilter::Bilinear, ResizeFilter::Nearest]),
         output_kind: pick(random, &[OutputKind::Softmax, OutputKind::Logits, OutputKind::Sigmoid, OutputKind::Index]),
         label_offset: pick(random, &[i32::MIN, -1, 0, 1, i32::MAX]),
     };

@@ -3,7 +3,7 @@
 
 mod support;
 
-use menagerie_contract::{ChannelOrder, ModelSpec, Source};
+use menagerie_contract::{ChannelOrder, ModelSpec, Resize, ResizeFilter, Source, SpecOverrides};
 use menagerie_graph::{
     GraphLimits,
     dtype::DataType,
@@ -11,7 +11,7 @@ use menagerie_graph::{
     normalization::{candidates::Candidate, images::dead_leaves},
     resolve,
 };
-use support::{GraphBuilder, Random, request};
+use support::{GraphBuilder, Random, request, with};
 
 const SIDE: u64 = 32;
 const CHANNELS: usize = 16;
@@ -256,4 +256,54 @@ fn confidences_are_probabilities_and_alternatives_are_in_order() {
         assert!(entry.alternatives.windows(2).all(|pair| pair[0].score >= pair[1].score), "{entry:?}");
         assert!(entry.alternatives.iter().all(|other| other.value != entry.value), "{entry:?}");
     }
+}
+
+#[test]
+fn a_graph_named_by_keras_is_resized_as_keras_does_and_others_with_antialias() {
+    for (name, filter) in [
+        ("conv2d_1_input", ResizeFilter::Bilinear),
+        ("input_1", ResizeFilter::Bilinear),
+        ("input", ResizeFilter::Antialias),
+        ("input_image", ResizeFilter::Antialias),
+    ] {
+        let mut graph = GraphBuilder::default();
+        graph.placeholder(name, DataType::Float, &[None, Some(SIDE), Some(SIDE), Some(3)]);
+        graph.convolution("conv", name, [3, 3, 3, 4], &[0.1; 108]).op("relu", "Relu", &["conv"]);
+        graph.pool("pool", "relu").product("logits", "pool", [4, 3]);
+        let spec = spec(&graph.bytes);
+        assert_eq!(spec.input.resize_filter, filter, "{name}");
+        assert_eq!(evidence(&spec, "input.resize_filter").source, Source::Prior);
+    }
+}
+
+#[test]
+fn a_custom_vision_export_gets_the_middle_of_a_square_of_256() {
+    let mut graph = GraphBuilder::default();
+    graph.placeholder("Placeholder", DataType::Float, &[None, Some(227), Some(227), Some(3)]);
+    graph.convolution("fire2/squeeze", "Placeholder", [3, 3, 3, 4], &[0.1; 108]).op("relu", "Relu", &["fire2/squeeze"]);
+    graph.pool("pool", "relu").product("logits", "pool", [4, 3]).op("loss", "Softmax", &["logits"]);
+    let spec = spec(&graph.bytes);
+    assert_eq!((spec.input.resize, spec.input.crop_fraction), (Resize::CenterCrop, 227.0 / 256.0));
+    assert_eq!(spec.input.channel_order, ChannelOrder::Bgr);
+    assert!(evidence(&spec, "input.crop_fraction").because.contains("256"));
+}
+
+#[test]
+fn another_channel_order_turns_the_detected_means_with_it() {
+    let graph = net(&candidate("ImageNet mean and std", ChannelOrder::Rgb), Form::Unfused, Head::Nothing, 11);
+    let spec_of = |overrides| resolve(&graph, &with(overrides), &GraphLimits::default()).unwrap().spec;
+    let reversed = |mut values: Vec<f32>| {
+        values.reverse();
+        values
+    };
+    let detected = spec_of(SpecOverrides::default()).input;
+    let order = ChannelOrder::Bgr;
+    assert_eq!((detected.channel_order, detected.mean[0]), (ChannelOrder::Rgb, 123.675));
+    let turned = spec_of(SpecOverrides { channel_order: Some(order), ..Default::default() });
+    assert_eq!(turned.input.channel_order, order);
+    assert_eq!((turned.input.mean.clone(), turned.input.std), (reversed(detected.mean), reversed(detected.std)));
+    let entry = turned.evidence.iter().find(|entry| entry.field == "input.mean").unwrap();
+    assert_eq!(entry.value, serde_json::json!(turned.input.mean));
+    let grey = spec_of(SpecOverrides { channel_order: Some(ChannelOrder::Gray), ..Default::default() });
+    assert_eq!((grey.input.channel_order, grey.input.channels), (ChannelOrder::Gray, 3));
 }

@@ -272,6 +272,8 @@ fn overrides_that_do_not_fit_are_refused_by_name() {
         (SpecOverrides { output_tensor: Some("nosuch".to_owned()), ..Default::default() }, "output_tensor"),
         (SpecOverrides { width: Some(9), ..Default::default() }, "width"),
         (SpecOverrides { mean: Some(vec![1.0, 2.0]), ..Default::default() }, "mean"),
+        (SpecOverrides { crop_fraction: Some(0.0), ..Default::default() }, "crop_fraction"),
+        (SpecOverrides { crop_fraction: Some(f32::NAN), ..Default::default() }, "crop_fraction"),
         (SpecOverrides { std: Some(vec![0.0]), ..Default::default() }, "std"),
         (SpecOverrides { std: Some(vec![f32::NAN]), ..Default::default() }, "std"),
     ] {

@@ -43,6 +43,8 @@ const MANIFEST = z.strictObject({
     mean: perChannel.optional(),
     std: perChannel.optional(),
     resize: z.enum(["stretch", "center-crop", "pad"]).optional(),
+    crop_fraction: z.number().min(0.1).max(1).optional(),
+    resize_filter: z.enum(["antialias", "bilinear", "nearest"]).optional(),
   }),
   output: z.strictObject({
     tensor: z.string().optional(),
@@ -82,6 +84,8 @@ export function manifestOverrides({ input, output }: Manifest): SpecOverrides {
     mean: input.mean,
     std: input.std,
     resize: input.resize,
+    crop_fraction: input.crop_fraction,
+    resize_filter: input.resize_filter,
     output_kind: output.kind,
   }) as SpecOverrides;
 }

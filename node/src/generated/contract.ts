@@ -398,6 +398,14 @@ export type InputSpec = {
    */
   resize: Resize;
   /**
+   * Share of each side of the largest centred rectangle that `center-crop` keeps, [`CROP_FRACTION_MIN`] to 1.
+   */
+  crop_fraction: number;
+  /**
+   * How pixels are averaged on the way.
+   */
+  resize_filter: ResizeFilter;
+  /**
    * The batch that the graph is fixed at; absent when any batch is accepted. Missing images are filled up.
    */
   batch?: number | null;
@@ -550,6 +558,14 @@ export type ManifestInput = {
    * How photos are fitted.
    */
   resize?: Resize;
+  /**
+   * Share of each side that `center-crop` keeps.
+   */
+  crop_fraction?: number;
+  /**
+   * How pixels are averaged.
+   */
+  resize_filter?: ResizeFilter;
 };
 
 export type ManifestOutput = {
@@ -632,6 +648,8 @@ export type Problem = {
 
 export type Resize = "stretch" | "center-crop" | "pad";
 
+export type ResizeFilter = "antialias" | "bilinear" | "nearest";
+
 export type Sandbox = {
   /**
    * Measures that hold, such as `seccomp`.
@@ -682,6 +700,14 @@ export type SpecOverrides = {
    * How photos are fitted.
    */
   resize?: Resize;
+  /**
+   * Share of each side that `center-crop` keeps.
+   */
+  crop_fraction?: number;
+  /**
+   * How pixels are averaged.
+   */
+  resize_filter?: ResizeFilter;
   /**
    * What the scores are.
    */

@@ -1,7 +1,7 @@
 /** The text fields of `POST /infer`, read and checked: every complaint names the field, its value and its range. */
 import { z } from "zod";
 import { AppError } from "../errors.js";
-import type { ChannelOrder, Crop, Resize, SpecOverrides } from "../generated/contract.js";
+import type { ChannelOrder, Crop, Resize, ResizeFilter, SpecOverrides } from "../generated/contract.js";
 import type { ClassifyOptions, ModelChoice, ModelSettings } from "../ports.js";
 import type { Upload } from "./read-upload.js";
 
@@ -14,6 +14,7 @@ export interface InferRequest {
 
 const SIDE_MAX = 4096;
 const COORDINATE_MAX = 1_000_000;
+const CROP_FRACTION_MIN = 0.1;
 const TOP_K_DEFAULT = 5;
 const TENSOR_NAME = /^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*(:\d+)?$/;
 
@@ -36,11 +37,15 @@ const integer = (min: number, max: number) =>
     .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
     .meta({ type: "integer", minimum: min, maximum: max, pattern: undefined });
 
-const share = z
-  .string()
-  .refine((text) => text.trim() !== "" && Number(text) >= 0 && Number(text) <= 1, "must be a number from 0 to 1")
-  .transform(Number)
-  .meta({ type: "number", minimum: 0, maximum: 1 });
+const number = (min: number, max: number) =>
+  z
+    .string()
+    .refine(
+      (text) => text.trim() !== "" && Number(text) >= min && Number(text) <= max,
+      `must be a number from ${min} to ${max}`,
+    )
+    .transform(Number)
+    .meta({ type: "number", minimum: min, maximum: max });
 
 const numbers = (form: string, countMin: number, countMax: number) =>
   z
@@ -80,13 +85,20 @@ const SETTINGS = z.object({
   resize: z
     .enum(["stretch", "center-crop", "pad"], "must be stretch, center-crop or pad")
     .optional()
-    .describe("How a photo is fitted to the input; stretch."),
+    .describe("How a photo is fitted to the input; detected."),
+  crop_fraction: number(CROP_FRACTION_MIN, 1)
+    .optional()
+    .describe("Share of each side that center-crop keeps; detected."),
+  resize_filter: z
+    .enum(["antialias", "bilinear", "nearest"], "must be antialias, bilinear or nearest")
+    .optional()
+    .describe("How pixels are averaged when the photo is resized; detected."),
 });
 
 /** The text fields of a classification that may come once. */
 const FIELDS = SETTINGS.extend({
   top_k: integer(1, 100).default(TOP_K_DEFAULT).describe(`Number of answers; ${TOP_K_DEFAULT}.`),
-  score_threshold: share.default(0).describe("Answers below this probability are left out; 0."),
+  score_threshold: number(0, 1).default(0).describe("Answers below this probability are left out; 0."),
   crop: numbers("x,y,w,h", 4, 4)
     .refine(([, , width, height]) => width !== 0 && height !== 0, "must be at least one pixel wide and high")
     .optional()
@@ -178,6 +190,8 @@ function overridesOf(fields: z.infer<typeof FIELDS>): SpecOverrides {
     ...(fields.output_tensor === undefined ? {} : { output_tensor: fields.output_tensor }),
     ...(width === undefined || height === undefined ? {} : { width, height }),
     ...(fields.resize === undefined ? {} : { resize: fields.resize satisfies Resize }),
+    ...(fields.crop_fraction === undefined ? {} : { crop_fraction: fields.crop_fraction }),
+    ...(fields.resize_filter === undefined ? {} : { resize_filter: fields.resize_filter satisfies ResizeFilter }),
     ...scalingOf(fields.normalization, fields.channel_order),
   };
 }

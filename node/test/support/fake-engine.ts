@@ -154,6 +154,8 @@ function specOf(graph: Uint8Array): ModelSpec {
       mean: [0, 0, 0],
       std: [255, 255, 255],
       resize: "stretch",
+      crop_fraction: 1,
+      resize_filter: "antialias",
     },
     output: { tensor: "probabilities", kind: "softmax", classes: CLASS_COUNT, heads: [] },
     graph: {

@@ -17,13 +17,13 @@ pub mod walk;
 pub mod weigh;
 mod words;
 
-use menagerie_contract::{ChannelOrder, Evidence, Source};
+use menagerie_contract::{ChannelOrder, Evidence, Resize, Source};
 
 use self::{
     candidates::Candidate,
     clues::{Clues, gather},
     images::Windows,
-    priors::Family,
+    priors::{Family, Fit},
     weigh::{confidence, weigh},
 };
 use crate::{
@@ -56,7 +56,6 @@ pub fn detect_with(
     let answer = Answer::new(&clues, weigh(&clues, family), input.channels as usize);
     let (mean, std) = answer.values(answer.best);
     let order = clues.candidates[answer.best].candidate.order;
-    let (resize, resize_confidence, resize_because) = family.resize();
     let because = words::scaling(graph, &clues, &answer, family);
     let source = words::source(&clues, &answer, family);
     let mut entries = vec![
@@ -74,8 +73,14 @@ pub fn detect_with(
         entries.push(answer.evidence("input.channel_order", source, &because, order_of));
     }
     let warnings = words::warnings(&entries, CONFIDENCE_WARNED);
-    entries.push(evidence("input.resize", resize, Source::Prior, resize_confidence, resize_because));
-    Normalization { mean, std, channel_order: order, resize, evidence: entries, warnings }
+    let Fit { resize, crop_fraction, confidence, because } = family.fit();
+    entries.push(evidence("input.resize", resize, Source::Prior, confidence, because));
+    if resize == Resize::CenterCrop {
+        entries.push(evidence("input.crop_fraction", crop_fraction, Source::Prior, confidence, because));
+    }
+    let (resize_filter, confidence, because) = family.resize_filter();
+    entries.push(evidence("input.resize_filter", resize_filter, Source::Prior, confidence, because));
+    Normalization { mean, std, channel_order: order, resize, crop_fraction, resize_filter, evidence: entries, warnings }
 }
 
 /// The candidates with their probabilities.

@@ -1,7 +1,7 @@
 //! What makers of graphs mostly do, by the marks that their tools leave. All rates are read off 38 public graphs by
 //! about 20 makers (docs/detection.md); they decide where nothing can be measured.
 
-use menagerie_contract::{ChannelOrder, Layout, Resize};
+use menagerie_contract::{ChannelOrder, Layout, Resize, ResizeFilter, spec::CROP_FRACTION_MIN};
 
 use super::candidates::Candidate;
 use crate::{
@@ -21,7 +21,28 @@ pub struct Family {
     pub is_channels_first: bool,
     /// The size and classes of CIFAR-10.
     pub is_cifar: bool,
+    /// Names that Keras gives.
+    pub is_keras: bool,
+    /// The smaller side of the input.
+    side: u32,
 }
+
+/// How photos are fitted to the input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// What is kept of the photo.
+    pub resize: Resize,
+    /// Share of each side that a centre crop keeps.
+    pub crop_fraction: f32,
+    /// How sure both are.
+    pub confidence: f32,
+    /// Why, for people.
+    pub because: &'static str,
+}
+
+/// Custom Vision's own samples scale the centre square to 256 x 256 and cut the input out of its middle
+/// (learn.microsoft.com, "Run a TensorFlow model in Python").
+const CUSTOM_VISION_SQUARE: f32 = 256.0;
 
 impl Family {
     /// Reads the marks.
@@ -34,6 +55,8 @@ impl Family {
                 || any(&|_, name| name.starts_with("data_bn/")),
             is_channels_first: input.layout == Layout::Nchw,
             is_cifar: input.width == 32 && input.height == 32 && output.classes == 10,
+            is_keras: any(&|op, name| named_by_keras(op, name)),
+            side: input.width.min(input.height),
         }
     }
 
@@ -80,13 +103,43 @@ impl Family {
         base + scaling + order
     }
 
-    /// How photos are fitted, how sure that is, and why.
+    /// What is kept of a photo.
     #[must_use]
-    pub fn resize(self) -> (Resize, f32, &'static str) {
+    pub fn fit(self) -> Fit {
         if self.is_custom_vision {
-            (Resize::CenterCrop, 0.85, "Custom Vision cuts the largest centred square")
+            Fit {
+                resize: Resize::CenterCrop,
+                crop_fraction: (self.side as f32 / CUSTOM_VISION_SQUARE).clamp(CROP_FRACTION_MIN, 1.0),
+                confidence: 0.85,
+                because: "Custom Vision scales the centre square to 256 x 256 and cuts the input out of its middle",
+            }
         } else {
-            (Resize::Stretch, 0.7, "most scripts stretch the whole photo; a graph does not tell")
+            Fit {
+                resize: Resize::Stretch,
+                crop_fraction: 1.0,
+                confidence: 0.7,
+                because: "most scripts stretch the whole photo; a graph does not tell",
+            }
         }
+    }
+
+    /// How pixels are averaged, how sure that is, and why.
+    #[must_use]
+    pub fn resize_filter(self) -> (ResizeFilter, f32, &'static str) {
+        if self.is_keras && !self.is_mobile {
+            (ResizeFilter::Bilinear, 0.7, "named by Keras, whose loaders resize without antialias")
+        } else {
+            (ResizeFilter::Antialias, 0.6, "answers vary least when every pixel counts; a graph does not tell")
+        }
+    }
+}
+
+/// Layers called `conv2d_1` or after the input of a `Sequential`, the learning phase, and the output of the common
+/// conversion script.
+fn named_by_keras(op: &str, name: &str) -> bool {
+    let numbered = |name: &str| name.strip_prefix("input_").is_some_and(|rest| rest.parse::<u32>().is_ok());
+    match op {
+        "Placeholder" => name.ends_with("_input") || numbered(name),
+        _ => ["keras_learning_phase", "k2tfout_", "sequential/"].iter().any(|known| name.contains(known)),
     }
 }
