@@ -79,26 +79,28 @@ const SCHEMA = z.object({
     .optional()
     .describe("Folder that holds libtensorflow; else the project's cache, else the system."),
 
-  imageBytesMax: bytes(32 * MIB).describe("Bytes of one image."),
+  imageBytesMax: bytes(32 * MIB).describe("Bytes of one image; past it: 413."),
   imageUrlHosts: z
     .string()
     .transform(splitList)
     .refine((hosts) => hosts.every(isUrlHost), "must be hosts such as example.org, *.example.org or example.org:8443")
     .default([])
     .describe("Hosts that `image_url` may name, separated by commas; `*.example.org` for those below it; none."),
-  imageUrlMsMax: milliseconds(10_000).describe("Deadline for an image at an address to arrive whole."),
-  imagePixelsMax: count(50_000_000, 1, 2 ** 31).describe("Width times height of an image, judged from its header."),
-  imageSidePixelsMax: count(20_000).describe("Longer side of an image."),
-  imagesPerRequestMax: count(16, 1, 1000).describe("Images in one request."),
-  modelsPerRequestMax: count(8, 1, 100).describe("Models in one request."),
-  graphBytesMax: bytes(256 * MIB).describe("Bytes of one uploaded graph."),
-  labelsBytesMax: bytes(4 * MIB).describe("Bytes of one uploaded label file."),
-  requestBytesMax: bytes(384 * MIB).describe("Bytes of one whole request body."),
-  fieldBytesMax: bytes(8192).describe("Bytes of one text field."),
-  fieldsPerRequestMax: count(64).describe("Text fields in one request."),
+  imageUrlMsMax: milliseconds(10_000).describe("Deadline for an image at an address to arrive whole; past it: 422."),
+  imagePixelsMax: count(50_000_000, 1, 2 ** 31).describe(
+    "Width times height of an image, judged from its header; past it: 422.",
+  ),
+  imageSidePixelsMax: count(20_000).describe("Longer side of an image; past it: 422."),
+  imagesPerRequestMax: count(16, 1, 1000).describe("Images in one request, addresses included; past it: 400."),
+  modelsPerRequestMax: count(8, 1, 100).describe("Models in one request; past it: 400."),
+  graphBytesMax: bytes(256 * MIB).describe("Bytes of one uploaded graph; past it: 413."),
+  labelsBytesMax: bytes(4 * MIB).describe("Bytes of one uploaded label file; past it: 413."),
+  requestBytesMax: bytes(384 * MIB).describe("Bytes of one whole request body; past it: 413."),
+  fieldBytesMax: bytes(8192).describe("Bytes of one text field; past it: 413."),
+  fieldsPerRequestMax: count(64).describe("Text fields in one request; past it: 413."),
   uploadsHeldBytesMax: bytes(1024 * MIB).describe("Bytes of request bodies held in memory at once; past it: 503."),
 
-  requestsMax: count(32).describe("Requests worked on at once."),
+  requestsMax: count(32).describe("Requests worked on at once; more wait."),
   requestsQueuedMax: count(256, 0).describe("Requests waiting for their turn; past it: 503."),
   queueWaitMsMax: milliseconds(30_000).describe("Longest wait for a turn; past it: 503."),
   workerThreads: count(Math.min(16, availableParallelism() * 2), 1, 256).describe(
@@ -119,11 +121,11 @@ const SCHEMA = z.object({
   engineCpuSecondsMax: count(300).describe("Processor time that one load or one run may take."),
   engineThreads: count(0, 0, 256).describe("Threads for one run of a graph; 0 lets the engine choose."),
 
-  engineStartMsMax: milliseconds(60_000).describe("Deadline for an engine process to say hello."),
-  engineLoadMsMax: milliseconds(60_000).describe("Deadline for a graph to load."),
-  engineFirstRunMsMax: milliseconds(60_000).describe("Deadline for the first run of a loaded graph."),
-  engineRunMsMax: milliseconds(20_000).describe("Deadline for each later run."),
-  classifyMsMax: milliseconds(120_000).describe("Deadline for one image and model, waiting included."),
+  engineStartMsMax: milliseconds(60_000).describe("Deadline for an engine process to say hello; past it: 503."),
+  engineLoadMsMax: milliseconds(60_000).describe("Deadline for a graph to load; past it: 504."),
+  engineFirstRunMsMax: milliseconds(60_000).describe("Deadline for the first run of a loaded graph; past it: 504."),
+  engineRunMsMax: milliseconds(20_000).describe("Deadline for each later run; past it: 504."),
+  classifyMsMax: milliseconds(120_000).describe("Deadline for one image and model, waiting included; past it: 504."),
   connectionsMax: count(1000).describe("Open connections; past it a new one is closed at once."),
   headersBytesMax: count(16_384, 1024).describe("Bytes of the headers of a request; past it: 431."),
   headersMsMax: milliseconds(15_000).describe("Deadline for the headers of a request to arrive; past it: 408."),

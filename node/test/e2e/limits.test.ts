@@ -1,0 +1,111 @@
+/** Each limit of a request, from its environment variable to its answer. */
+import { rm } from "node:fs/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { form } from "../support/fake-service.js";
+import { COLOURS, meanColourGraph } from "../support/graph-def.js";
+import { declaredPng, solidPng } from "../support/png.js";
+import { makeColourZoo, type RunningServer, startServer } from "../support/server.js";
+
+const RED = solidPng(16, 16, [255, 0, 0]);
+const GRAPH = meanColourGraph(8, "own");
+const LIMITS = {
+  IMAGE_BYTES_MAX: "5000",
+  IMAGE_PIXELS_MAX: "10000",
+  IMAGE_SIDE_PIXELS_MAX: "200",
+  IMAGES_PER_REQUEST_MAX: "3",
+  MODELS_PER_REQUEST_MAX: "2",
+  GRAPH_BYTES_MAX: String(GRAPH.length),
+  LABELS_BYTES_MAX: "100",
+  FIELD_BYTES_MAX: "50",
+  FIELDS_PER_REQUEST_MAX: "4",
+  REQUEST_BYTES_MAX: "20000",
+  UPLOADS_HELD_BYTES_MAX: "15000",
+};
+
+let zoo: string;
+let server: RunningServer;
+beforeAll(async () => {
+  zoo = await makeColourZoo();
+  server = await startServer({ MODELS_DIR: zoo, ...LIMITS });
+});
+afterAll(async () => {
+  await server.stop();
+  await rm(zoo, { recursive: true });
+});
+
+type Parts = Parameters<typeof form>[0];
+
+async function outcomeOf(parts: Parts): Promise<string> {
+  const headers = { accept: "application/json" };
+  const response = await fetch(`${server.url}/infer`, { method: "POST", body: form(parts), headers });
+  const { code } = (await response.json()) as { code?: string };
+  return `${response.status} ${code ?? "answered"}`;
+}
+
+const own = (graph: Uint8Array, labels: Uint8Array): Parts => ({
+  image_file: RED,
+  model_file: graph,
+  label_file: labels,
+});
+const fields = (count: number): Parts => ({
+  image_file: RED,
+  ...Object.fromEntries(Array.from({ length: count }, (_, index) => [`unknown_${index}`, "x"])),
+});
+
+it.each<[string, Parts, Parts, string]>([
+  ["IMAGE_BYTES_MAX", { image_file: RED }, { image_file: Buffer.alloc(5001) }, "413 upload_too_large"],
+  [
+    "IMAGE_PIXELS_MAX",
+    { image_file: solidPng(100, 100, [255, 0, 0]) },
+    { image_file: declaredPng(101, 100) },
+    "422 image_too_large",
+  ],
+  [
+    "IMAGE_SIDE_PIXELS_MAX",
+    { image_file: solidPng(200, 1, [255, 0, 0]) },
+    { image_file: declaredPng(201, 1) },
+    "422 image_too_large",
+  ],
+  [
+    "IMAGES_PER_REQUEST_MAX",
+    { image_file: [RED, RED, RED] },
+    { image_file: [RED, RED, RED, RED] },
+    "400 field_invalid",
+  ],
+  [
+    "MODELS_PER_REQUEST_MAX",
+    { image_file: RED, model: ["colours", "colours"] },
+    { image_file: RED, model: ["colours", "colours", "colours"] },
+    "400 field_invalid",
+  ],
+  [
+    "GRAPH_BYTES_MAX",
+    own(GRAPH, COLOURS),
+    own(Buffer.concat([GRAPH, Buffer.alloc(1)]), COLOURS),
+    "413 upload_too_large",
+  ],
+  ["LABELS_BYTES_MAX", own(GRAPH, COLOURS), own(GRAPH, Buffer.alloc(101, "a")), "413 upload_too_large"],
+  [
+    "FIELD_BYTES_MAX",
+    { image_file: RED, unknown: "x".repeat(49) },
+    { image_file: RED, unknown: "x".repeat(51) },
+    "413 upload_too_large",
+  ],
+  ["FIELDS_PER_REQUEST_MAX", fields(4), fields(5), "413 upload_too_large"],
+  [
+    "REQUEST_BYTES_MAX",
+    { image_file: RED },
+    { image_file: [Buffer.alloc(4900), Buffer.alloc(4900), Buffer.alloc(4900)], model_file: Buffer.alloc(6000) },
+    "413 upload_too_large",
+  ],
+  [
+    "UPLOADS_HELD_BYTES_MAX",
+    { image_file: RED },
+    { image_file: [Buffer.alloc(4900), Buffer.alloc(4900), Buffer.alloc(4900)] },
+    "503 overloaded",
+  ],
+])("%s is taken as it is set, and refused past it", async (_limit, within, past, refusal) => {
+  expect(await outcomeOf(within)).toBe("200 answered");
+  expect(await outcomeOf(past)).toBe(refusal);
+  expect(await outcomeOf(within)).toBe("200 answered");
+});
