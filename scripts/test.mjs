@@ -52,6 +52,12 @@ const SUITES = [
     ),
     count: () => countVitestTests(vitestReport),
   },
+  {
+    name: "fuzz",
+    program: process.execPath,
+    args: ["scripts/fuzz-http.mjs"],
+    count: countFuzz,
+  },
 ];
 
 await main(async () => {
@@ -167,4 +173,14 @@ function countVitestTests(path) {
   } catch {
     return { passed: 0, failed: 1, skipped: 0 };
   }
+}
+
+/**
+ * One test, whose last line says what became of it.
+ * @param {string} output
+ * @returns {Tally}
+ */
+function countFuzz(output) {
+  const has = (/** @type {string} */ word) => (RegExp(`^${word}:`, "m").test(output) ? 1 : 0);
+  return { passed: has("passed"), failed: 0, skipped: has("skipped") };
 }

@@ -1,4 +1,5 @@
 /** What has to be done between a fresh clone and the service, as data. */
+import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { arch, platform } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -8,6 +9,7 @@ import { buildEnvironment, hasRustToolchain, onPath, output, rustToolchain, WASM
 
 const WASM_PACK_VERSION = "0.15.1";
 const RUFF_VERSION = "0.17.5";
+const SCHEMATHESIS_VERSION = "4.32.5";
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /** What every Rust build depends on. */
@@ -124,6 +126,25 @@ export const CHECKS = ["npm packages", "Rust toolchain", "engine", "ruff"];
 /** Path of the linter and formatter of the Python files. */
 export function ruffPath() {
   return join(toolDir("ruff", RUFF_VERSION), "ruff");
+}
+
+/**
+ * The fuzzer of the HTTP API. It is no step: where it cannot be had, its test is skipped and everything else goes on.
+ * @returns {{ path: string, dir: string } | { reason: string }} its program and the folder of its modules, or why not
+ */
+export function installSchemathesis() {
+  const dir = dirname(toolDir("schemathesis", SCHEMATHESIS_VERSION));
+  const path = join(dir, "bin/st");
+  if (!existsSync(path)) {
+    const options = ["--quiet", "--disable-pip-version-check", "--target", dir];
+    const { status, stderr, error } = spawnSync(
+      "python3",
+      ["-m", "pip", "install", ...options, `schemathesis==${SCHEMATHESIS_VERSION}`],
+      { encoding: "utf8" },
+    );
+    if (status !== 0) return { reason: error?.message ?? stderr.trim().split("\n").at(-1) ?? "pip failed" };
+  }
+  return { path, dir };
 }
 
 /**
