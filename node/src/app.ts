@@ -14,7 +14,7 @@ import { methodNotAllowed, notFound, sendProblem } from "./http/problems.js";
 import { readUpload, type UploadLimits } from "./http/read-upload.js";
 import { nameRequest } from "./http/request-id.js";
 import { secureHeaders } from "./http/secure-headers.js";
-import { refuseForeignForms, shareOrigins } from "./http/share-origins.js";
+import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./http/share-origins.js";
 import type { ApiKeys, Classifier, FetchImage, Models, ModelZoo, Readiness, Role } from "./ports.js";
 
 export interface AppDeps {
@@ -31,6 +31,8 @@ export interface AppDeps {
   readonly webDir: string;
   readonly trustProxy: string;
   readonly corsOrigins: readonly string[];
+  /** Whether it is for this machine alone. */
+  readonly isLocal: boolean;
   /** Null where there are none. */
   readonly apiKeys: ApiKeys | null;
   /** What a request without a key may do. */
@@ -48,6 +50,7 @@ export function createApp({
   webDir,
   trustProxy,
   corsOrigins,
+  isLocal,
   apiKeys,
   anonymousRole,
 }: AppDeps): Express {
@@ -68,6 +71,7 @@ export function createApp({
   app.use(secureHeaders());
   app.get("/healthz", healthz());
   app.get("/readyz", readyz(readiness));
+  if (isLocal) app.use(refuseForeignNames());
   app.use(shareOrigins(corsOrigins));
   app.use(refuseForeignForms(corsOrigins));
   app.use(identify(apiKeys));

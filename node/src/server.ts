@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { destination } from "pino";
 import { createApp } from "./app.js";
-import { type Config, readConfig } from "./config.js";
+import { type Config, isLoopback, readConfig } from "./config.js";
 import { AppError } from "./errors.js";
 import type { Readiness } from "./ports.js";
 import { createLogger, openKeys, openService, type Service, warmUp } from "./service.js";
@@ -38,6 +38,7 @@ const server = createServer(
     webDir: config.webDir,
     trustProxy: config.trustProxy,
     corsOrigins: config.corsOrigins,
+    isLocal: apiKeys === null && config.trustProxy === "" && isLoopback(config.host),
     apiKeys,
     anonymousRole: config.anonymousRole,
     readiness: () => readinessOf(service),

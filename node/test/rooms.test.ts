@@ -14,13 +14,14 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   ports: ["generated"],
   errors: ["generated"],
   config: [],
-  http: ["ports", "errors", "generated"],
+  printable: [],
+  http: ["ports", "errors", "generated", "printable"],
   adapters: ["ports", "errors", "generated"],
   app: ["http", "ports"],
   service: ["adapters", "config", "errors", "ports"],
   server: ["app", "service", "config", "errors", "ports"],
   index: ["service", "adapters", "config", "errors", "ports", "generated"],
-  cli: ["index", "server", "service", "config", "errors"],
+  cli: ["index", "printable", "server", "service", "config", "errors"],
   web: ["generated"],
 };
 

@@ -1,4 +1,5 @@
 /** What pages of other sites can do through the browsers of their visitors. */
+import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Problem } from "../src/errors.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
@@ -82,4 +83,41 @@ describe("a form of another site", () => {
   it("a link from another site opens what it names", async () => {
     expect((await fetch(`${closed.url}/api/models`, { headers: FOREIGN_FORM })).status).toBe(200);
   });
+});
+
+describe("the name that a service on loopback is asked by", () => {
+  const ask = (service: FakeService, host: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      request(`${service.url}/api/models`, { headers: { host } }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      })
+        .once("error", reject)
+        .end();
+    });
+
+  let local: FakeService;
+  let wide: FakeService;
+  beforeAll(async () => {
+    [local, wide] = await Promise.all([
+      startFakeService({ host: "127.0.0.1" }),
+      startFakeService({ host: "0.0.0.0", anonymousRole: "infer" }),
+    ]);
+  });
+  afterAll(() => Promise.all([local.close(), wide.close()]));
+
+  it.each(["localhost", "localhost:8080", "a.localhost", "127.0.0.1:80", "[::1]:8080", "[::1]"])(
+    "may be %s",
+    async (host) => {
+      expect(await ask(local, host)).toBe(200);
+    },
+  );
+
+  it.each(["stranger.example", "stranger.example:8080", "localhost.stranger.example", "127.0.0.1.stranger.example"])(
+    "may not be %s",
+    async (host) => {
+      expect(await ask(local, host)).toBe(403);
+      expect(await ask(wide, host)).toBe(200);
+    },
+  );
 });

@@ -38,7 +38,7 @@ export function createKey(role: string, name?: string): NewKey {
 /**
  * Reads the file of keys, and again when it changes. A later version that cannot be read is reported, and the one before
  * it stays.
- * @throws AppError `field_invalid` that names the line which is wrong; Error when there is no such file.
+ * @throws AppError `field_invalid` that names the line which is wrong, or says why there is none.
  */
 export function openApiKeys(path: string, report: (error: unknown) => void): ApiKeys {
   let entries = readEntries(path);
@@ -65,7 +65,7 @@ interface Entry {
 }
 
 function readEntries(path: string): Entry[] {
-  const lines = readFileSync(path, "utf8").split("\n");
+  const lines = readText(path).split("\n");
   const entries = lines.flatMap((text, index) => {
     const line = text.trim();
     if (line === "" || line.startsWith("#")) return [];
@@ -82,6 +82,15 @@ function readEntries(path: string): Entry[] {
   const twice = names.find((name, index) => names.indexOf(name) < index);
   if (twice !== undefined) throw new AppError("field_invalid", `${path} has two keys of the name ${twice}.`);
   return entries;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new AppError("field_invalid", `API_KEYS_FILE=${path} cannot be read: ${why}.`, { cause: error });
+  }
 }
 
 /** The line itself is not quoted: somebody may have put the key there. */

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { readConfig } from "../config.js";
 import { AppError } from "../errors.js";
 import { type ClassifierOptions, createClassifier } from "../index.js";
+import { printable } from "../printable.js";
 import { createKey, fetchListedModel } from "../service.js";
 
 const USAGE = `\
@@ -74,7 +75,7 @@ async function classify(args: string[]): Promise<number> {
         const { label, band, probability } = answer;
         const line = values.json
           ? JSON.stringify({ ...answer, image: { name: image, ...answer.image }, model: classifier.model })
-          : `${image}: ${label} (${(100 * probability).toFixed(1)} %, ${band} confidence)`;
+          : `${image}: ${printable(label)} (${(100 * probability).toFixed(1)} %, ${band} confidence)`;
         process.stdout.write(`${line}\n`);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;

@@ -1,4 +1,5 @@
 /** HTML from text that is not ours: every value that enters a template is escaped. */
+import { printable } from "../printable.js";
 
 const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -8,17 +9,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** What terminals obey, and overrides of the writing direction; white space is shown as such. */
-const CONTROLS = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
-
 /** Markup that is safe to send. */
 export class Html {
   constructor(readonly markup: string) {}
-}
-
-/** Text of one line in which every character is one to read. */
-export function printable(text: string): string {
-  return text.replace(CONTROLS, (character) => (/\s/.test(character) ? " " : "\ufffd"));
 }
 
 export function escapeHtml(text: string): string {

@@ -1,4 +1,6 @@
 /** What pages of other origins may do with this service through the browsers of their visitors. */
+
+import { isIP } from "node:net";
 import cors from "cors";
 import type { RequestHandler } from "express";
 import { AppError } from "../errors.js";
@@ -27,6 +29,22 @@ export function refuseForeignForms(origins: readonly string[]): RequestHandler {
     const isForeign = request.get("sec-fetch-site") === "cross-site" && !SAFE_METHODS.includes(request.method);
     if (isForeign && !origins.includes(request.get("origin") ?? "")) {
       throw new AppError("forbidden", "This came from a page of another site, which is not in CORS_ORIGINS.");
+    }
+    next();
+  };
+}
+
+/**
+ * Refuses names that are not this machine's, on a service for this machine alone: a page can have its own name resolve to
+ * loopback, and then reads answers as its own (DNS rebinding).
+ */
+export function refuseForeignNames(): RequestHandler {
+  return ({ hostname = "localhost" }, _response, next) => {
+    const isLocal =
+      hostname === "localhost" || hostname.endsWith(".localhost") || isIP(hostname.replace(/[[\]]/g, "")) > 0;
+    if (!isLocal) {
+      const detail = `${hostname} is no name of this machine; behind a proxy of that name, set TRUST_PROXY.`;
+      throw new AppError("forbidden", detail);
     }
     next();
   };

@@ -7,7 +7,7 @@ import { createImageFetcher } from "../../src/adapters/fetch-image.js";
 import { createLogger } from "../../src/adapters/logger.js";
 import { createModelRegistry } from "../../src/adapters/model-registry.js";
 import { createApp } from "../../src/app.js";
-import { type Config, readConfig } from "../../src/config.js";
+import { type Config, isLoopback, readConfig } from "../../src/config.js";
 import { AppError } from "../../src/errors.js";
 import type { Answer, LabelsSpec, Manifest, ModelSpec } from "../../src/generated/contract.js";
 import type {
@@ -189,6 +189,8 @@ export async function startFakeService(
     webDir: new URL("../fixtures/web", import.meta.url).pathname,
     trustProxy: limits.trustProxy,
     corsOrigins: limits.corsOrigins,
+    // Tests that say nothing of it send what Host they like.
+    isLocal: config.host !== undefined && isLoopback(config.host),
     apiKeys,
     anonymousRole: limits.anonymousRole,
     readiness: () => service.readiness,
