@@ -29,6 +29,9 @@ COPY --from=build /menagerie/wasm/pkg wasm/pkg
 COPY --from=build /menagerie/node node
 COPY package.json LICENSE ./
 COPY models models
+# Registered models.
+RUN mkdir -p data/models && chown -R node:node data
+VOLUME /menagerie/data
 USER node
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 ANONYMOUS_ROLE=infer
 EXPOSE 8080

@@ -8,19 +8,21 @@ import { holdBytes } from "./http/hold-bytes.js";
 import { infer } from "./http/infer.js";
 import { limitRate, type RateOptions } from "./http/limit-rate.js";
 import { logRequests } from "./http/log-requests.js";
-import { describeModel, downloadLabels, inspectModel, listModels } from "./http/models.js";
+import { describeModel, downloadGraph, downloadLabels, inspectModel, listModels } from "./http/models.js";
 import { serveOpenApi } from "./http/openapi.js";
 import { methodNotAllowed, notFound, sendProblem } from "./http/problems.js";
 import { readUpload, type UploadLimits } from "./http/read-upload.js";
+import { registerModel, removeModel, serveVersion } from "./http/registered-models.js";
 import { nameRequest } from "./http/request-id.js";
 import { secureHeaders } from "./http/secure-headers.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./http/share-origins.js";
-import type { ApiKeys, Classifier, FetchImage, Models, ModelZoo, Readiness, Role } from "./ports.js";
+import type { ApiKeys, Classifier, FetchImage, Models, ModelZoo, Readiness, Registrar, Role } from "./ports.js";
 
 export interface AppDeps {
   readonly classifier: Classifier;
   readonly models: Models;
   readonly zoo: ModelZoo;
+  readonly registrar: Registrar;
   readonly logger: Logger;
   readonly readiness: () => Readiness;
   readonly fetchImage: FetchImage;
@@ -43,6 +45,7 @@ export function createApp({
   classifier,
   models,
   zoo,
+  registrar,
   logger,
   readiness,
   fetchImage,
@@ -79,12 +82,21 @@ export function createApp({
   app.get("/openapi.json", serveOpenApi());
   app.post("/infer", allow("infer"), permit, upload, infer(inferDeps));
   app.get("/api/models", allow("infer"), listModels(models));
+  app.post("/api/models", allow("models"), permit, upload, registerModel(registrar));
   app.post("/api/models/inspect", allow("infer"), permit, upload, inspectModel(models, classifier));
   app.get("/api/models/:id", allow("infer"), permit, describeModel(models, classifier));
+  app.delete("/api/models/:id", allow("models"), removeModel(registrar));
+  app.delete("/api/models/:id/versions/:version", allow("models"), removeModel(registrar));
+  app.put("/api/models/:id/default", allow("models"), serveVersion(registrar));
+  app.get("/api/models/:id/graph", allow("infer"), permit, downloadGraph(zoo));
   app.get("/api/models/:id/labels", allow("infer"), downloadLabels(zoo));
   app.all("/infer", methodNotAllowed("POST"));
+  app.all("/api/models", methodNotAllowed("GET", "HEAD", "POST"));
+  app.all("/api/models/:id", methodNotAllowed("GET", "HEAD", "DELETE"));
+  app.all("/api/models/:id/versions/:version", methodNotAllowed("DELETE"));
+  app.all("/api/models/:id/default", methodNotAllowed("PUT"));
   app.all(
-    ["/healthz", "/readyz", "/openapi.json", "/api/models", "/api/models/:id", "/api/models/:id/labels"],
+    ["/healthz", "/readyz", "/openapi.json", "/api/models/:id/graph", "/api/models/:id/labels"],
     methodNotAllowed("GET", "HEAD"),
   );
   app.use(

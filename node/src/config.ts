@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
 const MIB = 1024 * 1024;
+const DISK_BYTES_MAX = 2 ** 50;
 
 /** Per window, where others than this machine may come: ten a second for a minute. */
 const EXPOSED_REQUESTS_PER_WINDOW_MAX = 600;
@@ -64,6 +65,10 @@ const SCHEMA = z.object({
     .describe("Lowest level of the JSON log lines on stderr."),
 
   modelsDir: z.string().default(join(ROOT_DIR, "models")).describe("Folder of the zoo: one folder a model."),
+  registeredModelsDir: z
+    .string()
+    .default(join(ROOT_DIR, "data/models"))
+    .describe("Folder of registered models; it belongs to one service at a time."),
   webDir: z.string().default(join(ROOT_DIR, "node/web/dist")).describe("Folder of the built page."),
   engine: z.enum(["process", "addon"]).default("process").describe("What runs graphs; `addon` takes zoo models only."),
   sandbox: z
@@ -110,6 +115,10 @@ const SCHEMA = z.object({
     "Bytes of WebAssembly memory that a thread keeps after an image; past it, it takes a fresh instance.",
   ),
   modelsLoadedMax: count(4, 1, 1000).describe("Models loaded at once; the one unused for longest makes room."),
+  registeredModelsMax: count(100, 0, 10_000).describe("Versions of registered models; past it: 507."),
+  registeredBytesMax: bytes(4096 * MIB, DISK_BYTES_MAX).describe(
+    "Bytes of all files of registered models on disk; past it: 507.",
+  ),
   uploadedGraphsBytesMax: bytes(512 * MIB).describe("Bytes of uploaded graphs kept for later requests."),
   engineSpares: count(1, 0, 16).describe("Engine processes waiting with libtensorflow already loaded."),
   engineRetries: count(1, 0, 5).describe(

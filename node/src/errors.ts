@@ -32,6 +32,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   url_unreachable: 422,
   rate_limited: 429,
   overloaded: 503,
+  storage_full: 507,
   engine_failed: 502,
   engine_unavailable: 503,
   engine_timeout: 504,

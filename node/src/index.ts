@@ -55,14 +55,17 @@ export async function createClassifier(options: ClassifierOptions = {}): Promise
   try {
     const overrides = typeof options.model === "object" ? (options.model.overrides ?? {}) : {};
     const settings = { overrides, labelOffset: overrides.label_offset ?? null };
-    const { identity, target } = await service.models.open(await choiceOf(options.model), settings);
+    const { identity, target, release } = await service.models.open(await choiceOf(options.model), settings);
     const spec = await service.classifier.describe(target);
     return {
       model: identity,
       spec,
       // The copy is what may be handed to another thread: the caller's bytes stay as they are.
       classify: (image, wanted) => service.classifier.classify(target, image.slice(), { ...DEFAULTS, ...wanted }),
-      close: () => service.close(),
+      close: () => {
+        release();
+        return service.close();
+      },
     };
   } catch (error) {
     await service.close();

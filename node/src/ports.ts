@@ -85,21 +85,29 @@ export interface ZooModel {
   readonly present: boolean;
   /** What is wrong with its files; null when nothing is. */
   readonly damage: string | null;
+  /** Whether a client brought it: its graph is a stranger's. */
+  readonly registered: boolean;
   /** Rejects with an `AppError` when the file is missing or not the one of the manifest. */
   readGraph(): Promise<Uint8Array>;
-  readLabels(): Promise<Uint8Array>;
+  /** Null where it has none: the classes are numbered. */
+  readLabels(): Promise<Uint8Array | null>;
 }
 
 /** The models that this service knows by id. */
 export interface ModelZoo {
+  /** The served version of each model. */
   list(): readonly ZooModel[];
+  /** The served version when none is named. */
   find(id: string, version?: string): ZooModel | undefined;
+  /** In the order in which they came. */
+  versionsOf(id: string): readonly string[];
   /** The model of requests that name none; null when the zoo has no such model. */
   readonly defaultId: string | null;
 }
 
 /** The model that a request asks for. */
 export type ModelChoice =
+  | { readonly kind: "candidate"; readonly model: ZooModel }
   | { readonly kind: "zoo"; readonly id: string | null; readonly version: string | null }
   | { readonly kind: "upload"; readonly graph: UploadedFile; readonly labels: UploadedFile | null }
   | { readonly kind: "uploaded"; readonly sha256: string; readonly labels: UploadedFile | null };
@@ -136,11 +144,14 @@ export interface ModelIdentity {
 export interface OpenModel {
   readonly identity: ModelIdentity;
   readonly target: ClassifyTarget;
+  /** Must be called once when the target is used no more: the files of a removed model are kept until then. */
+  release(): void;
 }
 
 /** A model of the zoo with its state now. */
 export interface ModelListing {
   readonly model: ZooModel;
+  readonly versions: readonly string[];
   readonly isDefault: boolean;
   readonly state: "available" | "loading" | "failed" | "not fetched";
   /** Whether an engine holds it now. */
@@ -153,6 +164,8 @@ export interface Models {
   /** Loads where needed. Rejects with an `AppError`. */
   open(choice: ModelChoice, settings: ModelSettings): Promise<OpenModel>;
   list(): ModelListing[];
+  /** Ends the engines of a model that was removed, once no request uses it. */
+  retire(model: ZooModel): Promise<void>;
   /** Models that an engine holds now. */
   loadedCount(): number;
   close(): Promise<void>;
@@ -171,6 +184,28 @@ export interface KeyHolder {
 /** The API keys that this service knows. */
 export interface ApiKeys {
   find(key: string): KeyHolder | undefined;
+}
+
+/** A model that a client wants to be kept. */
+export interface Registration {
+  /** Null where the manifest says it. */
+  readonly id: string | null;
+  readonly version: string | null;
+  readonly graph: UploadedFile;
+  readonly labels: UploadedFile | null;
+  readonly settings: ModelSettings;
+  /** A whole manifest or a part of one, as JSON text. */
+  readonly manifest: string | null;
+}
+
+/** Models that clients keep here. Each method rejects with an `AppError`. */
+export interface Registrar {
+  /** Loads the model, checks that its labels fit, and keeps it. `added` is whether it was not here before. */
+  register(registration: Registration): Promise<{ identity: ModelIdentity; spec: ModelSpec; added: boolean }>;
+  /** Removes a version, or every one; requests that use it are finished. */
+  remove(id: string, version: string | null): Promise<void>;
+  /** Chooses the version for requests that name none. */
+  serve(id: string, version: string): Promise<void>;
 }
 
 /** What `/readyz` answers. */

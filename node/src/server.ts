@@ -23,6 +23,7 @@ const config = orExit(readConfig);
 const logger = createLogger(config.logLevel, destination({ dest: STDERR, sync: false }));
 const apiKeys = orExit(() => openKeys(config, logger));
 const service = await openService(config, logger);
+await service.tidy();
 const server = createServer(
   {
     requestTimeout: config.requestMsMax,

@@ -10,12 +10,14 @@ import { fetchModel } from "./adapters/fetch-model.js";
 import { openFileZoo } from "./adapters/file-zoo.js";
 import { createLogger } from "./adapters/logger.js";
 import { createModelRegistry } from "./adapters/model-registry.js";
+import { openModelStore } from "./adapters/model-store.js";
+import { createRegistrar } from "./adapters/registrar.js";
 import { sha256 } from "./adapters/sha256.js";
 import { createWasmClassifier } from "./adapters/wasm-classifier.js";
 import { decodeReply, loadWasm } from "./adapters/wasm-module.js";
 import { type Config, isLoopback } from "./config.js";
 import { AppError } from "./errors.js";
-import type { ApiKeys, Classifier, FetchImage, InferenceEngine, Models, ModelZoo } from "./ports.js";
+import type { ApiKeys, Classifier, FetchImage, InferenceEngine, Models, ModelZoo, Registrar } from "./ports.js";
 
 /** Threads of one engine process, far above what libtensorflow starts. */
 const ENGINE_THREADS_MAX = 1024;
@@ -26,15 +28,25 @@ export interface Service {
   readonly zoo: ModelZoo;
   readonly models: Models;
   readonly fetchImage: FetchImage;
+  readonly registrar: Registrar;
+  /** Removes what a stop in the middle of a change left among the registered models. For the one service that changes them. */
+  tidy(): Promise<void>;
   /** Ends models, engines and threads; requests in flight are finished first. */
   close(): Promise<void>;
 }
 
 export async function openService(config: Config, logger: Logger): Promise<Service> {
-  const zoo = await openFileZoo(config.modelsDir, (entry, reason) => {
+  const ownZoo = await openFileZoo(config.modelsDir, (entry, reason) => {
     logger.warn({ entry, reason }, "a model of the zoo cannot be served");
   });
-  const engine = await openEngine(config, zoo, logger);
+  const zoo = await openModelStore({
+    dir: config.registeredModelsDir,
+    zoo: ownZoo,
+    modelsMax: config.registeredModelsMax,
+    bytesMax: config.registeredBytesMax,
+    report: (entry, reason) => logger.warn({ entry, reason }, "a registered model cannot be served"),
+  });
+  const engine = await openEngine(config, ownZoo, logger);
   const classifier = createWasmClassifier({
     threadCount: config.workerThreads,
     imageLimits: { pixels_max: config.imagePixelsMax, side_pixels_max: config.imageSidePixelsMax },
@@ -61,6 +73,16 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
       bytesMax: config.imageBytesMax,
       msMax: config.imageUrlMsMax,
     }),
+    registrar: createRegistrar({
+      models,
+      classifier,
+      store: zoo,
+      report: (error) => logger.error({ err: error }, "files of a removed model stay until the next start"),
+    }),
+    tidy: () =>
+      zoo.removeLeftovers().catch((error: unknown) => {
+        logger.warn({ err: error }, "leftovers of registered models cannot be removed");
+      }),
     async close() {
       await models.close();
       await Promise.all([engine.close(), classifier.close()]);
@@ -99,9 +121,13 @@ export function openKeys({ apiKeysFile, anonymousRole, host, trustProxy }: Confi
 /** Runs a picture of one pixel through every part, so that the first client does not wait for what is done once. */
 export async function warmUp({ models, classifier }: Service, threadCount: number): Promise<void> {
   const settings = { overrides: {}, labelOffset: null };
-  const { target } = await models.open({ kind: "zoo", id: null, version: null }, settings);
+  const { target, release } = await models.open({ kind: "zoo", id: null, version: null }, settings);
   const options = { topK: 1, scoreThreshold: 0, picture: false };
-  await Promise.all(Array.from({ length: threadCount }, () => classifier.classify(target, onePixel(), options)));
+  try {
+    await Promise.all(Array.from({ length: threadCount }, () => classifier.classify(target, onePixel(), options)));
+  } finally {
+    release();
+  }
 }
 
 async function openEngine(config: Config, zoo: ModelZoo, logger: Logger): Promise<InferenceEngine> {
@@ -186,7 +212,7 @@ export async function fetchListedModel(config: Config, id: string): Promise<Fetc
   const model = zoo.find(id);
   if (model === undefined) throw new AppError("model_unknown", `There is no model ${id} in ${config.modelsDir}.`);
   const { manifest } = model;
-  const known = new Set([manifest.graph.sha256, manifest.labels.sha256]);
+  const known = new Set([manifest.graph.sha256, manifest.labels?.sha256]);
   const hashes = await fetchModel(manifest, config.modelsDir, config);
   return [...hashes].map(([file, hash]) => ({
     path: join(config.modelsDir, id, file),

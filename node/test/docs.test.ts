@@ -50,11 +50,11 @@ test("docs/http-api.md has every error code with its status", async () => {
 
 test("docs/http-api.md names every call of the app and no other", async () => {
   const app = await read("node/src/app.ts");
-  const routes = [...app.matchAll(/app\.(get|post)\("([^"]+)"/g)].map(
+  const routes = [...app.matchAll(/app\.(get|post|put|delete)\("([^"]+)"/g)].map(
     ([, method = "", path = ""]) => `${method.toUpperCase()} ${path.replace(/:(\w+)/g, "{$1}")}`,
   );
   const page = await read("docs/http-api.md");
-  const documented = [...page.matchAll(/^(?:## |\| `)((?:GET|POST) \/[^`\s]+)/gm)].map(([, call]) => call);
+  const documented = [...page.matchAll(/^(?:## |\| `)((?:GET|POST|PUT|DELETE) \/[^`\s]+)/gm)].map(([, call]) => call);
   expect(routes.length).toBeGreaterThan(3);
   expect(documented.toSorted()).toEqual(routes.toSorted());
 });

@@ -306,6 +306,8 @@ describe("the zoo", () => {
     ]);
     expect(models[0]).toMatchObject({
       versions: ["1"],
+      served: "1",
+      registered: false,
       licence: "Apache-2.0",
       classes: 3,
       input: { width: 8, height: 8 },
@@ -386,7 +388,10 @@ describe("around it", () => {
 
   it.each([
     ["GET", "/infer", "POST"],
-    ["DELETE", "/api/models", "GET, HEAD"],
+    ["DELETE", "/api/models", "GET, HEAD, POST"],
+    ["PUT", "/api/models/colours", "GET, HEAD, DELETE"],
+    ["GET", "/api/models/colours/default", "PUT"],
+    ["GET", "/api/models/colours/versions/1", "DELETE"],
     ["POST", "/healthz", "GET, HEAD"],
   ])("%s %s is method_not_allowed", async (method, path, allow) => {
     const response = await get(path, { method });

@@ -65,6 +65,11 @@ describe("an answer is as the document says", () => {
 
   const RED = Buffer.from("red");
   const GRAPH = Buffer.from("graph of mine");
+  const putJson = (body: object): RequestInit => ({
+    method: "PUT",
+    body: JSON.stringify(body),
+    headers: { "content-type": "application/json" },
+  });
   const post = (parts: Parameters<typeof form>[0]): RequestInit => ({ method: "POST", body: form(parts) });
 
   it.each<[string, string, RequestInit, number | ErrorCode]>([
@@ -86,6 +91,14 @@ describe("an answer is as the document says", () => {
     ["/infer", "", post({ image_file: RED, model_file: Buffer.alloc(2000) }), "upload_too_large"],
     ["/infer", "", post({ image_file: Buffer.from("trap") }), "internal"],
     ["/api/models", "", {}, 200],
+    ["/api/models", "", post({ model_file: GRAPH, label_file: COLOURS, id: "mine" }), 201],
+    ["/api/models", "", post({ model_file: GRAPH, label_file: COLOURS, id: "mine" }), 200],
+    ["/api/models", "", post({ model_file: GRAPH, id: "mine" }), "model_exists"],
+    ["/api/models", "", post({ model_file: GRAPH }), "field_invalid"],
+    ["/api/models/{id}/default", "mine", putJson({ version: "1" }), 200],
+    ["/api/models/{id}/default", "mine", putJson({}), "field_invalid"],
+    ["/api/models/{id}/graph", "mine", {}, 200],
+    ["/api/models/{id}", "colours", { method: "DELETE" }, "forbidden"],
     ["/api/models/inspect", "", post({ model_file: GRAPH, label_file: COLOURS }), 200],
     ["/api/models/inspect", "", post({ label_file: COLOURS }), "field_invalid"],
     ["/api/models/inspect", "", post({ model_file: RED }), "graph_invalid"],

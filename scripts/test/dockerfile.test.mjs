@@ -20,7 +20,7 @@ const IGNORE_LINES = readFileSync(join(ROOT_DIR, ".dockerignore"), "utf8").split
 const all = (word) => INSTRUCTIONS.filter((instruction) => instruction.word === word).map(({ rest }) => rest);
 
 test("the image knows no other instructions than Docker does", () => {
-  const known = ["FROM", "RUN", "COPY", "WORKDIR", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "CMD"];
+  const known = ["FROM", "RUN", "COPY", "WORKDIR", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "CMD", "VOLUME"];
   for (const { word } of INSTRUCTIONS) assert.ok(known.includes(word), word);
 });
 

@@ -81,6 +81,8 @@ error_codes! {
     RateLimited = "rate_limited",
     /// The service is full; try again later.
     Overloaded = "overloaded",
+    /// There is no room on the disk for another registered model.
+    StorageFull = "storage_full",
     /// The engine failed while it worked on this request.
     EngineFailed = "engine_failed",
     /// The engine cannot be started.

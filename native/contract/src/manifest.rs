@@ -35,8 +35,9 @@ pub struct Manifest {
     /// Where the graph is fetched from when it is not in the folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<GraphSource>,
-    /// The label file.
-    pub labels: LabelsFile,
+    /// The label file; absent where the classes are numbered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelsFile>,
     /// How pixels become the tensor.
     pub input: ManifestInput,
     /// What the scores are.
@@ -80,12 +81,16 @@ pub struct GraphSource {
 
 /// The label file of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 pub struct LabelsFile {
     /// File name in the model's folder.
     pub file: String,
     /// SHA-256 in lower-case hex, where known.
+    #[cfg_attr(feature = "typescript", ts(optional = false))]
     pub sha256: Option<String>,
+    /// The label of class `i` is entry `i - offset`; absent where that is detected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<i32>,
 }
 
 /// The input as the model's author states it; absent fields are detected.
@@ -171,7 +176,7 @@ impl Manifest {
             crop_fraction: self.input.crop_fraction,
             resize_filter: self.input.resize_filter,
             output_kind: self.output.kind,
-            label_offset: None,
+            label_offset: self.labels.as_ref().and_then(|labels| labels.offset),
         }
     }
 }

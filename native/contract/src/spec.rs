@@ -126,7 +126,7 @@ fn whole() -> f32 {
 
 /// How the pixels of a photo become fewer or more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(rename_all = "lowercase")]
 pub enum ResizeFilter {
     /// The triangle filter, widened when shrinking so that every pixel counts: Pillow's `BILINEAR`, TensorFlow's `antialias=True`.

@@ -3,12 +3,13 @@
  * its size and SHA-256, and lies under its name only when it is whole.
  */
 import { spawn } from "node:child_process";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError } from "../errors.js";
 import type { Manifest } from "../generated/contract.js";
+import { writeDurably } from "./durable-file.js";
 import { sha256 } from "./sha256.js";
 
 /** Most bytes that a file may have. */
@@ -26,7 +27,7 @@ export async function fetchModel(manifest: Manifest, dir: string, limits: FetchL
   const { id, graph, labels, source } = manifest;
   if (source === undefined) throw new AppError("field_invalid", `The manifest of ${id} names no source.`);
   const files = [{ ...graph, url: source.url, member: source.member, bytesMax: limits.graphBytesMax }];
-  if (source.labels_member !== undefined) {
+  if (labels !== undefined && source.labels_member !== undefined) {
     const url = source.labels_url ?? source.url;
     files.push({ ...labels, bytes: null, url, member: source.labels_member, bytesMax: limits.labelsBytesMax });
   }
@@ -49,7 +50,7 @@ export async function fetchModel(manifest: Manifest, dir: string, limits: FetchL
     hashes.set(file.file, hash);
   }
   await mkdir(join(dir, id), { recursive: true });
-  for (const [name, content] of fetched) await writeWhole(join(dir, id, name), content);
+  for (const [name, content] of fetched) await writeDurably(join(dir, id, name), content);
   return hashes;
 }
 
@@ -84,14 +85,4 @@ async function memberOf(url: string, member: string, bytesMax: number): Promise<
   }
   if (failure !== undefined) throw new AppError("url_unreachable", `${url} broke off.`, { cause: failure });
   return Buffer.concat(parts);
-}
-
-async function writeWhole(path: string, content: Uint8Array): Promise<void> {
-  const part = `${path}.${process.pid}.part`;
-  try {
-    await writeFile(part, content, { flush: true });
-    await rename(part, path);
-  } finally {
-    await rm(part, { force: true });
-  }
 }

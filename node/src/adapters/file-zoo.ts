@@ -6,7 +6,7 @@ import type { Dirent } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../errors.js";
-import type { Manifest } from "../generated/contract.js";
+import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
 import { parseManifest, parseManifests } from "./manifest.js";
 import { sha256 } from "./sha256.js";
@@ -57,9 +57,14 @@ class FileZoo implements ModelZoo {
       ({ manifest }) => manifest.id === id && (version === undefined || manifest.version === version),
     );
   }
+
+  versionsOf(id: string): readonly string[] {
+    return this.#models.filter(({ manifest }) => manifest.id === id).map(({ manifest }) => manifest.version);
+  }
 }
 
-class FileZooModel implements ZooModel {
+/** A model whose files lie in one folder, each verified whenever it is read. */
+export class FileZooModel implements ZooModel {
   readonly #dir: string;
   damage: string | null = null;
 
@@ -67,13 +72,14 @@ class FileZooModel implements ZooModel {
     readonly manifest: Manifest,
     dir: string,
     readonly present: boolean,
+    readonly registered: boolean,
   ) {
     this.#dir = dir;
   }
 
-  static async open(manifest: Manifest, dir: string): Promise<FileZooModel> {
+  static async open(manifest: Manifest, dir: string, registered = false): Promise<FileZooModel> {
     const present = await exists(join(dir, manifest.graph.file));
-    const model = new FileZooModel(manifest, dir, present);
+    const model = new FileZooModel(manifest, dir, present, registered);
     if (!present && manifest.source === undefined) model.damage = `${manifest.graph.file} is missing`;
     if (!present) return model;
     try {
@@ -81,6 +87,25 @@ class FileZooModel implements ZooModel {
     } catch (error) {
       model.damage = messageOf(error);
     }
+    return model;
+  }
+
+  /** Stands for a registered model of which nothing but the id can be read. */
+  static damaged(id: string, dir: string, damage: string): FileZooModel {
+    const manifest: Manifest = {
+      schema: MANIFEST_SCHEMA,
+      id,
+      version: "damaged",
+      title: id,
+      description: "",
+      licence: "NOASSERTION",
+      default: false,
+      graph: { file: "damaged.graph", bytes: null, sha256: null },
+      input: {},
+      output: {},
+    };
+    const model = new FileZooModel(manifest, dir, false, true);
+    model.damage = damage;
     return model;
   }
 
@@ -92,8 +117,9 @@ class FileZooModel implements ZooModel {
     return graph;
   }
 
-  readLabels(): Promise<Uint8Array> {
-    return this.#read(this.manifest.labels.file, this.manifest.labels.sha256);
+  async readLabels(): Promise<Uint8Array | null> {
+    const { labels } = this.manifest;
+    return labels === undefined ? null : await this.#read(labels.file, labels.sha256);
   }
 
   async #read(file: string, expected: string | null): Promise<Uint8Array> {
@@ -161,6 +187,6 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }
 
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -5,6 +5,8 @@
 import { z } from "zod";
 import { MANIFEST_SCHEMA, type Manifest, type SpecOverrides } from "../generated/contract.js";
 
+const REGISTERED_NAME_CHARS_MAX = 64;
+
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits");
 const fileName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*$/, "must be a plain file name");
 const side = z.int().min(1).max(65_536);
@@ -31,7 +33,9 @@ const MANIFEST = z.strictObject({
       labels_member: z.string().min(1).optional(),
     })
     .optional(),
-  labels: z.strictObject({ file: fileName, sha256: sha256.nullable().default(null) }),
+  labels: z
+    .strictObject({ file: fileName, sha256: sha256.nullable().default(null), offset: z.int().optional() })
+    .optional(),
   input: z.strictObject({
     tensor: z.string().optional(),
     dtype: z.enum(["float32", "uint8"]).optional(),
@@ -57,11 +61,13 @@ const MANIFEST = z.strictObject({
     .optional(),
 });
 
+export const MANIFEST_FIELDS = Object.keys(MANIFEST.shape) as (keyof Manifest)[];
+
 /** Reads a manifest. @throws Error whose message names every field that is wrong. */
 export function parseManifest(json: unknown): Manifest {
   const parsed = MANIFEST.safeParse(json);
   if (!parsed.success) {
-    throw new Error(parsed.error.issues.map((issue) => `${issue.path.join(".") || "it"}: ${issue.message}`).join("; "));
+    throw new Error(complaintOf(parsed.error));
   }
   return defined(parsed.data) as Manifest;
 }
@@ -72,8 +78,31 @@ export function parseManifests(json: unknown): Manifest[] {
   return list.models.map(parseManifest);
 }
 
-/** What the manifest fixes, for the resolver: `Manifest::overrides` of native/contract. */
-export function manifestOverrides({ input, output }: Manifest): SpecOverrides {
+/**
+ * What a client may say of a model that it registers: any part of a manifest, so that a whole one can be sent too.
+ */
+const STATEMENT = MANIFEST.partial().extend({
+  id: MANIFEST.shape.id.max(REGISTERED_NAME_CHARS_MAX).optional(),
+  version: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits, `.`, `_` and `-`, the first one a letter or digit")
+    .max(REGISTERED_NAME_CHARS_MAX)
+    .optional(),
+  graph: z.looseObject({ sha256: sha256.nullish() }).optional(),
+  labels: z.looseObject({ sha256: sha256.nullish(), offset: z.int().optional() }).optional(),
+});
+
+export type ManifestStatement = z.infer<typeof STATEMENT>;
+
+/** Reads a part of a manifest. @throws Error, as `parseManifest`. */
+export function parseStatement(json: unknown): ManifestStatement {
+  const parsed = STATEMENT.safeParse(json, { reportInput: true });
+  if (!parsed.success) throw new Error(complaintOf(parsed.error));
+  return parsed.data;
+}
+
+/** What the manifest fixes, for the resolver: `Manifest::overrides` of native/contract, but for the label offset. */
+export function manifestOverrides({ input, output }: Pick<Manifest, "input" | "output">): SpecOverrides {
   return defined({
     input_tensor: input.tensor,
     output_tensor: output.tensor,
@@ -88,6 +117,32 @@ export function manifestOverrides({ input, output }: Manifest): SpecOverrides {
     resize_filter: input.resize_filter,
     output_kind: output.kind,
   }) as SpecOverrides;
+}
+
+/** A manifest's input and output with what a request says in place of it: the inverse of `manifestOverrides`. */
+export function overridden(
+  { input, output }: Pick<Manifest, "input" | "output">,
+  overrides: SpecOverrides,
+): Pick<Manifest, "input" | "output"> {
+  const { input_tensor, output_tensor, output_kind, label_offset: _, ...rest } = overrides;
+  return {
+    input: defined({ ...input, ...rest, tensor: input_tensor ?? input.tensor }) as Manifest["input"],
+    output: defined({
+      ...output,
+      tensor: output_tensor ?? output.tensor,
+      kind: output_kind ?? output.kind,
+    }) as Manifest["output"],
+  };
+}
+
+/** `field=value: what it must be`, for each field that is wrong. */
+function complaintOf({ issues }: z.ZodError): string {
+  return issues
+    .map(({ path, input, message }) => {
+      const value = typeof input === "string" || typeof input === "number" ? `=${input}` : "";
+      return `${path.join(".") || "it"}${value}: ${message}`;
+    })
+    .join("; ");
 }
 
 /** Without the fields that are undefined: an absent field and an undefined one are different to serde. */

@@ -18,12 +18,11 @@ import type {
   Models,
   ModelZoo,
   OpenModel,
-  UploadedFile,
   ZooModel,
 } from "../ports.js";
 import { manifestOverrides } from "./manifest.js";
 import { sha256 } from "./sha256.js";
-import { createUploadCache, type UploadCache } from "./upload-cache.js";
+import { createUploadCache, type Upload, type UploadCache } from "./upload-cache.js";
 
 export interface ModelRegistryOptions {
   readonly engine: InferenceEngine;
@@ -45,7 +44,8 @@ const VERSION_DIGITS = 12;
 /** A graph with its labels and settings, found but not loaded. */
 interface Source {
   readonly identity: ModelIdentity;
-  readonly zooId: string | null;
+  /** Null where the graph came with a request. */
+  readonly model: ZooModel | null;
   readonly request: LoadRequest;
   /** Null where there are none: the classes are numbered. */
   readonly labels: Uint8Array | null;
@@ -56,7 +56,7 @@ interface Source {
 
 interface Slot {
   readonly key: string;
-  readonly zooId: string | null;
+  readonly graphSha256: string;
   loaded: LoadedModel | null;
   loading: Promise<LoadedModel> | null;
   /** Requests that hold it now; it is not given up meanwhile. */
@@ -66,7 +66,7 @@ interface Slot {
 /** What is read once of a model of the zoo. */
 interface ZooFacts {
   readonly graphSha256: string;
-  readonly labels: Uint8Array;
+  readonly labels: Uint8Array | null;
   readonly labelsSha256: string;
 }
 
@@ -79,7 +79,9 @@ class ModelRegistry implements Models {
   readonly #uploads: UploadCache;
   /** In the order of use: the first one is the one unused for longest. */
   readonly #slots = new Map<string, Slot>();
-  readonly #failures = new Map<string, string>();
+  readonly #failures = new WeakMap<ZooModel, string>();
+  /** How many requests use a model, and who waits for the last of them. */
+  readonly #uses = new Map<ZooModel, { count: number; readonly free: (() => void)[] }>();
   readonly #zooFacts = new WeakMap<ZooModel, ZooFacts>();
   #waiting: (() => void)[] = [];
   #closing = false;
@@ -90,34 +92,47 @@ class ModelRegistry implements Models {
   }
 
   async open(choice: ModelChoice, settings: ModelSettings): Promise<OpenModel> {
-    const source = await this.#find(choice, settings);
-    const { spec } = await this.#withEngine(source, async (loaded) => loaded);
-    return {
-      identity: source.identity,
-      target: {
-        key: [keyOf(source), source.labelsSha256, source.labelOffset ?? ""].join(":"),
-        spec,
-        labels: source.labels,
-        labelOffset: source.labelOffset,
-        exchange: (frame) => this.#withEngine(source, (loaded) => loaded.exchange(frame)),
-      },
-    };
+    if (choice.kind === "upload" || choice.kind === "uploaded") {
+      this.#checkSandbox();
+      return await this.#openSource(await this.#sourceOfUpload(choice, settings), () => {});
+    }
+    const model = choice.kind === "candidate" ? choice.model : this.#findInZoo(choice.id, choice.version);
+    if (model.registered) this.#checkSandbox();
+    const release = this.#hold(model);
+    try {
+      return await this.#openSource(await this.#sourceOfModel(model, settings), release);
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   list(): ModelListing[] {
     const { zoo } = this.#options;
     return zoo.list().map((model) => {
       const { id } = model.manifest;
-      const slots = [...this.#slots.values()].filter(({ zooId }) => zooId === id);
-      const problem = model.damage ?? this.#failures.get(id) ?? null;
+      const graphSha256 = this.#zooFacts.get(model)?.graphSha256 ?? model.manifest.graph.sha256;
+      const slots = [...this.#slots.values()].filter((slot) => slot.graphSha256 === graphSha256);
+      const problem = model.damage ?? this.#failures.get(model) ?? null;
       return {
         model,
+        versions: zoo.versionsOf(id),
         isDefault: id === zoo.defaultId,
         state: stateOf(model, problem, slots),
         loaded: slots.some((slot) => slot.loaded?.alive),
         problem,
       };
     });
+  }
+
+  async retire(model: ZooModel): Promise<void> {
+    const uses = this.#uses.get(model);
+    if (uses !== undefined) await new Promise<void>((resolve) => uses.free.push(resolve));
+    const graphSha256 = this.#zooFacts.get(model)?.graphSha256;
+    const idle = [...this.#slots.values()].filter((slot) => slot.graphSha256 === graphSha256 && slot.useCount === 0);
+    for (const slot of idle) this.#slots.delete(slot.key);
+    this.#wake();
+    await Promise.all(idle.map((slot) => slot.loaded?.close()));
   }
 
   loadedCount(): number {
@@ -130,17 +145,38 @@ class ModelRegistry implements Models {
     this.#slots.clear();
   }
 
-  async #find(choice: ModelChoice, settings: ModelSettings): Promise<Source> {
-    if (choice.kind !== "zoo") this.#checkSandbox();
-    switch (choice.kind) {
-      case "zoo":
-        return await this.#findInZoo(choice.id, choice.version, settings);
-      case "upload":
-        this.#uploads.put(choice.graph.sha256, { graph: choice.graph, labels: choice.labels });
-        return await this.#sourceOfUpload(choice.graph, choice.labels, settings);
-      case "uploaded":
-        return await this.#findUploaded(choice.sha256, choice.labels, settings);
+  #hold(model: ZooModel): () => void {
+    const uses = this.#uses.get(model) ?? { count: 0, free: [] };
+    this.#uses.set(model, uses);
+    uses.count += 1;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      uses.count -= 1;
+      if (uses.count > 0) return;
+      this.#uses.delete(model);
+      for (const resolve of uses.free) resolve();
+    };
+  }
+
+  async #openSource(source: Source, release: () => void): Promise<OpenModel> {
+    if (source.labels === null && source.labelOffset !== null) {
+      const detail = `label_offset=${source.labelOffset} shifts labels, and the graph came without; send them as label_file.`;
+      throw new AppError("labels_missing", detail);
     }
+    const { spec } = await this.#withEngine(source, async (loaded) => loaded);
+    return {
+      identity: source.identity,
+      target: {
+        key: [keyOf(source), source.labelsSha256, source.labelOffset ?? ""].join(":"),
+        spec,
+        labels: source.labels,
+        labelOffset: source.labelOffset,
+        exchange: (frame) => this.#withEngine(source, (loaded) => loaded.exchange(frame)),
+      },
+      release,
+    };
   }
 
   #checkSandbox(): void {
@@ -150,43 +186,49 @@ class ModelRegistry implements Models {
     throw new AppError("forbidden", `This service takes no graphs, since it cannot confine them: ${missing}.`);
   }
 
-  async #findInZoo(id: string | null, version: string | null, settings: ModelSettings): Promise<Source> {
+  #findInZoo(id: string | null, version: string | null): ZooModel {
     const { zoo } = this.#options;
     const wanted = id ?? zoo.defaultId;
     if (wanted === null) {
       throw new AppError("model_unknown", "This service has no default model; name one with `model`, or send a graph.");
     }
-    const model = zoo.find(wanted);
-    if (model === undefined) {
-      const known = zoo.list().map(({ manifest }) => manifest.id);
-      throw new AppError(
-        "model_unknown",
-        `There is no model ${quoted(wanted)}; known are: ${known.join(", ") || "none"}.`,
-      );
-    }
-    const { manifest } = model;
-    if (version !== null && version !== manifest.version) {
-      const detail = `Model ${manifest.id} has no version ${quoted(version)}; it has: ${manifest.version}.`;
+    const model = zoo.find(wanted, version ?? undefined);
+    if (model !== undefined) return model;
+    const versions = zoo.versionsOf(wanted);
+    if (versions.length > 0) {
+      const detail = `Model ${wanted} has no version ${quoted(version ?? "")}; it has: ${versions.join(", ")}.`;
       throw new AppError("version_unknown", detail);
     }
-    if (!model.present && model.damage === null) {
-      const detail = `Model ${manifest.id} is listed and its graph was not fetched to this server yet.`;
-      throw new AppError("engine_unavailable", detail);
+    const known = zoo.list().map(({ manifest }) => manifest.id);
+    throw new AppError(
+      "model_unknown",
+      `There is no model ${quoted(wanted)}; known are: ${known.join(", ") || "none"}.`,
+    );
+  }
+
+  async #sourceOfModel(model: ZooModel, settings: ModelSettings): Promise<Source> {
+    const { manifest } = model;
+    if (!model.present) {
+      const why =
+        model.damage === null
+          ? "is listed and its graph was not fetched to this server yet"
+          : `is damaged on the server: ${model.damage}`;
+      throw new AppError("engine_unavailable", `Model ${manifest.id} ${why}.`);
     }
     const { graphSha256, labels, labelsSha256 } = await this.#readFacts(model);
-    const overridden = Object.keys(settings.overrides).length > 0;
+    const labelCount = manifest.output.classes ?? (labels === null ? undefined : await this.#countLabels(labels));
     return {
       identity: { id: manifest.id, version: manifest.version, sha256: graphSha256 },
-      zooId: manifest.id,
+      model,
       request: {
         overrides: { ...manifestOverrides(manifest), ...settings.overrides },
-        source: overridden ? "request" : "manifest",
-        ...(manifest.output.classes === undefined ? {} : { label_count: manifest.output.classes }),
+        source: Object.keys(settings.overrides).length > 0 ? "request" : "manifest",
+        ...(labelCount === undefined ? {} : { label_count: labelCount }),
         threads: this.#options.threads,
       },
       labels,
       labelsSha256,
-      labelOffset: settings.labelOffset,
+      labelOffset: settings.labelOffset ?? manifest.labels?.offset ?? null,
       readGraph: () => model.readGraph(),
     };
   }
@@ -199,30 +241,21 @@ class ModelRegistry implements Models {
     const facts: ZooFacts = {
       graphSha256: manifest.graph.sha256 ?? (await sha256(await model.readGraph())),
       labels,
-      labelsSha256: manifest.labels.sha256 ?? (await sha256(labels)),
+      labelsSha256: manifest.labels?.sha256 ?? (labels === null ? "" : await sha256(labels)),
     };
     this.#zooFacts.set(model, facts);
     return facts;
   }
 
-  async #findUploaded(hash: string, labels: UploadedFile | null, settings: ModelSettings): Promise<Source> {
-    const upload = this.#uploads.get(hash);
-    if (upload === undefined) {
-      const detail = `No graph with SHA-256 ${hash} is kept here (any more); send it again as model_file.`;
-      throw new AppError("model_unknown", detail);
-    }
-    return await this.#sourceOfUpload(upload.graph, labels ?? upload.labels, settings);
-  }
-
-  async #sourceOfUpload(graph: UploadedFile, labels: UploadedFile | null, settings: ModelSettings): Promise<Source> {
-    if (labels === null && settings.labelOffset !== null) {
-      const detail = `label_offset=${settings.labelOffset} shifts labels, and the graph came without; send them as label_file.`;
-      throw new AppError("labels_missing", detail);
-    }
-    const counted = labels === null ? {} : await this.#countLabels(labels);
+  async #sourceOfUpload(
+    choice: ModelChoice & { kind: "upload" | "uploaded" },
+    settings: ModelSettings,
+  ): Promise<Source> {
+    const { graph, labels } = this.#findUpload(choice);
+    const counted = labels === null ? {} : { label_count: await this.#countLabels(labels.bytes) };
     return {
       identity: { id: UPLOADED_ID, version: graph.sha256.slice(0, VERSION_DIGITS), sha256: graph.sha256 },
-      zooId: null,
+      model: null,
       request: { overrides: settings.overrides, source: "request", ...counted, threads: this.#options.threads },
       labels: labels?.bytes ?? null,
       labelsSha256: labels?.sha256 ?? "",
@@ -231,9 +264,21 @@ class ModelRegistry implements Models {
     };
   }
 
+  /** A graph that came before, with the labels that come now where there are any. */
+  #findUpload(choice: ModelChoice & { kind: "upload" | "uploaded" }): Upload {
+    if (choice.kind === "upload") {
+      this.#uploads.put(choice.graph.sha256, choice);
+      return choice;
+    }
+    const upload = this.#uploads.get(choice.sha256);
+    if (upload !== undefined) return { ...upload, labels: choice.labels ?? upload.labels };
+    const detail = `No graph with SHA-256 ${choice.sha256} is kept here (any more); send it again as model_file.`;
+    throw new AppError("model_unknown", detail);
+  }
+
   /** The number of labels chooses between several class outputs. */
-  async #countLabels(labels: UploadedFile): Promise<{ label_count: number }> {
-    return { label_count: (await this.#options.classifier.describeLabels(labels.bytes)).count };
+  async #countLabels(labels: Uint8Array): Promise<number> {
+    return (await this.#options.classifier.describeLabels(labels)).count;
   }
 
   /**
@@ -261,7 +306,7 @@ class ModelRegistry implements Models {
       if (this.#closing) throw new AppError("engine_unavailable", "The service is stopping.");
       const known = this.#slots.get(key);
       if (known !== undefined || this.#slots.size < this.#options.modelsLoadedMax) {
-        const slot = known ?? { key, zooId: source.zooId, loaded: null, loading: null, useCount: 0 };
+        const slot = known ?? { key, graphSha256: source.identity.sha256, loaded: null, loading: null, useCount: 0 };
         this.#slots.delete(key);
         this.#slots.set(key, slot);
         slot.useCount += 1;
@@ -293,15 +338,15 @@ class ModelRegistry implements Models {
     return await slot.loading;
   }
 
-  async #loadFresh(slot: Slot, { identity, zooId, request, readGraph }: Source): Promise<LoadedModel> {
+  async #loadFresh(slot: Slot, { identity, model, request, readGraph }: Source): Promise<LoadedModel> {
     try {
       slot.loaded = await this.#options.engine.load(await readGraph(), request);
-      if (zooId !== null) this.#failures.delete(zooId);
+      if (model !== null) this.#failures.delete(model);
       return slot.loaded;
     } catch (error) {
       slot.loaded = null;
       if (error instanceof AppError) {
-        if (zooId !== null && request.source === "manifest") this.#failures.set(zooId, error.message);
+        if (model !== null && request.source === "manifest") this.#failures.set(model, error.message);
         if (error.code.startsWith("graph_")) this.#uploads.drop(identity.sha256);
       }
       throw error;

@@ -131,7 +131,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
       {
         const: "GRAY",
-        description: "One grey channel.",
+        description: "Grey: one channel, or three that are equal.",
         type: "string",
       },
     ],
@@ -282,6 +282,11 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       {
         const: "overloaded",
         description: "The service is full; try again later.",
+        type: "string",
+      },
+      {
+        const: "storage_full",
+        description: "There is no room on the disk for another registered model.",
         type: "string",
       },
       {
@@ -541,6 +546,13 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         minimum: 0,
         type: "integer",
       },
+      crop_fraction: {
+        default: 1.0,
+        description:
+          "Share of each side of the largest centred rectangle that `center-crop` keeps, [`CROP_FRACTION_MIN`] to 1.",
+        format: "float",
+        type: "number",
+      },
       dtype: {
         $ref: "#/components/schemas/Dtype",
         description: "Element type of the fed tensor.",
@@ -567,6 +579,11 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         $ref: "#/components/schemas/Resize",
         description: "How a photo is fitted to `width` x `height`.",
       },
+      resize_filter: {
+        $ref: "#/components/schemas/ResizeFilter",
+        default: "antialias",
+        description: "How pixels are averaged on the way.",
+      },
       std: {
         description: "Divides each channel, on the 0–255 scale; `channels` values, none zero.",
         items: {
@@ -586,7 +603,20 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: "integer",
       },
     },
-    required: ["tensor", "dtype", "layout", "width", "height", "channels", "channel_order", "mean", "std", "resize"],
+    required: [
+      "tensor",
+      "dtype",
+      "layout",
+      "width",
+      "height",
+      "channels",
+      "channel_order",
+      "mean",
+      "std",
+      "resize",
+      "crop_fraction",
+      "resize_filter",
+    ],
     type: "object",
   },
   LabelsFile: {
@@ -595,6 +625,11 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       file: {
         description: "File name in the model's folder.",
         type: "string",
+      },
+      offset: {
+        description: "The label of class `i` is entry `i - offset`; absent where that is detected.",
+        format: "int32",
+        type: ["integer", "null"],
       },
       sha256: {
         description: "SHA-256 in lower-case hex, where known.",
@@ -699,8 +734,15 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         description: "How pixels become the tensor.",
       },
       labels: {
-        $ref: "#/components/schemas/LabelsFile",
-        description: "The label file.",
+        anyOf: [
+          {
+            $ref: "#/components/schemas/LabelsFile",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "The label file; absent where the classes are numbered.",
       },
       licence: {
         description: "SPDX identifier of the weights' licence.",
@@ -736,19 +778,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: "string",
       },
     },
-    required: [
-      "schema",
-      "id",
-      "version",
-      "title",
-      "description",
-      "licence",
-      "default",
-      "graph",
-      "labels",
-      "input",
-      "output",
-    ],
+    required: ["schema", "id", "version", "title", "description", "licence", "default", "graph", "input", "output"],
     type: "object",
   },
   ManifestInput: {
@@ -770,6 +800,11 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         format: "uint32",
         minimum: 0,
         type: ["integer", "null"],
+      },
+      crop_fraction: {
+        description: "Share of each side that `center-crop` keeps.",
+        format: "float",
+        type: ["number", "null"],
       },
       dtype: {
         anyOf: [
@@ -818,6 +853,17 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         ],
         description: "How photos are fitted.",
       },
+      resize_filter: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/ResizeFilter",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "How pixels are averaged.",
+      },
       std: {
         description: "Divides 0–255 pixels.",
         items: {
@@ -837,7 +883,20 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: ["integer", "null"],
       },
     },
-    required: ["tensor", "dtype", "layout", "width", "height", "channels", "channel_order", "mean", "std", "resize"],
+    required: [
+      "tensor",
+      "dtype",
+      "layout",
+      "width",
+      "height",
+      "channels",
+      "channel_order",
+      "mean",
+      "std",
+      "resize",
+      "crop_fraction",
+      "resize_filter",
+    ],
     type: "object",
   },
   ManifestOutput: {
@@ -987,6 +1046,28 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       {
         const: "pad",
         description: "The whole photo, aspect kept, centred on mid grey (128).",
+        type: "string",
+      },
+    ],
+  },
+  ResizeFilter: {
+    description: "How the pixels of a photo become fewer or more.",
+    oneOf: [
+      {
+        const: "antialias",
+        description:
+          "The triangle filter, widened when shrinking so that every pixel counts: Pillow's `BILINEAR`, TensorFlow's `antialias=True`.",
+        type: "string",
+      },
+      {
+        const: "bilinear",
+        description:
+          "Four neighbours each, whatever the scale: `tf.image.resize` as it is by default, `INTER_LINEAR` of `OpenCV`.",
+        type: "string",
+      },
+      {
+        const: "nearest",
+        description: "The nearest pixel: Pillow's `NEAREST`, the default of Keras' `load_img`.",
         type: "string",
       },
     ],

@@ -138,6 +138,7 @@ export type ErrorCode =
   | "url_unreachable"
   | "rate_limited"
   | "overloaded"
+  | "storage_full"
   | "engine_failed"
   | "engine_unavailable"
   | "engine_timeout"
@@ -420,6 +421,10 @@ export type LabelsFile = {
    * SHA-256 in lower-case hex, where known.
    */
   sha256: string | null;
+  /**
+   * The label of class `i` is entry `i - offset`; absent where that is detected.
+   */
+  offset?: number;
 };
 
 export type LabelsSpec = {
@@ -496,9 +501,9 @@ export type Manifest = {
    */
   source?: GraphSource;
   /**
-   * The label file.
+   * The label file; absent where the classes are numbered.
    */
-  labels: LabelsFile;
+  labels?: LabelsFile;
   /**
    * How pixels become the tensor.
    */
@@ -809,6 +814,7 @@ export const ERROR_CODES = [
   "url_unreachable",
   "rate_limited",
   "overloaded",
+  "storage_full",
   "engine_failed",
   "engine_unavailable",
   "engine_timeout",

@@ -66,7 +66,9 @@ async function classifyAll(
       }
     });
   });
-  const items = await Promise.all(calls);
+  const items = await Promise.all(calls).finally(() => {
+    for (const model of opened) if (model.status === "fulfilled") model.value.release();
+  });
   const [first] = items;
   if (first !== undefined && "error" in first && items.every((item) => "error" in item)) throw first.cause;
   return items;

@@ -17,11 +17,15 @@ export function describeModel(models: Models, classifier: Classifier): RequestHa
   return async (request, response) => {
     const { id, version } = idOf(request);
     const describe = async () => {
-      const { identity, target } = await models.open(
+      const { identity, target, release } = await models.open(
         { kind: "zoo", id, version },
         { overrides: {}, labelOffset: null },
       );
-      return { ...identity, ...(await classifier.describe(target)) };
+      try {
+        return { ...identity, ...(await classifier.describe(target)) };
+      } finally {
+        release();
+      }
     };
     response.json(await holdPermit(response, describe()));
   };
@@ -35,8 +39,12 @@ export function inspectModel(models: Models, classifier: Classifier): RequestHan
     if (graph === null) throw new AppError("field_invalid", "model_file is missing; send the frozen graph to inspect.");
     const settings = parseSettings(upload);
     const describe = async () => {
-      const { target } = await models.open({ kind: "upload", graph, labels }, settings);
-      return await classifier.describe(target);
+      const { target, release } = await models.open({ kind: "upload", graph, labels }, settings);
+      try {
+        return await classifier.describe(target);
+      } finally {
+        release();
+      }
     };
     response.json(await holdPermit(response, describe()));
   };
@@ -45,17 +53,36 @@ export function inspectModel(models: Models, classifier: Classifier): RequestHan
 /** The label file as it is. */
 export function downloadLabels(zoo: ModelZoo): RequestHandler {
   return async (request, response) => {
-    const labels = await find(zoo, request).readLabels();
+    const model = find(zoo, request);
+    const labels = await model.readLabels();
+    if (labels === null) {
+      throw new AppError("not_found", `Model ${model.manifest.id} has no labels: its classes are numbered.`);
+    }
     response.type("text").send(Buffer.from(labels));
   };
 }
 
-function summary({ model, isDefault, state, loaded, problem }: ModelListing) {
+/** The graph file as it is. */
+export function downloadGraph(zoo: ModelZoo): RequestHandler {
+  return async (request, response) => {
+    const model = find(zoo, request);
+    const { id, version } = model.manifest;
+    if (!model.present && model.damage === null) {
+      throw new AppError("engine_unavailable", `The graph of ${id} was not fetched to this server yet.`);
+    }
+    const graph = await holdPermit(response, model.readGraph());
+    response.attachment(`${id}-${version}.pb`).type("application/octet-stream").send(Buffer.from(graph));
+  };
+}
+
+function summary({ model, versions, isDefault, state, loaded, problem }: ModelListing) {
   const { id, version, title, description, licence, input, output, accuracy } = model.manifest;
   return {
     id,
-    versions: [version],
+    versions,
+    served: versions.includes(version) ? version : null,
     default: isDefault,
+    registered: model.registered,
     state,
     loaded,
     title,
@@ -68,20 +95,18 @@ function summary({ model, isDefault, state, loaded, problem }: ModelListing) {
   };
 }
 
-function idOf(request: Request): { id: string; version: string | null } {
+/** `{id}` and `{id}@{version}` in an address. */
+export function idOf(request: Request): { id: string; version: string | null } {
   const [id = "", ...version] = String(request.params["id"]).split("@");
   return { id, version: version.length === 0 ? null : version.join("@") };
 }
 
 function find(zoo: ModelZoo, request: Request): ZooModel {
   const { id, version } = idOf(request);
-  const model = zoo.find(id);
-  if (model === undefined) throw new AppError("model_unknown", `There is no model ${JSON.stringify(id)}.`);
-  if (version !== null && version !== model.manifest.version) {
-    throw new AppError(
-      "version_unknown",
-      `Model ${id} has no version ${JSON.stringify(version)}; it has: ${model.manifest.version}.`,
-    );
-  }
-  return model;
+  const model = zoo.find(id, version ?? undefined);
+  if (model !== undefined) return model;
+  const versions = zoo.versionsOf(id);
+  if (versions.length === 0) throw new AppError("model_unknown", `There is no model ${JSON.stringify(id)}.`);
+  const detail = `Model ${id} has no version ${JSON.stringify(version)}; it has: ${versions.join(", ")}.`;
+  throw new AppError("version_unknown", detail);
 }

@@ -18,7 +18,7 @@ interface Operation {
   readonly parameters?: readonly Schema[];
   readonly body?: Content;
   /** Answers other than problems, by status. */
-  readonly answers: Readonly<Record<number, { readonly description: string; readonly content: Content }>>;
+  readonly answers: Readonly<Record<number, { readonly description: string; readonly content?: Content }>>;
   readonly problems: readonly ErrorCode[];
 }
 
@@ -50,6 +50,9 @@ const GRAPH: readonly ErrorCode[] = ["graph_invalid", "graph_op_forbidden", "gra
 const LABELS: readonly ErrorCode[] = ["labels_missing", "labels_mismatch", "labels_invalid"];
 const IMAGE: readonly ErrorCode[] = ["image_missing", "image_unsupported", "image_undecodable", "image_too_large"];
 
+/** Whatever may come of changing a registered model. */
+const CHANGE: readonly ErrorCode[] = [...KEYS, "model_unknown", "version_unknown", "storage_full"];
+
 const URL_FIELD: Schema = {
   ...listOf(STRING),
   description: "The address of an image, where the operator allows its host; repeated as image_file.",
@@ -68,6 +71,12 @@ const ID: Schema = {
   required: true,
   description: "Id of a model, or id@version.",
   schema: STRING,
+};
+const VERSION_IN_PATH: Schema = { name: "version", in: "path", required: true, schema: STRING };
+const REGISTRATION_FIELDS: Readonly<Record<string, Schema>> = {
+  id: { ...STRING, description: "Lower-case letters, digits, ., _ and -; at most 64, and no id of the zoo." },
+  version: { ...STRING, description: "Letters, digits, ., _ and -; at most 64. 1 when absent." },
+  manifest: { ...STRING, description: "A manifest or any part of one, as JSON text." },
 };
 const FORMAT: Schema = {
   name: "format",
@@ -107,7 +116,9 @@ const COMPONENTS: Readonly<Record<string, Schema>> = {
   ModelSummary: objectOf({
     id: STRING,
     versions: listOf(STRING),
+    served: orNull(STRING),
     default: { type: "boolean" },
+    registered: { type: "boolean" },
     state: { enum: ["available", "loading", "failed", "not fetched"] },
     loaded: { type: "boolean" },
     title: STRING,
@@ -197,9 +208,23 @@ const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
   },
   "/api/models": {
     get: {
-      summary: "The models of the zoo.",
+      summary: "The models of the zoo and the registered ones.",
       answers: ok("All of them.", json(objectOf({ models: listOf(named("ModelSummary")) }))),
       problems: KEYS,
+    },
+    post: {
+      summary: "Registers a model: it is loaded, checked and kept.",
+      parameters: queryOf({ ...REGISTRATION_FIELDS, ...SETTINGS_SCHEMAS }),
+      body: {
+        "multipart/form-data": {
+          schema: { type: "object", properties: { ...GRAPH_FIELDS, ...REGISTRATION_FIELDS, ...SETTINGS_SCHEMAS } },
+        },
+      },
+      answers: {
+        ...ok("The very same model was registered before.", json(named("DescribedModel"))),
+        201: { description: "The model is registered.", content: json(named("DescribedModel")) },
+      },
+      problems: [...KEYS, ...GATE, ...UPLOAD, ...GRAPH, ...LABELS, ...ENGINE, "model_exists", "storage_full"],
     },
   },
   "/api/models/inspect": {
@@ -220,13 +245,44 @@ const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
       answers: ok("The resolved settings.", json(named("DescribedModel"))),
       problems: [...KEYS, ...GATE, ...GRAPH, ...LABELS, ...ENGINE, "model_unknown", "version_unknown"],
     },
+    delete: {
+      summary: "Removes a registered model with every version; with id@version that version.",
+      parameters: [ID],
+      answers: { 204: { description: "It is gone; requests that use it are finished." } },
+      problems: CHANGE,
+    },
+  },
+  "/api/models/:id/versions/:version": {
+    delete: {
+      summary: "Removes a version of a registered model.",
+      parameters: [ID, VERSION_IN_PATH],
+      answers: { 204: { description: "It is gone; requests that use it are finished." } },
+      problems: CHANGE,
+    },
+  },
+  "/api/models/:id/default": {
+    put: {
+      summary: "Chooses the version of a registered model for requests that name none.",
+      parameters: [ID],
+      body: json(objectOf({ version: STRING })),
+      answers: ok("It is chosen.", json(objectOf({ id: STRING, served: STRING }))),
+      problems: [...CHANGE, "field_invalid"],
+    },
+  },
+  "/api/models/:id/graph": {
+    get: {
+      summary: "The graph file of a model.",
+      parameters: [ID],
+      answers: ok("As it is.", { "application/octet-stream": { schema: BYTES } }),
+      problems: [...KEYS, ...GATE, "model_unknown", "version_unknown", "engine_unavailable"],
+    },
   },
   "/api/models/:id/labels": {
     get: {
       summary: "The label file of a model.",
       parameters: [ID],
       answers: ok("As it is.", { "text/plain": { schema: STRING } }),
-      problems: [...KEYS, "model_unknown", "version_unknown", "engine_unavailable"],
+      problems: [...KEYS, "model_unknown", "version_unknown", "not_found", "engine_unavailable"],
     },
   },
 };

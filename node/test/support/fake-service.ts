@@ -1,11 +1,16 @@
 /** The app on a free port, with fakes behind it: what the routes do, without wasm and libtensorflow. */
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Express } from "express";
 import { createImageFetcher } from "../../src/adapters/fetch-image.js";
 import { createLogger } from "../../src/adapters/logger.js";
 import { createModelRegistry } from "../../src/adapters/model-registry.js";
+import { openModelStore } from "../../src/adapters/model-store.js";
+import { createRegistrar } from "../../src/adapters/registrar.js";
 import { createApp } from "../../src/app.js";
 import { type Config, isLoopback, readConfig } from "../../src/config.js";
 import { AppError } from "../../src/errors.js";
@@ -100,8 +105,12 @@ export class FakeZoo implements ModelZoo {
     return this.models;
   }
 
-  find(id: string): ZooModel | undefined {
-    return this.models.find(({ manifest }) => manifest.id === id);
+  find(id: string, version?: string): ZooModel | undefined {
+    return this.models.find(({ manifest }) => manifest.id === id && (version ?? manifest.version) === manifest.version);
+  }
+
+  versionsOf(id: string): readonly string[] {
+    return this.models.filter(({ manifest }) => manifest.id === id).map(({ manifest }) => manifest.version);
   }
 }
 
@@ -128,6 +137,7 @@ export function zooModel(
     manifest,
     present: facts.present ?? true,
     damage: facts.damage ?? null,
+    registered: false,
     readGraph: async () => {
       if (facts.damage !== undefined) throw damaged();
       return graph;
@@ -143,6 +153,7 @@ export interface FakeService {
   readonly classifier: FakeClassifier;
   readonly models: Models;
   readonly logLines: string[];
+  readonly registeredModelsDir: string;
   readonly limits: Config;
   readiness: Readiness;
   close(): Promise<void>;
@@ -156,11 +167,18 @@ export async function startFakeService(
   const limits: Config = { ...readConfig({}), ...config };
   const engine = new FakeEngine();
   const classifier = new FakeClassifier();
-  const zoo = new FakeZoo();
+  const registeredModelsDir = await mkdtemp(join(tmpdir(), "menagerie-registered-"));
+  const store = await openModelStore({
+    dir: registeredModelsDir,
+    zoo: new FakeZoo(),
+    modelsMax: limits.registeredModelsMax,
+    bytesMax: limits.registeredBytesMax,
+    report: () => {},
+  });
   const models = createModelRegistry({
     engine,
     classifier,
-    zoo,
+    zoo: store,
     modelsLoadedMax: limits.modelsLoadedMax,
     uploadedGraphsBytesMax: limits.uploadedGraphsBytesMax,
     retryCount: limits.engineRetries,
@@ -182,7 +200,15 @@ export async function startFakeService(
   const app = createApp({
     classifier,
     models,
-    zoo,
+    zoo: store,
+    registrar: createRegistrar({
+      models,
+      classifier,
+      store,
+      report: (error) => {
+        throw error;
+      },
+    }),
     logger,
     fetchImage,
     limits,
@@ -206,7 +232,9 @@ export async function startFakeService(
     models,
     logLines,
     limits,
+    registeredModelsDir,
     async close() {
+      await rm(registeredModelsDir, { recursive: true, force: true });
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

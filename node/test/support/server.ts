@@ -1,6 +1,6 @@
 /** The built service as a child process, spoken to through HTTP alone. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -31,6 +31,7 @@ export async function startServer(environment: Record<string, string>): Promise<
       ...(LIBTENSORFLOW_PATH === undefined ? {} : { LIBTENSORFLOW_PATH }),
       HOST: "127.0.0.1",
       PORT: "0",
+      REGISTERED_MODELS_DIR: join(tmpdir(), `menagerie-registered-${randomUUID()}`),
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,0 +1,132 @@
+/** Takes models in: what a client says of one becomes a manifest, the engine judges it, the store keeps it. */
+import { AppError } from "../errors.js";
+import { MANIFEST_SCHEMA, type Manifest, type ModelSpec } from "../generated/contract.js";
+import type { Classifier, ModelIdentity, Models, Registrar, Registration, UploadedFile, ZooModel } from "../ports.js";
+import { type ManifestStatement, overridden, parseManifest, parseStatement } from "./manifest.js";
+import { graphFileOf, labelsFileOf, type ModelStore } from "./model-store.js";
+
+export interface RegistrarOptions {
+  readonly models: Models;
+  readonly classifier: Classifier;
+  readonly store: ModelStore;
+  /** Told of files that could not be removed. */
+  readonly report: (error: unknown) => void;
+}
+
+const VERSION_DEFAULT = "1";
+/** SPDX's word for a licence that nobody has stated. */
+const LICENCE_UNKNOWN = "NOASSERTION";
+/** Answers give this id to graphs that came with a request. */
+const RESERVED_ID = "uploaded";
+const NO_SETTINGS = { overrides: {}, labelOffset: null };
+
+export function createRegistrar({ models, classifier, store, report }: RegistrarOptions): Registrar {
+  const load = async (model: ZooModel): Promise<{ identity: ModelIdentity; spec: ModelSpec }> => {
+    const opened = await models.open({ kind: "candidate", model }, NO_SETTINGS);
+    try {
+      return { identity: opened.identity, spec: await classifier.describe(opened.target) };
+    } finally {
+      opened.release();
+    }
+  };
+
+  return {
+    async register(registration) {
+      const { graph, labels } = registration;
+      const stated = manifestOf(registration);
+      store.findSame(stated, ["graph"]);
+      const { classes } = (await load(candidate(stated, graph, labels))).spec.output;
+      if ((stated.output.classes ?? classes) !== classes) {
+        throw invalid("manifest", `output.classes is ${stated.output.classes}, and the graph has ${classes}`);
+      }
+      const manifest: Manifest = { ...stated, output: { ...stated.output, classes } };
+      // With the number of classes known this is what will be loaded from now on, so this is what has to load.
+      const checked = await load(candidate(manifest, graph, labels));
+      return { ...checked, added: await store.register(manifest, graph.bytes, labels?.bytes ?? null) };
+    },
+
+    async remove(id, version) {
+      const gone = await store.remove(id, version);
+      Promise.all(gone.map((model) => models.retire(model)))
+        .then(() => store.discard(gone))
+        .catch(report);
+    },
+
+    serve: (id, version) => store.serve(id, version),
+  };
+}
+
+/** A model that is not kept yet. */
+function candidate(manifest: Manifest, graph: UploadedFile, labels: UploadedFile | null): ZooModel {
+  return {
+    manifest,
+    present: true,
+    damage: null,
+    registered: true,
+    readGraph: async () => graph.bytes,
+    readLabels: async () => labels?.bytes ?? null,
+  };
+}
+
+/** What the request says of the model. @throws AppError `field_invalid`. */
+function manifestOf({ id, version, graph, labels, settings, manifest: text }: Registration): Manifest {
+  const {
+    title,
+    description,
+    licence,
+    input = {},
+    output = {},
+    features,
+    accuracy,
+    ...rest
+  } = statementOf({ ...(id !== null && { id }), ...(version !== null && { version }) }, text);
+  if (rest.id === undefined) throw new AppError("field_invalid", "id is missing; name the model with it.");
+  if (rest.id === RESERVED_ID) throw invalid("id", `${RESERVED_ID} names graphs that come with a request`);
+  checkHash("graph", rest.graph?.sha256, graph);
+  if (labels !== null) checkHash("labels", rest.labels?.sha256, labels);
+  const offset = settings.labelOffset ?? rest.labels?.offset;
+  if (labels === null && offset !== undefined) {
+    throw new AppError(
+      "labels_missing",
+      `label_offset=${offset} shifts labels, and the graph came without; send them as label_file.`,
+    );
+  }
+  return parseManifest({
+    schema: MANIFEST_SCHEMA,
+    id: rest.id,
+    version: rest.version ?? VERSION_DEFAULT,
+    title: title ?? rest.id,
+    description: description ?? "",
+    licence: licence ?? LICENCE_UNKNOWN,
+    graph: { file: graphFileOf(graph.sha256), bytes: graph.bytes.length, sha256: graph.sha256 },
+    ...(labels !== null && {
+      labels: { file: labelsFileOf(labels.sha256), sha256: labels.sha256, ...(offset !== undefined && { offset }) },
+    }),
+    ...overridden({ input, output } as Manifest, settings.overrides),
+    ...(features !== undefined && { features }),
+    ...(accuracy !== undefined && { accuracy }),
+  });
+}
+
+/** The fields of the form come before those of the manifest. */
+function statementOf(fields: { id?: string; version?: string }, text: string | null): ManifestStatement {
+  try {
+    const manifest: unknown = JSON.parse(text ?? "{}");
+    return parseStatement(isObject(manifest) ? { ...manifest, ...fields } : manifest);
+  } catch (error) {
+    throw invalid("manifest", error instanceof Error ? error.message : String(error));
+  }
+}
+
+function isObject(json: unknown): json is object {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
+}
+
+function checkHash(what: string, stated: string | null | undefined, { sha256 }: UploadedFile): void {
+  if ((stated ?? sha256) === sha256) return;
+  throw invalid("manifest", `${what}.sha256 is ${stated}, and the file that came has ${sha256}`);
+}
+
+function invalid(field: string, why: string): AppError {
+  return new AppError("field_invalid", `${field}: ${why}.`);
+}
