@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { preprocess } from "../wasm/pkg/menagerie_wasm.js";
-import { IMAGE_OPTIONS_JSON, indexOfBest } from "./scores.mjs";
+import { IMAGE_OPTIONS_JSON } from "./image-options.mjs";
 
 const enginePath = process.env.BENCH_ENGINE_PATH;
 const graph = readFileSync(process.env.BENCH_GRAPH_PATH);
@@ -22,7 +22,7 @@ const server = createServer(async (request, response) => {
     const { pixels } = preprocess(Buffer.concat(chunks), inputJson, IMAGE_OPTIONS_JSON);
     const scores = await runOnce(pixels);
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ index: indexOfBest(scores) }));
+    response.end(JSON.stringify({ index: scores.indexOf(Math.max(...scores)) }));
   } catch (error) {
     response.statusCode = 500;
     response.end(String(error));

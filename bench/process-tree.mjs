@@ -27,7 +27,8 @@ function proportionalSetBytes(pid) {
   }
 }
 
-function treeOf(pids, processes) {
+/** `pids` and their living descendants. */
+export function treeOf(pids, processes = readProcesses()) {
   const tree = [...pids];
   for (const member of tree) {
     for (const [child, { parent }] of processes) {

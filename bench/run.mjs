@@ -1,72 +1,146 @@
 /**
- * `npm run bench`: sets up what is missing, drives every contender with the same image and the same graph, in turn, and
- * writes one page.
+ * `npm run bench`: installs what is missing, drives every contender in turn with the same photos and graphs, and writes
+ * RESULTS.md, result.json and chart.svg. With everything installed it takes about ten minutes, with --full half an hour.
  *
- *   --graph FILE --labels FILE   a graph instead of models/flowers5
- *   --image FILE                 the image (default: a sample photo)
- *   --clients 1,8                closed loops to run, by number of clients
+ *   --full                       more rounds, and every photo at every number of clients
+ *   --graph v1,v2,FILE           graphs: MobileNetV1 0.25@224, MobileNetV2 1.4@224, or a file
+ *   --clients 1,2,8,32           closed loops, by number of clients
  *   --rounds N --seconds S       turns of each contender, and how long one turn lasts
- *   --only ID,ID                 contenders to run
- *   --dry                        print the table, write no files
+ *   --only ID,ID                 contenders, the floor excepted
+ *   --parts load,decode,…        parts to measure: load, decode, uploads, overload, cores
+ *   --dry                        print the tables, write no files
  *
- * Each contender is one file in contenders/ that exports `id`, `title` and `start(setup)`; see contenders/README.md.
+ * Each contender is one file in contenders/; see contenders/README.md.
  */
 import { readdir, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { SERVICE } from "../scripts/setup/steps.mjs";
-import { main, setUp } from "../scripts/setup.mjs";
-import { closedLoop } from "./closed-loop.mjs";
+import { main } from "../scripts/setup.mjs";
+import { renderChart } from "./chart.mjs";
+import { install, MADE, readCheckImage, readImages } from "./install.mjs";
+import { LineProcess } from "./line-process.mjs";
 import { describeMachine } from "./machine.mjs";
-import { cpuSeconds, memoryBytes } from "./process-tree.mjs";
-import { renderPage, renderTable } from "./report.mjs";
-import { prepareSetup } from "./setup.mjs";
-import { summarise } from "./statistics.mjs";
+import { measureClosed, measureFixedRate, measureMemory } from "./measure.mjs";
+import { renderPage, renderTables } from "./report.mjs";
 
-const WARM_UP_REQUESTS = 5;
-const MEMORY_SLICE_MS = 3000;
-const MEMORY_SAMPLE_MS = 50;
+const WARM_UP_REQUESTS = 8;
+const IMAGE = "517x606";
+const CLIENTS_LOADED = 8;
+/** Share of the service's peak at which the open loop asks. */
+const FIXED_RATE_SHARE = 0.5;
+const PARTS = ["load", "decode", "uploads", "overload", "cores"];
 
 const { values: flags } = parseArgs({
   options: {
-    graph: { type: "string" },
-    labels: { type: "string" },
-    image: { type: "string" },
-    clients: { type: "string", default: "1,8" },
-    rounds: { type: "string", default: "10" },
-    seconds: { type: "string", default: "3" },
+    full: { type: "boolean", default: false },
+    graph: { type: "string", default: "v1,v2" },
+    clients: { type: "string", default: "1,2,8,32" },
+    rounds: { type: "string" },
+    seconds: { type: "string" },
     only: { type: "string" },
+    parts: { type: "string", default: PARTS.join(",") },
     dry: { type: "boolean", default: false },
   },
 });
-const clientCounts = flags.clients.split(",").map(Number);
-const rounds = Number(flags.rounds);
-const sliceMs = 1000 * Number(flags.seconds);
+const rounds = Number(flags.rounds ?? (flags.full ? 8 : 3));
+const sliceMs = 1000 * Number(flags.seconds ?? (flags.full ? 3 : 1.5));
+const parts = flags.parts.split(",");
 
-await main(() => setUp(SERVICE));
-const machine = describeMachine();
-const setup = await prepareSetup(flags);
-const contenders = await readContenders(flags.only?.split(","));
-const running = [];
-try {
-  for (const contender of contenders) {
-    process.stderr.write(`starting ${contender.id}\n`);
-    running.push({ contender, service: await contender.start(setup) });
+await main(async () => {
+  const unknown = parts.find((part) => !PARTS.includes(part));
+  if (unknown !== undefined) throw new Error(`there is no part ${unknown}; there are ${PARTS.join(", ")}`);
+  await install();
+  const result = await measureAll();
+  console.log(renderTables(result));
+  if (flags.dry) return;
+  await writeFile(new URL("result.json", import.meta.url), `${JSON.stringify(result, null, 2)}\n`);
+  await writeFile(new URL("RESULTS.md", import.meta.url), renderPage(result));
+  await writeFile(new URL("chart.svg", import.meta.url), renderChart(result));
+  process.stderr.write("written: bench/RESULTS.md, bench/result.json, bench/chart.svg\n");
+});
+
+async function measureAll() {
+  // They import what install() has built.
+  const { openWorkload } = await import("./workload.mjs");
+  const machine = describeMachine();
+  const images = await readImages();
+  const result = { machine, full: flags.full, rounds, sliceMs, graphs: [] };
+  let workload;
+  for (const id of flags.graph.split(",")) {
+    await workload?.remove();
+    workload = await openWorkload(id);
+    process.stderr.write(`${workload.title}\n`);
+    const load = parts.includes("load") ? await measureLoad(workload, images) : undefined;
+    result.graphs.push({ id: workload.id, title: workload.title, ...workload.facts, ...load });
   }
-  await checkAnswers(running);
-  const measured = [];
-  for (const clientCount of clientCounts) {
-    measured.push(...(await measure(running, clientCount)));
+  try {
+    // The rest is measured on the last graph, the largest.
+    Object.assign(result, await measureParts(workload, images));
+  } finally {
+    await workload.remove();
   }
-  const result = { machine, setup: setup.facts, measured };
-  console.log(renderTable(result));
-  if (!flags.dry) {
-    await writeFile(new URL("result.json", import.meta.url), `${JSON.stringify(result, null, 2)}\n`);
-    await writeFile(new URL("RESULTS.md", import.meta.url), renderPage(result));
-    process.stderr.write("written: bench/result.json, bench/RESULTS.md\n");
+  return result;
+}
+
+async function measureParts(workload, images) {
+  const image = images[IMAGE];
+  /** @type {[string, () => Promise<unknown>][]} */
+  const measures = [
+    ["decode", async () => (await import("./parts/decode.mjs")).measureDecoding(workload.spec.input, images)],
+    ["uploads", async () => (await import("./parts/uploads.mjs")).measureUploads(workload, image, flags.full ? 7 : 3)],
+    ["overload", async () => (await import("./parts/overload.mjs")).measureOverload(workload, image, 2 * sliceMs)],
+    ["cores", async () => (await import("./parts/cores.mjs")).measureCores(workload, image, 2 * sliceMs)],
+  ];
+  const measured = {};
+  for (const [part, measure] of measures) {
+    if (!parts.includes(part)) continue;
+    process.stderr.write(`${part}\n`);
+    measured[part] = await measure();
   }
-} finally {
-  await Promise.allSettled(running.map(({ service }) => service.stop()));
-  await setup.remove();
+  return measured;
+}
+
+async function measureLoad(workload, images) {
+  const { startFloors } = await import("./floor.mjs");
+  const contenders = await readContenders(flags.only?.split(","));
+  const checkImage = await readCheckImage();
+  const floor = await startFloors(workload, checkImage);
+  const decoder = new LineProcess(MADE.drivePixelsPath, [JSON.stringify(workload.spec.input)]);
+  const running = [];
+  try {
+    for (const { id, title, clientsMax, start } of contenders) {
+      process.stderr.write(`  starting ${id}\n`);
+      running.push({ id, title, clientsMax, ...(await start(workload)) });
+    }
+    await checkAnswers(running, floor.index, checkImage);
+    const rows = [];
+    const names = [IMAGE, ...Object.keys(images).filter((name) => name !== IMAGE)];
+    for (const imageName of names) {
+      const image = images[imageName];
+      const driven = (clientCount, sliceMs) => decoder.ask(`${clientCount} ${sliceMs} ${MADE.imagePath(imageName)}`);
+      const native = {
+        id: "native-decode",
+        title: "Native decode and resize alone",
+        pids: [decoder.pid],
+        drive: driven,
+      };
+      const isMain = imageName === IMAGE;
+      const contestants = [...(isMain ? floor.floors : []), native, ...running];
+      const counts = isMain || flags.full ? flags.clients.split(",").map(Number) : [CLIENTS_LOADED];
+      for (const clientCount of counts) {
+        const plan = { imageName, image, clientCount, rounds: isMain || flags.full ? rounds : 1, sliceMs };
+        rows.push(...(await measureClosed(contestants, plan)));
+      }
+    }
+    const image = images[IMAGE];
+    const own = rows.filter((row) => row.contender === "service-process" && row.image === IMAGE);
+    const ratePerSecond = FIXED_RATE_SHARE * Math.max(0, ...own.map((row) => row.requestsPerSecond));
+    const fixedRate =
+      ratePerSecond > 0 ? await measureFixedRate(running, { imageName: IMAGE, image, ratePerSecond }) : [];
+    const memoryBytes = await measureMemory(running, { image, clientCount: CLIENTS_LOADED, sliceMs });
+    return { rows, fixedRate, memoryBytes };
+  } finally {
+    await Promise.allSettled([floor, decoder, ...running].map((contestant) => contestant.stop()));
+  }
 }
 
 async function readContenders(only) {
@@ -82,53 +156,14 @@ async function readContenders(only) {
 }
 
 /** Warms each contender up; contenders that do not name the same class cannot be compared. */
-async function checkAnswers(contestants) {
-  const answers = [];
-  for (const { contender, service } of contestants) {
-    let index;
-    for (let request = 0; request < WARM_UP_REQUESTS; request++) {
-      index = await service.ask();
-    }
-    answers.push({ id: contender.id, index });
+async function checkAnswers(contestants, floorIndex, image) {
+  const answers = [{ id: "floor", index: floorIndex }];
+  for (const { id, ask, clientsMax = WARM_UP_REQUESTS } of contestants) {
+    const asked = Array.from({ length: Math.min(WARM_UP_REQUESTS, clientsMax) }, () => ask(image));
+    for (const index of await Promise.all(asked)) answers.push({ id, index });
   }
   if (new Set(answers.map(({ index }) => index)).size > 1) {
     const list = answers.map(({ id, index }) => `${id}: ${index}`).join(", ");
     throw new Error(`the contenders name different classes, so their times say nothing (${list})`);
   }
-}
-
-/** Turns of one slice each; the order moves on by one each round, so that nobody always follows the same neighbour. */
-async function measure(contestants, clientCount) {
-  const slices = new Map(contestants.map(({ contender }) => [contender.id, []]));
-  for (let round = 0; round < rounds; round++) {
-    process.stderr.write(`${clientCount} client(s), round ${round + 1} of ${rounds}\n`);
-    const first = round % contestants.length;
-    for (const { contender, service } of [...contestants.slice(first), ...contestants.slice(0, first)]) {
-      const cpuBefore = cpuSeconds(service.pids);
-      const slice = await closedLoop(service.ask, clientCount, sliceMs);
-      slices.get(contender.id)?.push({ ...slice, cpuSeconds: cpuSeconds(service.pids) - cpuBefore });
-    }
-  }
-  const rows = [];
-  for (const { contender, service } of contestants) {
-    rows.push({
-      contender: contender.id,
-      title: contender.title,
-      clientCount,
-      ...summarise(slices.get(contender.id) ?? []),
-      peakMemoryBytes: await peakMemory(service, clientCount),
-    });
-  }
-  return rows;
-}
-
-/** Largest memory seen in a slice of its own, because looking at it takes time from those who work. */
-async function peakMemory({ ask, pids }, clientCount) {
-  let peak = 0;
-  const timer = setInterval(() => {
-    peak = Math.max(peak, memoryBytes(pids));
-  }, MEMORY_SAMPLE_MS);
-  await closedLoop(ask, clientCount, MEMORY_SLICE_MS);
-  clearInterval(timer);
-  return peak;
 }

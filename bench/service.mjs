@@ -2,30 +2,44 @@
  * This service as a contender, on either engine.
  */
 import { join } from "node:path";
-import { startServer } from "./server-process.mjs";
+import { ROOT_DIR } from "../scripts/setup/paths.mjs";
+import { encodePost } from "./http-client.mjs";
+import { asContender, startServer } from "./server-process.mjs";
 
 /** Connections are kept while the other contenders have their turn. */
 const KEEP_ALIVE_MS = 3_600_000;
 
-/** @param {import("./setup.mjs").Setup} setup */
-export function startService(setup, engine) {
-  return startServer(
-    {
-      command: process.execPath,
-      args: [join(setup.root, "node/dist/server.js")],
-      env: {
-        PORT: "0",
-        HOST: "127.0.0.1",
-        ENGINE: engine,
-        MODELS_DIR: setup.modelsDir,
-        KEEP_ALIVE_MS_MAX: String(KEEP_ALIVE_MS),
-      },
+export const ACCEPT_JSON = { accept: "application/json" };
+
+/**
+ * @param {import("./workload.mjs").Workload} workload
+ * @param {Record<string, string>} [settings] environment variables of the service
+ * @param {{prefix?: string[], nodeArgs?: string[], messages?: boolean}} [how] a command before Node's, and Node's options
+ */
+export function startService({ modelsDir }, settings = {}, { prefix = [], nodeArgs = [], messages = false } = {}) {
+  const [command, ...args] = [...prefix, process.execPath, ...nodeArgs, join(ROOT_DIR, "node/dist/server.js")];
+  return startServer({
+    command,
+    args,
+    messages,
+    env: {
+      PORT: "0",
+      HOST: "127.0.0.1",
+      MODELS_DIR: modelsDir,
+      KEEP_ALIVE_MS_MAX: String(KEEP_ALIVE_MS),
+      LOG_LEVEL: "info",
+      ...settings,
     },
-    {
-      path: "/infer",
-      headers: { "content-type": setup.mediaType, accept: "application/json" },
-      body: setup.image,
-    },
+  });
+}
+
+export const encodeInfer = (image) => encodePost("/infer", { "content-type": "image/jpeg", ...ACCEPT_JSON }, image);
+
+/** @param {import("./workload.mjs").Workload} workload @param {"process" | "addon"} engine */
+export async function startContender(workload, engine) {
+  return asContender(
+    await startService(workload, { ENGINE: engine }),
+    encodeInfer,
     (answer) => answer.results[0].index,
   );
 }

@@ -7,20 +7,31 @@ export function percentile(sorted, rank) {
   return sorted[Math.max(0, Math.ceil(rank * sorted.length) - 1)];
 }
 
+/** The middle value. */
+export function median(values) {
+  return percentile(
+    [...values].sort((one, other) => one - other),
+    0.5,
+  );
+}
+
 /**
  * Takes all slices of one contender together.
- * @param {{latenciesMs: number[], wallMs: number, cpuSeconds: number}[]} slices
+ * @param {{latenciesMs: number[], wallMs: number, cpuSeconds: number, askingSeconds: number}[]} slices `cpuSeconds` is
+ *   what the contender spent, `askingSeconds` what the program that asks it did
  */
 export function summarise(slices) {
   const sorted = slices.flatMap(({ latenciesMs }) => latenciesMs).sort((one, other) => one - other);
   const wallSeconds = sum(slices.map(({ wallMs }) => wallMs)) / 1000;
+  const perRequest = (seconds) => (1000 * sum(seconds)) / sorted.length;
   return {
     requestCount: sorted.length,
     medianMs: percentile(sorted, 0.5),
     p90Ms: percentile(sorted, 0.9),
     p99Ms: percentile(sorted, 0.99),
     requestsPerSecond: sorted.length / wallSeconds,
-    cpuMsPerRequest: (1000 * sum(slices.map(({ cpuSeconds }) => cpuSeconds))) / sorted.length,
+    cpuMsPerRequest: perRequest(slices.map(({ cpuSeconds }) => cpuSeconds)),
+    askingMsPerRequest: perRequest(slices.map(({ askingSeconds }) => askingSeconds)),
   };
 }
 

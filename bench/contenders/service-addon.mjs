@@ -1,6 +1,6 @@
-import { startService } from "../service.mjs";
+import { startContender } from "../service.mjs";
 
 export const id = "service-addon";
 export const title = "Menagerie, engine as a Node addon";
-/** @param {import("../setup.mjs").Setup} setup */
-export const start = (setup) => startService(setup, "addon");
+/** @param {import("../workload.mjs").Workload} workload */
+export const start = (workload) => startContender(workload, "addon");

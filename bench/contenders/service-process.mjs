@@ -1,6 +1,6 @@
-import { startService } from "../service.mjs";
+import { startContender } from "../service.mjs";
 
 export const id = "service-process";
 export const title = "Menagerie, engine in a process of its own";
-/** @param {import("../setup.mjs").Setup} setup */
-export const start = (setup) => startService(setup, "process");
+/** @param {import("../workload.mjs").Workload} workload */
+export const start = (workload) => startContender(workload, "process");
