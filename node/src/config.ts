@@ -115,6 +115,9 @@ const SCHEMA = z.object({
     "Bytes of WebAssembly memory that a thread keeps after an image; past it, it takes a fresh instance.",
   ),
   modelsLoadedMax: count(4, 1, 1000).describe("Models loaded at once; the one unused for longest makes room."),
+  modelsMemoryBytesMax: bytes(2048 * MIB, DISK_BYTES_MAX).describe(
+    "Memory of all loaded models together; past it the ones unused for longest are put to sleep.",
+  ),
   registeredModelsMax: count(100, 0, 10_000).describe("Versions of registered models; past it: 507."),
   registeredBytesMax: bytes(4096 * MIB, DISK_BYTES_MAX).describe(
     "Bytes of all files of registered models on disk; past it: 507.",

@@ -19,6 +19,8 @@ export interface LoadedModel {
   readonly alive: boolean;
   /** Sends one infer frame and resolves with the reply frame (scores or error). Rejects with an `AppError` when the engine is gone. */
   exchange(frame: Uint8Array): Promise<Uint8Array>;
+  /** Bytes of memory that it holds and shares with no other process; estimated from the graph where the system does not say. */
+  memoryBytes(): Promise<number>;
   /** Ends it; requests in flight are finished first. */
   close(): Promise<void>;
 }
@@ -156,6 +158,8 @@ export interface ModelListing {
   readonly state: "available" | "loading" | "failed" | "not fetched";
   /** Whether an engine holds it now. */
   readonly loaded: boolean;
+  /** Memory of its engine; null where none holds it. */
+  readonly memoryBytes: number | null;
   readonly problem: string | null;
 }
 

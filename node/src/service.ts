@@ -58,6 +58,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     classifier,
     zoo,
     modelsLoadedMax: config.modelsLoadedMax,
+    modelsMemoryBytesMax: config.modelsMemoryBytesMax,
     uploadedGraphsBytesMax: config.uploadedGraphsBytesMax,
     retryCount: config.engineRetries,
     threads: config.engineThreads,

@@ -14,7 +14,10 @@ interface Setup {
 
 function setUp(
   options: Partial<
-    Pick<ModelRegistryOptions, "modelsLoadedMax" | "uploadedGraphsBytesMax" | "retryCount" | "sandboxRequired">
+    Pick<
+      ModelRegistryOptions,
+      "modelsLoadedMax" | "modelsMemoryBytesMax" | "uploadedGraphsBytesMax" | "retryCount" | "sandboxRequired"
+    >
   > & { zoo?: ZooModel[] } = {},
 ): Setup {
   const engine = new FakeEngine();
@@ -26,6 +29,7 @@ function setUp(
       zoo ?? ["a", "b", "c"].map((id) => zooModel(id, { default: id === "a", graph: Buffer.from(`graph ${id}`) })),
     ),
     modelsLoadedMax: 2,
+    modelsMemoryBytesMax: 1000,
     uploadedGraphsBytesMax: 1000,
     retryCount: 1,
     threads: 0,
@@ -88,6 +92,32 @@ describe("the models", () => {
     await models.open(zoo("c"), NO_SETTINGS);
     expect(engine.models.map(({ alive }) => alive)).toEqual([true, false, true]);
     expect(models.loadedCount()).toBe(2);
+  });
+
+  it("sleep, the ones unused for longest first, past the limit of memory, and wake when they are asked again", async () => {
+    const { engine, models } = setUp({ modelsLoadedMax: 10, modelsMemoryBytesMax: 250 });
+    for (const id of ["a", "b", "a", "c"]) await models.open(zoo(id), NO_SETTINGS);
+    await expect.poll(() => engine.models.map(({ alive }) => alive)).toEqual([true, false, true]);
+    expect(models.list().map(({ loaded, memoryBytes, state }) => [loaded, memoryBytes, state])).toEqual([
+      [true, 100, "available"],
+      [false, null, "available"],
+      [true, 100, "available"],
+    ]);
+    const { target } = await models.open(zoo("b"), NO_SETTINGS);
+    expect((await target.exchange(inferFrame(RED)))[4]).toBe(5);
+    await expect.poll(() => models.list().map(({ loaded }) => loaded)).toEqual([false, true, true]);
+  });
+
+  it("do not sleep while they answer, nor when one alone passes the limit", async () => {
+    const { engine, models } = setUp({ modelsLoadedMax: 10, modelsMemoryBytesMax: 50 });
+    const { target } = await models.open(zoo("a"), NO_SETTINGS);
+    await expect.poll(() => models.list()[0]?.memoryBytes).toBe(100);
+    expect(engine.models[0]?.alive).toBe(true);
+    await Promise.all([
+      ...Array.from({ length: 20 }, () => target.exchange(inferFrame(RED))),
+      ...["b", "c"].map((id) => models.open(zoo(id), NO_SETTINGS)),
+    ]);
+    await expect.poll(() => models.loadedCount()).toBe(1);
   });
 
   it("wait for room while every slot loads, and all are answered", async () => {

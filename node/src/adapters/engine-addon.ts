@@ -107,6 +107,10 @@ class AddonModel implements LoadedModel {
     }
   }
 
+  async memoryBytes(): Promise<number> {
+    return this.spec.graph.memory_bytes_estimate;
+  }
+
   async close(): Promise<void> {
     this.#handle = null;
     await Promise.allSettled(this.#pending);

@@ -2,6 +2,7 @@
  * The engine as processes: one for each loaded model, and spares that have libtensorflow loaded already, so that a load
  * does not wait for it.
  */
+import { readFile } from "node:fs/promises";
 import { AppError } from "../errors.js";
 import type { Hello, LoadRequest } from "../generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel } from "../ports.js";
@@ -169,6 +170,13 @@ class ProcessModel implements LoadedModel {
     );
     this.#hasRun = true;
     return reply;
+  }
+
+  /** What Linux calls RssAnon: the libraries' pages are shared by all processes and not counted. */
+  async memoryBytes(): Promise<number> {
+    const status = await readFile(`/proc/${this.#connection.pid}/status`, "utf8").catch(() => "");
+    const kibibytes = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1];
+    return kibibytes === undefined ? this.spec.graph.memory_bytes_estimate : 1024 * Number(kibibytes);
   }
 
   close(): Promise<void> {

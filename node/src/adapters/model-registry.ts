@@ -2,8 +2,9 @@
  * Every model that answers: the zoo's by id, uploaded ones by the SHA-256 of their graph.
  *
  * A model is loaded when it is first asked for and then kept warm. A *slot* holds one loaded graph with one set of
- * settings; there are at most `modelsLoadedMax`, and the one unused for longest makes room. A slot whose engine died
- * loads again when it is next used.
+ * settings; there are at most `modelsLoadedMax`, and the one unused for longest makes room. Past `modelsMemoryBytesMax`
+ * the ones unused for longest are put to sleep too: their engine ends. A slot that sleeps, or whose engine died, loads
+ * again when it is next used.
  */
 import { AppError } from "../errors.js";
 import type { LoadRequest } from "../generated/contract.js";
@@ -29,6 +30,8 @@ export interface ModelRegistryOptions {
   readonly classifier: Classifier;
   readonly zoo: ModelZoo;
   readonly modelsLoadedMax: number;
+  /** Of all loaded models together; a single one may take more. */
+  readonly modelsMemoryBytesMax: number;
   readonly uploadedGraphsBytesMax: number;
   /** Times that an exchange is tried again on a fresh engine when the engine died: inference is idempotent. */
   readonly retryCount: number;
@@ -61,6 +64,9 @@ interface Slot {
   loading: Promise<LoadedModel> | null;
   /** Requests that hold it now; it is not given up meanwhile. */
   useCount: number;
+  usesEnded: number;
+  /** As last measured. */
+  memoryBytes: number;
 }
 
 /** What is read once of a model of the zoo. */
@@ -113,13 +119,15 @@ class ModelRegistry implements Models {
       const { id } = model.manifest;
       const graphSha256 = this.#zooFacts.get(model)?.graphSha256 ?? model.manifest.graph.sha256;
       const slots = [...this.#slots.values()].filter((slot) => slot.graphSha256 === graphSha256);
+      const awake = slots.filter((slot) => slot.loaded?.alive);
       const problem = model.damage ?? this.#failures.get(model) ?? null;
       return {
         model,
         versions: zoo.versionsOf(id),
         isDefault: id === zoo.defaultId,
         state: stateOf(model, problem, slots),
-        loaded: slots.some((slot) => slot.loaded?.alive),
+        loaded: awake.length > 0,
+        memoryBytes: awake.length === 0 ? null : memoryOf(awake),
         problem,
       };
     });
@@ -306,7 +314,15 @@ class ModelRegistry implements Models {
       if (this.#closing) throw new AppError("engine_unavailable", "The service is stopping.");
       const known = this.#slots.get(key);
       if (known !== undefined || this.#slots.size < this.#options.modelsLoadedMax) {
-        const slot = known ?? { key, graphSha256: source.identity.sha256, loaded: null, loading: null, useCount: 0 };
+        const slot = known ?? {
+          key,
+          graphSha256: source.identity.sha256,
+          loaded: null,
+          loading: null,
+          useCount: 0,
+          usesEnded: 0,
+          memoryBytes: 0,
+        };
         this.#slots.delete(key);
         this.#slots.set(key, slot);
         slot.useCount += 1;
@@ -325,8 +341,28 @@ class ModelRegistry implements Models {
   /** A slot that holds nothing and that nobody uses is given up. */
   #leaveSlot(slot: Slot): void {
     slot.useCount -= 1;
+    slot.usesEnded += 1;
     if (slot.useCount === 0 && !slot.loaded?.alive) this.#slots.delete(slot.key);
+    // After 1, 2, 4, 8, … uses, the load being the first: what a graph needs hardly changes after its first runs.
+    if (Number.isInteger(Math.log2(slot.usesEnded))) void this.#measure(slot);
+    else this.#putToSleep();
     this.#wake();
+  }
+
+  async #measure(slot: Slot): Promise<void> {
+    slot.memoryBytes = (await slot.loaded?.memoryBytes()) ?? 0;
+    this.#putToSleep();
+  }
+
+  /** Ends engines, the ones unused for longest first, until the limit of memory holds. The one used last stays. */
+  #putToSleep(): void {
+    const slots = [...this.#slots.values()];
+    for (const slot of slots.slice(0, -1)) {
+      if (memoryOf([...this.#slots.values()]) <= this.#options.modelsMemoryBytesMax) return;
+      if (slot.useCount > 0) continue;
+      this.#slots.delete(slot.key);
+      void slot.loaded?.close();
+    }
   }
 
   /** Loads once, however many ask. */
@@ -365,6 +401,10 @@ function stateOf(model: ZooModel, problem: string | null, slots: readonly Slot[]
   if (slots.some((slot) => slot.loading !== null)) return "loading";
   if (problem !== null) return "failed";
   return model.present ? "available" : "not fetched";
+}
+
+function memoryOf(slots: readonly Slot[]): number {
+  return slots.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
 }
 
 /** The same graph with other settings is another loaded model. */

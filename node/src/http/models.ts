@@ -75,7 +75,7 @@ export function downloadGraph(zoo: ModelZoo): RequestHandler {
   };
 }
 
-function summary({ model, versions, isDefault, state, loaded, problem }: ModelListing) {
+function summary({ model, versions, isDefault, state, loaded, memoryBytes, problem }: ModelListing) {
   const { id, version, title, description, licence, input, output, accuracy } = model.manifest;
   return {
     id,
@@ -85,6 +85,7 @@ function summary({ model, versions, isDefault, state, loaded, problem }: ModelLi
     registered: model.registered,
     state,
     loaded,
+    memory_bytes: memoryBytes,
     title,
     description,
     licence,

@@ -121,6 +121,7 @@ const COMPONENTS: Readonly<Record<string, Schema>> = {
     registered: { type: "boolean" },
     state: { enum: ["available", "loading", "failed", "not fetched"] },
     loaded: { type: "boolean" },
+    memory_bytes: orNull(COUNT),
     title: STRING,
     description: STRING,
     licence: STRING,

@@ -20,6 +20,7 @@ const CLASS_COUNT = 3;
 
 export class FakeEngine implements InferenceEngine {
   loadCount = 0;
+  memoryBytesEach = 100;
   sandbox: Sandbox | null = null;
   readonly requests: LoadRequest[] = [];
   readonly models: FakeModel[] = [];
@@ -72,6 +73,10 @@ export class FakeModel implements LoadedModel {
     this.#pending.add(answer);
     answer.finally(() => this.#pending.delete(answer));
     return answer;
+  }
+
+  async memoryBytes(): Promise<number> {
+    return this.engine.memoryBytesEach;
   }
 
   async close(): Promise<void> {

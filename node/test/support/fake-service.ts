@@ -180,6 +180,7 @@ export async function startFakeService(
     classifier,
     zoo: store,
     modelsLoadedMax: limits.modelsLoadedMax,
+    modelsMemoryBytesMax: limits.modelsMemoryBytesMax,
     uploadedGraphsBytesMax: limits.uploadedGraphsBytesMax,
     retryCount: limits.engineRetries,
     threads: 0,
