@@ -22,7 +22,7 @@ menagerie classifies images with frozen TensorFlow graphs.
   menagerie fetch ID...
       fetches listed models, such as mobilenet-v1-0.25-224, into MODELS_DIR
   menagerie key [--role infer|models|admin] [--name NAME]
-      makes an API key, and the line of API_KEYS_FILE that knows it
+      makes an API key and shows it on stderr, this once; on stdout is its line for API_KEYS_FILE
 `;
 
 const USAGE_EXIT_CODE = 2;
@@ -134,15 +134,15 @@ async function fetchListed(ids: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** The key is nowhere else: only its hash is in the line. */
+/** The line goes where the file is, and the key where it is not. */
 function makeKey(args: string[]): number {
   const { values } = parseArgs({
     args,
     options: { role: { type: "string", default: "infer" }, name: { type: "string" } },
   });
   const { key, line } = createKey(values.role, values.name);
-  process.stderr.write("The key, shown this once, then the line for API_KEYS_FILE:\n");
-  process.stdout.write(`${key}\n${line}\n`);
+  process.stderr.write(`The key, shown this once: ${key}\n`);
+  process.stdout.write(`${line}\n`);
   return 0;
 }
 

@@ -38,10 +38,10 @@ it("a public address starts once it is said what strangers may do, and the log w
 });
 
 it("a key made by `menagerie key` opens the service, until its line is taken out", async () => {
-  const { stdout } = await run(process.execPath, [CLI_FILE, "key", "--role", "infer", "--name", "phone"]);
-  const [key = "", line = ""] = stdout.split("\n");
+  const { stdout, stderr } = await run(process.execPath, [CLI_FILE, "key", "--role", "infer", "--name", "phone"]);
+  const [key = ""] = /menagerie_\S+/.exec(stderr) ?? [];
   const file = join(zoo, "keys.txt");
-  await writeFile(file, `${line}\n`);
+  await writeFile(file, stdout);
   const server = await start({ API_KEYS_FILE: file });
   const ask = async (headers: Record<string, string>) =>
     (await fetch(`${server.url}/api/models/colours`, { headers })).status;
