@@ -11,7 +11,7 @@ use menagerie_graph::{
     normalization::{candidates::Candidate, images::dead_leaves},
     resolve,
 };
-use support::{GraphBuilder, Random, request, with};
+use support::{GraphBuilder, Random, int_attr, request, with};
 
 const SIDE: u64 = 32;
 const CHANNELS: usize = 16;
@@ -263,6 +263,7 @@ fn a_graph_named_by_keras_is_resized_as_keras_does_and_others_with_antialias() {
     for (name, filter) in [
         ("conv2d_1_input", ResizeFilter::Bilinear),
         ("input_1", ResizeFilter::Bilinear),
+        ("input1", ResizeFilter::Antialias),
         ("input", ResizeFilter::Antialias),
         ("input_image", ResizeFilter::Antialias),
     ] {
@@ -306,4 +307,36 @@ fn another_channel_order_turns_the_detected_means_with_it() {
     assert_eq!(entry.value, serde_json::json!(turned.input.mean));
     let grey = spec_of(SpecOverrides { channel_order: Some(ChannelOrder::Gray), ..Default::default() });
     assert_eq!((grey.input.channel_order, grey.input.channels), (ChannelOrder::Gray, 3));
+}
+
+/// `x[..., ::-1]`, `tf.reverse(x, [-1])` and `tf.gather(x, [2, 1, 0], axis=3)`; `axis` is the one turned around.
+fn turn(graph: &mut GraphBuilder, op: &str, axis: i32) {
+    match op {
+        "StridedSlice" => {
+            let masks = [("begin_mask", 2), ("end_mask", 2), ("ellipsis_mask", 1)];
+            let masks = masks.map(|(key, value)| (key, int_attr(value)));
+            graph.ints("begin", &[0, 0]).ints("end", &[0, 0]).ints("strides", &[1, -1]);
+            graph.node("turned", op, &["input", "begin", "end", "strides"], &masks);
+        }
+        "GatherV2" => {
+            graph.ints("indices", &[2, 1, 0]).ints("axis", &[axis]).op("turned", op, &["input", "indices", "axis"]);
+        }
+        _ => {
+            graph.ints("axis", &[axis]).op("turned", op, &["input", "axis"]);
+        }
+    }
+}
+
+#[test]
+fn a_graph_that_turns_the_channels_around_itself_wants_red_first() {
+    for (op, axis) in [("StridedSlice", -1), ("ReverseV2", -1), ("ReverseV2", 3), ("GatherV2", 3), ("GatherV2", -1)] {
+        let mut graph = GraphBuilder::with_input(&[None, Some(SIDE), Some(SIDE), Some(3)]);
+        turn(&mut graph, op, axis);
+        graph.floats("mean", &[3], &[-103.939, -116.779, -123.68]).op("centred", "BiasAdd", &["turned", "mean"]);
+        graph.convolution("conv", "centred", [3, 3, 3, 4], &[0.1; 108]).op("relu", "Relu", &["conv"]);
+        graph.pool("pool", "relu").product("logits", "pool", [4, 3]);
+        let spec = spec(&graph.bytes);
+        assert_found(&spec, &candidate("raw 0..255", ChannelOrder::Rgb), op);
+        assert_eq!(evidence(&spec, "input.channel_order").source, Source::Read, "{op} {axis}");
+    }
 }

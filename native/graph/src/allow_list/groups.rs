@@ -77,6 +77,7 @@ pub const ALLOWED: &[Group] = &[
             "Softmax",
             "LogSoftmax",
             "Erf",
+            "Erfc",
         ],
     },
     Group {

@@ -35,6 +35,8 @@ fn evaluate_to(graph: &Graph<'_>, id: NodeId, depth: u32) -> Option<Constant> {
         "Sub" => broadcast(&operand(0)?, &operand(1)?, |a, b| a - b),
         "Mul" => broadcast(&operand(0)?, &operand(1)?, |a, b| a * b),
         "RealDiv" | "Div" => broadcast(&operand(0)?, &operand(1)?, |a, b| a / b),
+        "Maximum" => broadcast(&operand(0)?, &operand(1)?, f32::max),
+        "Minimum" => broadcast(&operand(0)?, &operand(1)?, f32::min),
         "Transpose" => transpose(&any(0)?, &graph.constant_ints(graph.input(id, 1)?)?),
         "Split" if node.int("num_split") == Some(1) => any(1),
         "Reshape" | "ExpandDims" | "Squeeze" => {

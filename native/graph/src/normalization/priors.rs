@@ -134,12 +134,22 @@ impl Family {
     }
 }
 
-/// Layers called `conv2d_1` or after the input of a `Sequential`, the learning phase, and the output of the common
-/// conversion script.
+/// Names that Keras alone gives: the input of a `Sequential` model or of a functional one, the learning phase, the
+/// output of the common conversion script, and the scope of a model frozen by TensorFlow 2.
 fn named_by_keras(op: &str, name: &str) -> bool {
-    let numbered = |name: &str| name.strip_prefix("input_").is_some_and(|rest| rest.parse::<u32>().is_ok());
+    let is_number = |rest: &str| rest.chars().all(|character| character == '_' || character.is_ascii_digit());
+    let numbered = |name: &str, word: &str| {
+        name.strip_prefix(word).is_some_and(|rest| (rest.is_empty() || rest.starts_with('_')) && is_number(rest))
+    };
+    let scope = name.trim_start_matches("StatefulPartitionedCall/").split('/').next().unwrap_or_default();
     match op {
-        "Placeholder" => name.ends_with("_input") || numbered(name),
-        _ => ["keras_learning_phase", "k2tfout_", "sequential/"].iter().any(|known| name.contains(known)),
+        "Placeholder" => name.ends_with("_input") || (name != "input" && numbered(name, "input")),
+        _ if numbered(scope, "model") => name.ends_with("/ReadVariableOp"),
+        _ => {
+            numbered(scope, "sequential")
+                || numbered(scope, "functional")
+                || name.contains("keras_learning_phase")
+                || name.starts_with("k2tfout_")
+        }
     }
 }

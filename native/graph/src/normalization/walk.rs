@@ -91,7 +91,9 @@ impl<'w, 'a> Walk<'w, 'a> {
         let node = self.graph.node(id);
         match node.op {
             "Cast" | "Squeeze" | "ExpandDims" => true,
-            "Transpose" | "Reshape" => self.first_layer.is_some(),
+            "Transpose" | "Reshape" | "ResizeBilinear" | "ResizeNearestNeighbor" | "ResizeBicubic" | "ResizeArea" => {
+                self.first_layer.is_some()
+            }
             "Split" => node.int("num_split") == Some(1),
             "FakeQuantWithMinMaxArgs" | "FakeQuantWithMinMaxVars" | "FakeQuantWithMinMaxVarsPerChannel" => {
                 self.graph.input(id, 0) == Some(self.at)
@@ -123,9 +125,50 @@ impl<'w, 'a> Walk<'w, 'a> {
             "Reshape" if self.first_layer.is_none() => {
                 Some(Layer::Flatten { channels_first: self.is_channels_first() })
             }
-            "ReverseV2" => Some(Layer::ReverseChannels),
+            "ReverseV2" | "StridedSlice" | "Gather" | "GatherV2" => {
+                self.reversed_axis(id).filter(|axis| self.is_channel_axis(*axis)).map(|_| Layer::ReverseChannels)
+            }
             _ => None,
         }
+    }
+
+    /// The one axis of the image that a node turns around, counted from the end where negative. Keras' Caffe mode does
+    /// so by `x[..., ::-1]`, others by `tf.reverse` or by gathering 2, 1, 0.
+    fn reversed_axis(&self, id: NodeId) -> Option<i64> {
+        let node = self.graph.node(id);
+        let ints = |index: usize| self.graph.constant_ints(self.graph.input(id, index)?);
+        if self.graph.input(id, 0) != Some(self.at) {
+            return None;
+        }
+        match node.op {
+            "ReverseV2" => <[i64; 1]>::try_from(ints(1)?).ok().map(|[axis]| axis),
+            "Gather" | "GatherV2" => {
+                let axis = if node.op == "Gather" { 0 } else { *ints(2)?.first()? };
+                (ints(1)? == [2, 1, 0]).then_some(axis)
+            }
+            "StridedSlice" => {
+                let strides = ints(3)?;
+                let at = strides.iter().position(|stride| *stride != 1).filter(|at| strides[*at] == -1)?;
+                let mask = |key: &str| node.int(key).unwrap_or(0);
+                let ellipsis = mask("ellipsis_mask");
+                let whole = mask("begin_mask") & mask("end_mask") | ellipsis;
+                let is_whole = (0..strides.len()).all(|axis| whole >> axis & 1 == 1);
+                let is_once = strides.iter().skip(at + 1).all(|stride| *stride == 1);
+                let is_plain = mask("new_axis_mask") == 0 && mask("shrink_axis_mask") == 0;
+                let behind_ellipsis = ellipsis & ((1 << at) - 1) != 0;
+                let axis = if behind_ellipsis { at as i64 - strides.len() as i64 } else { at as i64 };
+                (is_whole && is_once && is_plain).then_some(axis)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether `axis` is that of the channels in front of the first layer.
+    fn is_channel_axis(&self, axis: i64) -> bool {
+        self.first_layer.is_some_and(|layer| {
+            let wanted = if self.graph.node(layer).is_channels_first() { [1, -3] } else { [3, -1] };
+            wanted.contains(&axis)
+        })
     }
 
     /// Whether the last node with a layout had channels first.

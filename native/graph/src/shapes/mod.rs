@@ -178,6 +178,7 @@ fn keeps_shape(op: &str) -> bool {
                 | "Reciprocal"
                 | "Inv"
                 | "Erf"
+                | "Erfc"
                 | "Sin"
                 | "Cos"
                 | "Cast"

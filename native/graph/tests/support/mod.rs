@@ -107,6 +107,13 @@ impl GraphBuilder {
     }
 }
 
+/// `AttrValue` with an integer.
+pub fn int_attr(value: i64) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_int(&mut out, 3, value);
+    out
+}
+
 /// `AttrValue` with a list of integers.
 pub fn ints_attr(values: &[i64]) -> Vec<u8> {
     let mut list = Vec::new();
