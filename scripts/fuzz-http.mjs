@@ -52,18 +52,21 @@ await main(async () => {
       String(REQUEST_SECONDS_MAX),
     ];
     const what = ["--phases", "coverage,fuzzing", "--checks", CHECKS.join(), "--continue-on-failure"];
-    const { status, error } = spawnSync(
+    const { status, stdout, error } = spawnSync(
       "python3",
       [tool.path, "--no-color", "--config-file", CONFIG, "run", `${service.url}/openapi.json`, ...bounds, ...what],
       {
         cwd: workDir,
         env: { ...process.env, PYTHONPATH: tool.dir },
-        stdio: "inherit",
+        stdio: ["ignore", "pipe", "inherit"],
+        encoding: "utf8",
         timeout: 1000 * Number(flags.seconds) + GRACE_MS,
       },
     );
+    console.log(stdout);
     if (error) throw error;
     if (status !== 0) throw new Error("schemathesis found answers that /openapi.json does not have");
+    if (!/^ +\d+ generated/m.test(stdout)) throw new Error(`schemathesis asked nothing in ${flags.seconds} s`);
     await checkStillUp(service);
     const code = await service.stop();
     if (code !== 0) throw new Error(`the service ended with ${code}`);
