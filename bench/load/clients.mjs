@@ -9,7 +9,7 @@ import { Agent, request } from "node:http";
 import { outcomeOf, SEPARATOR } from "./traffic.mjs";
 
 /** What a service may say of itself under load and faults, whatever was asked. */
-const REFUSALS = ["overloaded", "engine_failed", "engine_unavailable", "engine_timeout", "internal"];
+const REFUSALS = ["overloaded", "engine_failed", "engine_unavailable", "engine_timeout", "storage_full", "internal"];
 const ANSWER_MS_MAX = 120_000;
 
 export class Tally {
@@ -31,7 +31,10 @@ export class Tally {
 export function createClient(url) {
   const agent = new Agent({ keepAlive: true });
   return {
-    ask: (question, requestId = randomUUID()) => send(url, agent, question, requestId),
+    ask: (question, requestId = randomUUID()) =>
+      question.steps === undefined
+        ? send(url, agent, question, requestId)
+        : sendSteps(url, agent, question.steps(`load-${requestId.slice(0, 8)}`), requestId),
     close: () => agent.destroy(),
   };
 }
@@ -104,6 +107,19 @@ export function randomNumbers(seed) {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** Ends with the first step that is refused, and then takes the last, which clears away. */
+async function sendSteps(url, agent, steps, requestId) {
+  const outcomes = [];
+  for (const step of steps) {
+    const outcome = await send(url, agent, step, requestId);
+    outcomes.push(outcome);
+    if (!REFUSALS.includes(outcome)) continue;
+    await send(url, agent, steps.at(-1), requestId);
+    break;
+  }
+  return outcomes.join(SEPARATOR);
 }
 
 function send(url, agent, question, requestId) {

@@ -1,10 +1,11 @@
 /**
  * Faults under load: clients ask while something goes wrong again and again, and nothing may be lost or wrong.
  *
- *   node bench/load/faults.mjs [--seconds 60] [--clients 8] [--only engine,thread,clock,stop] [--write]
+ *   node bench/load/faults.mjs [--seconds 60] [--clients 8] [--only engine,thread,clock,disk,stop] [--write]
  *
  * `--write` writes docs/faults.md.
  */
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +13,7 @@ import { parseArgs } from "node:util";
 import { describeMachine } from "../machine.mjs";
 import { learnOutcomes, randomNumbers, runClients, Tally } from "./clients.mjs";
 import { readProcesses } from "./processes.mjs";
-import { ROOT, startService } from "./service.mjs";
+import { canMount, ROOT, startService } from "./service.mjs";
 import { prepareQuestions } from "./traffic.mjs";
 
 const EVERY_MS = 1000;
@@ -20,7 +21,11 @@ const HOUR_MS = 3_600_000;
 /** How long a service runs before it is stopped in the middle. */
 const STOP_AFTER_MS = 3000;
 
-/** What goes wrong, and how often it did. */
+/** Holds a few graphs of the questions. */
+const DISK_MIB = 16;
+const FILLER = "filler";
+
+/** What goes wrong. `kinds` are the questions meanwhile. */
 export const FAULTS = {
   engine: {
     title: "an engine process is killed every second",
@@ -38,8 +43,19 @@ export const FAULTS = {
     title: "the wall clock jumps an hour forth or back every second",
     strike: (service, count) => service.tell({ kind: "clock", ms: count % 3 === 0 ? -2 * HOUR_MS : HOUR_MS }),
   },
+  disk: {
+    title: "the disk of registered models is full every other second",
+    kinds: ["photo", "registered"],
+    diskMib: DISK_MIB,
+    strike: ({ modelsDir }, count) => (count % 2 === 0 ? fill(modelsDir) : rmSync(join(modelsDir, FILLER))),
+  },
   stop: { title: "the service is stopped (SIGTERM) in the middle, and started again" },
 };
+
+/** The faults that can be made here. */
+export function possibleFaults() {
+  return Object.keys(FAULTS).filter((name) => FAULTS[name].diskMib === undefined || canMount());
+}
 
 /**
  * Runs one fault.
@@ -48,12 +64,12 @@ export const FAULTS = {
  * @returns {Promise<{title: string, strikes: number, tally: Tally}>}
  */
 export async function runFault(name, { seconds, clientCount }) {
-  const questions = await prepareQuestions(ROOT, ["photo", "several", "bad"]);
-  const choose = chooser(Object.values(questions).flat());
-  const { title, strike } = FAULTS[name];
+  const { title, kinds = ["photo", "several", "bad"], diskMib, strike } = FAULTS[name];
+  const questions = await prepareQuestions(ROOT, kinds);
+  const choose = chooser(Object.values(questions));
   const tally = new Tally();
   let strikes = 0;
-  let service = await startService({ LOG_LEVEL: "info" });
+  let service = await startService({ LOG_LEVEL: "info" }, diskMib);
   await learnOutcomes(service.url, questions);
   const endMs = performance.now() + 1000 * seconds;
   const isOver = () => performance.now() > endMs;
@@ -100,9 +116,23 @@ async function endWell(service, tally) {
   if (code !== 0) tally.wrong.push(`the service ended with ${code} when it was stopped`);
 }
 
-function chooser(questions) {
+/** Writes until there is no room left. */
+function fill(folder) {
+  const file = openSync(join(folder, FILLER), "w");
+  try {
+    for (;;) writeSync(file, Buffer.alloc(4096));
+  } catch (error) {
+    if (error.code !== "ENOSPC") throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Each kind as often as the others. */
+function chooser(kinds) {
   const random = randomNumbers(1);
-  return () => questions[Math.floor(random() * questions.length)];
+  const pick = (list) => list[Math.floor(random() * list.length)];
+  return () => pick(pick(kinds));
 }
 
 function renderTable(rows) {
@@ -122,7 +152,8 @@ function renderPage(rows, { seconds, clients }) {
   return `# Faults under load
 
 Written by \`node bench/load/faults.mjs --write\`. While ${clients} clients ask in a closed loop for ${seconds} seconds a fault,
-something goes wrong again and again. The questions are photos for two models and bad input.
+something goes wrong again and again. The questions are photos for two models and bad input, in equal parts; for the full
+disk, a small tmpfs, photos and models that are registered, asked and removed.
 
 ${renderTable(rows)}
 
@@ -141,7 +172,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     options: {
       seconds: { type: "string", default: "60" },
       clients: { type: "string", default: "8" },
-      only: { type: "string", default: Object.keys(FAULTS).join() },
+      only: { type: "string", default: possibleFaults().join() },
       write: { type: "boolean", default: false },
     },
   });

@@ -1,6 +1,8 @@
 /** The built service as a child process, with `inside.mjs` in it. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -9,17 +11,38 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const INSIDE = new URL("inside.mjs", import.meta.url).href;
 const LOG_CHARS_MAX = 10_000_000;
 
-/** @param {Record<string, string>} [environment] settings of the service */
-export async function startService(environment = {}) {
+/** Whether this user may have a disk of its own: a small tmpfs. */
+export function canMount() {
+  return process.platform === "linux" && process.getuid?.() === 0;
+}
+
+/**
+ * @param {Record<string, string>} [environment] settings of the service
+ * @param {number} [diskMib] size of a disk of its own for registered models
+ */
+export async function startService(environment = {}, diskMib) {
+  const modelsDir = mkdtempSync(join(tmpdir(), "menagerie-load-"));
+  if (diskMib !== undefined) execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskMib}m`, "tmpfs", modelsDir]);
   const child = spawn(process.execPath, ["--import", INSIDE, join(ROOT, "node/dist/server.js")], {
-    env: { ...process.env, HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "error", ...environment },
+    env: {
+      ...process.env,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      LOG_LEVEL: "error",
+      REGISTERED_MODELS_DIR: modelsDir,
+      ...environment,
+    },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text) => {
     log = `${log}${text}`.slice(-LOG_CHARS_MAX);
   });
-  const ended = once(child, "exit").then(([code]) => code);
+  const ended = once(child, "exit").then(([code]) => {
+    if (diskMib !== undefined) execFileSync("umount", [modelsDir]);
+    rmSync(modelsDir, { recursive: true });
+    return code;
+  });
   const [line] = await Promise.race([
     once(createInterface(child.stdout), "line"),
     ended.then((code) => {
@@ -29,6 +52,7 @@ export async function startService(environment = {}) {
   return {
     url: /http:\/\/[^\s)]+/.exec(line)[0],
     pid: child.pid,
+    modelsDir,
     log: () => log,
     ended,
     isUp: () => child.exitCode === null && child.signalCode === null,

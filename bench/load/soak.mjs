@@ -1,5 +1,5 @@
 /**
- * Everything at once, for long: photos for several models, uploaded graphs, bad input, large images, clients that go
+ * Everything at once, for long: photos for several models, uploaded and registered graphs, bad input, large images, clients that go
  * away. Memory, descriptors and zombies of every process are sampled meanwhile, and the event loop's delay.
  *
  *   node bench/load/soak.mjs [--minutes 30 | --requests 100000] [--traffic mixed|photo|large] [--clients 4] [--write NAME]
@@ -25,7 +25,16 @@ const MIB = 2 ** 20;
 
 /** Share of each kind of question. */
 const TRAFFIC = {
-  mixed: { photo: 0.6, several: 0.08, upload: 0.08, large: 0.03, bad: 0.1, page: 0.08, "broken off": 0.03 },
+  mixed: {
+    photo: 0.6,
+    several: 0.08,
+    upload: 0.06,
+    registered: 0.02,
+    large: 0.03,
+    bad: 0.1,
+    page: 0.08,
+    "broken off": 0.03,
+  },
   photo: { photo: 1 },
   large: { large: 1 },
 };

@@ -25,9 +25,11 @@ export const SEPARATOR = ", ";
  * @property {Buffer} [body]
  * @property {string | null} outcome null until it was learnt from the service itself, alone and at rest
  * @property {boolean} [isBrokenOff] the client goes away in the middle of its body
+ * @property {(id: string) => Question[]} [steps] questions one after another, instead; `id` is a new one each time. Their
+ *   outcomes are the parts of this one's
  */
 
-/** @typedef {"photo" | "several" | "upload" | "large" | "bad" | "page" | "broken off"} Kind */
+/** @typedef {"photo" | "several" | "upload" | "registered" | "large" | "bad" | "page" | "broken off"} Kind */
 
 /**
  * @param {string} root the repository
@@ -39,6 +41,7 @@ export async function prepareQuestions(root, kinds) {
   const graph = await readFile(join(root, "models/flowers5/graph.pb"));
   const labels = await readFile(join(root, "models/flowers5/labels.txt"));
   const [photo] = photos;
+  const registration = await form("its registration", { model_file: graph, label_file: labels });
   const own = { model_file: graph, label_file: labels, image_file: photo };
   /** @type {Record<Kind, () => (Question | Promise<Question>)[]>} */
   const makers = {
@@ -52,6 +55,17 @@ export async function prepareQuestions(root, kinds) {
       form("own graph", own),
       form("own graph, padded", { ...own, resize: "pad" }),
       form("own graph, cropped", { ...own, resize: "center-crop" }),
+    ],
+    registered: () => [
+      {
+        name: "a model registered, asked and removed",
+        outcome: null,
+        steps: (id) => [
+          { ...registration, path: `/api/models?id=${id}` },
+          ask("a photo", `/infer?model=${id}`, "image/jpeg", photo),
+          { name: "its removal", method: "DELETE", path: `/api/models/${id}`, headers: {}, outcome: null },
+        ],
+      },
     ],
     large: () =>
       LARGE_SIZES.map(([width, height]) => ask(`${width}x${height}`, "/infer", "image/png", pngOf(width, height))),
