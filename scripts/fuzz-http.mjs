@@ -40,8 +40,8 @@ await main(async () => {
     console.log(`skipped: schemathesis cannot be installed: ${tool.reason}`);
     return;
   }
-  const service = await startService();
   const workDir = mkdtempSync(join(tmpdir(), "menagerie-fuzz-"));
+  const service = await startService(join(workDir, "registered"));
   try {
     const bounds = [
       "--max-time",
@@ -71,16 +71,25 @@ await main(async () => {
     const code = await service.stop();
     if (code !== 0) throw new Error(`the service ended with ${code}`);
   } finally {
-    rmSync(workDir, { recursive: true, force: true });
     await service.stop();
+    rmSync(workDir, { recursive: true, force: true });
   }
   console.log("passed: every answer was as /openapi.json says, and the service is up");
 });
 
-/** The service on a free port, with the models of this folder. */
-async function startService() {
+/**
+ * The service on a free port, with the models of this folder.
+ * @param {string} registeredModelsDir
+ */
+async function startService(registeredModelsDir) {
   const child = spawn(process.execPath, [join(ROOT_DIR, "node/dist/server.js")], {
-    env: { ...process.env, HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "error" },
+    env: {
+      ...process.env,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      LOG_LEVEL: "error",
+      REGISTERED_MODELS_DIR: registeredModelsDir,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
