@@ -114,7 +114,8 @@ function statementOf(fields: { id?: string; version?: string }, text: string | n
     const manifest: unknown = JSON.parse(text ?? "{}");
     return parseStatement(isObject(manifest) ? { ...manifest, ...fields } : manifest);
   } catch (error) {
-    throw invalid("manifest", error instanceof Error ? error.message : String(error));
+    const why = error instanceof Error ? error.message : String(error);
+    throw new AppError("field_invalid", text === null ? `${why}.` : `manifest: ${why}.`);
   }
 }
 

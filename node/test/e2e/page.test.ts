@@ -87,6 +87,27 @@ describe.skipIf(browserPath === undefined)("the page", () => {
     expect(await page.textContent("#top")).toContain("cardboard");
   });
 
+  test("a registered model is offered by its title, whatever markup that holds", async () => {
+    const body = new FormData();
+    body.set("id", "marked-up");
+    body.set("normalization", "-1..1");
+    body.set("manifest", JSON.stringify({ title: "<img src=x onerror=alert(1)>", description: "<b>bold</b>" }));
+    body.set("model_file", new Blob([await readFile(`${WASTE}/graph.pb`)]));
+    body.set("label_file", new Blob([await readFile(`${WASTE}/labels.txt`)]));
+    expect((await fetch(`${service.url}/api/models`, { method: "POST", body })).status).toBe(201);
+    onTestFinished(async () => {
+      await fetch(`${service.url}/api/models/marked-up`, { method: "DELETE" });
+    });
+
+    const { page, complaints } = await open();
+    await page.selectOption("#model", { label: "<img src=x onerror=alert(1)> (marked-up)" });
+    expect(await page.textContent("#model-help")).toBe("<b>bold</b>");
+    await page.setInputFiles("#image", CARDBOARD);
+    await page.waitForSelector("#answer:not([hidden])");
+    expect(await page.textContent("#sentence")).toMatch(/^Detected cardboard with /);
+    expect(complaints).toEqual([]);
+  });
+
   test("a graph with its labels takes the place of the zoo, and waits for the button", async () => {
     const { page, complaints } = await open();
     await page.click("#own > summary");
