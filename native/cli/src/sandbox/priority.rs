@@ -17,7 +17,10 @@ pub struct Priority {
 impl Priority {
     /// To be called before files are forbidden.
     pub fn keep() -> Self {
-        Self { autogroup: OpenOptions::new().write(true).open("/proc/self/autogroup").ok() }
+        // SAFETY: both calls take and give numbers. A session that others share is not to step back with this process.
+        let leads_session = unsafe { libc::getsid(0) == libc::getpid() };
+        let open = || OpenOptions::new().write(true).open("/proc/self/autogroup").ok();
+        Self { autogroup: if leads_session { open() } else { None } }
     }
 
     /// Steps back, for good: this thread, and all that it starts from now on (on macOS the process).
