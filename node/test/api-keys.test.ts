@@ -114,7 +114,22 @@ describe("a service with keys", () => {
     }
   });
 
-  it.each(["/healthz", "/readyz", "/"])("%s needs none", async (path) => {
+  it.each([
+    ["POST", "/api/models"],
+    ["DELETE", "/api/models/colours"],
+    ["DELETE", "/api/models/colours/versions/1"],
+    ["PUT", "/api/models/colours/default"],
+  ])("%s %s needs a key of role models", async (method, path) => {
+    expect((await ask(method, path)).status).toBe(401);
+    const refused = await ask(method, path, { "x-api-key": "i" });
+    expect(refused.status).toBe(403);
+    expect(((await refused.json()) as Problem).detail).toMatch(/has role infer, and this needs role models/);
+    for (const key of ["m", "a"]) {
+      expect(await (await ask(method, path, { "x-api-key": key })).text()).not.toMatch(/API key/);
+    }
+  });
+
+  it.each(["/healthz", "/readyz", "/openapi.json", "/"])("%s needs none", async (path) => {
     expect((await ask("GET", path)).status).toBe(200);
   });
 
