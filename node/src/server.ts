@@ -50,6 +50,7 @@ server.maxConnections = config.connectionsMax;
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
 await listen(server, config);
 await becomeReady();
+await service.verify();
 
 /** Loads the default model and says so. Where that fails the service is up all the same, and tries again. */
 async function becomeReady(): Promise<void> {

@@ -29,8 +29,10 @@ export interface Service {
   readonly models: Models;
   readonly fetchImage: FetchImage;
   readonly registrar: Registrar;
-  /** Removes what a stop in the middle of a change left among the registered models. For the one service that changes them. */
+  /** Removes what a stop in the middle of a change left among the registered models, for the one service that changes them. */
   tidy(): Promise<void>;
+  /** Reads every registered model, so that a damaged one is listed as such before it is asked for. */
+  verify(): Promise<void>;
   /** Ends models, engines and threads; requests in flight are finished first. */
   close(): Promise<void>;
 }
@@ -84,6 +86,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
       zoo.removeLeftovers().catch((error: unknown) => {
         logger.warn({ err: error }, "leftovers of registered models cannot be removed");
       }),
+    verify: () => zoo.verify(),
     async close() {
       await models.close();
       await Promise.all([engine.close(), classifier.close()]);

@@ -29,7 +29,7 @@ afterEach(async () => {
 
 async function open(limits: { modelsMax?: number; bytesMax?: number } = {}): Promise<ModelStore> {
   damage = {};
-  return await openModelStore({
+  const store = await openModelStore({
     dir,
     zoo: new FakeZoo([zooModel("colours", { default: true })]),
     modelsMax: 100,
@@ -39,6 +39,8 @@ async function open(limits: { modelsMax?: number; bytesMax?: number } = {}): Pro
     },
     ...limits,
   });
+  await store.verify();
+  return store;
 }
 
 function register(store: ModelStore, id: string, version = "1", changes: Partial<Manifest> = {}): Promise<boolean> {

@@ -35,6 +35,7 @@ export async function openFileZoo(dir: string, report: ReportDamage): Promise<Mo
   for (const manifest of await readListed(join(dir, LISTED_FILE), report)) {
     if (!models.has(manifest.id)) models.set(manifest.id, await FileZooModel.open(manifest, join(dir, manifest.id)));
   }
+  for (const model of models.values()) await model.verify();
   for (const model of models.values()) if (model.damage !== null) report(model.manifest.id, model.damage);
   return new FileZoo([...models.values()]);
 }
@@ -77,17 +78,24 @@ export class FileZooModel implements ZooModel {
     this.#dir = dir;
   }
 
+  /** Looks whether the graph is there with its size; `verify` reads the files. */
   static async open(manifest: Manifest, dir: string, registered = false): Promise<FileZooModel> {
-    const present = await exists(join(dir, manifest.graph.file));
-    const model = new FileZooModel(manifest, dir, present, registered);
-    if (!present && manifest.source === undefined) model.damage = `${manifest.graph.file} is missing`;
-    if (!present) return model;
-    try {
-      await Promise.all([model.readGraph(), model.readLabels()]);
-    } catch (error) {
-      model.damage = messageOf(error);
-    }
+    const { file, bytes } = manifest.graph;
+    const found = await sizeOf(join(dir, file));
+    const model = new FileZooModel(manifest, dir, found !== null, registered);
+    if (found === null && manifest.source === undefined) model.damage = `${file} is missing`;
+    if (found !== null && bytes !== null && found !== bytes)
+      model.damage = `${file} has ${found} bytes instead of ${bytes}`;
     return model;
+  }
+
+  async verify(): Promise<void> {
+    if (!this.present || this.damage !== null) return;
+    try {
+      await Promise.all([this.readGraph(), this.readLabels()]);
+    } catch (error) {
+      this.damage = messageOf(error);
+    }
   }
 
   /** Stands for a registered model of which nothing but the id can be read. */
@@ -175,11 +183,13 @@ async function readIfThere(path: string): Promise<string | null> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Null where there is no such file. */
+async function sizeOf(path: string): Promise<number | null> {
   try {
-    return (await stat(path)).isFile();
+    const found = await stat(path);
+    return found.isFile() ? found.size : null;
   } catch {
-    return false;
+    return null;
   }
 }
 

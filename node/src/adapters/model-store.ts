@@ -45,7 +45,7 @@ const ENTRY = z.strictObject({
   versions: z.array(z.unknown()).min(1),
 });
 
-/** Reads the folder and verifies every file; changes nothing. A missing folder is an empty store. */
+/** Reads the entries, and looks for the files that they name; changes nothing. A missing folder is an empty store. */
 export async function openModelStore(options: ModelStoreOptions): Promise<ModelStore> {
   const store = new ModelStore(options);
   await store.read();
@@ -108,6 +108,19 @@ export class ModelStore implements ModelZoo {
     }
   }
 
+  /** Reads every file, which takes seconds for a gigabyte, and reports those that are damaged. */
+  async verify(): Promise<void> {
+    for (const { versions } of [...this.#entries.values()]) {
+      for (const model of versions) {
+        if (model.damage !== null) continue;
+        await model.verify();
+        const { id, version } = model.manifest;
+        const isThere = this.find(id, version) === model;
+        if (model.damage !== null && isThere) this.#options.report(`${id}@${version}`, model.damage);
+      }
+    }
+  }
+
   /**
    * The version that has this manifest's id and version already; undefined when it is new.
    * @throws AppError `model_exists` when that one differs in one of `fields`.
@@ -143,6 +156,7 @@ export class ModelStore implements ModelZoo {
       await this.#checkRoom(known === undefined ? 1 : 0, files);
       for (const [name, content] of files) await writeDurably(this.#pathOf(name), content);
       const model = await FileZooModel.open(manifest, this.#options.dir, true);
+      await model.verify();
       if (model.damage !== null) throw new Error(`what was just written is not what is read: ${model.damage}`);
       const entry = this.#entries.get(id);
       const { served, versions } = entry ?? { served: version, versions: [] };
