@@ -66,7 +66,8 @@ function wasmLine(file: string, mode = "stretch", filter = "antialias"): string 
   }
 }
 
-const CARGO_EXAMPLE = ["--quiet", "--package", "menagerie-wasm", "--example", "pixels"];
+const CARGO_PACKAGE = ["--quiet", "--package", "menagerie-wasm"];
+const CARGO_EXAMPLE = [...CARGO_PACKAGE, "--example", "pixels"];
 
 function nativeLines(files: readonly string[], mode = "stretch", filter = "antialias"): string[] {
   const printed = execFileSync("cargo", ["run", ...CARGO_EXAMPLE, "--", String(SIDE), mode, filter, ...files], {
@@ -146,6 +147,18 @@ describe("the WebAssembly build and the native one", () => {
       expect(lines.filter((line) => !/ [0-9a-f]{64}$/.test(line))).toEqual([]);
     },
   );
+
+  test("see the same pixels of large JPEG files, which are decoded at a fraction of their size", {
+    timeout: BUILD_MS_MAX,
+  }, () => {
+    execFileSync("cargo", ["run", ...CARGO_PACKAGE, "--example", "jpegs", "--", "4000", "3001", folder], {
+      cwd: ROOT_DIR,
+    });
+    const files = ["420.jpg", "422.jpg", "444.jpg"].map((name) => join(folder, name));
+    const lines = files.map((file) => wasmLine(file, "stretch"));
+    expect(lines).toEqual(nativeLines(files, "stretch"));
+    expect(lines.filter((line) => !/ [0-9a-f]{64}$/.test(line))).toEqual([]);
+  });
 
   const photos = sharedFolder("images");
   test.skipIf(photos === null)(

@@ -19,7 +19,7 @@ pub use format::Format;
 
 use crate::{error::Error, orientation::Orientation};
 
-/// A decoded photo: opaque 8-bit RGB, rows from top to bottom as the file stores them.
+/// A decoded photo: opaque 8-bit RGB, rows from top to bottom as the file stores them, at full or at reduced size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Photo {
     /// Format of the file.
@@ -30,7 +30,9 @@ pub struct Photo {
     pub stored_height: u32,
     /// How to turn it upright.
     pub orientation: Orientation,
-    /// `stored_width * stored_height * 3` bytes.
+    /// Stored pixels a side of the square that each decoded pixel stands for: 1, 2, 4 or 8.
+    pub shrink: u32,
+    /// 3 bytes for each pixel of [`Photo::decoded_size`].
     pub stored_rgb: Vec<u8>,
 }
 
@@ -40,19 +42,39 @@ impl Photo {
     pub fn size(&self) -> (u32, u32) {
         self.orientation.turn_size((self.stored_width, self.stored_height))
     }
+
+    /// Decoded pixels across and down, as stored: those at the right and the bottom may stand for less than a square.
+    #[must_use]
+    pub fn decoded_size(&self) -> (u32, u32) {
+        (self.stored_width.div_ceil(self.shrink), self.stored_height.div_ceil(self.shrink))
+    }
 }
 
-/// Decodes an image.
+/// Decodes an image at its full size, as [`decode_shrunk`] says.
+///
+/// # Errors
+/// Those of [`decode_shrunk`].
+pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
+    decode_shrunk(image, limits, &|_| 1.0)
+}
+
+/// Decodes an image, where the format allows it at a fraction of its size and for a fraction of the work.
+///
+/// `shrink_max` gives, for the upright width and height, the largest [`Photo::shrink`] that is still of use.
 ///
 /// Animated images give their first frame; grey, palette, 16-bit and CMYK images become RGB; transparent pixels are
 /// composited on white. Embedded colour profiles and gamma are not applied.
 ///
 /// # Errors
 /// [`Error::ImageEmpty`], [`Error::ImageUnsupported`], [`Error::ImageTooLarge`], [`Error::ImageUndecodable`].
-pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
+pub fn decode_shrunk(
+    image: &[u8],
+    limits: &ImageLimits,
+    shrink_max: &dyn Fn((u32, u32)) -> f64,
+) -> Result<Photo, Error> {
     let format = Format::of(image)?;
     match format {
-        Format::Jpeg => jpeg::decode(image, limits),
+        Format::Jpeg => jpeg::decode(image, limits, shrink_max),
         Format::Png => png::decode(image, limits),
         Format::Webp => webp::decode(image, limits),
         Format::Gif => gif::decode(image, limits),

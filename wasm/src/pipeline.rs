@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     confidence::{Ranking, band},
-    decode::{Photo, decode},
+    decode::{Photo, decode_shrunk},
     error::Error,
     model::Model,
     picture::data_url,
-    resize::{Pixels, region, resize},
+    resize::{Pixels, region, resize, shrink_max},
     scores::Scores,
 };
 
@@ -77,9 +77,9 @@ pub fn preprocess(
 ) -> Result<(Photo, Pixels, Timings), Error> {
     check(options)?;
     let start = clock();
-    let photo = decode(image, &options.limits)?;
+    let photo = decode_shrunk(image, &options.limits, &|size| shrink_max(size, options.crop, input))?;
     let decoded = clock();
-    let pixels = resize(&photo, region(&photo, options.crop)?, input)?;
+    let pixels = resize(&photo, region(photo.size(), options.crop)?, input)?;
     let resized = clock();
     let timings =
         Timings { decode: (decoded - start) as f32, resize: (resized - decoded) as f32, ..Timings::default() };

@@ -15,6 +15,8 @@ use crate::{
 
 /// What fills the rest when a photo is padded: mid grey.
 const PADDING: u8 = 128;
+/// Decoded pixels along a side for each that the model sees, at least, where a photo is decoded at a reduced size.
+const OVERSAMPLING: f64 = 2.0;
 /// Bytes of an RGB pixel.
 const RGB: usize = 3;
 
@@ -31,13 +33,12 @@ pub struct Pixels {
     pub bytes: Vec<u8>,
 }
 
-/// The part of the upright photo that `crop` names: all of it without one.
+/// The part of an upright photo of this width and height that `crop` names: all of it without one.
 ///
 /// # Errors
 /// [`Error::FieldInvalid`] when a rectangle is empty or reaches out of the photo, or when a point lies outside of it or
 /// its square is larger than the photo.
-pub fn region(photo: &Photo, crop: Option<Crop>) -> Result<Region, Error> {
-    let (photo_width, photo_height) = photo.size();
+pub fn region((photo_width, photo_height): (u32, u32), crop: Option<Crop>) -> Result<Region, Error> {
     let refuse = |message: String| {
         Err(Error::FieldInvalid(format!("{message}; the upright photo is {photo_width}x{photo_height} pixels")))
     };
@@ -67,6 +68,19 @@ pub fn region(photo: &Photo, crop: Option<Crop>) -> Result<Region, Error> {
     Ok(Region { x: f64::from(x), y: f64::from(y), width: f64::from(width), height: f64::from(height) })
 }
 
+/// The largest [`Photo::shrink`] of an upright photo of `size` that leaves the resize twice the pixels of what it makes
+/// along both sides. Only a filter that averages all pixels allows any.
+#[must_use]
+pub fn shrink_max(size: (u32, u32), crop: Option<Crop>, input: &InputSpec) -> f64 {
+    // What cannot be fitted is refused after decoding.
+    match region(size, crop).and_then(|region| fit(region, input)) {
+        Ok((region, width, height)) if input.resize_filter == ResizeFilter::Antialias => {
+            (region.width / f64::from(width)).min(region.height / f64::from(height)) / OVERSAMPLING
+        }
+        _ => 1.0,
+    }
+}
+
 /// Fits a region of the upright photo to the model's input.
 ///
 /// `input.resize_filter` is the filter. It works on 8-bit RGB with pixel centres at halves, horizontally then
@@ -80,15 +94,11 @@ pub fn region(photo: &Photo, crop: Option<Crop>) -> Result<Region, Error> {
 /// [`Error::Internal`] when the model's size or channels cannot be a picture.
 pub fn resize(photo: &Photo, region: Region, input: &InputSpec) -> Result<Pixels, Error> {
     let (width, height) = (input.width, input.height);
-    let filter = input.resize_filter;
+    let (region, inner_width, inner_height) = fit(region, input)?;
+    let inner = scale(photo, region, inner_width, inner_height, input.resize_filter)?;
     let rgb = match input.resize {
-        Resize::Stretch => scale(photo, region, width, height, filter)?,
-        Resize::CenterCrop => scale(photo, center(region, input)?, width, height, filter)?,
-        Resize::Pad => {
-            let (inner_width, inner_height) = fit_inside(region, width, height);
-            let inner = scale(photo, region, inner_width, inner_height, filter)?;
-            pad(&inner, inner_width, inner_height, width, height)
-        }
+        Resize::Stretch | Resize::CenterCrop => inner,
+        Resize::Pad => pad(&inner, inner_width, inner_height, width, height),
     };
     let bytes = match (input.channels, input.channel_order) {
         (1, _) => luma(&rgb),
@@ -97,6 +107,19 @@ pub fn resize(photo: &Photo, region: Region, input: &InputSpec) -> Result<Pixels
         (other, _) => return Err(Error::Internal(format!("a model with {other} input channels cannot see a photo"))),
     };
     Ok(Pixels { width, height, channels: input.channels, bytes })
+}
+
+/// What of `region` is resized, and to which width and height.
+fn fit(region: Region, input: &InputSpec) -> Result<(Region, u32, u32), Error> {
+    let (width, height) = (input.width, input.height);
+    Ok(match input.resize {
+        Resize::Stretch => (region, width, height),
+        Resize::CenterCrop => (center(region, input)?, width, height),
+        Resize::Pad => {
+            let (inner_width, inner_height) = fit_inside(region, width, height);
+            (region, inner_width, inner_height)
+        }
+    })
 }
 
 /// The largest centred part of `region` with the aspect ratio of the input, and of that the middle: as if it was scaled
@@ -133,10 +156,12 @@ fn scale(photo: &Photo, region: Region, width: u32, height: u32, filter: ResizeF
     let (photo_width, photo_height) = photo.size();
     let stored = orientation.stored_region(region, f64::from(photo_width), f64::from(photo_height));
     let (stored_width, stored_height) = orientation.turn_size((width, height));
+    let shrink = f64::from(photo.shrink);
     let mut rgb = vec![0; RGB * width as usize * height as usize];
     let internal = |error: &dyn std::fmt::Display| Error::Internal(format!("the photo cannot be resized: {error}"));
     // Typed: the untyped calls compile every kernel for every pixel type, which takes minutes and a megabyte.
-    let source = TypedImageRef::<U8x3>::from_buffer(photo.stored_width, photo.stored_height, &photo.stored_rgb)
+    let (decoded_width, decoded_height) = photo.decoded_size();
+    let source = TypedImageRef::<U8x3>::from_buffer(decoded_width, decoded_height, &photo.stored_rgb)
         .map_err(|error| internal(&error))?;
     let mut target =
         TypedImage::<U8x3>::from_buffer(stored_width, stored_height, &mut rgb).map_err(|error| internal(&error))?;
@@ -146,10 +171,10 @@ fn scale(photo: &Photo, region: Region, width: u32, height: u32, filter: ResizeF
         ResizeFilter::Nearest => ResizeAlg::Nearest,
     };
     let options = ResizeOptions::new().resize_alg(algorithm).use_alpha(false).crop(
-        stored.x,
-        stored.y,
-        stored.width,
-        stored.height,
+        stored.x / shrink,
+        stored.y / shrink,
+        stored.width / shrink,
+        stored.height / shrink,
     );
     Resizer::new().resize_typed(&source, &mut target, &options).map_err(|error| internal(&error))?;
     Ok(orientation.upright::<RGB>(rgb, stored_width as usize, stored_height as usize))
@@ -191,6 +216,7 @@ mod tests {
             stored_width: width,
             stored_height: height,
             orientation: Orientation::from_value(value),
+            shrink: 1,
             stored_rgb: stored_rgb.collect(),
         }
     }
@@ -214,7 +240,7 @@ mod tests {
     }
 
     fn pixels(photo: &Photo, crop: Option<Crop>, input: &InputSpec) -> Vec<u8> {
-        resize(photo, region(photo, crop).unwrap(), input).unwrap().bytes
+        resize(photo, region(photo.size(), crop).unwrap(), input).unwrap().bytes
     }
 
     #[test]
@@ -263,7 +289,7 @@ mod tests {
         let cut = InputSpec { crop_fraction: 5.0 / 8.0, ..input(5, 5, Resize::CenterCrop, 1) };
         assert_eq!(pixels(&columns, None, &cut)[..5], [1, 2, 3, 4, 5]);
         for fraction in [0.0, 1.5, f32::NAN] {
-            let whole = region(&rings, None).unwrap();
+            let whole = region(rings.size(), None).unwrap();
             assert!(matches!(resize(&rings, whole, &half(fraction)), Err(Error::Internal(_))), "{fraction}");
         }
     }
@@ -305,7 +331,7 @@ mod tests {
     #[test]
     fn a_point_is_moved_inside_and_has_half_the_shorter_side() {
         let photo = photo(20, 10, 1, |_, _| [0; 3]);
-        let at = |x, y, side| region(&photo, Some(Crop::Point { x, y, side })).unwrap();
+        let at = |x, y, side| region(photo.size(), Some(Crop::Point { x, y, side })).unwrap();
         assert_eq!(at(10, 5, None), Region { x: 8.0, y: 3.0, width: 5.0, height: 5.0 });
         assert_eq!(at(0, 9, Some(4)), Region { x: 0.0, y: 6.0, width: 4.0, height: 4.0 });
         assert_eq!(at(19, 0, Some(10)), Region { x: 10.0, y: 0.0, width: 10.0, height: 10.0 });
@@ -323,7 +349,7 @@ mod tests {
             Crop::Point { x: 0, y: 0, side: Some(11) },
             Crop::Point { x: 0, y: 0, side: Some(0) },
         ] {
-            match region(&photo, Some(crop)) {
+            match region(photo.size(), Some(crop)) {
                 Err(Error::FieldInvalid(message)) => assert!(message.contains("20x10"), "{message}"),
                 other => panic!("{crop:?}: {other:?}"),
             }

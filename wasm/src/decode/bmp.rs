@@ -30,6 +30,7 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
         stored_width: width,
         stored_height: height.unsigned_abs(),
         orientation: if height < 0 { Orientation::default() } else { Orientation::from_value(FROM_THE_BOTTOM) },
+        shrink: 1,
         stored_rgb,
     })
 }

@@ -35,6 +35,7 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
         stored_width: width,
         stored_height: height,
         orientation: Orientation::default(),
+        shrink: 1,
         stored_rgb: if (left, top, frame_width, frame_height) == (0, 0, width, height) {
             frame_rgb
         } else {

@@ -3,6 +3,13 @@
 //! CMYK and YCCK are taken as Adobe stores them, inverted, which is what every other reader assumes. Arithmetic-coded,
 //! lossless and 12-bit files are refused. A file without its end marker was cut off and is refused; damage inside a
 //! whole file is shown as browsers and libjpeg show it, with grey where nothing could be decoded.
+//!
+//! Where a fraction of the pixels is enough, the commonest kind of file is decoded at that size by `scaled`.
+
+mod frame;
+mod huffman;
+mod idct;
+mod scaled;
 
 use menagerie_contract::ImageLimits;
 use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
@@ -14,7 +21,7 @@ use crate::{error::Error, orientation::Orientation};
 /// Progressive files have about ten scans; each one costs a pass over all coefficients.
 const SCANS_MAX: usize = 64;
 
-pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
+pub fn decode(image: &[u8], limits: &ImageLimits, shrink_max: &dyn Fn((u32, u32)) -> f64) -> Result<Photo, Error> {
     let outline = Outline::of(image);
     if let Some(kind) = outline.frame_marker.and_then(rare_kind) {
         return Err(Error::ImageUnsupported {
@@ -39,14 +46,15 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     if !outline.ended {
         return Err(cut_off(Format::Jpeg));
     }
-    let stored_rgb = decoder.decode().map_err(|error| refusal(&error))?;
-    Ok(Photo {
-        format: Format::Jpeg,
-        stored_width: width,
-        stored_height: height,
-        orientation: header.exif_data.as_deref().map_or_else(Orientation::default, Orientation::from_exif),
-        stored_rgb,
-    })
+    let orientation = header.exif_data.as_deref().map_or_else(Orientation::default, Orientation::from_exif);
+    let shrink_max = shrink_max(orientation.turn_size((width, height)));
+    let shrink = [8, 4, 2].into_iter().find(|shrink| f64::from(*shrink) <= shrink_max);
+    let scaled = shrink.and_then(|shrink| Some((shrink, scaled::decode(image, shrink)?)));
+    let (shrink, stored_rgb) = match scaled {
+        Some(scaled) => scaled,
+        None => (1, decoder.decode().map_err(|error| refusal(&error))?),
+    };
+    Ok(Photo { format: Format::Jpeg, stored_width: width, stored_height: height, orientation, shrink, stored_rgb })
 }
 
 fn refusal(error: &DecodeErrors) -> Error {
@@ -131,7 +139,7 @@ mod tests {
             [(0xc3, "a lossless JPEG"), (0xc9, "an arithmetic-coded JPEG"), (0xc5, "a hierarchical JPEG")]
         {
             let image = [0xff, 0xd8, 0xff, marker, 0, 2, 0xff, 0xd9];
-            match decode(&image, &limits) {
+            match decode(&image, &limits, &|_| 1.0) {
                 Err(Error::ImageUnsupported { looks_like, .. }) => assert_eq!(looks_like, kind),
                 other => panic!("{kind}: {other:?}"),
             }

@@ -48,6 +48,7 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
         stored_width: width,
         stored_height: height,
         orientation: orientation(reader.info()),
+        shrink: 1,
         stored_rgb: match frame.color_type {
             ColorType::Rgb => pixels,
             ColorType::Rgba => composite_rgba(pixels),

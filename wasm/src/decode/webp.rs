@@ -39,6 +39,7 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
         stored_width: width,
         stored_height: height,
         orientation,
+        shrink: 1,
         stored_rgb: if decoder.has_alpha() { composite_rgba(pixels) } else { pixels },
     })
 }

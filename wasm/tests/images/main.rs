@@ -6,3 +6,4 @@ mod common;
 mod hostile;
 mod pipeline;
 mod reference;
+mod scaled;
