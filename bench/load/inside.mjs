@@ -27,15 +27,15 @@ workerThreads.Worker = class extends Worker {
   }
 };
 
-const startOfTime = Date.now;
+const systemNow = Date.now;
 let clockMs = 0;
 const SystemDate = Date;
 globalThis.Date = class extends SystemDate {
   constructor(...parameters) {
-    super(...(parameters.length === 0 ? [startOfTime() + clockMs] : parameters));
+    super(...(parameters.length === 0 ? [systemNow() + clockMs] : parameters));
   }
   static now() {
-    return startOfTime() + clockMs;
+    return systemNow() + clockMs;
   }
 };
 
