@@ -72,6 +72,15 @@ export class AppError extends Error {
   }
 }
 
+/**
+ * A clause, as Rust words its errors, with a capital and a full stop. What starts with a field and its value, as in
+ * `size=0: …`, keeps its small letter.
+ */
+export function sentence(clause: string): string {
+  const begun = clause.replace(/^[a-z]+(?=[ ,])/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+}
+
 export interface Problem {
   type: string;
   title: string;

@@ -5,6 +5,9 @@ use crate::error::GraphError;
 /// What stands at the end of most advice.
 const FREEZE: &str = "export a frozen graph (.pb) and upload that";
 
+/// The advice for an archive.
+const UNPACK: &str = "unpack it and upload the frozen graph (.pb) inside";
+
 /// Refuses a file that is recognisably something else than a GraphDef.
 ///
 /// # Errors
@@ -37,16 +40,13 @@ fn recognise(file: &[u8]) -> Option<(&'static str, String)> {
         return Some(recognise_zip(file));
     }
     if starts(&[0x1f, 0x8b]) {
-        return found("a gzip file", "unpack it and upload the .pb inside");
+        return found("a gzip file without a SavedModel folder in it", UNPACK);
     }
     if starts(b"BZh") || starts(b"\xfd7zXZ") || starts(&[0x28, 0xb5, 0x2f, 0xfd]) || starts(b"7z\xbc\xaf") {
-        return found("a packed archive", "unpack it and upload the .pb inside");
+        return found("a packed archive", UNPACK);
     }
     if tag(257, b"ustar") {
-        return found(
-            "a tar archive",
-            "unpack it and upload the .pb inside, or pack a SavedModel folder as .tar.gz or .zip",
-        );
+        return found("a tar archive without a SavedModel folder in it", UNPACK);
     }
     if starts(&[0x80, 2]) || starts(&[0x80, 3]) || starts(&[0x80, 4]) || starts(&[0x80, 5]) {
         return found(
@@ -89,7 +89,7 @@ fn recognise_zip(file: &[u8]) -> (&'static str, String) {
     } else if holds(b"data.pkl") {
         ("a PyTorch archive", "convert the model to TensorFlow, then export a frozen graph (.pb)".to_owned())
     } else {
-        ("a zip archive", "unpack it and upload the .pb inside, or pack a SavedModel folder with variables/".to_owned())
+        ("a zip archive without a SavedModel folder in it", UNPACK.to_owned())
     }
 }
 

@@ -61,6 +61,17 @@ pub fn find(
         return Err(GraphError::NoOutput(reason));
     }
     let (chosen, because, confidence) = choose(graph, &mut candidates, request)?;
+    let values = chosen.classes.unwrap_or(0);
+    if request.overrides.output_kind == Some(OutputKind::Index) && values != 1 {
+        return Err(GraphError::Override {
+            field: "output_kind",
+            value: "index".to_owned(),
+            reason: format!(
+                "{:?} has {values} values for each image, and a class number is one; leave it out",
+                graph.node(chosen.scores).name
+            ),
+        });
+    }
     let heads: Vec<String> = candidates.iter().map(|other| graph.node(other.tensor).name.to_string()).collect();
     Ok(describe(graph, &chosen, because, confidence, heads, request))
 }

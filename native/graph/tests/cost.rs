@@ -7,7 +7,7 @@ mod support;
 
 use std::time::Instant;
 
-use menagerie_graph::{Graph, GraphLimits, input, output, parse, prepare::prepare, shapes::Shapes};
+use menagerie_graph::{Graph, GraphLimits, input, normalization, output, parse, prepare::prepare, shapes::Shapes};
 use support::{GraphBuilder, request};
 
 /// About 24 MB: fifty layers with unfused BatchNorm behind each.
@@ -61,4 +61,8 @@ fn a_24_mb_graph_is_parsed_and_prepared_in_at_most_two_and_a_half_times_its_size
         elapsed.as_secs_f64() * 1000.0
     );
     assert!(share <= 2.5, "{share}");
+    let start = Instant::now();
+    let found = normalization::detect(&graph, &input, &output);
+    println!("pre-processing found in {:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
+    assert_eq!(found.mean.len(), 3);
 }

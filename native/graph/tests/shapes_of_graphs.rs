@@ -272,6 +272,7 @@ fn overrides_that_do_not_fit_are_refused_by_name() {
         (SpecOverrides { output_tensor: Some("nosuch".to_owned()), ..Default::default() }, "output_tensor"),
         (SpecOverrides { width: Some(9), ..Default::default() }, "width"),
         (SpecOverrides { mean: Some(vec![1.0, 2.0]), ..Default::default() }, "mean"),
+        (SpecOverrides { output_kind: Some(OutputKind::Index), ..Default::default() }, "output_kind"),
         (SpecOverrides { crop_fraction: Some(0.0), ..Default::default() }, "crop_fraction"),
         (SpecOverrides { crop_fraction: Some(f32::NAN), ..Default::default() }, "crop_fraction"),
         (SpecOverrides { std: Some(vec![0.0]), ..Default::default() }, "std"),
@@ -338,4 +339,16 @@ fn a_batch_that_the_graph_fixes_is_freed_where_its_shapes_allow() {
     let spec = resolved(&fixed).spec;
     assert_eq!(spec.input.batch, Some(4));
     assert!(spec.evidence.iter().any(|entry| entry.field == "input.batch" && entry.because.contains("filled up")));
+}
+
+#[test]
+fn one_colour_image_without_a_batch_is_no_batch_of_grey_ones() {
+    let mut graph = GraphBuilder::with_input(&[Some(64), Some(64), Some(3)]);
+    graph.op("square", "Square", &["input"]).ints("axis", &[0]).op("batch", "ExpandDims", &["square", "axis"]);
+    graph.convolution("conv", "batch", [3, 3, 3, 4], &[0.1; 108]).pool("pool", "conv").product(
+        "logits",
+        "pool",
+        [4, 3],
+    );
+    assert!(refused(&graph).to_string().contains("without a batch axis"));
 }

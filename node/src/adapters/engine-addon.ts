@@ -2,7 +2,7 @@
  * The engine as a Node library, in this very process. It confines nothing: whoever builds it says which graphs are
  * trusted, and others are refused.
  */
-import { AppError } from "../errors.js";
+import { AppError, sentence } from "../errors.js";
 import { ERROR_CODES, type LoadRequest, type ModelSpec } from "../generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel } from "../ports.js";
 
@@ -125,6 +125,6 @@ async function asking<T>(answer: Promise<T>): Promise<T> {
   } catch (error) {
     const found = error instanceof Error && "code" in error ? error.code : undefined;
     const code = ERROR_CODES.find((known) => known === found) ?? "engine_failed";
-    throw new AppError(code, error instanceof Error ? error.message : String(error), { cause: error });
+    throw new AppError(code, sentence(error instanceof Error ? error.message : String(error)), { cause: error });
   }
 }

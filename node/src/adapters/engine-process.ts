@@ -3,7 +3,7 @@
  * does not wait for it.
  */
 import { readFile } from "node:fs/promises";
-import { AppError } from "../errors.js";
+import { AppError, sentence } from "../errors.js";
 import type { Hello, LoadRequest } from "../generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel } from "../ports.js";
 import type { EngineCgroups } from "./engine-cgroups.js";
@@ -89,7 +89,7 @@ class ProcessEngine implements InferenceEngine {
       this.#hello = await connection.hello;
       const frame = await connection.load(JSON.stringify(request), graph, this.#options.loadMsMax);
       const reply = this.#options.codec.decodeReply(frame);
-      if (reply.kind === "error") throw new AppError(reply.problem.code, reply.problem.message);
+      if (reply.kind === "error") throw new AppError(reply.problem.code, sentence(reply.problem.message));
       if (reply.kind !== "loaded") {
         throw new AppError("engine_failed", `The engine answered a load with ${reply.kind}.`);
       }

@@ -6,7 +6,7 @@
 import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
-import { AppError } from "../errors.js";
+import { AppError, sentence } from "../errors.js";
 import type { Answer, ImageLimits, InferOptions, LabelsSpec, ModelSpec } from "../generated/contract.js";
 import type { Classifier, ClassifyOptions, ClassifyTarget } from "../ports.js";
 import type { ClassifyTask, DescribeTask, ExchangeReply, ModelParts, Question, TaskReply } from "./wasm-worker.js";
@@ -132,7 +132,7 @@ class WasmClassifier implements Classifier {
 
 function parse<T>(reply: TaskReply): T {
   if ("json" in reply) return JSON.parse(reply.json) as T;
-  throw new AppError(reply.code, reply.message);
+  throw new AppError(reply.code, sentence(reply.message));
 }
 
 function asAppError(error: unknown): AppError {

@@ -34,6 +34,13 @@ impl Plan {
         let kernel = first_layer.and_then(|layer| kernel_channels(graph, layer));
         let mut plan = match shape.map(Vec::as_slice) {
             Some([batch, a, b, c]) => Self::rank4(graph, first_layer, kernel, [*batch, *a, *b, *c], found),
+            Some([height, Some(2..), Some(3)]) if height.is_none_or(|height| height > 1) => {
+                return Err(GraphError::NoInput(format!(
+                    "placeholder {:?} takes one colour image without a batch axis, and the graph works on all of its axes; \
+                     export it with an input of four axes",
+                    graph.node(node).name
+                )));
+            }
             Some([batch, height, width]) => {
                 let because = "the placeholder has three axes: batch, rows and columns";
                 found.evidence.push(evidence("input.layout", Layout::Nhw, Source::Read, 0.97, because));
