@@ -28,7 +28,7 @@ const CHECKS = [
 ];
 const REQUEST_SECONDS_MAX = 60;
 /** It finishes what it has begun when its time is over. */
-const GRACE_MS = 120_000;
+const GRACE_MS = 240_000;
 
 await main(async () => {
   const { values: flags } = parseArgs({
