@@ -45,6 +45,21 @@ const SUITES = [
     count: countCargoTests,
   },
   {
+    name: "cell",
+    program: "cargo",
+    args: [
+      "test",
+      "--package",
+      "menagerie-cli",
+      "--features",
+      "test-no-allow-list",
+      "--test",
+      "process",
+      "--locked",
+    ].concat(["--", "unlisted"]),
+    count: countCargoTests,
+  },
+  {
     name: "service",
     program: "vitest",
     args: ["run", "--config=node/vitest.config.ts", "--reporter=default", "--reporter=json"].concat(

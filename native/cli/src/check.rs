@@ -13,7 +13,7 @@ use menagerie_contract::{ErrorCode, Problem};
 use crate::{
     sandbox::{
         Cell,
-        attempts::{ATTEMPTS, Attempt},
+        attempts::{self, Attempt},
     },
     startup,
 };
@@ -57,7 +57,7 @@ fn report() -> Result<(), Problem> {
 fn try_all() -> Result<(), Problem> {
     let executable = env::current_exe().map_err(|error| startup::broken("this executable is not found", &error))?;
     let mut worked = Vec::new();
-    for attempt in ATTEMPTS {
+    for attempt in attempts::all() {
         let status = Command::new(&executable)
             .args(["check", "--try", attempt.name])
             .status()
@@ -89,8 +89,7 @@ fn is_refused(status: ExitStatus) -> bool {
 }
 
 fn try_one(name: &OsString) -> Result<(), Problem> {
-    let attempt: &Attempt = ATTEMPTS
-        .iter()
+    let attempt: &Attempt = attempts::all()
         .find(|attempt| name == attempt.name)
         .ok_or_else(|| Problem::new(ErrorCode::FieldInvalid, format!("there is no attempt {}", name.display())))?;
     let cell = Cell::from_environment()?;

@@ -29,6 +29,10 @@ pub enum Attribute<'a> {
     Indices(&'a [i32]),
     /// A constant 32-bit integer.
     Scalar(i32),
+    /// A single integer, such as `N`.
+    Integer(i64),
+    /// An `AttrValue` that is encoded already.
+    Encoded(&'a [u8]),
 }
 
 /// A `GraphDef` in the making (`tensorflow/core/framework/graph.proto`).
@@ -127,6 +131,8 @@ impl Attribute<'_> {
                 let content: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
                 put_bytes(&mut value, 8, &encode_tensor(ElementType::Int32, &[values.len() as i64], &content));
             }
+            Self::Integer(integer) => put_int(&mut value, 3, integer),
+            Self::Encoded(bytes) => value.extend_from_slice(bytes),
             Self::Scalar(scalar) => {
                 put_bytes(&mut value, 8, &encode_tensor(ElementType::Int32, &[], &scalar.to_le_bytes()));
             }

@@ -1,5 +1,8 @@
 //! Trying, from inside the cell, what must not work: how `check --cell` and the tests know that it holds.
 
+#[cfg(target_os = "linux")]
+mod kernel;
+
 use std::{env, ffi::CString, fs, io, net, ptr, thread};
 
 /// Something that a sealed process must not be able to do.
@@ -11,7 +14,16 @@ pub struct Attempt {
 }
 
 /// Every attempt.
-pub const ATTEMPTS: &[Attempt] = &[
+pub fn all() -> impl Iterator<Item = &'static Attempt> {
+    #[cfg(target_os = "linux")]
+    let calls = kernel::ATTEMPTS;
+    #[cfg(not(target_os = "linux"))]
+    let calls: &[Attempt] = &[];
+    PORTABLE.iter().chain(calls)
+}
+
+/// Those of any Unix.
+const PORTABLE: &[Attempt] = &[
     Attempt { name: "read-file", perform: || fs::read("/etc/passwd").map(drop) },
     Attempt { name: "list-folder", perform: || fs::read_dir("/").map(drop) },
     Attempt { name: "see-file", perform: || fs::metadata("/etc/passwd").map(drop) },
@@ -24,10 +36,11 @@ pub const ATTEMPTS: &[Attempt] = &[
     Attempt { name: "pipe", perform: || io::pipe().map(drop) },
     Attempt { name: "execute", perform: execute },
     Attempt { name: "fork", perform: fork },
-    Attempt { name: "trace", perform: trace },
     Attempt { name: "signal-parent", perform: signal_parent },
     Attempt { name: "raise-memory-limit", perform: raise_memory_limit },
     Attempt { name: "read-file-in-a-thread", perform: read_in_new_thread },
+    Attempt { name: "read-environment", perform: read_environment },
+    Attempt { name: "change-folder", perform: || env::set_current_dir("/") },
 ];
 
 fn outcome(result: libc::c_int) -> io::Result<()> {
@@ -50,17 +63,6 @@ fn fork() -> io::Result<()> {
     }
 }
 
-#[cfg(target_os = "linux")]
-fn trace() -> io::Result<()> {
-    // SAFETY: PTRACE_TRACEME takes nothing and stops nobody.
-    outcome(unsafe { libc::ptrace(libc::PTRACE_TRACEME) } as libc::c_int)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn trace() -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
 fn signal_parent() -> io::Result<()> {
     // SAFETY: signal 0 only asks whether one could be sent.
     outcome(unsafe { libc::kill(libc::getppid(), 0) })
@@ -76,4 +78,9 @@ fn read_in_new_thread() -> io::Result<()> {
     thread::spawn(|| fs::read("/etc/passwd").map(drop))
         .join()
         .unwrap_or_else(|_| Err(io::Error::other("the thread ended early")))
+}
+
+fn read_environment() -> io::Result<()> {
+    let is_foreign = |(name, _): (std::ffi::OsString, _)| !name.as_encoded_bytes().starts_with(b"TF_");
+    if env::vars_os().any(is_foreign) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
 }

@@ -77,6 +77,11 @@ impl Host {
     pub fn try_load(&mut self, request_id: u32, graph: &[u8]) -> Option<(u32, Reply)> {
         let request =
             LoadRequest { overrides: SpecOverrides::default(), source: Source::Request, label_count: None, threads: 0 };
+        self.load_as(request_id, request, graph)
+    }
+
+    /// As [`Host::try_load`], with settings.
+    pub fn load_as(&mut self, request_id: u32, request: LoadRequest, graph: &[u8]) -> Option<(u32, Reply)> {
         self.send_bytes(&Frame::Load { request: Box::new(request), graph }.encode(request_id).unwrap());
         self.receive()
     }

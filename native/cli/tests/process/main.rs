@@ -4,4 +4,7 @@
 mod cell;
 mod commands;
 mod host;
+mod hostile;
 mod serve;
+#[cfg(feature = "test-no-allow-list")]
+mod unlisted;
