@@ -99,10 +99,16 @@ function renderSection() {
   const shown = samples.filter(
     (one, index) => one === last || (index % step === 0 && samples.length - index > step / 2),
   );
+  const quarters = [0, 1, 2, 3].map((quarter) => {
+    const part = samples.filter(({ progress }) => Math.min(3, Math.floor(4 * progress)) === quarter);
+    const sizes = part.map((one) => rssOf(one)[0]).sort((a, b) => a - b);
+    return Math.round((percentile(sizes, 0.5) ?? 0) / MIB);
+  });
   const share = (one, other) => `${(100 * (one / other - 1)).toFixed(1)} %`;
   return `
 - ${flags.traffic} traffic, ${flags.clients} clients, ${Math.round(seconds)} s: ${tally.sent} requests, ${tally.answered} answered, ${refused.join(", ") || "0"} refused, ${tally.lost.length} lost, ${tally.wrong.length} wrong; exit code ${exitCode}.
 - The service's resident memory at the end against that after ${100 * WARM_SHARE} % of the run: ${share(rssOf(last)[0], rssOf(warm)[0])}. Its ${last.processes.length - 1} engine processes together: ${share(sum(rssOf(last).slice(1)), sum(rssOf(warm).slice(1)))} (they were ${warm.processes.length - 1} then).
+- The service's resident memory in each quarter of the run, median: ${quarters.join(", ")} MiB.
 - Largest delay of the event loop in ${SAMPLE_MS / 1000} s: median ${percentile(delays, 0.5).toFixed(0)} ms, largest ${delays.at(-1).toFixed(0)} ms. Most zombies at once: ${Math.max(...samples.map(({ processes }) => processes.filter(({ isZombie }) => isZombie).length))}.
 - ${machine.cpu}, ${machine.cores} cores, which the clients share; Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average before the end ${machine.loadAverage.toFixed(1)}.
 
