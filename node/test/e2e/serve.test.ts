@@ -136,7 +136,11 @@ describe("the service", () => {
     ["an image over the limit", 413, "upload_too_large", { image_file: Buffer.alloc(33 * 1024 * 1024) }],
   ])("%s is %i %s, and the service goes on", async (_what, status, code, parts) => {
     const response = await infer(server, parts);
-    expect(await response.json()).toMatchObject({ status, code, detail: expect.stringMatching(/^([A-Z`]|\w+_\w+[ =]).*\.$/s) });
+    expect(await response.json()).toMatchObject({
+      status,
+      code,
+      detail: expect.stringMatching(/^([A-Z`]|\w+_\w+[ =]).*\.$/s),
+    });
     expect(response.status).toBe(status);
     expect(await outcomeOf(infer(server, { image_file: RED }))).toBe("red");
   });
