@@ -27,13 +27,18 @@ function start(workload, image) {
   return new LineProcess(MADE.floorPath, args, tensorOf(input, image));
 }
 
-/** Contenders for 1, 2, 4 … threads a run and as many runs at a time as keep the cores busy, and one at a time. */
+/**
+ * Contenders for 1, 2, 4 … threads a run and as many runs at a time as keep the cores busy, and one at a time. Each number
+ * of threads has a process of its own, for the first session of a process sets the threads of all.
+ */
 export async function startFloors(workload, image) {
-  const process = start(workload, image);
   const cores = availableParallelism();
+  const processes = [];
   const floors = [];
   let index;
   for (let threads = 1; threads <= cores; threads *= 2) {
+    const process = start(workload, image);
+    processes.push(process);
     const opened = await process.ask(`open ${configOf(threads)}`);
     index = opened.index;
     for (const parallel of new Set([1, cores])) {
@@ -45,7 +50,7 @@ export async function startFloors(workload, image) {
       });
     }
   }
-  return { floors, index, stop: () => process.stop() };
+  return { floors, index, stop: () => Promise.all(processes.map((process) => process.stop())) };
 }
 
 /** Import and first run in a process of its own, the optimiser off. @returns {Promise<number>} milliseconds */
