@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: installs what is missing, drives every contender in turn with the same photos and graphs, and writes
- * RESULTS.md, result.json and chart.svg. With everything installed it takes about ten minutes, with --full half an hour.
+ * RESULTS.md, result.json and chart.svg. With everything installed it takes about ten minutes, with --full more than half
+ * an hour. It needs a C compiler and Python 3.11 to 3.13 beside what the service is built with.
  *
  *   --full                       more rounds, and every photo at every number of clients
  *   --graph v1,v2,FILE           graphs: MobileNetV1 0.25@224, MobileNetV2 1.4@224, or a file

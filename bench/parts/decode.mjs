@@ -1,4 +1,7 @@
-/** Decoding and resizing of one photo: the WebAssembly build and sharp, both on one thread, in turn. */
+/**
+ * Decoding, turning and resizing of one photo: the WebAssembly build, which hashes the pixels too, and sharp, both on one
+ * thread, in turn.
+ */
 import { preprocess } from "../../wasm/pkg/menagerie_wasm.js";
 import { IMAGE_OPTIONS_JSON } from "../image-options.mjs";
 import { MADE } from "../install.mjs";
@@ -20,7 +23,13 @@ export async function measureDecoding(input, images) {
   const inputJson = JSON.stringify(input);
   const decoders = {
     wasmMs: async (image) => preprocess(image, inputJson, IMAGE_OPTIONS_JSON),
-    sharpMs: (image) => sharp(image).resize(input.width, input.height, { fit: "fill" }).removeAlpha().raw().toBuffer(),
+    sharpMs: (image) =>
+      sharp(image)
+        .rotate()
+        .resize(input.width, input.height, { fit: "fill", kernel: "linear" })
+        .removeAlpha()
+        .raw()
+        .toBuffer(),
   };
   const rows = [];
   for (const [name, image] of Object.entries(images)) {
