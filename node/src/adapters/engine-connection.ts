@@ -145,6 +145,8 @@ export class EngineConnection {
     if (!this.alive) return Promise.reject(this.#gone());
     const id = this.#nextRequestId;
     this.#nextRequestId = id === REQUEST_ID_MAX ? 1 : id + 1;
+    // First, for it throws where a request fits no frame: nothing may be pending then.
+    const chunks = encode(id);
     const { promise, resolve, reject } = withResolvers<Uint8Array>();
     const timer = setTimeout(() => {
       this.#pending.delete(id);
@@ -152,7 +154,7 @@ export class EngineConnection {
       this.#kill("another request passed its deadline");
     }, msMax);
     this.#pending.set(id, { resolve, reject, timer });
-    this.#write(encode(id));
+    this.#write(chunks);
     return promise;
   }
 
