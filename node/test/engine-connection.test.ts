@@ -55,6 +55,21 @@ describe("a connection to an engine process", () => {
     await connection.close(MS_MAX);
   });
 
+  it("keeps no frame that was answered, however often it had to wait for the process to read", async () => {
+    const warnings: Error[] = [];
+    const collect = (warning: Error) => warnings.push(warning);
+    process.on("warning", collect);
+    const connection = connect("answers");
+    await connection.hello;
+    // More than a stream takes at once, so that each is waited for.
+    for (let count = 0; count < 30; count += 1) {
+      await connection.infer(frameOf(4, 0, new Uint8Array(100_000)), MS_MAX);
+    }
+    await connection.close(MS_MAX);
+    process.off("warning", collect);
+    expect(warnings.filter(({ name }) => name === "MaxListenersExceededWarning")).toEqual([]);
+  });
+
   it("waits for a process that reads slowly, and loses nothing", async () => {
     const connection = connect("slow-reader");
     await connection.hello;

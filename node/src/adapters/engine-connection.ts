@@ -173,11 +173,12 @@ export class EngineConnection {
     if (flowing) return;
     this.#drained = new Promise((resolve) => {
       const resume = () => {
+        // A listener that stayed would keep its frame for as long as the process lives.
+        stdin.off("drain", resume).off("close", resume);
         this.#drained = null;
         resolve();
       };
-      stdin.once("drain", resume);
-      stdin.once("close", resume);
+      stdin.on("drain", resume).on("close", resume);
     });
   }
 
