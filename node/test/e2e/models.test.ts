@@ -30,7 +30,10 @@ describe("the models of this project", () => {
     await server.stop();
   });
 
-  async function classify(path: string, fields: Record<string, string>): Promise<Answer & { model: { id: string } }> {
+  async function classify(
+    path: string,
+    fields: Record<string, string | Uint8Array>,
+  ): Promise<Answer & { model: { id: string } }> {
     const body = form({ image_file: readFileSync(path), ...fields });
     const response = await fetch(`${server.url}/infer?format=json`, { method: "POST", body });
     const { results } = (await response.json()) as { results: (Answer & { model: { id: string } })[] };
@@ -64,5 +67,12 @@ describe("the models of this project", () => {
       const found = answer.top.find((entry) => entry.index === index)?.probability ?? Number.NaN;
       expect(Math.abs(found - probability), `class ${index}`).toBeLessThan(tolerance);
     }
+  });
+
+  it.each(CASES)("the graph and labels of $id alone say of $image what the model says", async ({ id, path, top }) => {
+    const [model_file, label_file] = ["graph.pb", "labels.txt"].map((file) => readFileSync(join(MODELS_DIR, id, file)));
+    if (model_file === undefined || label_file === undefined) throw new Error("no files");
+    const answer = await classify(path, { model_file, label_file });
+    expect(answer.label).toBe(top[0]?.label);
   });
 });

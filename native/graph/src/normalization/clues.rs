@@ -4,8 +4,10 @@ use menagerie_contract::Dtype;
 
 use super::{
     candidates::Candidate,
+    domains::{CLOSE, Domain, NATURAL, OTHERS},
     features::{Look, disagreement, look},
     images::{Windows, dead_leaves},
+    norm::Norm,
     probe::{Front, Probe},
     read::{self, Fed},
 };
@@ -36,8 +38,10 @@ pub struct Clues {
 pub struct Clue {
     /// The candidate.
     pub candidate: Candidate,
-    /// Disagreement with the moments of the first batch normalisation.
+    /// Disagreement with the moments of the first batch normalisation, in `domain` and times its penalty.
     pub disagreement: Option<f32>,
+    /// The domain of photos in which that is least.
+    pub domain: Domain,
     /// What stands in front of the first activation function.
     pub first: Option<Look>,
     /// What stands in front of the second.
@@ -49,7 +53,8 @@ pub struct Clue {
 /// Gathers what the graph says; `photos` replaces the built-in synthetic ones.
 #[must_use]
 pub fn gather(graph: &Graph<'_>, input: &InputFound, photos: Option<&Windows>) -> Clues {
-    let blank = |candidate| Clue { candidate, disagreement: None, first: None, second: None, scores: None };
+    let blank =
+        |candidate| Clue { candidate, disagreement: None, domain: NATURAL, first: None, second: None, scores: None };
     let mut clues = Clues {
         candidates: Candidate::all(input.channels).into_iter().map(blank).collect(),
         fed: (input.dtype == Dtype::Uint8).then_some(Fed::Raw),
@@ -72,22 +77,40 @@ fn measure(front: &Front, input: &InputFound, photos: Option<&Windows>, clues: &
         let window = front.window_side(side);
         dead_leaves(front.photo_count(PHOTOS, window, clues.len()), window, side)
     };
+    let domains: &[Domain] = if photos.is_some() { &[] } else { &OTHERS };
     let photos = photos.cloned().unwrap_or_else(built_in);
     if photos.count == 0 || side == 0 {
         return;
     }
     let Some(probe) = Probe::new(front, &photos, side) else { return };
     let candidates = clues.len();
-    for clue in clues.iter_mut() {
-        if let Some(norm) = &front.norm {
-            let found = probe.at_norm(&clue.candidate, candidates);
-            clue.disagreement = found.and_then(|found| disagreement(&found.moments(), norm));
-        } else {
-            clue.first = probe.first_stage(&clue.candidate, candidates).as_ref().map(look);
-        }
+    if let Some(norm) = &front.norm {
+        measure_at_norm(&probe, norm, domains, clues);
+        return;
     }
-    if front.norm.is_none() {
-        measure_deeper(front, side, clues);
+    for clue in clues.iter_mut() {
+        clue.first = probe.first_stage(&clue.candidate, candidates).as_ref().map(look);
+    }
+    measure_deeper(front, side, clues);
+}
+
+/// Other domains only matter to candidates that nearly fit.
+fn measure_at_norm(probe: &Probe<'_>, norm: &Norm, domains: &[Domain], clues: &mut [Clue]) {
+    let candidates = clues.len();
+    let measured = |candidate: &Candidate| {
+        probe.at_norm(candidate, candidates).and_then(|found| disagreement(&found.moments(), norm))
+    };
+    for clue in clues.iter_mut() {
+        clue.disagreement = measured(&clue.candidate);
+    }
+    let least = clues.iter().filter_map(|clue| clue.disagreement).fold(f32::INFINITY, f32::min);
+    for clue in clues.iter_mut().filter(|clue| clue.disagreement.is_some_and(|found| found <= CLOSE * least)) {
+        for domain in domains {
+            let found = measured(&domain.seen(&clue.candidate)).map(|found| domain.penalty * found);
+            if found.is_some_and(|found| clue.disagreement.is_none_or(|least| found < least)) {
+                *clue = Clue { disagreement: found, domain: *domain, ..*clue };
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod candidates;
 pub mod clues;
 pub mod constants;
+pub mod domains;
 pub mod features;
 pub mod images;
 pub mod layers;

@@ -47,19 +47,20 @@ pub fn scaling(graph: &Graph<'_>, clues: &Clues, answer: &Answer, family: Family
     }
     if let (Some(found), Some(norm)) = (best.disagreement, clues.front.as_ref().and_then(|front| front.norm.as_ref())) {
         let next = answer.runner_up().map(|index| &clues.candidates[index]);
-        let next = next.and_then(|clue| Some((clue.candidate.scaling.name, clue.disagreement?)));
+        let next = next.and_then(|clue| Some((clue.candidate.scaling.name, clue.domain.name, clue.disagreement?)));
         let separator = if words.is_empty() { "" } else { "; " };
         let _ = write!(
             words,
-            "{separator}{PHOTOS} synthetic photos as {name} give the first batch normalisation ({}, {} channels) \
+            "{separator}{PHOTOS} synthetic photos{} as {name} give the first batch normalisation ({}, {} channels) \
              moments that disagree with the stored ones by {found:.3}",
+            best.domain.name,
             norm.form,
             norm.mean.len(),
         );
-        if let Some((other, disagreement)) = next {
+        if let Some((other, domain, disagreement)) = next {
             let _ = write!(
                 words,
-                ", as {other} by {disagreement:.3} ({:.1} times as much)",
+                ",{domain} as {other} by {disagreement:.3} ({:.1} times as much)",
                 disagreement / found.max(1e-6)
             );
         }
