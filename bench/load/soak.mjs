@@ -2,7 +2,7 @@
  * Everything at once, for long: photos for several models, uploaded and registered graphs, bad input, large images, clients that go
  * away. Memory, descriptors and zombies of every process are sampled meanwhile, and the event loop's delay.
  *
- *   node bench/load/soak.mjs [--minutes 30 | --requests 100000] [--traffic mixed|photo|large] [--clients 4] [--write NAME]
+ *   node bench/load/soak.mjs [--minutes 30 | --requests 100000] [--traffic mixed|photo|large|camera] [--clients 4] [--write NAME]
  *
  * `--write NAME` puts the result into docs/soak.md, as the section of that name.
  */
@@ -37,6 +37,7 @@ const TRAFFIC = {
   },
   photo: { photo: 1 },
   large: { large: 1 },
+  camera: { camera: 1 },
 };
 
 const { values: flags } = parseArgs({

@@ -29,7 +29,7 @@ export const SEPARATOR = ", ";
  *   outcomes are the parts of this one's
  */
 
-/** @typedef {"photo" | "several" | "upload" | "registered" | "large" | "bad" | "page" | "broken off"} Kind */
+/** @typedef {"photo" | "several" | "upload" | "registered" | "large" | "camera" | "bad" | "page" | "broken off"} Kind */
 
 /**
  * @param {string} root the repository
@@ -69,6 +69,7 @@ export async function prepareQuestions(root, kinds) {
     ],
     large: () =>
       LARGE_SIZES.map(([width, height]) => ask(`${width}x${height}`, "/infer", "image/png", pngOf(width, height))),
+    camera: () => [ask("4000x3000", "/infer", "image/png", pngOf(4000, 3000))],
     bad: () => [
       form("no image", { top_k: "1" }, "image_missing"),
       form("text", { image_file: Buffer.from("I am no photo.") }, "image_unsupported"),
