@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import fs from "node:fs";
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -189,6 +189,11 @@ describe("the store", () => {
     await expect(register(store, "a", "3")).rejects.toMatchObject({ code: "storage_full" });
     expect(await register(store, "a", "2")).toBe(false);
     await expectWhole(await open());
+  });
+
+  it("counts no bytes for a file that somebody has removed between listing and counting", async () => {
+    await symlink(join(dir, "gone"), join(dir, "listed"));
+    expect(await register(await open(), "colours-2")).toBe(true);
   });
 
   it("takes one of two different models that come under one id and version at once", async () => {

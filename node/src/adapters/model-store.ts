@@ -258,7 +258,7 @@ export class ModelStore implements ModelZoo {
     await makeFolder(dir);
     let held = 0;
     let wanted = 0;
-    for (const name of await namesIn(dir)) if (!files.has(name)) held += (await stat(this.#pathOf(name))).size;
+    for (const name of await namesIn(dir)) if (!files.has(name)) held += await bytesOf(this.#pathOf(name));
     for (const content of files.values()) wanted += content.length;
     if (held + wanted > bytesMax) {
       const detail = `Registered models take ${held} bytes; with ${wanted} more they would pass ${bytesMax}. Delete one first.`;
@@ -353,9 +353,23 @@ async function namesIn(dir: string): Promise<string[]> {
   try {
     return await readdir(dir);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    if (isAbsence(error)) return [];
     throw error;
   }
+}
+
+/** Size of a file; 0 where somebody has removed it meanwhile. */
+async function bytesOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isAbsence(error)) return 0;
+    throw error;
+  }
+}
+
+function isAbsence(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 /** The folder's own name outlives a power cut too. */
