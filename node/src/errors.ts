@@ -72,6 +72,15 @@ export class AppError extends Error {
   }
 }
 
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether the system failed with one of these codes, such as `ENOENT`. */
+export function isSystemError(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
+  return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
+}
+
 /**
  * A clause, as Rust words its errors, with a capital and a full stop. What starts with a field and its value, as in
  * `size=0: …`, keeps its small letter.

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { destination } from "pino";
 import { createApp } from "./app.js";
 import { type Config, isLoopback, readConfig } from "./config.js";
-import { AppError } from "./errors.js";
+import { AppError, messageOf } from "./errors.js";
 import type { Readiness } from "./ports.js";
 import { createLogger, openKeys, openService, type Service, warmUp } from "./service.js";
 
@@ -136,7 +136,7 @@ function orExit<T>(open: () => T): T {
   try {
     return open();
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${messageOf(error)}\n`);
     process.exit(1);
   }
 }

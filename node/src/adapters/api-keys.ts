@@ -6,7 +6,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync, watchFile } from "node:fs";
-import { AppError } from "../errors.js";
+import { AppError, messageOf } from "../errors.js";
 import { type ApiKeys, type KeyHolder, ROLES, type Role } from "../ports.js";
 
 /** A new key: what its holder sends, and the line of the file that knows it. */
@@ -88,8 +88,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new AppError("field_invalid", `API_KEYS_FILE=${path} cannot be read: ${why}.`, { cause: error });
+    throw new AppError("field_invalid", `API_KEYS_FILE=${path} cannot be read: ${messageOf(error)}.`, { cause: error });
   }
 }
 

@@ -2,9 +2,10 @@
  * The engine as a Node library, in this very process. It confines nothing: whoever builds it says which graphs are
  * trusted, and others are refused.
  */
-import { AppError, sentence } from "../errors.js";
-import { ERROR_CODES, type LoadRequest, type ModelSpec } from "../generated/contract.js";
+import { AppError, messageOf, sentence } from "../errors.js";
+import type { LoadRequest, ModelSpec } from "../generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel } from "../ports.js";
+import { codeOf } from "./wasm-module.js";
 
 /** What `@menagerie/engine-addon` exports; the types stand here so that this room compiles before it is built. */
 interface Addon {
@@ -33,8 +34,9 @@ export async function createAddonEngine(options: AddonEngineOptions): Promise<In
     const { default: addon } = (await import(PACKAGE)) as { default: Addon };
     return new AddonEngine(addon, await addon.libtensorflowVersion(), options);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new AppError("engine_unavailable", `The engine addon cannot be loaded: ${why}`, { cause: error });
+    throw new AppError("engine_unavailable", `The engine addon cannot be loaded: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -123,8 +125,6 @@ async function asking<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    const found = error instanceof Error && "code" in error ? error.code : undefined;
-    const code = ERROR_CODES.find((known) => known === found) ?? "engine_failed";
-    throw new AppError(code, sentence(error instanceof Error ? error.message : String(error)), { cause: error });
+    throw new AppError(codeOf(error) ?? "engine_failed", sentence(messageOf(error)), { cause: error });
   }
 }

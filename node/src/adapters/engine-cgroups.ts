@@ -8,6 +8,7 @@
  */
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isSystemError, messageOf } from "../errors.js";
 
 export interface EngineCgroupLimits {
   readonly memoryBytesMax: number;
@@ -62,8 +63,7 @@ class DelegatedCgroups implements EngineCgroups {
       if (this.#controllers.includes("pids")) writeFileSync(join(folder, "pids.max"), String(this.#limits.threadsMax));
       writeFileSync(join(folder, "cgroup.procs"), String(pid));
     } catch (error) {
-      const gone = error instanceof Error && "code" in error && error.code === "ESRCH";
-      if (!gone) this.problem = messageOf(error);
+      if (!isSystemError(error, "ESRCH")) this.problem = messageOf(error);
     }
   }
 
@@ -111,10 +111,6 @@ function read(file: string): string {
   } catch {
     return "";
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function words(text: string): string[] {

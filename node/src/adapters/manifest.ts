@@ -3,7 +3,7 @@
  * not go unseen.
  */
 import { z } from "zod";
-import { MANIFEST_SCHEMA, type Manifest, type SpecOverrides } from "../generated/contract.js";
+import { CROP_FRACTION_MIN, MANIFEST_SCHEMA, type Manifest, type SpecOverrides } from "../generated/contract.js";
 
 const REGISTERED_NAME_CHARS_MAX = 64;
 
@@ -47,7 +47,7 @@ const MANIFEST = z.strictObject({
     mean: perChannel.optional(),
     std: perChannel.optional(),
     resize: z.enum(["stretch", "center-crop", "pad"]).optional(),
-    crop_fraction: z.number().min(0.1).max(1).optional(),
+    crop_fraction: z.number().min(CROP_FRACTION_MIN).max(1).optional(),
     resize_filter: z.enum(["antialias", "bilinear", "nearest"]).optional(),
   }),
   output: z.strictObject({

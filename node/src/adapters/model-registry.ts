@@ -357,10 +357,12 @@ class ModelRegistry implements Models {
   /** Ends engines, the ones unused for longest first, until the limit of memory holds. The one used last stays. */
   #putToSleep(): void {
     const slots = [...this.#slots.values()];
+    let memoryBytes = memoryOf(slots);
     for (const slot of slots.slice(0, -1)) {
-      if (memoryOf([...this.#slots.values()]) <= this.#options.modelsMemoryBytesMax) return;
+      if (memoryBytes <= this.#options.modelsMemoryBytesMax) return;
       if (slot.useCount > 0) continue;
       this.#slots.delete(slot.key);
+      memoryBytes -= slot.memoryBytes;
       void slot.loaded?.close();
     }
   }

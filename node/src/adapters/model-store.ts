@@ -10,11 +10,11 @@ import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { AppError } from "../errors.js";
+import { AppError, isSystemError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
 import { flushFolder, PART_SUFFIX, writeDurably } from "./durable-file.js";
-import { FileZooModel, messageOf, type ReportDamage } from "./file-zoo.js";
+import { FileZooModel, type ReportDamage } from "./file-zoo.js";
 import { MANIFEST_FIELDS, parseManifest } from "./manifest.js";
 
 export interface ModelStoreOptions {
@@ -37,7 +37,7 @@ interface Entry {
 
 const ENTRY_FILE = /^([a-z0-9][a-z0-9._-]*)\.json$/;
 const CONTENT_FILE = /^[0-9a-f]{64}\.(?:graph|labels)$/;
-const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+const FULL = ["ENOSPC", "EDQUOT", "EFBIG"];
 
 const ENTRY = z.strictObject({
   schema: z.literal(MANIFEST_SCHEMA),
@@ -230,9 +230,8 @@ export class ModelStore implements ModelZoo {
       } catch (error) {
         if (error instanceof AppError) throw error;
         await this.#recover(id).catch((failure: unknown) => this.#options.report(id ?? "", messageOf(failure)));
-        const code = error instanceof Error && "code" in error ? String(error.code) : "";
-        if (!FULL.has(code)) throw error;
-        const detail = `The disk has no room for this (${code}); delete models, or give it more. Nothing was stored.`;
+        if (!isSystemError(error, ...FULL)) throw error;
+        const detail = `The disk has no room for this (${error.code}); delete models, or give it more. Nothing was stored.`;
         throw new AppError("storage_full", detail, { cause: error });
       }
     });
@@ -353,7 +352,7 @@ async function namesIn(dir: string): Promise<string[]> {
   try {
     return await readdir(dir);
   } catch (error) {
-    if (isAbsence(error)) return [];
+    if (isSystemError(error, "ENOENT")) return [];
     throw error;
   }
 }
@@ -363,13 +362,9 @@ async function bytesOf(path: string): Promise<number> {
   try {
     return (await stat(path)).size;
   } catch (error) {
-    if (isAbsence(error)) return 0;
+    if (isSystemError(error, "ENOENT")) return 0;
     throw error;
   }
-}
-
-function isAbsence(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 /** The folder's own name outlives a power cut too. */

@@ -1,5 +1,5 @@
 /** Takes models in: what a client says of one becomes a manifest, the engine judges it, the store keeps it. */
-import { AppError } from "../errors.js";
+import { AppError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest, type ModelSpec } from "../generated/contract.js";
 import type { Classifier, ModelIdentity, Models, Registrar, Registration, UploadedFile, ZooModel } from "../ports.js";
 import { type ManifestStatement, overridden, parseManifest, parseStatement } from "./manifest.js";
@@ -114,7 +114,7 @@ function statementOf(fields: { id?: string; version?: string }, text: string | n
     const manifest: unknown = JSON.parse(text ?? "{}");
     return parseStatement(isObject(manifest) ? { ...manifest, ...fields } : manifest);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new AppError("field_invalid", text === null ? `${why}.` : `manifest: ${why}.`);
   }
 }

@@ -60,7 +60,7 @@ export function decodeReply(wasm: WasmModule, frame: Uint8Array): Reply {
   return JSON.parse(wasm.decodeReply(frame)) as Reply;
 }
 
-/** The code that the WebAssembly function put on an error; undefined for anything else, such as a trap. */
+/** The code that the WebAssembly function, or the addon, put on an error; undefined for anything else, such as a trap. */
 export function codeOf(error: unknown): ErrorCode | undefined {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   return ERROR_CODES.find((known) => known === code);

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { readConfig } from "../config.js";
-import { AppError } from "../errors.js";
+import { AppError, messageOf } from "../errors.js";
 import { type ClassifierOptions, createClassifier } from "../index.js";
 import { printable } from "../printable.js";
 import { createKey, fetchListedModel } from "../service.js";
@@ -152,6 +152,6 @@ function report(error: unknown): number {
     return USAGE_EXIT_CODE;
   }
   const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : "";
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}${cause}\n`);
+  process.stderr.write(`${messageOf(error)}${cause}\n`);
   return 1;
 }

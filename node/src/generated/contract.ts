@@ -777,6 +777,7 @@ export const MANIFEST_SCHEMA = 1;
 export const FRAME_HEADER_BYTES = 9;
 export const FRAME_REQUEST_ID_OFFSET = 5;
 export const FRAME_BYTES_MAX = 536870912;
+export const CROP_FRACTION_MIN = 0.1;
 
 export const FRAME_KIND = {
   hello: 1,

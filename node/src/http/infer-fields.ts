@@ -1,7 +1,14 @@
 /** The text fields of `POST /infer`, read and checked: every complaint names the field, its value and its range. */
 import { z } from "zod";
 import { AppError } from "../errors.js";
-import type { ChannelOrder, Crop, Resize, ResizeFilter, SpecOverrides } from "../generated/contract.js";
+import {
+  type ChannelOrder,
+  CROP_FRACTION_MIN,
+  type Crop,
+  type Resize,
+  type ResizeFilter,
+  type SpecOverrides,
+} from "../generated/contract.js";
 import type { ClassifyOptions, ModelChoice, ModelSettings } from "../ports.js";
 import type { Upload } from "./read-upload.js";
 
@@ -14,7 +21,6 @@ export interface InferRequest {
 
 const SIDE_MAX = 4096;
 const COORDINATE_MAX = 1_000_000;
-const CROP_FRACTION_MIN = 0.1;
 const TOP_K_DEFAULT = 5;
 const TENSOR_NAME = /^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*(:\d+)?$/;
 

@@ -8,7 +8,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import fileUpload from "express-fileupload";
-import { AppError } from "../errors.js";
+import { AppError, messageOf } from "../errors.js";
 import type { UploadedFile } from "../ports.js";
 import type { HoldBytes } from "./hold-bytes.js";
 import { keepPace, type PaceLimits } from "./keep-pace.js";
@@ -259,6 +259,5 @@ function tooLarge(what: string, bytesMax: number): AppError {
 
 function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  const why = error instanceof Error ? error.message : String(error);
-  return new AppError("field_invalid", `The form cannot be read: ${why}.`, { cause: error });
+  return new AppError("field_invalid", `The form cannot be read: ${messageOf(error)}.`, { cause: error });
 }

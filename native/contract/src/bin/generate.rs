@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 use menagerie_contract::{
     Answer, ErrorCode, Hello, InferOptions, LoadRequest, Manifest, ModelSpec, Problem, frame, frame::Sandbox, manifest,
+    spec,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -41,11 +42,12 @@ fn types() -> String {
 
 fn constants() -> String {
     let numbers = [
-        ("PROTOCOL", u64::from(frame::PROTOCOL)),
-        ("MANIFEST_SCHEMA", u64::from(manifest::MANIFEST_SCHEMA)),
-        ("FRAME_HEADER_BYTES", frame::HEADER_BYTES as u64),
-        ("FRAME_REQUEST_ID_OFFSET", frame::REQUEST_ID_OFFSET as u64),
-        ("FRAME_BYTES_MAX", u64::from(frame::FRAME_BYTES_MAX)),
+        ("PROTOCOL", frame::PROTOCOL.to_string()),
+        ("MANIFEST_SCHEMA", manifest::MANIFEST_SCHEMA.to_string()),
+        ("FRAME_HEADER_BYTES", frame::HEADER_BYTES.to_string()),
+        ("FRAME_REQUEST_ID_OFFSET", frame::REQUEST_ID_OFFSET.to_string()),
+        ("FRAME_BYTES_MAX", frame::FRAME_BYTES_MAX.to_string()),
+        ("CROP_FRACTION_MIN", spec::CROP_FRACTION_MIN.to_string()),
     ];
     let lines = numbers.map(|(name, value)| format!("export const {name} = {value};\n"));
     let kinds: Vec<String> =
