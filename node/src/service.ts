@@ -153,9 +153,6 @@ async function openEngine(config: Config, zoo: ModelZoo, logger: Logger): Promis
         SANDBOX: config.sandbox,
         ENGINE_MEMORY_BYTES_MAX: String(config.engineMemoryBytesMax),
         ENGINE_CPU_SECONDS_MAX: String(config.engineCpuSecondsMax),
-        // glibc's heap asks for huge pages (2.35 and later, `glibc.malloc.hugetlb` in its manual): a graph's weights are
-        // copied some five times while it is loaded, and each fresh page of 4 KiB takes longer than its copy.
-        GLIBC_TUNABLES: "glibc.malloc.hugetlb=1",
         ...(libtensorflowPath === undefined ? {} : { LIBTENSORFLOW_PATH: libtensorflowPath }),
       },
     },

@@ -1,7 +1,6 @@
 /** The real service, engine and WebAssembly, as a client sees them. */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -31,17 +30,6 @@ function infer(server: RunningServer, parts: Parts, headers: Record<string, stri
   return fetch(`${server.url}/infer`, { method: "POST", body: form(parts), headers });
 }
 
-/** glibc from 2.35 on asks for them (a transparent huge page is given where one is free). */
-function offersHugePages(): boolean {
-  try {
-    const { glibcVersionRuntime } = (process.report.getReport() as { header: { glibcVersionRuntime?: string } }).header;
-    const minor = Number(glibcVersionRuntime?.split(".")[1]);
-    return minor >= 35 && !readFileSync("/sys/kernel/mm/transparent_hugepage/enabled", "utf8").includes("[never]");
-  } catch {
-    return false;
-  }
-}
-
 /** The best label, or the code of the problem. */
 async function outcomeOf(answer: Promise<Response>): Promise<string> {
   const response = await answer;
@@ -63,16 +51,6 @@ describe("the service", () => {
     const ready = (await (await fetch(`${server.url}/readyz`)).json()) as Record<string, unknown>;
     expect(ready).toMatchObject({ ready: true, live: true, default_model: "colours", models_loaded: 1 });
     expect(ready["engine"]).toMatchObject({ kind: "process", libtensorflow: expect.stringMatching(/^\d+\.\d+/) });
-  });
-
-  it.skipIf(!offersHugePages())("runs engines on huge pages where the kernel has them for who asks", async () => {
-    const hugeKibibytes = () =>
-      server.engines().map((pid) => {
-        const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-        return Number(/^AnonHugePages:\s+(\d+) kB$/m.exec(rollup)?.[1]);
-      });
-    // A loaded one may have given all of its own back; the spare has not.
-    await expect.poll(() => Math.max(...hugeKibibytes()), { timeout: 20_000 }).toBeGreaterThan(0);
   });
 
   it("answers curl with the sentence", async () => {
