@@ -23,6 +23,7 @@ use menagerie_contract::{
 use menagerie_engine::{
     Library, Model,
     exchange::{self, IMAGES_MAX},
+    memory,
 };
 
 use crate::{
@@ -35,11 +36,16 @@ use crate::{
 /// Time for what is in flight once stdin is closed. After it the host is gone and nobody waits for the answers.
 const FINISH_TIME: Duration = Duration::from_mins(1);
 
+/// Copies of a graph that a load makes, and the optimiser again: the frame, the prepared graph, libtensorflow's
+/// `GraphDef`, its nodes and its tensors, some of them more than once.
+const COPIES_MAX: usize = 8;
+
 /// Speaks frames until stdin closes.
 ///
 /// # Errors
 /// A problem when libtensorflow is not there, a pipe breaks, or bytes come that are no frame.
 pub fn serve() -> Result<(), Problem> {
+    memory::use_one_heap();
     let stdout = startup::take_stdout().map_err(|error| startup::broken("stdout cannot be taken", &error))?;
     let cell = Cell::from_environment()?;
     let priority = Priority::keep();
@@ -138,7 +144,10 @@ impl Server {
                 self.writer.send(request_id, &Frame::Loaded(Box::new(model.spec().clone())));
                 let model = Arc::new(model);
                 self.start_workers(&model);
-                self.threads.push(thread::spawn(move || optimize(&model)));
+                self.threads.push(thread::spawn(move || {
+                    memory::reserve(graph_bytes.saturating_mul(COPIES_MAX));
+                    optimize(&model);
+                }));
             }
             Err(error) => self.writer.send(request_id, &Frame::Error(error.into())),
         }
@@ -214,6 +223,9 @@ fn read_frame(input: &mut impl Read) -> Result<Option<(Header, Vec<u8>)>, Proble
     let header = Header::read(&bytes, FRAME_BYTES_MAX)
         .map_err(|error| exchange::lost_step(&error))?
         .ok_or_else(|| lost_step("stdin closed within a frame's header"))?;
+    if header.kind == FrameKind::Load {
+        memory::reserve(header.payload_bytes.saturating_mul(COPIES_MAX));
+    }
     let mut payload = Vec::with_capacity(header.payload_bytes);
     read_up_to(input, header.payload_bytes, &mut payload)?;
     if payload.len() < header.payload_bytes {

@@ -13,7 +13,7 @@ pub mod exchange;
 mod ffi;
 pub mod graphdef;
 mod library;
-mod memory;
+pub mod memory;
 mod model;
 mod normalize;
 mod probe;
