@@ -3,6 +3,7 @@
  * the hard images beside the project answer or are refused as their list says.
  */
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -15,7 +16,6 @@ import { sharedFolder } from "./support/paths.js";
 interface Preprocessed {
   pixels: Uint8Array;
   imageJson: string;
-  sha256: string;
 }
 
 const wasm = createRequire(import.meta.url)(join(ROOT_DIR, "wasm/pkg/menagerie_wasm.js")) as {
@@ -60,7 +60,8 @@ function preprocess(image: Uint8Array, mode = "stretch", filter = "antialias"): 
 /** `name sha256`, or `name error-code`; a trap shows as what it is. */
 function wasmLine(file: string, mode = "stretch", filter = "antialias"): string {
   try {
-    return `${file} ${preprocess(readFileSync(file), mode, filter).sha256}`;
+    const { pixels } = preprocess(readFileSync(file), mode, filter);
+    return `${file} ${createHash("sha256").update(pixels).digest("hex")}`;
   } catch (error) {
     return `${file} ${error instanceof Error && "code" in error ? String(error.code) : `trap: ${String(error)}`}`;
   }

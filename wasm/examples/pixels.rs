@@ -7,8 +7,9 @@
 use std::process::ExitCode;
 
 use menagerie_contract::{ImageLimits, InferOptions, InputSpec};
-use menagerie_wasm::pipeline::{preprocess, sha256};
+use menagerie_wasm::pipeline::preprocess;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         match std::fs::read(file) {
             Err(error) => println!("{file} {error}"),
             Ok(image) => match preprocess(&image, &input, &options, &|| 0.0) {
-                Ok((_, pixels, _)) => println!("{file} {}", sha256(&pixels)),
+                Ok((_, pixels, _)) => println!("{file} {:x}", Sha256::digest(&pixels.bytes)),
                 Err(error) => println!("{file} {}", error.code().as_str()),
             },
         }

@@ -5,19 +5,34 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "wasm-bindgen hands over owned values, map_err owned errors")]
 
-use js_sys::{Error as JsError, Function, Object, Promise, Reflect, Uint8Array};
-use menagerie_contract::{ErrorCode, Frame, InferOptions, InputSpec, LoadRequest, ModelSpec, Problem, frame};
+use js_sys::{Error as JsError, Object, Reflect, Uint8Array};
+use menagerie_contract::{Frame, InferOptions, InputSpec, LoadRequest, ModelSpec, frame};
 use menagerie_graph::{GraphLimits, inspect_files};
 use serde_json::{Value, json};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
-use wasm_bindgen_futures::JsFuture;
 
 use crate::{error::Error, labels, model, pipeline};
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    fn now_ms() -> f64;
+    #[wasm_bindgen(js_namespace = performance)]
+    fn now() -> f64;
+
+    #[wasm_bindgen(thread_local_v2, js_namespace = performance, js_name = timeOrigin)]
+    static TIME_ORIGIN: f64;
+
+    /// What the host does faster than WebAssembly can.
+    #[wasm_bindgen(typescript_type = "{ sha256(bytes: Uint8Array): string }")]
+    pub type Host;
+
+    /// SHA-256 in lower-case hex. The bytes are those of WebAssembly's memory and may not be kept.
+    #[wasm_bindgen(method, catch)]
+    fn sha256(this: &Host, bytes: &[u8]) -> Result<String, JsValue>;
+}
+
+/// Milliseconds since 1970, the same in every thread.
+fn now_ms() -> f64 {
+    TIME_ORIGIN.with(|origin| origin + now())
 }
 
 /// A loaded model: its spec and its labels.
@@ -45,34 +60,36 @@ impl Model {
     }
 }
 
-/// Classifies one image: answers an `Answer` as JSON. `options_json` is an `InferOptions`; `exchange` carries one infer
-/// frame to an engine and resolves with the reply frame. It may rewrite the request id of the frame; that of the reply
-/// is not looked at.
-#[wasm_bindgen]
-pub async fn infer(
+/// Image bytes to the infer frame for an engine, and what `answer` has to be given beside the reply. `options_json` is an
+/// `InferOptions`. The frame is written into `room` where that has its length, so that a host can use memory again.
+#[wasm_bindgen(unchecked_return_type = "{ frame: Uint8Array; seenJson: string }")]
+pub fn prepare(
     model: &Model,
     image: &[u8],
     options_json: &str,
-    #[wasm_bindgen(unchecked_param_type = "(frame: Uint8Array) => Promise<Uint8Array>")] exchange: &Function,
-) -> Result<String, JsError> {
+    host: &Host,
+    room: Uint8Array,
+) -> Result<Object, JsError> {
     let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
-    let call = |frame: Vec<u8>| {
-        let promise = exchange.call1(&JsValue::NULL, &Uint8Array::from(frame.as_slice()));
-        async move {
-            let reply = JsFuture::from(promise.map(|value| Promise::resolve(&value))?).await?;
-            Ok(Uint8Array::new(&reply).to_vec())
-        }
-    };
-    let exchange = |frame| {
-        let reply = call(frame);
-        async move { reply.await.map_err(|error: JsValue| problem(&error)) }
-    };
-    let answer = pipeline::infer(&model.0, image, &options, now_ms, exchange).await.map_err(thrown)?;
-    Ok(to_json(&answer))
+    let sha256 = |bytes: &[u8]| host.sha256(bytes).map_err(|_| Error::Internal("the host cannot hash".into()));
+    let (bytes, seen) = pipeline::prepare(&model.0, image, &options, now_ms, sha256).map_err(thrown)?;
+    let has_room = room.length() as usize == bytes.len();
+    let frame = if has_room { room } else { Uint8Array::new_with_length(bytes.len() as u32) };
+    frame.copy_from(&bytes);
+    Ok(object(&[("frame", frame.into()), ("seenJson", to_json(&seen).into())]))
 }
 
-/// Image bytes to the pixels that a model with this `InputSpec` sees, on the same path as `infer`.
-#[wasm_bindgen(unchecked_return_type = "{ pixels: Uint8Array; imageJson: string; sha256: string }")]
+/// An engine's reply to the frame of `prepare`, which gave `seen_json`, as `Answer` JSON. The reply's request id is not
+/// looked at.
+#[wasm_bindgen]
+pub fn answer(model: &Model, seen_json: &str, options_json: &str, reply: &[u8]) -> Result<String, JsError> {
+    let seen: pipeline::Seen = from_json("what was seen", seen_json).map_err(thrown)?;
+    let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
+    Ok(to_json(&pipeline::answer(&model.0, seen, &options, reply, now_ms).map_err(thrown)?))
+}
+
+/// Image bytes to the pixels that a model with this `InputSpec` sees, on the same path as `prepare`.
+#[wasm_bindgen(unchecked_return_type = "{ pixels: Uint8Array; imageJson: string }")]
 pub fn preprocess(image: &[u8], input_spec_json: &str, options_json: &str) -> Result<Object, JsError> {
     let input: InputSpec = from_json("the input spec", input_spec_json).map_err(thrown)?;
     let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
@@ -80,7 +97,6 @@ pub fn preprocess(image: &[u8], input_spec_json: &str, options_json: &str) -> Re
     Ok(object(&[
         ("pixels", Uint8Array::from(pixels.bytes.as_slice()).into()),
         ("imageJson", to_json(&pipeline::image_facts(&photo)).into()),
-        ("sha256", pipeline::sha256(&pixels).into()),
     ]))
 }
 
@@ -150,14 +166,6 @@ fn thrown(error: Error) -> JsError {
     let thrown = JsError::new(&error.to_string());
     set(&thrown, "code", &error.code().as_str().into());
     thrown
-}
-
-/// What a rejected exchange says: its `code` where it is one of ours, else `engine_failed`.
-fn problem(rejection: &JsValue) -> Problem {
-    let field = |name: &str| Reflect::get(rejection, &name.into()).ok().and_then(|value| value.as_string());
-    let code = field("code").and_then(|text| ErrorCode::ALL.iter().copied().find(|code| code.as_str() == text));
-    let message = field("message").unwrap_or_else(|| "the exchange with the engine failed".into());
-    Problem::new(code.unwrap_or(ErrorCode::EngineFailed), message)
 }
 
 fn object(fields: &[(&str, JsValue)]) -> Object {

@@ -1,6 +1,6 @@
 //! The Rust function in WebAssembly: image bytes to label and band.
 //!
-//! [`pipeline::infer`] is the whole way, one call a line; every other module is one station of it. The same code runs
+//! [`pipeline`] is the whole way, one call a line; every other module is one station of it. The same code runs
 //! natively in tests and as WebAssembly in the service and the browser, and gives the same pixels bit for bit.
 #![forbid(unsafe_code)]
 

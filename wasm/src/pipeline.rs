@@ -1,10 +1,8 @@
-//! The way of one image, top to bottom. Its only hole is `exchange`: the host carries the frame to an engine and brings
-//! the reply back. In production that is a JavaScript function that returns a Promise, in tests a closure.
+//! The way of one image, top to bottom, in two calls: [`prepare`] makes the pixels that go to an engine, [`answer`] reads
+//! its reply. Nothing is kept between them, so that whoever prepared an image is free while the engine works.
 
-use std::{fmt::Write, future::Future};
-
-use menagerie_contract::{Answer, Frame, ImageFacts, InferOptions, InputFacts, InputSpec, Problem, Timings, TopEntry};
-use sha2::{Digest, Sha256};
+use menagerie_contract::{Answer, Frame, ImageFacts, InferOptions, InputFacts, InputSpec, Timings, TopEntry};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     confidence::{Ranking, band},
@@ -19,41 +17,67 @@ use crate::{
 /// Most answers that a request may ask for.
 const TOP_K_MAX: u32 = 100;
 
-/// Classifies one image.
+/// What is known of an image before the engine has answered; [`answer`] wants it back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    image: ImageFacts,
+    input: InputFacts,
+    timings: Timings,
+    /// Milliseconds of the clock when the image came.
+    began: f64,
+}
+
+/// Image bytes to one infer frame with one image and request id 0.
 ///
-/// `exchange` takes one infer frame with one image and request id 0, and gives one whole reply frame of any id. `clock`
-/// gives milliseconds from any fixed start.
+/// `clock` gives milliseconds from any fixed start, the same one in [`answer`]. `sha256` gives the SHA-256 of bytes in
+/// lower-case hex: processors have instructions for it that WebAssembly does not reach.
 ///
 /// # Errors
-/// An [`Error`] of the step that failed; an error frame, or the [`Problem`] of `exchange` itself, keeps its code.
-pub async fn infer<F>(
+/// An [`Error`] of the step that failed.
+pub fn prepare(
     model: &Model,
     image: &[u8],
     options: &InferOptions,
     clock: impl Fn() -> f64,
-    exchange: impl FnOnce(Vec<u8>) -> F,
-) -> Result<Answer, Error>
-where
-    F: Future<Output = Result<Vec<u8>, Problem>>,
-{
-    let start = clock();
-    let (photo, pixels, mut timings) = preprocess(image, &model.spec.input, options, &clock)?;
+    sha256: impl FnOnce(&[u8]) -> Result<String, Error>,
+) -> Result<(Vec<u8>, Seen), Error> {
+    let began = clock();
+    let (photo, pixels, timings) = preprocess(image, &model.spec.input, options, &clock)?;
     let frame = Frame::Infer { image_count: 1, pixels: &pixels.bytes }.encode(0)?;
-    let reply = exchange(frame);
-    // The engine works while the pixels are hashed.
-    let input = input_facts(&pixels, options.picture)?;
-    let scores = Scores::read(&reply.await.map_err(Error::Exchange)?, &model.spec.output)?;
-    scores.fill_in(&mut timings);
+    let input = InputFacts {
+        width: pixels.width,
+        height: pixels.height,
+        sha256: sha256(&pixels.bytes)?,
+        picture: if options.picture { Some(data_url(&pixels)?) } else { None },
+    };
+    Ok((frame, Seen { image: image_facts(&photo), input, timings, began }))
+}
+
+/// The answer that the engine's reply to a prepared image gives: one whole frame of any id. `options` are those that the
+/// image was prepared with.
+///
+/// # Errors
+/// [`Error::Exchange`] with the code of an error frame, [`Error::Engine`] when it holds no usable scores.
+pub fn answer(
+    model: &Model,
+    seen: Seen,
+    options: &InferOptions,
+    reply: &[u8],
+    clock: impl Fn() -> f64,
+) -> Result<Answer, Error> {
     let output = &model.spec.output;
+    let scores = Scores::read(reply, output)?;
     let ranking = Ranking::of(output.kind, &scores, model.names.count(output.kind, output.classes))?;
     let top = ranking.top(options.top_k, options.score_threshold).map(|class| TopEntry {
         label: model.names.name(class.index),
         index: class.index,
         probability: class.probability,
     });
-    timings.total = (clock() - start) as f32;
+    let Seen { image, input, mut timings, began } = seen;
+    scores.fill_in(&mut timings);
+    timings.total = (clock() - began) as f32;
     Ok(Answer {
-        image: image_facts(&photo),
+        image,
         label: model.names.name(ranking.best.index),
         index: ranking.best.index,
         probability: ranking.best.probability,
@@ -68,7 +92,7 @@ where
 /// Image bytes to the pixels that the model sees; of the timings, `decode` and `resize` are filled in.
 ///
 /// # Errors
-/// As [`infer`], without those of the engine.
+/// As [`prepare`].
 pub fn preprocess(
     image: &[u8],
     input: &InputSpec,
@@ -91,24 +115,6 @@ pub fn preprocess(
 pub fn image_facts(photo: &Photo) -> ImageFacts {
     let (width, height) = photo.size();
     ImageFacts { width, height, format: photo.format.as_str().into() }
-}
-
-/// SHA-256 of the pixels in lower-case hex.
-#[must_use]
-pub fn sha256(pixels: &Pixels) -> String {
-    Sha256::digest(&pixels.bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _: std::fmt::Result = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-fn input_facts(pixels: &Pixels, picture: bool) -> Result<InputFacts, Error> {
-    Ok(InputFacts {
-        width: pixels.width,
-        height: pixels.height,
-        sha256: sha256(pixels),
-        picture: if picture { Some(data_url(pixels)?) } else { None },
-    })
 }
 
 fn check(options: &InferOptions) -> Result<(), Error> {

@@ -1,22 +1,23 @@
 /**
- * The classifier on worker threads: each runs the WebAssembly function for one image at a time. There are more threads
- * than cores, so that those that wait for the engine leave none idle.
+ * The classifier on worker threads: one makes the frame for the engine, one makes the answer of its reply. None waits for
+ * the engine.
  */
 
-import { fileURLToPath } from "node:url";
-import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { Piscina } from "piscina";
 import { AppError, sentence } from "../errors.js";
 import type { Answer, ImageLimits, InferOptions, LabelsSpec, ModelSpec } from "../generated/contract.js";
 import type { Classifier, ClassifyOptions, ClassifyTarget } from "../ports.js";
-import type { ClassifyTask, DescribeTask, ExchangeReply, ModelParts, Question, TaskReply } from "./wasm-worker.js";
+import type { Call, ModelCall, Reply } from "./wasm-worker.js";
+import { type CallOptions, WorkerPool } from "./worker-pool.js";
+
+/** More than an image of 512x512 takes. */
+const FRAME_BYTES_KEPT_MAX = 1024 * 1024;
 
 export interface WasmClassifierOptions {
   readonly threadCount: number;
   readonly imageLimits: ImageLimits;
   /** Bytes of WebAssembly memory that a thread keeps from one image to the next. */
   readonly memoryBytesKeptMax: number;
-  /** Deadline for one task, waiting for a thread and for the engine included. */
+  /** Deadline for one image, waiting for a thread and for the engine included. */
   readonly classifyMsMax: number;
   /** The built worker, where it does not lie beside this file. */
   readonly workerFile?: URL;
@@ -27,112 +28,124 @@ export function createWasmClassifier(options: WasmClassifierOptions): Classifier
 }
 
 class WasmClassifier implements Classifier {
-  readonly #pool: Piscina;
+  readonly #pool: WorkerPool<Call, Reply>;
   readonly #options: WasmClassifierOptions;
+  /** Frames that were answered: their memory is used again, since V8 collects garbage by how much was taken anew. */
+  readonly #frames: Uint8Array<ArrayBuffer>[] = [];
 
   constructor(options: WasmClassifierOptions) {
     this.#options = options;
-    this.#pool = new Piscina({
-      filename: fileURLToPath(options.workerFile ?? new URL("./wasm-worker.js", import.meta.url)),
-      minThreads: options.threadCount,
-      maxThreads: options.threadCount,
-      concurrentTasksPerWorker: 1,
-      stricterFIFO: true,
-      env: {},
-    });
-    // A thread that dies between two tasks is replaced by the pool; without a listener the event would end the process.
-    this.#pool.on("error", () => {});
+    this.#pool = new WorkerPool(
+      options.workerFile ?? new URL("./wasm-worker.js", import.meta.url),
+      options.threadCount,
+    );
   }
 
   async classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<Answer> {
+    const { imageLimits, memoryBytesKeptMax } = this.#options;
     const inferOptions: InferOptions = {
       top_k: options.topK,
       score_threshold: options.scoreThreshold,
       ...(options.crop === undefined ? {} : { crop: options.crop }),
       picture: options.picture,
-      limits: this.#options.imageLimits,
+      limits: imageLimits,
     };
-    const bytes = transferable(image);
-    return await this.#withPort<Answer>(target, (port) => {
-      const task: ClassifyTask = {
-        key: target.key,
-        image: bytes,
-        optionsJson: JSON.stringify(inferOptions),
-        memoryBytesKeptMax: this.#options.memoryBytesKeptMax,
-        port,
-      };
-      return this.#run("classify", task, [port, bytes.buffer]);
+    const optionsJson = JSON.stringify(inferOptions);
+    const model = { key: target.key };
+    return await this.#withDeadline(async (signal) => {
+      const given = { image: transferable(image), room: this.#frames.pop() ?? new Uint8Array() };
+      const prepare = { kind: "prepare", model, ...given, optionsJson, memoryBytesKeptMax } as const;
+      const { frame, seenJson } = only("prepared", await this.#callWith(target, prepare, { signal }));
+      const reply = await unlessAborted(signal, exchange(target, frame));
+      this.#keep(frame);
+      const answer = { kind: "answer", model, seenJson, optionsJson, reply } as const;
+      return JSON.parse(only("json", await this.#callWith(target, answer, { signal, urgent: true })).json) as Answer;
     });
   }
 
   async describe(target: ClassifyTarget): Promise<ModelSpec> {
-    return await this.#withPort<ModelSpec>(target, (port) => {
-      const task: DescribeTask = { key: target.key, port };
-      return this.#run("describe", task, [port]);
+    return await this.#withDeadline(async (signal) => {
+      const call = { kind: "describe", model: { key: target.key } } as const;
+      return JSON.parse(only("json", await this.#callWith(target, call, { signal })).json) as ModelSpec;
     });
   }
 
   async describeLabels(labels: Uint8Array): Promise<Pick<LabelsSpec, "count" | "format">> {
-    return parse(await this.#run("describeLabels", labels, []));
+    return await this.#withDeadline(async (signal) =>
+      JSON.parse(only("json", await this.#call({ kind: "describeLabels", labels }, { signal })).json),
+    );
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await this.#pool.close();
   }
 
-  /** Runs a task that may ask back for its target. A failed exchange counts more than what the thread makes of it. */
-  async #withPort<T>(target: ClassifyTarget, run: (port: MessagePort) => Promise<TaskReply>): Promise<T> {
-    const { port1: port, port2 } = new MessageChannel();
-    let exchangeFailure: AppError | undefined;
-    port.on("message", async (question: Question) => {
-      if (question.kind === "model") {
-        const parts: ModelParts = {
-          specJson: JSON.stringify(target.spec),
-          labels: target.labels,
-          labelOffset: target.labelOffset,
-        };
-        port.postMessage(parts);
-        return;
-      }
-      try {
-        const frame = transferable(await target.exchange(question.frame));
-        port.postMessage({ frame } satisfies ExchangeReply, [frame.buffer]);
-      } catch (error) {
-        exchangeFailure = asAppError(error);
-        const { code, message } = exchangeFailure;
-        port.postMessage({ problem: { code, message } } satisfies ExchangeReply);
-      }
-    });
+  /** Makes a call, and once more with the whole model where the thread does not know it yet. */
+  async #callWith(target: ClassifyTarget, call: ModelCall, options: CallOptions): Promise<Reply> {
+    const reply = await this.#call(call, options);
+    if (reply.kind !== "modelUnknown") return reply;
+    const { key, spec, labels, labelOffset } = target;
+    const model = { key, parts: { specJson: JSON.stringify(spec), labels, labelOffset } };
+    const given = reply.image === undefined ? {} : { image: reply.image, room: new Uint8Array() };
+    return await this.#call({ ...call, ...given, model }, options);
+  }
+
+  async #call(call: Call, options: CallOptions): Promise<Reply> {
+    const transfer = call.kind === "prepare" ? [call.image.buffer, call.room.buffer] : [];
     try {
-      return parse<T>(await run(port2));
+      return await this.#pool.call(call, { ...options, transfer });
     } catch (error) {
-      throw exchangeFailure ?? error;
-    } finally {
-      port.close();
+      if (error instanceof AppError) throw error;
+      throw new AppError("internal", "The image could not be classified.", { cause: error });
     }
   }
 
-  async #run(
-    name: keyof typeof import("./wasm-worker.js"),
-    task: unknown,
-    transferList: (ArrayBuffer | MessagePort)[],
-  ) {
-    const signal = AbortSignal.timeout(this.#options.classifyMsMax);
+  #keep(frame: Uint8Array<ArrayBuffer>): void {
+    const fits = this.#frames.length < this.#options.threadCount && frame.length <= FRAME_BYTES_KEPT_MAX;
+    if (fits) this.#frames.push(frame);
+  }
+
+  async #withDeadline<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { classifyMsMax } = this.#options;
+    const controller = new AbortController();
+    const timer = setTimeout(() => {
+      controller.abort(new AppError("engine_timeout", `The image was not classified within ${classifyMsMax} ms.`));
+    }, classifyMsMax);
     try {
-      return (await this.#pool.run(task, { name, transferList, signal })) as TaskReply;
-    } catch (error) {
-      if (signal.aborted) {
-        const detail = `The image was not classified within ${this.#options.classifyMsMax} ms.`;
-        throw new AppError("engine_timeout", detail, { cause: error });
-      }
-      throw new AppError("internal", "The image could not be classified.", { cause: error });
+      return await work(controller.signal);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
 
-function parse<T>(reply: TaskReply): T {
-  if ("json" in reply) return JSON.parse(reply.json) as T;
-  throw new AppError(reply.code, sentence(reply.message));
+/** The reply, which has to be of this kind; a refusal is thrown. */
+function only<K extends Reply["kind"]>(kind: K, reply: Reply): Extract<Reply, { kind: K }> {
+  if (reply.kind === "refused") throw new AppError(reply.code, sentence(reply.message));
+  if (reply.kind === kind) return reply as Extract<Reply, { kind: K }>;
+  throw new AppError("internal", "The image could not be classified.", { cause: new Error(`a ${reply.kind} reply`) });
+}
+
+async function exchange(target: ClassifyTarget, frame: Uint8Array): Promise<Uint8Array> {
+  try {
+    return await target.exchange(frame);
+  } catch (error) {
+    throw asAppError(error);
+  }
+}
+
+/** The work's outcome, or the signal's reason where that comes first. */
+async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let abort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 function asAppError(error: unknown): AppError {

@@ -24,13 +24,19 @@ export type Reply = { requestId: number } & (
 
 export interface WasmModule {
   readonly Model: new (specJson: string, labels?: Uint8Array | null, labelOffset?: number | null) => WasmModel;
-  /** Image bytes to `Answer` JSON; `exchange` is the way to the engine. */
-  infer(
+  /**
+   * Image bytes to the infer frame for an engine, and what `answer` has to be given beside the reply. The frame is `room`
+   * where that has its length.
+   */
+  prepare(
     model: WasmModel,
     image: Uint8Array,
     optionsJson: string,
-    exchange: (frame: Uint8Array) => Promise<Uint8Array>,
-  ): Promise<string>;
+    host: { sha256(bytes: Uint8Array): string },
+    room: Uint8Array<ArrayBuffer>,
+  ): { frame: Uint8Array<ArrayBuffer>; seenJson: string };
+  /** An engine's reply to `Answer` JSON. */
+  answer(model: WasmModel, seenJson: string, optionsJson: string, reply: Uint8Array): string;
   /** Label file to JSON `{count, format}`. */
   describeLabels(labels: Uint8Array): string;
   /** Bytes of memory that the instance holds: they grow with the largest image and never shrink. */

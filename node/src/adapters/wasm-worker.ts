@@ -1,46 +1,70 @@
 /**
- * What runs in a worker thread: the WebAssembly function, one image at a time. Piscina calls the exported functions by
- * name.
- *
- * The port of a task is its way back to the main thread: it asks there for a model that this thread has not compiled
- * yet, and sends there the frame for the engine.
+ * What runs in a worker thread: the WebAssembly function, one call at a time. Between two calls a thread knows nothing of
+ * an image, so any thread can answer what another one prepared.
  */
-import { once } from "node:events";
-import type { MessagePort, Transferable } from "node:worker_threads";
+import { createHash } from "node:crypto";
+import { parentPort } from "node:worker_threads";
 import type { ErrorCode } from "../generated/contract.js";
 import { codeOf, loadWasm, reloadWasm, type WasmModel } from "./wasm-module.js";
 
-/** A classification, as the main thread hands it over. */
-export interface ClassifyTask {
+/** A model by its key, and what it is compiled from; that is sent once a thread has said that it does not know the key. */
+export interface ModelRef {
   readonly key: string;
-  readonly image: Uint8Array;
+  readonly parts?: {
+    readonly specJson: string;
+    readonly labels: Uint8Array | null;
+    readonly labelOffset: number | null;
+  };
+}
+
+/** Image bytes to a frame for an engine; image and room are given away. */
+export interface PrepareCall {
+  readonly kind: "prepare";
+  readonly model: ModelRef;
+  readonly image: Uint8Array<ArrayBuffer>;
+  /** A frame that is not needed any more: memory for the new one. */
+  readonly room: Uint8Array<ArrayBuffer>;
   /** `InferOptions`. */
   readonly optionsJson: string;
   /** Bytes that the instance may keep; past them this thread takes a fresh one. */
   readonly memoryBytesKeptMax: number;
-  readonly port: MessagePort;
 }
 
-/** A model's description, as the main thread asks for it. */
-export type DescribeTask = Pick<ClassifyTask, "key" | "port">;
-
-/** What this thread asks of the main thread. */
-export type Question = { readonly kind: "model" } | { readonly kind: "exchange"; readonly frame: Uint8Array };
-
-/** The answer to "model". */
-export interface ModelParts {
-  readonly specJson: string;
-  readonly labels: Uint8Array | null;
-  readonly labelOffset: number | null;
+/** An engine's reply to an `Answer` as JSON. */
+export interface AnswerCall {
+  readonly kind: "answer";
+  readonly model: ModelRef;
+  /** From the reply to the image's `PrepareCall`, as are the options. */
+  readonly seenJson: string;
+  readonly optionsJson: string;
+  readonly reply: Uint8Array;
 }
 
-/** The answer to "exchange". */
-export type ExchangeReply =
-  | { readonly frame: Uint8Array }
-  | { readonly problem: { readonly code: ErrorCode; readonly message: string } };
+/** A model to its spec as JSON. */
+export interface DescribeCall {
+  readonly kind: "describe";
+  readonly model: ModelRef;
+}
 
-/** JSON of what was asked for, or why there is none. */
-export type TaskReply = { readonly json: string } | { readonly code: ErrorCode; readonly message: string };
+/** A label file to JSON of what it holds. */
+export interface DescribeLabelsCall {
+  readonly kind: "describeLabels";
+  readonly labels: Uint8Array;
+}
+
+/** A call that needs a model. */
+export type ModelCall = PrepareCall | AnswerCall | DescribeCall;
+
+export type Call = ModelCall | DescribeLabelsCall;
+
+/**
+ * What came of a call. `modelUnknown`: it has to come again with the model's parts; the image is given back.
+ */
+export type Reply =
+  | { readonly kind: "prepared"; readonly frame: Uint8Array<ArrayBuffer>; readonly seenJson: string }
+  | { readonly kind: "json"; readonly json: string }
+  | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
+  | { readonly kind: "modelUnknown"; readonly image?: Uint8Array<ArrayBuffer> };
 
 const MODELS_COMPILED_MAX = 16;
 
@@ -48,47 +72,47 @@ let wasm = loadWasm();
 /** In the order of use: the first one is the one unused for longest. */
 const models = new Map<string, WasmModel>();
 
-export function classify(task: ClassifyTask): Promise<TaskReply> {
-  return replyTo(async () => {
-    const model = await compiled(task);
-    try {
-      return await wasm.infer(model, task.image, task.optionsJson, (frame) => exchange(task.port, frame));
-    } finally {
-      recycle(task.memoryBytesKeptMax);
-    }
-  }, task.port);
-}
+parentPort?.on("message", (call: Call) => {
+  // A trap leaves the instance's memory in an unknown state: what `replyTo` throws ends this thread, and the call with it.
+  const reply = replyTo(call);
+  parentPort?.postMessage(reply, given(reply));
+});
 
-export function describe(task: DescribeTask): Promise<TaskReply> {
-  return replyTo(async () => (await compiled(task)).specJson(), task.port);
-}
-
-export function describeLabels(labels: Uint8Array): Promise<TaskReply> {
-  return replyTo(async () => wasm.describeLabels(labels));
-}
-
-/** Turns an error with a code into a reply. Anything else is a trap or a bug: see `poison`. */
-async function replyTo(work: () => Promise<string>, port?: MessagePort): Promise<TaskReply> {
+function replyTo(call: Call): Reply {
   try {
-    return { json: await work() };
+    if (call.kind === "describeLabels") return { kind: "json", json: wasm.describeLabels(call.labels) };
+    const model = compiled(call.model);
+    if (model !== undefined) return make(call, model);
+    return { kind: "modelUnknown", ...(call.kind === "prepare" ? { image: call.image } : {}) };
   } catch (error) {
     const code = codeOf(error);
-    if (code === undefined || !(error instanceof Error)) return await poison(error);
-    return { code, message: error.message };
+    if (code === undefined || !(error instanceof Error)) throw error;
+    return { kind: "refused", code, message: error.message };
   } finally {
-    port?.close();
+    if (call.kind === "prepare") recycle(call.memoryBytesKeptMax);
   }
 }
 
-/**
- * A trap leaves the instance's memory in an unknown state. The error is thrown outside of the task: that ends this
- * thread, fails this task alone, and makes the pool start a fresh thread.
- */
-function poison(error: unknown): Promise<never> {
-  setImmediate(() => {
-    throw error;
-  });
-  return new Promise(() => {});
+function make(call: ModelCall, model: WasmModel): Reply {
+  switch (call.kind) {
+    case "prepare":
+      return { kind: "prepared", ...wasm.prepare(model, call.image, call.optionsJson, { sha256 }, call.room) };
+    case "answer":
+      return { kind: "json", json: wasm.answer(model, call.seenJson, call.optionsJson, call.reply) };
+    case "describe":
+      return { kind: "json", json: model.specJson() };
+  }
+}
+
+/** The memory that goes along with a reply. */
+function given(reply: Reply): ArrayBuffer[] {
+  if (reply.kind === "prepared") return [reply.frame.buffer];
+  return reply.kind === "modelUnknown" && reply.image !== undefined ? [reply.image.buffer] : [];
+}
+
+/** In Node: processors have instructions for it that WebAssembly does not reach. */
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** Memory of WebAssembly never shrinks: after an image that took much of it, only a fresh instance gives it back. */
@@ -98,33 +122,20 @@ function recycle(memoryBytesKeptMax: number): void {
   models.clear();
 }
 
-async function compiled(task: DescribeTask): Promise<WasmModel> {
-  const known = models.get(task.key);
+function compiled({ key, parts }: ModelRef): WasmModel | undefined {
+  const known = models.get(key);
   if (known !== undefined) {
-    models.delete(task.key);
-    models.set(task.key, known);
+    models.delete(key);
+    models.set(key, known);
     return known;
   }
-  const parts = (await ask(task.port, { kind: "model" })) as ModelParts;
+  if (parts === undefined) return undefined;
   const model = new wasm.Model(parts.specJson, parts.labels, parts.labelOffset);
-  models.set(task.key, model);
-  for (const [key, oldest] of models) {
+  models.set(key, model);
+  for (const [unused, oldest] of models) {
     if (models.size <= MODELS_COMPILED_MAX) break;
-    models.delete(key);
+    models.delete(unused);
     oldest.free();
   }
   return model;
-}
-
-async function exchange(port: MessagePort, frame: Uint8Array): Promise<Uint8Array> {
-  const reply = (await ask(port, { kind: "exchange", frame }, [frame.buffer as ArrayBuffer])) as ExchangeReply;
-  if ("frame" in reply) return reply.frame;
-  throw Object.assign(new Error(reply.problem.message), { code: reply.problem.code });
-}
-
-async function ask(port: MessagePort, question: Question, transfer: Transferable[] = []): Promise<unknown> {
-  const answered = once(port, "message");
-  port.postMessage(question, transfer);
-  const [answer] = await answered;
-  return answer;
 }

@@ -1,18 +1,16 @@
 //! The whole way of an image, with a closure in the engine's place.
 
-use std::{
-    cell::{Cell, RefCell},
-    future::{Future, ready},
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
+use std::cell::Cell;
 
 use crate::common::{files, input, options};
 use menagerie_contract::{
     Answer, Band, ErrorCode, Frame, GraphFacts, InferOptions, ModelSpec, OutputKind, OutputSpec, Problem, Verdict,
     frame::Scores,
 };
-use menagerie_wasm::{Error, Model, pipeline::infer};
+use menagerie_wasm::{
+    Error, Model,
+    pipeline::{answer, prepare},
+};
 
 fn model(kind: OutputKind, classes: u32, labels: Option<&str>) -> Model {
     let spec = ModelSpec {
@@ -41,53 +39,45 @@ fn scores(values: &[f32]) -> Vec<u8> {
     Frame::Scores(scores).encode(4711).unwrap()
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return value;
-        }
-    }
-}
-
-fn classify(model: &Model, options: &InferOptions, reply: Result<Vec<u8>, Problem>) -> Result<Answer, Error> {
+fn classify(model: &Model, options: &InferOptions, reply: &[u8]) -> Result<Answer, Error> {
     let (_, file) = files().remove(1);
     let milliseconds = Cell::new(0.0);
     let clock = || milliseconds.replace(milliseconds.get() + 1.0);
-    wait(infer(model, &file, options, clock, |_| ready(reply)))
+    let (_, seen) = prepare(model, &file, options, clock, |pixels| Ok(pixels.len().to_string()))?;
+    answer(model, seen, options, reply, clock)
 }
 
 #[test]
 fn an_image_becomes_a_label_and_a_band() {
     let model = model(OutputKind::Softmax, 3, Some("cat\ndog\nbird\n"));
-    let answer = classify(&model, &InferOptions { top_k: 2, ..options() }, Ok(scores(&[0.1, 0.6, 0.3]))).unwrap();
+    let answer = classify(&model, &InferOptions { top_k: 2, ..options() }, &scores(&[0.1, 0.6, 0.3])).unwrap();
     assert_eq!((answer.label.as_str(), answer.index, answer.band), ("dog", 1, Band::High));
     let top: Vec<_> = answer.top.iter().map(|entry| (entry.label.as_str(), entry.index, entry.probability)).collect();
     assert_eq!(top, [("dog", 1, 0.6), ("bird", 2, 0.3)]);
     assert_eq!((answer.image.width, answer.image.height, answer.image.format.as_str()), (37, 23, "png"));
     assert_eq!((answer.input.width, answer.input.height, answer.input.picture), (16, 16, None));
+    assert_eq!(answer.input.sha256, (16 * 16 * 3).to_string());
     let timings = answer.timings_ms;
     assert_eq!((timings.decode, timings.resize, timings.queue, timings.run), (1.0, 1.0, 2.0, 3.0));
     assert!(timings.total >= 2.0);
 }
 
 #[test]
-fn the_engine_gets_one_infer_frame_with_the_pixels_of_the_answer() {
+fn the_engine_gets_one_infer_frame_with_the_pixels_that_were_hashed() {
     let model = model(OutputKind::Logits, 2, None);
     let (_, file) = files().remove(2);
-    let sent = RefCell::new(Vec::new());
-    let exchange = |frame: Vec<u8>| {
-        sent.replace(frame);
-        ready(Ok(scores(&[1.0, 2.0])))
+    let hashed = Cell::new(Vec::new());
+    let hash = |pixels: &[u8]| {
+        hashed.set(pixels.to_vec());
+        Ok("hash".to_owned())
     };
     let options = InferOptions { picture: true, ..options() };
-    let answer = wait(infer(&model, &file, &options, || 0.0, exchange)).unwrap();
-    let sent = sent.into_inner();
-    match Frame::decode(&sent).unwrap() {
-        (0, Frame::Infer { image_count: 1, pixels }) => assert_eq!(pixels.len(), 16 * 16 * 3),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(answer.input.sha256.len(), 64);
+    let (frame, seen) = prepare(&model, &file, &options, || 0.0, hash).unwrap();
+    let hashed = hashed.take();
+    assert_eq!(hashed.len(), 16 * 16 * 3);
+    assert_eq!(Frame::decode(&frame).unwrap(), (0, Frame::Infer { image_count: 1, pixels: &hashed }));
+    let answer = answer(&model, seen, &options, &scores(&[1.0, 2.0]), || 0.0).unwrap();
+    assert_eq!(answer.input.sha256, "hash");
     assert!(answer.input.picture.unwrap().starts_with("data:image/png;base64,"));
     assert_eq!(answer.label, "class 1");
 }
@@ -95,7 +85,7 @@ fn the_engine_gets_one_infer_frame_with_the_pixels_of_the_answer() {
 #[test]
 fn one_sigmoid_score_names_both_labels() {
     let model = model(OutputKind::Sigmoid, 1, Some("no\nyes\n"));
-    let answer = classify(&model, &options(), Ok(scores(&[0.9]))).unwrap();
+    let answer = classify(&model, &options(), &scores(&[0.9])).unwrap();
     assert_eq!(
         (answer.label.as_str(), answer.index, answer.band, answer.independent),
         ("yes", 1, Band::VeryHigh, false)
@@ -106,14 +96,14 @@ fn one_sigmoid_score_names_both_labels() {
 #[test]
 fn one_sigmoid_score_with_one_label_is_that_label_or_not() {
     let model = model(OutputKind::Sigmoid, 1, Some("hot dog\n"));
-    let label = |score| classify(&model, &options(), Ok(scores(&[score]))).unwrap().label;
+    let label = |score| classify(&model, &options(), &scores(&[score])).unwrap().label;
     assert_eq!((label(0.9), label(0.1)), ("hot dog".to_owned(), "not hot dog".to_owned()));
 }
 
 #[test]
 fn a_graph_that_answers_the_class_number_is_named() {
     let model = model(OutputKind::Index, 1, None);
-    let answer = classify(&model, &options(), Ok(scores(&[4.0]))).unwrap();
+    let answer = classify(&model, &options(), &scores(&[4.0])).unwrap();
     assert_eq!((answer.label.as_str(), answer.index, answer.probability), ("class 4", 4, 1.0));
 }
 
@@ -122,9 +112,8 @@ fn failures_keep_their_code() {
     let model = model(OutputKind::Softmax, 2, None);
     let timeout = Problem::new(ErrorCode::EngineTimeout, "5000 ms passed");
     let error_frame = Frame::Error(timeout.clone()).encode(0).unwrap();
-    assert_eq!(classify(&model, &options(), Ok(error_frame)), Err(Error::Exchange(timeout.clone())));
-    assert_eq!(classify(&model, &options(), Err(timeout.clone())), Err(Error::Exchange(timeout)));
-    let nan = classify(&model, &options(), Ok(scores(&[0.5, f32::NAN]))).unwrap_err();
+    assert_eq!(classify(&model, &options(), &error_frame), Err(Error::Exchange(timeout)));
+    let nan = classify(&model, &options(), &scores(&[0.5, f32::NAN])).unwrap_err();
     assert_eq!(nan.code(), ErrorCode::EngineFailed);
 }
 
@@ -137,7 +126,7 @@ fn fields_outside_their_range_are_named_before_anything_is_decoded() {
         (InferOptions { score_threshold: -0.1, ..options() }, "score_threshold=-0.1"),
         (InferOptions { score_threshold: f32::NAN, ..options() }, "score_threshold=NaN"),
     ] {
-        let error = wait(infer(&model, b"", &options, || 0.0, |_| ready(Ok(vec![])))).unwrap_err();
+        let error = prepare(&model, b"", &options, || 0.0, |_| Ok(String::new())).unwrap_err();
         assert_eq!(error.code(), ErrorCode::FieldInvalid);
         assert!(error.to_string().contains(field), "{error}");
     }
