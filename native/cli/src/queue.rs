@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, Thread},
     time::Instant,
 };
 
@@ -20,16 +21,21 @@ pub struct Job {
     pub arrived: Instant,
 }
 
-/// A bounded queue with one writer and several readers.
+/// A bounded queue with one writer and several readers, the lanes.
+///
+/// Of the lanes that wait the last one gets the next job: its core's caches still hold the model.
 #[derive(Default)]
 pub struct Queue {
     state: Mutex<State>,
-    changed: Condvar,
+    /// Told when a full queue has room again.
+    has_room: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
+    /// Lanes that wait for a job, the last one on top.
+    idle: Vec<Thread>,
     closed: bool,
 }
 
@@ -38,32 +44,44 @@ impl Queue {
     pub fn put(&self, job: Job) {
         let mut state = self.lock();
         while state.jobs.len() >= WAITING_MAX {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.has_room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.jobs.push_back(job);
+        let lane = state.idle.pop();
         drop(state);
-        self.changed.notify_all();
+        if let Some(lane) = lane {
+            lane.unpark();
+        }
     }
 
     /// No more jobs will come; those that wait are still handed out.
     pub fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.closed = true;
+        state.idle.drain(..).for_each(|lane| lane.unpark());
     }
 
     /// The next job, waiting for it; `None` when the queue is closed and empty.
     pub fn take(&self) -> Option<Job> {
-        let mut state = self.lock();
+        let lane = thread::current();
         loop {
+            let mut state = self.lock();
+            // A lane may wake without being told.
+            state.idle.retain(|idle| idle.id() != lane.id());
+            let was_full = state.jobs.len() >= WAITING_MAX;
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
-                self.changed.notify_all();
+                if was_full {
+                    self.has_room.notify_one();
+                }
                 return Some(job);
             }
             if state.closed {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle.push(lane.clone());
+            drop(state);
+            thread::park();
         }
     }
 
@@ -74,7 +92,7 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use std::{thread, time::Duration};
+    use std::{sync::mpsc, time::Duration};
 
     use super::*;
 
@@ -105,5 +123,50 @@ mod tests {
             writer.join().unwrap();
         });
         assert_eq!(queue.lock().jobs.len(), WAITING_MAX);
+    }
+
+    #[test]
+    fn the_lane_that_went_idle_last_gets_the_next_job() {
+        const LANES: usize = 3;
+        let queue = Queue::default();
+        let (sender, taken) = mpsc::channel();
+        thread::scope(|scope| {
+            for lane in 0..LANES {
+                let (queue, sender) = (&queue, sender.clone());
+                scope.spawn(move || {
+                    while let Some(job) = queue.take() {
+                        sender.send((lane, job.request_id)).unwrap();
+                    }
+                });
+                wait_for_idle(queue, lane + 1);
+            }
+            for id in 0..10 {
+                queue.put(job(id));
+                assert_eq!(taken.recv().unwrap(), (LANES - 1, id));
+                wait_for_idle(&queue, LANES);
+            }
+            queue.close();
+        });
+    }
+
+    #[test]
+    fn every_job_is_handed_out_once_while_lanes_come_and_go() {
+        const JOBS: u32 = 10_000;
+        let queue = Queue::default();
+        let mut taken: Vec<u32> = thread::scope(|scope| {
+            let take_all = || std::iter::from_fn(|| queue.take()).map(|job| job.request_id).collect::<Vec<_>>();
+            let lanes: Vec<_> = (0..4).map(|_| scope.spawn(take_all)).collect();
+            (0..JOBS).for_each(|id| queue.put(job(id)));
+            queue.close();
+            lanes.into_iter().flat_map(|lane| lane.join().unwrap()).collect()
+        });
+        taken.sort_unstable();
+        assert!(taken.into_iter().eq(0..JOBS));
+    }
+
+    fn wait_for_idle(queue: &Queue, count: usize) {
+        while queue.lock().idle.len() < count {
+            thread::yield_now();
+        }
     }
 }

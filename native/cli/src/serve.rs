@@ -215,8 +215,7 @@ impl AsRef<[u8]> for Tail {
 
 /// The next frame; `None` when stdin closed between two frames.
 fn read_frame(input: &mut impl Read) -> Result<Option<(Header, Vec<u8>)>, Problem> {
-    let mut bytes = Vec::with_capacity(HEADER_BYTES);
-    read_up_to(input, HEADER_BYTES, &mut bytes)?;
+    let bytes = read_up_to(input, HEADER_BYTES)?;
     if bytes.is_empty() {
         return Ok(None);
     }
@@ -226,8 +225,7 @@ fn read_frame(input: &mut impl Read) -> Result<Option<(Header, Vec<u8>)>, Proble
     if header.kind == FrameKind::Load {
         memory::reserve(header.payload_bytes.saturating_mul(COPIES_MAX));
     }
-    let mut payload = Vec::with_capacity(header.payload_bytes);
-    read_up_to(input, header.payload_bytes, &mut payload)?;
+    let payload = read_up_to(input, header.payload_bytes)?;
     if payload.len() < header.payload_bytes {
         return Err(lost_step(&format!(
             "stdin closed after {} of {} payload bytes",
@@ -238,10 +236,26 @@ fn read_frame(input: &mut impl Read) -> Result<Option<(Header, Vec<u8>)>, Proble
     Ok(Some((header, payload)))
 }
 
-/// Reads `count` bytes, or fewer when the input ends, into the spare room of `bytes`.
-fn read_up_to(input: &mut impl Read, count: usize, bytes: &mut Vec<u8>) -> Result<(), Problem> {
-    input.take(count as u64).read_to_end(bytes).map_err(|error| startup::broken("stdin cannot be read", &error))?;
-    Ok(())
+/// Reads `count` bytes, or fewer when the input ends, with as few calls as the system allows (`read_to_end` starts with
+/// 8 KiB).
+fn read_up_to(input: &mut impl Read, count: usize) -> Result<Vec<u8>, Problem> {
+    /// What is made ready at a time stays in the core's cache until it is read into.
+    const PIECE_BYTES: usize = 1 << 20;
+    let mut bytes = Vec::with_capacity(count);
+    let mut filled = 0;
+    while filled < count {
+        if filled == bytes.len() {
+            bytes.resize(count.min(filled + PIECE_BYTES), 0);
+        }
+        match input.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(startup::broken("stdin cannot be read", &error)),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
 }
 
 fn decode(kind: FrameKind, payload: &[u8]) -> Result<Frame<'_>, Problem> {

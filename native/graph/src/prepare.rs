@@ -1,10 +1,11 @@
-//! The graph that is served: what lies between input and scores, with BatchNorm folded and the batch free.
+//! The graph that is served: what lies between input and scores, with BatchNorm and padding folded and the batch free.
 //!
 //! Prepared and original graph give equal answers; the original's names of input, scores and layers are kept.
 
 mod batch;
 mod constants;
 mod fold;
+mod padding;
 mod serialise;
 
 use std::{
@@ -53,6 +54,7 @@ pub fn prepare(
 ) -> Result<Prepared, GraphError> {
     let mut plan = Plan::new(graph, input, output, needed);
     plan.folds = fold::find(&plan);
+    plan.unpadded = padding::find(&plan, shapes);
     plan.targets = batch::free_targets(&plan, shapes);
     let free = serialise::write(&plan, None);
     let (bytes, batch) = if answers_any_batch(&free, &plan, limits) {
@@ -84,6 +86,8 @@ struct Plan<'g, 'a> {
     sources: HashMap<NodeId, Endpoint>,
     /// Folded layers, by the layer.
     folds: HashMap<NodeId, Fold>,
+    /// What convolutions read instead of a `Pad`, with the padding `SAME`.
+    unpadded: HashMap<NodeId, Endpoint>,
     /// Targets of `Reshape` nodes that get a constant with an open batch.
     targets: HashMap<NodeId, Vec<i64>>,
 }
@@ -98,6 +102,7 @@ impl<'g, 'a> Plan<'g, 'a> {
             is_needed: needed.iter().copied().collect(),
             sources: HashMap::new(),
             folds: HashMap::new(),
+            unpadded: HashMap::new(),
             targets: HashMap::new(),
         };
         for id in needed {

@@ -157,6 +157,37 @@ fn what_varies_over_the_picture_or_is_used_twice_is_not_folded() {
     assert_close(&kernel("second"), &[1.0; 4]);
 }
 
+/// Paddings of rows and columns before a 3 x 3 layer with stride 2, and the padding that the prepared layer has.
+#[test]
+fn a_pad_that_adds_what_same_does_is_left_to_the_layer() {
+    for (side, [before, after], wanted) in
+        [(8, [0, 1], "SAME"), (7, [1, 1], "SAME"), (8, [1, 1], "VALID"), (8, [1, 0], "VALID"), (7, [0, 1], "VALID")]
+    {
+        for op in ["Conv2D", "DepthwiseConv2dNative"] {
+            let mut source = GraphBuilder::with_input(&[None, Some(side), Some(side), Some(1)]);
+            let paddings: Vec<u8> =
+                [0, 0, before, after, before, after, 0, 0].into_iter().flat_map(i32::to_le_bytes).collect();
+            source.constant("paddings", DataType::Int32, &[4, 2], &paddings);
+            source.op("same", "Identity", &["input"]).op("pad", "Pad", &["same", "paddings"]);
+            source.floats("kernel", &[3, 3, 1, 2], &[0.5; 18]);
+            let window = [
+                ("T", encode::dtype_attr(DataType::Float)),
+                ("strides", ints_attr(&[1, 2, 2, 1])),
+                ("padding", encode::text_attr("VALID")),
+            ];
+            source.node("conv", op, &["pad", "kernel"], &window);
+            source.pool("pool", "conv").product("logits", "pool", [2, 3]);
+            let bytes = prepared(&source);
+            let graph = graph(&bytes);
+            let conv = graph.find("conv").unwrap();
+            let case = format!("{op}, side {side}, {before} and {after}");
+            assert_eq!(graph.node(conv).text("padding"), Some(wanted), "{case}");
+            assert_eq!(graph.find("pad").is_none(), wanted == "SAME", "{case}");
+            assert_eq!(graph.input(conv, 0) == graph.find("input"), wanted == "SAME", "{case}");
+        }
+    }
+}
+
 #[test]
 fn passages_and_control_inputs_are_left_out_and_names_stay() {
     let mut source = small_net(5);

@@ -12,7 +12,7 @@ use menagerie_engine::{
     graphdef::{Attribute, GraphBuilder},
     probe_graph,
 };
-use menagerie_graph::{GraphLimits, Resolved};
+use menagerie_graph::{GraphLimits, Resolved, dtype::DataType, encode};
 
 const FLOAT: Attribute<'_> = Attribute::Type(1);
 const INT64: Attribute<'_> = Attribute::Type(9);
@@ -157,6 +157,41 @@ fn a_graph_that_names_the_class_gives_its_number() {
     let model = Model::open(&library(), Resolved { graph, ..resolved }, 1).unwrap();
     let scores = model.run(&plain(&[[1, 2, 9], [9, 2, 1]]), 2).unwrap();
     assert_eq!((scores.class_count, scores.values), (1, vec![2.0, 0.0]));
+}
+
+#[test]
+fn a_pad_that_is_left_to_the_layer_changes_no_score() {
+    let sides: Vec<u8> = [0, 0, 0, 1, 0, 1, 0, 0].into_iter().flat_map(i32::to_le_bytes).collect();
+    let paddings = encode::tensor_attr(DataType::Int32, &[4, 2], &sides);
+    let weights = |count: usize| (0..count).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.5).collect::<Vec<f32>>();
+    let half = [("strides", Attribute::Ints(&[1, 2, 2, 1])), ("padding", Attribute::Text("VALID"))];
+    let graph = GraphBuilder::new()
+        .placeholder("input", &[-1, 8, 8, 3])
+        .node("paddings", "Const", &[], &[("dtype", Attribute::Type(3)), ("value", Attribute::Encoded(&paddings))])
+        .float_node("pad", "Pad", &["input", "paddings"], &[("Tpaddings", Attribute::Type(3))])
+        .constant("deep/weights", &[3, 3, 3, 2], &weights(54))
+        .float_node("deep", "DepthwiseConv2dNative", &["pad", "deep/weights"], &half)
+        .float_node("pad_1", "Pad", &["deep", "paddings"], &[("Tpaddings", Attribute::Type(3))])
+        .constant("conv/weights", &[3, 3, 6, 4], &weights(216))
+        .float_node("conv", "Conv2D", &["pad_1", "conv/weights"], &half)
+        .indices("axes", &[1, 2])
+        .float_node("output", "Mean", &["conv", "axes"], &[("Tidx", Attribute::Type(3))])
+        .finish();
+    let prepared =
+        menagerie_graph::resolve(&graph, &request(raw(OutputKind::Logits)), &GraphLimits::default()).unwrap();
+    let whole = Resolved { graph, ..prepared.clone() };
+    assert!(prepared.graph.len() < whole.graph.len());
+    let pixels: Vec<u8> = (0..8 * 8 * 3).map(|at| (at * 7) as u8).collect();
+    let scores = |resolved| {
+        let model = Model::open(&library(), resolved, 1).unwrap();
+        model.optimize().unwrap();
+        model.run(&pixels, 1).unwrap().values
+    };
+    let (left, right) = (scores(prepared), scores(whole));
+    let largest = right.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    for (left, right) in left.iter().zip(&right) {
+        assert!((left - right).abs() <= 1e-5 * largest, "{left} against {right}");
+    }
 }
 
 #[test]

@@ -109,7 +109,9 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
         if let Some(layer) = self.ends.get(&id) {
             return vec![Endpoint { node: *layer, port: 0 }];
         }
-        let all = node.inputs.iter().map(|endpoint| plan.source(*endpoint));
+        let unpadded = plan.unpadded.get(&id).copied();
+        let first = unpadded.or_else(|| node.inputs.first().map(|endpoint| plan.source(*endpoint)));
+        let all = first.into_iter().chain(node.inputs.iter().skip(1).map(|endpoint| plan.source(*endpoint)));
         if plan.targets.contains_key(&id) || plan.folds.get(&id).is_some_and(|fold| fold.scale.is_some()) {
             return all.take(1).collect();
         }
@@ -153,6 +155,7 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
                 "Tshape" if plan.targets.contains_key(&id) => {
                     (*name, Content::Ready(Cow::Owned(encode::dtype_attr(DataType::Int32))))
                 }
+                "padding" if plan.unpadded.contains_key(&id) => (*name, ready(encode::text_attr("SAME"))),
                 _ => (*name, Content::Ready(Cow::Borrowed(body.as_ref()))),
             })
             .collect();

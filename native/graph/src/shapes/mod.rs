@@ -7,6 +7,8 @@ mod arrange;
 mod integers;
 mod spatial;
 
+pub(crate) use spatial::same_paddings;
+
 use crate::{
     error::GraphError,
     graph::{Graph, Node, NodeId},

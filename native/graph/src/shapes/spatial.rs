@@ -84,7 +84,7 @@ fn window(node: &Node<'_>, axis: usize, extent: Option<u64>, size: Option<u64>) 
     let stride = list_value(node, "strides", axis)?;
     let dilation = list_value(node, "dilations", axis)?;
     let (Some(extent), Some(size)) = (extent, size) else { return Ok(None) };
-    let reach = size.saturating_sub(1).saturating_mul(dilation).saturating_add(1);
+    let reach = reach(size, dilation);
     let padded = match node.text("padding").unwrap_or("VALID") {
         "SAME" => return Ok(Some(extent.div_ceil(stride))),
         "EXPLICIT" => {
@@ -98,6 +98,26 @@ fn window(node: &Node<'_>, axis: usize, extent: Option<u64>, size: Option<u64>) 
         return Err(format!("its window of {reach} pixels is larger than its input of {padded}"));
     }
     Ok(Some((padded - reach) / stride + 1))
+}
+
+/// Pixels from the first to the last that a window of `size` looks at.
+fn reach(size: u64, dilation: u64) -> u64 {
+    size.saturating_sub(1).saturating_mul(dilation).saturating_add(1)
+}
+
+/// What `SAME` adds before and after each of the four axes of a convolution's input
+/// (`GetWindowedOutputSizeVerbose` in `tensorflow/core/framework/kernel_shape_util.cc`).
+pub(crate) fn same_paddings(node: &Node<'_>, image: &[u64], kernel: &[u64]) -> Option<Vec<i64>> {
+    let (&[_, _, _, _], &[rows, columns, _, _]) = (image, kernel) else { return None };
+    let mut paddings = vec![0; 8];
+    for (axis, size) in axes(node).into_iter().zip([rows, columns]) {
+        let stride = list_value(node, "strides", axis).ok()?;
+        let last = image[axis].div_ceil(stride).checked_sub(1)?.checked_mul(stride)?;
+        let sum = last.checked_add(reach(size, list_value(node, "dilations", axis).ok()?))?.saturating_sub(image[axis]);
+        paddings[2 * axis] = i64::try_from(sum / 2).ok()?;
+        paddings[2 * axis + 1] = i64::try_from(sum.div_ceil(2)).ok()?;
+    }
+    Some(paddings)
 }
 
 fn list_value(node: &Node<'_>, name: &str, axis: usize) -> Result<u64, String> {
