@@ -45,7 +45,7 @@ const COPIES_MAX: usize = 8;
 /// # Errors
 /// A problem when libtensorflow is not there, a pipe breaks, or bytes come that are no frame.
 pub fn serve() -> Result<(), Problem> {
-    memory::use_one_heap();
+    memory::keep_heaps();
     let stdout = startup::take_stdout().map_err(|error| startup::broken("stdout cannot be taken", &error))?;
     let cell = Cell::from_environment()?;
     let priority = Priority::keep();

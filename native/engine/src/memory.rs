@@ -1,27 +1,26 @@
-//! The heap of a process that holds one model: huge pages while it grows, and giving memory back to the system.
+//! The heaps of a process that holds one model: huge pages while they grow, and giving memory back to the system.
 //!
 //! A graph's weights are copied some five times on their way into a session, and a fresh page of 4 KiB takes longer to
 //! get than to fill. Only glibc needs to be told; its own tunable for huge pages (`glibc.malloc.hugetlb`) is heeded by
 //! some processes alone in glibc 2.36.
 
-/// Puts all allocations of the process, of whatever size and thread, into one heap that [`reserve`] can prepare. To be
-/// called before other threads start.
-pub fn use_one_heap() {
+/// Keeps blocks of up to 32 MiB in their thread's heap, which [`reserve`] can prepare, and what is freed there until
+/// [`trim`]. Each thread has a heap of its own: lanes that share one wait for each other in malloc.
+pub fn keep_heaps() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         /// The largest that glibc takes (`HEAP_MAX_SIZE / 2` in malloc.c).
         const MMAP_THRESHOLD_MAX: libc::c_int = 32 << 20;
         // SAFETY: mallopt takes numbers alone; what it refuses stays as it is.
         unsafe {
-            libc::mallopt(libc::M_ARENA_MAX, 1);
             libc::mallopt(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD_MAX);
             libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
         }
     }
 }
 
-/// Lets the heap of [`use_one_heap`] grow by about `bytes`, at most 1 GiB, on huge pages where the kernel gives them to who
-/// asks. Memory is taken when it is first written, as ever.
+/// Lets the heap of the calling thread grow by about `bytes`, at most 1 GiB, on huge pages where the kernel gives them to
+/// who asks, once [`keep_heaps`] was called. Memory is taken when it is first written, as ever.
 pub fn reserve(bytes: usize) {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
