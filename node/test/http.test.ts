@@ -1,4 +1,5 @@
 /** Every route through HTTP, with fakes behind the app. */
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Problem } from "../src/errors.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
@@ -192,9 +193,10 @@ describe("POST /infer", () => {
   });
 
   it("hands settings to the engine and options to the classifier", async () => {
+    const graph = Buffer.from("graph settings");
     const body = form({
       image_file: RED,
-      model_file: Buffer.from("graph settings"),
+      model_file: graph,
       label_file: COLOURS,
       size: "8",
       normalization: "caffe",
@@ -206,6 +208,7 @@ describe("POST /infer", () => {
       overrides: { width: 8, height: 8, mean: [103.939, 116.779, 123.68], std: [1], channel_order: "BGR" },
       source: "request",
       label_count: 3,
+      graph_sha256: createHash("sha256").update(graph).digest("hex"),
       threads: 0,
     });
     expect(service.classifier.seen.at(-1)).toMatchObject({

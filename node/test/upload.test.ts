@@ -1,4 +1,5 @@
 /** Limits of what comes in, each enforced while it streams. */
+import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
@@ -138,6 +139,34 @@ describe("an upload", () => {
     await expect.poll(async () => (await ask()).status).toBe(503);
     socket.destroy();
     await expect.poll(async () => (await ask()).status).toBe(200);
+  });
+
+  it.each(["with", "without"])("keeps a graph of many chunks whole, %s its length told", async (told) => {
+    const service = await start({ graphBytesMax: 3_000_000, requestBytesMax: 4_000_000 });
+    const graph = Buffer.concat([Buffer.from("graph"), randomBytes(2_500_000)]);
+    const body = new Response(form({ image_file: RED, model_file: graph, label_file: COLOURS }));
+    const bytes = told === "with" ? await body.clone().bytes() : body.body;
+    const response = await fetch(`${service.url}/infer`, {
+      method: "POST",
+      headers: { accept: "application/json", "content-type": body.headers.get("content-type") ?? "" },
+      body: bytes,
+      duplex: "half",
+    } as RequestInit);
+    expect(response.status).toBe(200);
+    expect(service.engine.requests.at(-1)?.graph_sha256).toBe(createHash("sha256").update(graph).digest("hex"));
+    expect(service.engine.graphs.at(-1)?.equals(graph)).toBe(true);
+  });
+
+  it("takes a field for a graph in which nothing was chosen as none", async () => {
+    const service = await start();
+    const parts = `${PART_HEAD}red\r\n--b\r\nContent-Disposition: form-data; name="model_file"; filename=""\r\n\r\n\r\n--b--\r\n`;
+    const response = await fetch(`${service.url}/infer?format=json`, {
+      method: "POST",
+      headers: { "content-type": "multipart/form-data; boundary=b" },
+      body: parts,
+    });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain('"id":"colours"');
   });
 
   it("keeps names in UTF-8", async () => {

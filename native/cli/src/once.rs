@@ -85,7 +85,8 @@ impl Form {
             height: side("height", height)?,
             ..SpecOverrides::default()
         };
-        let request = LoadRequest { overrides, source: Source::Request, label_count: None, threads: 0 };
+        let request =
+            LoadRequest { overrides, source: Source::Request, label_count: None, graph_sha256: None, threads: 0 };
         Ok(Self { graph_bytes, request })
     }
 }

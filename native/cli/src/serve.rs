@@ -11,6 +11,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
+        mpsc::{self, RecvTimeoutError, SyncSender, TrySendError},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -35,6 +36,9 @@ use crate::{
 
 /// Time for what is in flight once stdin is closed. After it the host is gone and nobody waits for the answers.
 const FINISH_TIME: Duration = Duration::from_mins(1);
+
+/// How long the optimiser leaves the processor to the first answer. A model that nobody asks is optimised after it.
+const FIRST_ANSWER_WAIT: Duration = Duration::from_secs(1);
 
 /// Copies of a graph that a load makes, and the optimiser again: the frame, the prepared graph, libtensorflow's
 /// `GraphDef`, its nodes and its tensors, some of them more than once.
@@ -143,10 +147,14 @@ impl Server {
                 );
                 self.writer.send(request_id, &Frame::Loaded(Box::new(model.spec().clone())));
                 let model = Arc::new(model);
-                self.start_workers(&model);
+                let (answered, first_answer) = mpsc::sync_channel(1);
+                self.start_workers(&model, &answered);
                 self.threads.push(thread::spawn(move || {
-                    memory::reserve(graph_bytes.saturating_mul(COPIES_MAX));
-                    optimize(&model);
+                    // Without workers left, stdin is closed and nobody will ask.
+                    if first_answer.recv_timeout(FIRST_ANSWER_WAIT) != Err(RecvTimeoutError::Disconnected) {
+                        memory::reserve(graph_bytes.saturating_mul(COPIES_MAX));
+                        optimize(&model);
+                    }
                 }));
             }
             Err(error) => self.writer.send(request_id, &Frame::Error(error.into())),
@@ -154,14 +162,17 @@ impl Server {
         Ok(())
     }
 
-    fn start_workers(&mut self, model: &Arc<Model>) {
+    /// Workers say in `answered` that an answer is out; when it is full, that was said before.
+    fn start_workers(&mut self, model: &Arc<Model>, answered: &SyncSender<()>) {
         let cell = self.cell;
         for _ in 0..model.lanes() {
             let (model, queue, writer) = (Arc::clone(model), Arc::clone(&self.queue), Arc::clone(&self.writer));
+            let answered = answered.clone();
             self.threads.push(thread::spawn(move || {
                 while let Some(job) = queue.take() {
                     cell.renew_cpu();
                     writer.send(job.request_id, &exchange::answer(&model, &job.payload, job.arrived));
+                    let _: Result<(), TrySendError<()>> = answered.try_send(());
                 }
             }));
         }

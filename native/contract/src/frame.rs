@@ -129,6 +129,9 @@ pub struct LoadRequest {
     /// Labels that will be used, where known: chooses between several heads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_count: Option<u32>,
+    /// SHA-256 of the graph file in lower-case hex, where the host knows it; the engine computes it otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph_sha256: Option<String>,
     /// Threads for one run; 0 lets the engine choose.
     #[serde(default)]
     pub threads: u32,
@@ -368,6 +371,7 @@ mod tests {
             overrides: SpecOverrides { width: Some(96), ..SpecOverrides::default() },
             source: Source::Request,
             label_count: Some(2),
+            graph_sha256: Some("0f".repeat(32)),
             threads: 0,
         };
         let hello = Hello {
@@ -442,6 +446,7 @@ mod tests {
             overrides: SpecOverrides::default(),
             source: Source::Manifest,
             label_count: None,
+            graph_sha256: None,
             threads: 1,
         };
         let mut bytes = encode_load_head(5, &request, 3).unwrap();

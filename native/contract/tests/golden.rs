@@ -33,6 +33,7 @@ fn request() -> LoadRequest {
         },
         source: Source::Manifest,
         label_count: Some(2),
+        graph_sha256: None,
         threads: 1,
     }
 }

@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 overrides: SpecOverrides::default(),
                 source: Source::Request,
                 label_count: None,
+                graph_sha256: None,
                 threads: 0,
             };
             let input = input::find(&graph, &request, &limits)?;

@@ -11,9 +11,17 @@ use crate::{
     tensor::element_count,
 };
 
-/// Counts what lies between input and output: `needed` in topological order, with the shapes of one image.
+/// Counts what lies between input and output: `needed` in topological order, with the shapes of one image. `sha256` is
+/// that of `file` where it is known.
 #[must_use]
-pub fn count(file: &[u8], graph: &Graph<'_>, needed: &[NodeId], input: NodeId, shapes: &Shapes) -> GraphFacts {
+pub fn count(
+    file: &[u8],
+    sha256: Option<&str>,
+    graph: &Graph<'_>,
+    needed: &[NodeId],
+    input: NodeId,
+    shapes: &Shapes,
+) -> GraphFacts {
     let mut ops = BTreeMap::new();
     let mut parameters = 0_u64;
     let mut multiply_adds = 0_u64;
@@ -34,7 +42,7 @@ pub fn count(file: &[u8], graph: &Graph<'_>, needed: &[NodeId], input: NodeId, s
         }
     }
     GraphFacts {
-        sha256: hex(&Sha256::digest(file)),
+        sha256: sha256.map_or_else(|| hex(&Sha256::digest(file)), str::to_owned),
         bytes: file.len() as u64,
         nodes: graph.len() as u64,
         parameters,

@@ -115,6 +115,7 @@ pub fn inspect_files(graph: &[u8], label_file: Option<&[u8]>, limits: &GraphLimi
         overrides: SpecOverrides::default(),
         source: Source::Request,
         label_count: labels.as_ref().map(|labels| labels.names.len() as u32),
+        graph_sha256: None,
         threads: 0,
     };
     let mut spec = inspect(graph, &request, limits)?;
@@ -166,7 +167,7 @@ impl Analysis {
         let needed = graph.between(input.node, output.scores, false);
         let extents = input.extents(input.batch.map_or(1, u64::from));
         let shapes = Shapes::propagate(graph, &needed, input.node, &extents, limits)?;
-        let facts = facts::count(file, graph, &needed, input.node, &shapes);
+        let facts = facts::count(file, request.graph_sha256.as_deref(), graph, &needed, input.node, &shapes);
         let (bytes, limit) = (facts.memory_bytes_estimate, limits.memory_bytes_max);
         if bytes > limit {
             return Err(GraphError::MemoryTooLarge { bytes, limit });

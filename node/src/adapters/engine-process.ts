@@ -24,6 +24,8 @@ export interface ProcessEngineOptions {
 
 const RESTART_WAIT_MS_MIN = 200;
 const RESTART_WAIT_MS_MAX = 30_000;
+/** A model that was just loaded answers first: starting a process holds Node up and takes a core for a while. */
+const SPARE_WAIT_MS = 500;
 
 export function createProcessEngine(options: ProcessEngineOptions): InferenceEngine {
   return new ProcessEngine(options);
@@ -36,6 +38,8 @@ class ProcessEngine implements InferenceEngine {
   #hello: Hello | null = null;
   #restartWaitMs = RESTART_WAIT_MS_MIN;
   #restart: NodeJS.Timeout | null = null;
+  /** Until a spare that was taken is replaced. */
+  #replacing: NodeJS.Timeout | null = null;
   #closing = false;
 
   constructor(options: ProcessEngineOptions) {
@@ -58,7 +62,7 @@ class ProcessEngine implements InferenceEngine {
       }
       return await this.#loadInto(this.#start(), graph, request);
     } finally {
-      this.#keepSpares();
+      this.#replaceSpare();
     }
   }
 
@@ -66,7 +70,10 @@ class ProcessEngine implements InferenceEngine {
     const spareCount = this.#spares.filter((spare) => spare.alive).length;
     return {
       kind: "process",
-      ready: this.#hello !== null && !this.#closing && (spareCount > 0 || this.#options.spareCount === 0),
+      ready:
+        this.#hello !== null &&
+        !this.#closing &&
+        (spareCount > 0 || this.#replacing !== null || this.#options.spareCount === 0),
       libtensorflow: this.#hello?.libtensorflow ?? null,
       sandbox: this.#hello?.sandbox ?? null,
       cgroup: { held: this.#options.cgroups.problem === null, reason: this.#options.cgroups.problem },
@@ -78,6 +85,7 @@ class ProcessEngine implements InferenceEngine {
   async close(): Promise<void> {
     this.#closing = true;
     if (this.#restart !== null) clearTimeout(this.#restart);
+    if (this.#replacing !== null) clearTimeout(this.#replacing);
     await Promise.all([
       ...[...this.#models].map((model) => model.close()),
       ...this.#spares.map((spare) => spare.close(this.#options.closeMsMax)),
@@ -122,6 +130,15 @@ class ProcessEngine implements InferenceEngine {
         this.#keepSpares();
       });
     }
+  }
+
+  #replaceSpare(): void {
+    if (this.#replacing !== null || this.#closing) return;
+    this.#replacing = setTimeout(() => {
+      this.#replacing = null;
+      this.#keepSpares();
+    }, SPARE_WAIT_MS);
+    this.#replacing.unref();
   }
 
   /** Waits longer after each failed start, so that a missing library does not become a loop of starts. */

@@ -232,6 +232,7 @@ class ModelRegistry implements Models {
         overrides: { ...manifestOverrides(manifest), ...settings.overrides },
         source: Object.keys(settings.overrides).length > 0 ? "request" : "manifest",
         ...(labelCount === undefined ? {} : { label_count: labelCount }),
+        graph_sha256: graphSha256,
         threads: this.#options.threads,
       },
       labels,
@@ -264,7 +265,13 @@ class ModelRegistry implements Models {
     return {
       identity: { id: UPLOADED_ID, version: graph.sha256.slice(0, VERSION_DIGITS), sha256: graph.sha256 },
       model: null,
-      request: { overrides: settings.overrides, source: "request", ...counted, threads: this.#options.threads },
+      request: {
+        overrides: settings.overrides,
+        source: "request",
+        ...counted,
+        graph_sha256: graph.sha256,
+        threads: this.#options.threads,
+      },
       labels: labels?.bytes ?? null,
       labelsSha256: labels?.sha256 ?? "",
       labelOffset: settings.labelOffset,

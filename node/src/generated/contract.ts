@@ -458,6 +458,10 @@ export type LoadRequest = {
    */
   label_count?: number;
   /**
+   * SHA-256 of the graph file in lower-case hex, where the host knows it; the engine computes it otherwise.
+   */
+  graph_sha256?: string;
+  /**
    * Threads for one run; 0 lets the engine choose.
    */
   threads: number;

@@ -3,13 +3,15 @@
  *
  * Each file field has its own limit, and the body and all bodies together have theirs; each is enforced while the bytes
  * stream in. express-fileupload has one limit for all files, so its parser is watched as the request is piped into it.
- * It hashes each file chunk by chunk as it comes, which is where the SHA-256 of a graph is from.
+ * It joins the chunks of a file at its end, which for a graph takes as long as its last megabytes need to arrive: graphs
+ * are kept by a `FileCollector` in its place.
  */
 import type { Readable, Writable } from "node:stream";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import fileUpload from "express-fileupload";
 import { AppError, messageOf } from "../errors.js";
 import type { UploadedFile } from "../ports.js";
+import { FileCollector } from "./file-collector.js";
 import type { HoldBytes } from "./hold-bytes.js";
 import { keepPace, type PaceLimits } from "./keep-pace.js";
 
@@ -113,6 +115,7 @@ function createFormReader(limits: UploadLimits) {
     const queryNames = new Set(fields.keys());
     const seen = new Map<string, number>();
     const order: ImagePart[] = [];
+    let graph: FileCollector | null = null;
     let bodyBytes = 0;
     let settled = false;
     const settle = (error?: unknown) => {
@@ -120,7 +123,7 @@ function createFormReader(limits: UploadLimits) {
       settled = true;
       request.unpipe();
       if (error !== undefined) next(asAppError(error));
-      else keep(response, next, collect(request, fields, order), limits);
+      else keep(response, next, collect(request, fields, order, graph), limits);
     };
 
     const watchFile = (field: string, file: Readable, { filename }: { filename?: string }) => {
@@ -138,11 +141,17 @@ function createFormReader(limits: UploadLimits) {
       }
       const part = { isNamed: Boolean(filename), bytes: 0 };
       if (field === "image_file") order.push(part);
+      if (field === "model_file") {
+        const bytesLeft = Number(request.headers["content-length"] ?? limits.requestBytesMax) - bodyBytes;
+        graph = new FileCollector(Math.min(limit.bytesMax, bytesLeft));
+        file.removeAllListeners("data");
+      }
       file.on("data", (chunk: Buffer) => {
         part.bytes += chunk.length;
         bodyBytes += chunk.length;
         if (part.bytes > limit.bytesMax) settle(tooLarge(field, limit.bytesMax));
         else if (bodyBytes > limits.requestBytesMax) settle(tooLarge("The request", limits.requestBytesMax));
+        else if (field === "model_file") graph?.add(chunk);
       });
     };
     const watchField = (name: string, value: string, info: { nameTruncated: boolean; valueTruncated: boolean }) => {
@@ -182,7 +191,12 @@ function watchPipe(request: Request, watch: (parser: Writable) => void): void {
   };
 }
 
-function collect(request: Request, fields: Upload["fields"], order: readonly ImagePart[]): Upload {
+function collect(
+  request: Request,
+  fields: Upload["fields"],
+  order: readonly ImagePart[],
+  graph: FileCollector | null,
+): Upload {
   const filesOf = (field: string): UploadedFile[] =>
     [request.files?.[field] ?? []].flat().map((file) => ({
       name: file.name,
@@ -199,7 +213,7 @@ function collect(request: Request, fields: Upload["fields"], order: readonly Ima
   const isFromQuery = !order.some((part) => "url" in part);
   return {
     images: isFromQuery ? [...images, ...addressesOf(fields)] : images,
-    graph: filesOf("model_file")[0] ?? null,
+    graph: graph?.file(filesOf("model_file")[0]?.name) ?? null,
     labels: filesOf("label_file")[0] ?? null,
     fields,
   };

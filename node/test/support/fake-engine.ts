@@ -23,6 +23,7 @@ export class FakeEngine implements InferenceEngine {
   memoryBytesEach = 100;
   sandbox: Sandbox | null = null;
   readonly requests: LoadRequest[] = [];
+  readonly graphs: Buffer[] = [];
   readonly models: FakeModel[] = [];
   /** Waited for by each load. */
   loadGate: Promise<void> = Promise.resolve();
@@ -32,6 +33,7 @@ export class FakeEngine implements InferenceEngine {
   async load(graph: Uint8Array, request: LoadRequest): Promise<LoadedModel> {
     this.loadCount += 1;
     this.requests.push(request);
+    this.graphs.push(Buffer.from(graph));
     await this.loadGate;
     if (!Buffer.from(graph).toString("latin1").startsWith("graph")) {
       throw new AppError("graph_invalid", "this is not a graph");

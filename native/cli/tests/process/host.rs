@@ -79,8 +79,13 @@ impl Host {
 
     /// As [`Host::load`]; `None` when the process ends instead.
     pub fn try_load(&mut self, request_id: u32, graph: &[u8]) -> Option<(u32, Reply)> {
-        let request =
-            LoadRequest { overrides: SpecOverrides::default(), source: Source::Request, label_count: None, threads: 0 };
+        let request = LoadRequest {
+            overrides: SpecOverrides::default(),
+            source: Source::Request,
+            label_count: None,
+            graph_sha256: None,
+            threads: 0,
+        };
         self.load_as(request_id, request, graph)
     }
 

@@ -131,18 +131,19 @@ impl Activation {
     /// Mean and variance of each channel over all images and positions off the border.
     #[must_use]
     pub fn moments(&self) -> Vec<Moments> {
-        let mut sums = vec![[0.0_f64; 2]; self.channels];
+        let (mut sums, mut squares) = (vec![0.0_f64; self.channels], vec![0.0_f64; self.channels]);
         let mut positions = 0;
         for pixel in self.inner() {
             positions += 1;
-            for (sum, value) in sums.iter_mut().zip(pixel) {
-                sum[0] += f64::from(*value);
-                sum[1] += f64::from(*value) * f64::from(*value);
+            for ((sum, squares), value) in sums.iter_mut().zip(&mut squares).zip(pixel) {
+                *sum += f64::from(*value);
+                *squares += f64::from(*value) * f64::from(*value);
             }
         }
         let count = f64::from(positions.max(1));
         sums.iter()
-            .map(|[sum, squares]| {
+            .zip(&squares)
+            .map(|(sum, squares)| {
                 let mean = sum / count;
                 Moments { mean: mean as f32, variance: (squares / count - mean * mean).max(0.0) as f32 }
             })
@@ -152,12 +153,16 @@ impl Activation {
     /// The channels of each position off the border; of every position when the border leaves none.
     pub fn inner(&self) -> impl Iterator<Item = &[f32]> {
         let border = self.border.filter(|border| 2 * border < self.height.min(self.width)).unwrap_or(0);
-        let (width, height) = (self.width, self.height);
-        self.values.chunks_exact(self.channels.max(1)).enumerate().filter_map(move |(index, pixel)| {
-            let (row, column) = (index / width % height, index % width);
-            let inside = |at: usize, extent: usize| at >= border && at + border < extent;
-            (inside(row, height) && inside(column, width)).then_some(pixel)
-        })
+        let channels = self.channels.max(1);
+        let rows = self.values.chunks_exact((self.width * channels).max(1)).enumerate();
+        let inside = rows.filter_map(move |(index, row)| {
+            let at = index % self.height;
+            if at < border || at + border >= self.height {
+                return None;
+            }
+            row.get(border * channels..(self.width - border) * channels)
+        });
+        inside.flat_map(move |row| row.chunks_exact(channels))
     }
 }
 

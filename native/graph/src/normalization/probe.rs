@@ -373,14 +373,23 @@ impl<'f> Probe<'f> {
         for channel in 0..inside.scale.len() {
             let map = self.maps[channel][inside.colour(candidate, channel)].as_ref()?;
             let (factor, addend) = inside.pixel_affine(candidate, channel);
-            let ones = &self.ones[channel].values;
-            let terms = map
-                .values
-                .chunks_exact(ones.len())
-                .flat_map(|image| image.iter().zip(ones).map(|(value, one)| factor * value + addend * one));
+            let offsets: Vec<f32> = self.ones[channel].values.iter().map(|one| addend * one).collect();
+            let images = map.values.chunks_exact(offsets.len());
             match &mut sum {
-                None => sum = Some(Activation { values: terms.collect(), ..map.without_values() }),
-                Some(sum) => sum.values.iter_mut().zip(terms).for_each(|(value, term)| *value += term),
+                None => {
+                    let mut values = Vec::with_capacity(map.values.len());
+                    for image in images {
+                        values.extend(image.iter().zip(&offsets).map(|(value, offset)| factor * value + offset));
+                    }
+                    sum = Some(Activation { values, ..map.without_values() });
+                }
+                Some(sum) => {
+                    for (sums, image) in sum.values.chunks_exact_mut(offsets.len()).zip(images) {
+                        for ((sum, value), offset) in sums.iter_mut().zip(image).zip(&offsets) {
+                            *sum += factor * value + offset;
+                        }
+                    }
+                }
             }
         }
         sum
