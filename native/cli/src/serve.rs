@@ -40,10 +40,6 @@ const FINISH_TIME: Duration = Duration::from_mins(1);
 /// How long the optimiser leaves the processor to the first answer. A model that nobody asks is optimised after it.
 const FIRST_ANSWER_WAIT: Duration = Duration::from_secs(1);
 
-/// Copies of a graph that a load makes, and the optimiser again: the frame, the prepared graph, libtensorflow's
-/// `GraphDef`, its nodes and its tensors, some of them more than once.
-const COPIES_MAX: usize = 8;
-
 /// Speaks frames until stdin closes.
 ///
 /// # Errors
@@ -152,7 +148,6 @@ impl Server {
                 self.threads.push(thread::spawn(move || {
                     // Without workers left, stdin is closed and nobody will ask.
                     if first_answer.recv_timeout(FIRST_ANSWER_WAIT) != Err(RecvTimeoutError::Disconnected) {
-                        memory::reserve(graph_bytes.saturating_mul(COPIES_MAX));
                         optimize(&model);
                     }
                 }));
@@ -233,9 +228,6 @@ fn read_frame(input: &mut impl Read) -> Result<Option<(Header, Vec<u8>)>, Proble
     let header = Header::read(&bytes, FRAME_BYTES_MAX)
         .map_err(|error| exchange::lost_step(&error))?
         .ok_or_else(|| lost_step("stdin closed within a frame's header"))?;
-    if header.kind == FrameKind::Load {
-        memory::reserve(header.payload_bytes.saturating_mul(COPIES_MAX));
-    }
     let payload = read_up_to(input, header.payload_bytes)?;
     if payload.len() < header.payload_bytes {
         return Err(lost_step(&format!(

@@ -69,10 +69,6 @@ impl Host {
         host
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     pub fn load(&mut self, request_id: u32, graph: &[u8]) -> (u32, Reply) {
         self.try_load(request_id, graph).expect("a reply to a load")
     }

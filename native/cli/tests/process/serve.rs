@@ -1,17 +1,10 @@
 //! `serve` through a real process.
 
 use std::collections::BTreeSet;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-use std::{
-    fs, thread,
-    time::{Duration, Instant},
-};
 
 use crate::host::{Host, Reply};
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-use crate::hostile::raw;
 use menagerie_contract::{
-    ErrorCode, Frame,
+    ErrorCode,
     frame::{FRAME_BYTES_MAX, PROTOCOL},
 };
 use menagerie_engine::probe_graph;
@@ -130,30 +123,4 @@ fn a_killed_process_closes_its_pipe() {
     host.kill();
     assert_eq!(host.receive(), None);
     assert_eq!(host.end().0.code(), None);
-}
-
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[test]
-fn a_graph_is_read_into_huge_pages_where_the_kernel_has_them() {
-    const MEBIBYTE: usize = 1 << 20;
-    let offered = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
-    if !offered.contains("[always]") && !offered.contains("[madvise]") {
-        println!("skipped: this kernel has no transparent huge pages");
-        return;
-    }
-    let mut host = Host::start();
-    assert!(matches!(host.receive(), Some((0, Reply::Hello(_)))));
-    let frame = Frame::Load { request: Box::new(raw()), graph: &vec![0; 24 * MEBIBYTE] }.encode(1).unwrap();
-    // Without its last byte: the engine waits for it with all others in memory.
-    host.send_bytes(&frame[..frame.len() - 1]);
-    let huge_bytes = || {
-        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", host.id())).unwrap();
-        let kibibytes = rollup.lines().find_map(|line| line.strip_prefix("AnonHugePages:")?.strip_suffix("kB"));
-        kibibytes.unwrap().trim().parse::<usize>().unwrap() * 1024
-    };
-    let started = Instant::now();
-    while huge_bytes() < 16 * MEBIBYTE {
-        assert!(started.elapsed() < Duration::from_secs(30), "{} bytes are in huge pages", huge_bytes());
-        thread::sleep(Duration::from_millis(10));
-    }
 }
