@@ -74,6 +74,7 @@ interface ZooFacts {
   readonly graphSha256: string;
   readonly labels: Uint8Array | null;
   readonly labelsSha256: string;
+  readonly labelCount: number | undefined;
 }
 
 export function createModelRegistry(options: ModelRegistryOptions): Models {
@@ -223,8 +224,7 @@ class ModelRegistry implements Models {
           : `is damaged on the server: ${model.damage}`;
       throw new AppError("engine_unavailable", `Model ${manifest.id} ${why}.`);
     }
-    const { graphSha256, labels, labelsSha256 } = await this.#readFacts(model);
-    const labelCount = manifest.output.classes ?? (labels === null ? undefined : await this.#countLabels(labels));
+    const { graphSha256, labels, labelsSha256, labelCount } = await this.#readFacts(model);
     return {
       identity: { id: manifest.id, version: manifest.version, sha256: graphSha256 },
       model,
@@ -251,6 +251,7 @@ class ModelRegistry implements Models {
       graphSha256: manifest.graph.sha256 ?? (await sha256(await model.readGraph())),
       labels,
       labelsSha256: manifest.labels?.sha256 ?? (labels === null ? "" : await sha256(labels)),
+      labelCount: manifest.output.classes ?? (labels === null ? undefined : await this.#countLabels(labels)),
     };
     this.#zooFacts.set(model, facts);
     return facts;
