@@ -1,15 +1,16 @@
-//! JPEG: baseline and progressive, 1, 3 or 4 components, by zune-jpeg.
+//! JPEG: baseline and progressive, 1, 3 or 4 components.
 //!
 //! CMYK and YCCK are taken as Adobe stores them, inverted, which is what every other reader assumes. Arithmetic-coded,
 //! lossless and 12-bit files are refused. A file without its end marker was cut off and is refused; damage inside a
 //! whole file is shown as browsers and libjpeg show it, with grey where nothing could be decoded.
 //!
-//! Where a fraction of the pixels is enough, the commonest kind of file is decoded at that size by `scaled`.
+//! The commonest kind of file is decoded by `baseline`, at a fraction of its size where that is enough.
 
+mod baseline;
+mod colors;
 mod frame;
 mod huffman;
 mod idct;
-mod scaled;
 
 use menagerie_contract::ImageLimits;
 use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
@@ -48,10 +49,9 @@ pub fn decode(image: &[u8], limits: &ImageLimits, shrink_max: &dyn Fn((u32, u32)
     }
     let orientation = header.exif_data.as_deref().map_or_else(Orientation::default, Orientation::from_exif);
     let shrink_max = shrink_max(orientation.turn_size((width, height)));
-    let shrink = [8, 4, 2].into_iter().find(|shrink| f64::from(*shrink) <= shrink_max);
-    let scaled = shrink.and_then(|shrink| Some((shrink, scaled::decode(image, shrink)?)));
-    let (shrink, stored_rgb) = match scaled {
-        Some(scaled) => scaled,
+    let shrink = [8, 4, 2].into_iter().find(|shrink| f64::from(*shrink) <= shrink_max).unwrap_or(1);
+    let (shrink, stored_rgb) = match baseline::decode(image, shrink) {
+        Some(stored_rgb) => (shrink, stored_rgb),
         None => (1, decoder.decode().map_err(|error| refusal(&error))?),
     };
     Ok(Photo { format: Format::Jpeg, stored_width: width, stored_height: height, orientation, shrink, stored_rgb })
@@ -118,6 +118,8 @@ impl Outline {
 
 #[cfg(test)]
 mod tests {
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
     use super::*;
 
     #[test]
@@ -129,6 +131,37 @@ mod tests {
         assert_eq!(Outline::of(scan), Outline { frame_marker: Some(0xc2), ended: true });
         for length in 0..scan.len() {
             assert!(!Outline::of(&scan[..length]).ended, "{length} bytes");
+        }
+    }
+
+    /// Rings that grow narrower outwards, in a file of the given sampling.
+    fn rings(sampling: SamplingFactor, width: u16, height: u16) -> Vec<u8> {
+        let level = |x: u16, y: u16, channel: u16| {
+            let (x, y) = (f64::from(x), f64::from(y + 20 * channel));
+            (128.0 + 90.0 * ((x * x + y * y) / 900.0).sin()) as u8
+        };
+        let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        let rgb: Vec<u8> = pixels.flat_map(|(x, y)| [0, 1, 2].map(|channel| level(x, y, channel))).collect();
+        let mut file = Vec::new();
+        let mut encoder = Encoder::new(&mut file, 90);
+        encoder.set_sampling_factor(sampling);
+        encoder.encode(&rgb, width, height, ColorType::Rgb).unwrap();
+        file
+    }
+
+    #[test]
+    fn the_commonest_kind_of_file_is_decoded_as_by_zune_jpeg() {
+        for sampling in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2] {
+            for (width, height) in [(67, 45), (64, 48), (1, 1), (3, 2), (17, 33)] {
+                let file = rings(sampling, width, height);
+                let ours = baseline::decode(&file, 1).unwrap();
+                let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGB);
+                let zune = JpegDecoder::new_with_options(ZCursor::new(&file), options).decode().unwrap();
+                assert_eq!(ours.len(), zune.len());
+                let differences = ours.iter().zip(&zune).map(|(ours, zune)| f64::from(ours.abs_diff(*zune)));
+                let mean = differences.sum::<f64>() / ours.len() as f64;
+                assert!(mean < 1.0, "{sampling:?}, {width}x{height}: {mean}");
+            }
         }
     }
 

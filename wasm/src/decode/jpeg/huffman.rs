@@ -4,37 +4,50 @@ use super::idct::BLOCK;
 
 /// Bits that one look into a table covers; longer codes are rare.
 const LOOK_BITS: u32 = 11;
+const LOOKS: usize = 1 << LOOK_BITS;
 const CODE_BITS_MAX: u32 = 16;
 
-/// A code with the number that follows it.
+/// A code with the number that follows it, in one word: bits of both together, at most 31, or 0 for a code that a look
+/// does not tell; from bit 8 on bits of the number; from bit 16 on coefficients from the one before to this one.
 #[derive(Clone, Copy, Default)]
-pub struct Symbol {
-    /// Of code and number together, at most 31; 0 for a code that a look does not tell.
-    bits: u8,
-    /// Of the number.
-    value_bits: u8,
-    /// Coefficients from the one before to this one.
-    pub advance: u8,
-}
+pub struct Symbol(u32);
 
 impl Symbol {
     /// The advance of the code that ends a block: beyond what any run reaches.
     pub const END: usize = 2 * BLOCK;
 
+    fn new(bits: u32, value_bits: u32, advance: u32) -> Self {
+        Self(bits | value_bits << 8 | advance << 16)
+    }
+
     /// T.81, F.1.2.1.
     fn of_difference(byte: u8, code_bits: u32) -> Option<Self> {
-        (byte < 16).then_some(Self { bits: code_bits as u8 + byte, value_bits: byte, advance: 0 })
+        let value_bits = u32::from(byte);
+        (byte < 16).then_some(Self::new(code_bits + value_bits, value_bits, 0))
     }
 
     /// T.81, F.1.2.2: the high half is the run of zeros before, the low half the bits of the number.
     fn of_coefficient(byte: u8, code_bits: u32) -> Option<Self> {
-        let (run, value_bits) = (byte >> 4, byte & 15);
+        let (run, value_bits) = (u32::from(byte >> 4), u32::from(byte & 15));
         let advance = match (run, value_bits) {
-            (0, 0) => Self::END as u8,
+            (0, 0) => Self::END as u32,
             (1..15, 0) => return None,
             _ => run + 1,
         };
-        Some(Self { bits: code_bits as u8 + value_bits, value_bits, advance })
+        Some(Self::new(code_bits + value_bits, value_bits, advance))
+    }
+
+    fn bits(self) -> u32 {
+        self.0 & 31
+    }
+
+    fn value_bits(self) -> u32 {
+        self.0 >> 8 & 15
+    }
+
+    /// Coefficients from the one before to this one; 0 where a leap tells nothing.
+    pub fn advance(self) -> usize {
+        (self.0 >> 16) as usize
     }
 }
 
@@ -42,9 +55,7 @@ impl Symbol {
 pub struct Table {
     meaning: fn(u8, u32) -> Option<Symbol>,
     /// By the next `LOOK_BITS` bits: the symbol that they start with.
-    looks: Vec<Symbol>,
-    /// By the same bits: all symbols in one whose codes are among them, up to the end of a block.
-    leaps: Vec<Symbol>,
+    looks: Box<[Symbol; LOOKS]>,
     /// By length: one past the last code, moved to the top of 16 bits.
     ends: [u32; CODE_BITS_MAX as usize + 1],
     /// By length: what leads from a code to its place among the bytes.
@@ -66,8 +77,7 @@ impl Table {
     fn new(counts: &[u8; 16], bytes: &[u8], meaning: fn(u8, u32) -> Option<Symbol>) -> Option<Self> {
         let mut table = Self {
             meaning,
-            looks: vec![Symbol::default(); 1 << LOOK_BITS],
-            leaps: Vec::new(),
+            looks: Box::new([Symbol::default(); LOOKS]),
             ends: [0; CODE_BITS_MAX as usize + 1],
             offsets: [0; CODE_BITS_MAX as usize + 1],
             bytes: bytes.to_vec(),
@@ -90,21 +100,25 @@ impl Table {
             table.ends[code_bits as usize] = code << (CODE_BITS_MAX - code_bits);
             code <<= 1;
         }
-        table.leaps = (0..table.looks.len()).map(|look| table.leap(look)).collect();
         Some(table)
+    }
+
+    /// By the bits of a look: all symbols in one whose codes are among them, up to the end of a block.
+    pub fn leaps(&self) -> Vec<Symbol> {
+        (0..self.looks.len()).map(|look| self.leap(look)).collect()
     }
 
     fn leap(&self, look: usize) -> Symbol {
         let mut leap = Symbol::default();
         loop {
-            let next = self.looks[look << leap.bits & (self.looks.len() - 1)];
-            let code_bits = u32::from(leap.bits + next.bits - next.value_bits);
-            let advance = leap.advance + next.advance;
-            if next.bits == 0 || code_bits > LOOK_BITS || usize::from(advance) % Symbol::END >= BLOCK {
+            let next = self.looks[look << leap.bits() & (self.looks.len() - 1)];
+            let code_bits = leap.bits() + next.bits() - next.value_bits();
+            let advance = leap.advance() + next.advance();
+            if next.bits() == 0 || code_bits > LOOK_BITS || advance % Symbol::END >= BLOCK {
                 return leap;
             }
-            leap = Symbol { bits: leap.bits + next.bits, value_bits: 0, advance };
-            if u32::from(leap.bits) >= LOOK_BITS || usize::from(advance) >= Symbol::END {
+            leap = Symbol::new(leap.bits() + next.bits(), 0, advance as u32);
+            if leap.bits() >= LOOK_BITS || advance >= Symbol::END {
                 return leap;
             }
         }
@@ -120,6 +134,7 @@ impl Table {
 }
 
 /// Bits, from the highest of the first byte on; zeros follow the last one.
+#[derive(Clone, Copy)]
 pub struct Bits<'a> {
     bytes: &'a [u8],
     /// Bytes taken into the window.
@@ -144,24 +159,22 @@ impl<'a> Bits<'a> {
     #[inline]
     pub fn symbol(&mut self, table: &Table) -> Option<Symbol> {
         self.fill();
-        match table.looks.get((self.window >> (64 - LOOK_BITS)) as usize) {
-            Some(symbol) if symbol.bits > 0 => Some(*symbol),
-            _ => table.search((self.window >> (64 - CODE_BITS_MAX)) as u32),
-        }
+        let symbol = table.looks[(self.window >> (64 - LOOK_BITS)) as usize];
+        if symbol.bits() > 0 { Some(symbol) } else { table.search((self.window >> (64 - CODE_BITS_MAX)) as u32) }
     }
 
     /// The next symbols as one, not yet passed; with an advance of 0 where there is none.
     #[inline]
-    pub fn leap(&mut self, table: &Table) -> Symbol {
+    pub fn leap(&mut self, leaps: &[Symbol]) -> Symbol {
         self.fill();
-        table.leaps.get((self.window >> (64 - LOOK_BITS)) as usize).copied().unwrap_or_default()
+        leaps.get((self.window >> (64 - LOOK_BITS)) as usize).copied().unwrap_or_default()
     }
 
     /// Passes a symbol and gives its number (T.81, F.2.2.1: the lower half of its range stands for negative ones).
     #[inline]
     pub fn take(&mut self, symbol: Symbol) -> i32 {
-        let value_bits = u32::from(symbol.value_bits);
-        let number = (self.window << (symbol.bits - symbol.value_bits) >> 1 >> (63 - value_bits)) as i32;
+        let value_bits = symbol.value_bits();
+        let number = (self.window << (symbol.bits() - value_bits) >> 1 >> (63 - value_bits)) as i32;
         self.skip(symbol);
         if number < 1 << value_bits >> 1 { number + 1 - (1 << value_bits) } else { number }
     }
@@ -169,8 +182,8 @@ impl<'a> Bits<'a> {
     /// Passes a symbol.
     #[inline]
     pub fn skip(&mut self, symbol: Symbol) {
-        self.window <<= symbol.bits;
-        self.ready -= u32::from(symbol.bits);
+        self.window <<= symbol.bits();
+        self.ready -= symbol.bits();
     }
 
     /// Makes the window hold a symbol of any length.
@@ -179,21 +192,21 @@ impl<'a> Bits<'a> {
         if self.ready < 32 {
             let word = match self.bytes[self.taken.min(self.bytes.len())..].first_chunk() {
                 Some(bytes) => u32::from_be_bytes(*bytes),
-                None => self.last_bytes(),
+                None => last_bytes(self.bytes, self.taken),
             };
             self.window |= u64::from(word) << (32 - self.ready);
             self.ready += 32;
             self.taken += 4;
         }
     }
+}
 
-    #[cold]
-    fn last_bytes(&self) -> u32 {
-        let rest = self.bytes.get(self.taken..).unwrap_or_default();
-        let mut word = [0; 4];
-        word.iter_mut().zip(rest).for_each(|(byte, last)| *byte = *last);
-        u32::from_be_bytes(word)
-    }
+#[cold]
+fn last_bytes(bytes: &[u8], taken: usize) -> u32 {
+    let rest = bytes.get(taken..).unwrap_or_default();
+    let mut word = [0; 4];
+    word.iter_mut().zip(rest).for_each(|(byte, last)| *byte = *last);
+    u32::from_be_bytes(word)
 }
 
 #[cfg(test)]
@@ -214,7 +227,7 @@ mod tests {
         let mut bits = Bits::new(&bytes);
         let read = |bits: &mut Bits<'_>| {
             let symbol = bits.symbol(&table()).unwrap();
-            (usize::from(symbol.advance), bits.take(symbol))
+            (symbol.advance(), bits.take(symbol))
         };
         assert_eq!([(); 4].map(|()| read(&mut bits)), [(1, 1), (1, -5), (5, -510), (Symbol::END, 0)]);
         assert!(!bits.overrun());
@@ -226,19 +239,20 @@ mod tests {
     #[test]
     fn a_leap_goes_where_the_symbols_go() {
         let table = table();
+        let leaps = table.leaps();
         for look in 0..1_u32 << LOOK_BITS {
             let word = (look << (32 - LOOK_BITS) | 0x0005_5555).to_be_bytes();
             let (mut leaping, mut stepping) = (Bits::new(&word), Bits::new(&word));
-            let leap = leaping.leap(&table);
+            let leap = leaping.leap(&leaps);
             leaping.skip(leap);
             let passed = |bits: &Bits<'_>| 8 * bits.taken - bits.ready as usize;
             let mut advance = 0;
-            while advance < leap.advance {
+            while advance < leap.advance() {
                 let symbol = stepping.symbol(&table).unwrap();
                 stepping.skip(symbol);
-                advance += symbol.advance;
+                advance += symbol.advance();
             }
-            assert_eq!((advance, passed(&stepping)), (leap.advance, passed(&leaping)), "{look:011b}");
+            assert_eq!((advance, passed(&stepping)), (leap.advance(), passed(&leaping)), "{look:011b}");
         }
     }
 

@@ -8,7 +8,7 @@
 
 use std::{array::from_fn, f32::consts::FRAC_1_SQRT_2};
 
-use wide::f32x4;
+use wide::{bytemuck::cast, f32x4, i16x8, i32x4, u8x16};
 
 /// Coefficients along an axis of a block.
 pub const SIDE: usize = 8;
@@ -26,56 +26,87 @@ pub fn weight(u: usize) -> f32 {
     if u == 0 { FRAC_1_SQRT_2 / 2.0 } else { 0.5 }
 }
 
+/// Coefficients that suffice for [`Samples::of_four`] along both axes: those before this one in zigzag order.
+pub const FOUR_BY_FOUR: usize = 10;
+
 /// Writes the `ACROSS` x `DOWN` samples of a block into the first columns of `rows`, which are `stride` bytes long.
+/// `used` is the number of coefficients, in zigzag order, beyond which all are 0.
 #[inline]
-pub fn write_samples<const ACROSS: usize, const DOWN: usize>(block: &Block, rows: &mut [u8], stride: usize)
+pub fn write_samples<const ACROSS: usize, const DOWN: usize>(block: &Block, used: usize, rows: &mut [u8], stride: usize)
 where
     [f32x4; ACROSS]: Samples,
     [f32x4; DOWN]: Samples,
 {
-    let mut columns = [[f32x4::ZERO; SIDE / LANES]; SIDE];
-    for group in 0..DOWN.div_ceil(LANES) {
-        let by_frequency: [f32x4; ACROSS] = from_fn(|u| {
+    let is_small = used <= FOUR_BY_FOUR;
+    let columns: [[f32x4; ACROSS]; SIDE / LANES] = from_fn(|group| {
+        let at = |u: usize| {
             let at = SIDE * u + LANES * group;
             f32x4::new([block[at], block[at + 1], block[at + 2], block[at + 3]])
-        });
-        for (column, samples) in columns.iter_mut().zip(by_frequency.samples()) {
-            column[group] = samples;
+        };
+        match (group, is_small) {
+            (0, true) => Samples::of_four(from_fn(at)),
+            (0, false) => from_fn(at).samples(),
+            (_, false) if DOWN > LANES => from_fn(at).samples(),
+            _ => [f32x4::ZERO; ACROSS],
         }
-    }
-    for group in 0..ACROSS.div_ceil(LANES) {
-        let mut turned = [f32x4::ZERO; SIDE];
-        for (part, turned) in turned.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            *turned = f32x4::transpose(from_fn(|x| columns[LANES * group + x][part]));
-        }
-        let by_frequency: [f32x4; DOWN] = from_fn(|v| turned[v]);
-        for (row, samples) in rows.chunks_mut(stride).zip(by_frequency.samples()) {
-            let bytes = to_bytes(samples);
-            let row = &mut row[LANES * group..];
-            match row.first_chunk_mut::<LANES>() {
-                Some(row) if ACROSS >= LANES => *row = bytes,
-                _ => row.iter_mut().zip(bytes).take(ACROSS).for_each(|(sample, byte)| *sample = byte),
-            }
+    });
+    let levels: [[i32x4; DOWN]; SIDE / LANES] = from_fn(|group| {
+        let turned = |part: usize| {
+            let columns = &columns[part];
+            f32x4::transpose(from_fn(|x| columns.get(LANES * group + x).copied().unwrap_or(f32x4::ZERO)))
+        };
+        let samples: [f32x4; DOWN] = if LANES * group >= ACROSS {
+            [f32x4::ZERO; DOWN]
+        } else if is_small {
+            Samples::of_four(turned(0))
+        } else {
+            let turned = [turned(0), turned(1)];
+            from_fn(|v| turned[v / LANES][v % LANES]).samples()
+        };
+        samples.map(to_levels)
+    });
+    for (y, row) in rows.chunks_mut(stride).take(DOWN).enumerate() {
+        let bytes = to_bytes([levels[0][y], levels[1][y]]);
+        match row.first_chunk_mut::<SIDE>() {
+            Some(row) if ACROSS == SIDE => *row = bytes,
+            _ => row.iter_mut().zip(bytes).take(ACROSS).for_each(|(sample, byte)| *sample = byte),
         }
     }
 }
 
-/// Undoes the level shift, rounds and saturates.
+/// Undoes the level shift and rounds: numbers of this size have no fraction, and lie one apart.
 #[inline]
-pub fn to_bytes(samples: f32x4) -> [u8; LANES] {
-    let levels = (samples + f32x4::splat(128.5)).fast_max(f32x4::ZERO).fast_min(f32x4::splat(255.0));
-    levels.fast_trunc_int().to_array().map(|level| level as u8)
+pub fn to_levels(samples: f32x4) -> i32x4 {
+    const WHOLE: f32 = 12_582_912.0;
+    let whole: i32x4 = cast(samples + f32x4::splat(WHOLE + 128.0));
+    whole - i32x4::splat(WHOLE.to_bits().cast_signed())
+}
+
+/// Saturates.
+#[inline]
+pub fn to_bytes(levels: [i32x4; SIDE / LANES]) -> [u8; SIDE] {
+    let levels = i16x8::from_i32x8_saturate(cast(levels));
+    let [bytes, _]: [[u8; SIDE]; 2] = cast(u8x16::narrow_i16x8(levels, levels));
+    bytes
 }
 
 /// Coefficients to samples along an axis, four rows or columns at once.
-pub trait Samples {
+pub trait Samples: Sized {
     fn samples(self) -> Self;
+
+    /// The same where all coefficients but the first four are 0, or do not exist.
+    fn of_four(coefficients: [f32x4; 4]) -> Self;
 }
 
 impl Samples for [f32x4; 1] {
     #[inline]
     fn samples(self) -> Self {
         self
+    }
+
+    #[inline]
+    fn of_four([x0, ..]: [f32x4; 4]) -> Self {
+        [x0]
     }
 }
 
@@ -85,6 +116,11 @@ impl Samples for [f32x4; 2] {
         let [even, odd] = self;
         mirrored([even], [odd * FRAC_1_SQRT_2])
     }
+
+    #[inline]
+    fn of_four([x0, x1, ..]: [f32x4; 4]) -> Self {
+        [x0, x1].samples()
+    }
 }
 
 impl Samples for [f32x4; 4] {
@@ -92,6 +128,11 @@ impl Samples for [f32x4; 4] {
     fn samples(self) -> Self {
         let [x0, x1, x2, x3] = self;
         mirrored([x0, x2].samples(), [x1 * COS_2 + x3 * COS_6, x1 * COS_6 - x3 * COS_2])
+    }
+
+    #[inline]
+    fn of_four(coefficients: [f32x4; 4]) -> Self {
+        coefficients.samples()
     }
 }
 
@@ -106,6 +147,12 @@ impl Samples for [f32x4; 8] {
             x1 * COS_7 - x3 * COS_5 + x5 * COS_3 - x7 * COS_1,
         ];
         mirrored([x0, x2, x4, x6].samples(), odd)
+    }
+
+    #[inline]
+    fn of_four([x0, x1, x2, x3]: [f32x4; 4]) -> Self {
+        let odd = [x1 * COS_1 + x3 * COS_3, x1 * COS_3 - x3 * COS_7, x1 * COS_5 - x3 * COS_1, x1 * COS_7 - x3 * COS_5];
+        mirrored(mirrored([x0, x0], [x2 * COS_2, x2 * COS_6]), odd)
     }
 }
 
@@ -153,7 +200,7 @@ mod tests {
                 (state >> 16) as f32 / 1024.0 - 32.0
             });
             let mut rows = [0; BLOCK];
-            write_samples::<ACROSS, DOWN>(&block, &mut rows, SIDE);
+            write_samples::<ACROSS, DOWN>(&block, BLOCK, &mut rows, SIDE);
             for y in 0..DOWN {
                 for x in 0..ACROSS {
                     let exact = (sums(&block, ACROSS, DOWN, x, y) + 128.0).clamp(0.0, 255.0);
@@ -183,9 +230,9 @@ mod tests {
         // A level of 50 above the middle has 8 times that as its first coefficient.
         block[0] = 400.0 * weight(0) * weight(0);
         let mut rows = [0; BLOCK];
-        write_samples::<8, 8>(&block, &mut rows, SIDE);
+        write_samples::<8, 8>(&block, BLOCK, &mut rows, SIDE);
         assert_eq!(rows, [178; BLOCK]);
-        write_samples::<1, 1>(&block, &mut rows, SIDE);
+        write_samples::<1, 1>(&block, 1, &mut rows, SIDE);
         assert_eq!(rows[0], 178);
     }
 }
