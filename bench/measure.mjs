@@ -52,8 +52,10 @@ export async function measureClosed(contestants, { imageName, image, clientCount
   }));
 }
 
-function driveSlice({ ask, drive }, image, clientCount, sliceMs) {
-  return drive === undefined ? closedLoop(() => ask(image), clientCount, sliceMs) : drive(clientCount, sliceMs);
+/** @param {Contestant} contestant @returns {Promise<import("./loops.mjs").Slice>} of at most as many clients as it takes */
+export function driveSlice({ ask, drive, clientsMax = Number.POSITIVE_INFINITY }, image, clientCount, sliceMs) {
+  const count = Math.min(clientCount, clientsMax);
+  return drive === undefined ? closedLoop(() => ask(image), count, sliceMs) : drive(count, sliceMs);
 }
 
 /** An open loop at one rate for all. @returns {Promise<object[]>} a row for each contestant that answers HTTP */
@@ -80,7 +82,7 @@ export async function measureMemory(contestants, { image, clientCount, sliceMs }
     const timer = setInterval(() => {
       peak = Math.max(peak, memoryBytes(contestant.pids));
     }, MEMORY_SAMPLE_MS);
-    await driveSlice(contestant, image, Math.min(clientCount, contestant.clientsMax ?? clientCount), sliceMs);
+    await driveSlice(contestant, image, clientCount, sliceMs);
     clearInterval(timer);
     peaks[contestant.id] = peak;
   }
