@@ -1,6 +1,5 @@
 /**
- * Decoding, turning and resizing of one photo: the WebAssembly build, which hashes the pixels too, and sharp, both on one
- * thread, in turn.
+ * Decoding, turning and resizing of one photo: the WebAssembly build and sharp, both on one thread, in turn.
  */
 import { preprocess } from "../../wasm/pkg/menagerie_wasm.js";
 import { IMAGE_OPTIONS_JSON } from "../image-options.mjs";
