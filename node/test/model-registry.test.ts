@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createModelRegistry, type ModelRegistryOptions } from "../src/adapters/model-registry.js";
 import type { ModelChoice, Models, UploadedFile, ZooModel } from "../src/ports.js";
 import { FakeEngine, inferFrame } from "./support/fake-engine.js";
@@ -65,6 +65,20 @@ describe("the models", () => {
     await models.open(zoo("a"), NO_SETTINGS);
     expect(engine.loadCount).toBe(1);
     expect(models.loadedCount()).toBe(1);
+  });
+
+  it("have each label file counted once", async () => {
+    const count = vi.spyOn(FakeClassifier.prototype, "describeLabels");
+    const { models } = setUp();
+    for (const choice of [zoo("a"), zoo("a"), upload("graph 1"), upload("graph 2"), upload("graph 1")]) {
+      await models.open(choice, NO_SETTINGS);
+    }
+    const other: ModelChoice = { kind: "upload", graph: file("graph 1"), labels: file("red\ngreen") };
+    await models.open(other, NO_SETTINGS);
+    const counted = count.mock.calls.map(([labels]) => Buffer.from(labels).toString());
+    expect(counted).toHaveLength(new Set(counted).size);
+    expect(counted).toContain("red\ngreen");
+    count.mockRestore();
   });
 
   it("are others with other settings", async () => {

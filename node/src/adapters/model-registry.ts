@@ -19,6 +19,7 @@ import type {
   Models,
   ModelZoo,
   OpenModel,
+  UploadedFile,
   ZooModel,
 } from "../ports.js";
 import { manifestOverrides } from "./manifest.js";
@@ -43,6 +44,8 @@ export interface ModelRegistryOptions {
 /** Id that answers give to graphs that came with a request. */
 const UPLOADED_ID = "uploaded";
 const VERSION_DIGITS = 12;
+/** Label files whose number of labels is remembered. */
+const LABEL_COUNTS_MAX = 256;
 
 /** A graph with its labels and settings, found but not loaded. */
 interface Source {
@@ -74,7 +77,6 @@ interface ZooFacts {
   readonly graphSha256: string;
   readonly labels: Uint8Array | null;
   readonly labelsSha256: string;
-  readonly labelCount: number | undefined;
 }
 
 export function createModelRegistry(options: ModelRegistryOptions): Models {
@@ -90,6 +92,8 @@ class ModelRegistry implements Models {
   /** How many requests use a model, and who waits for the last of them. */
   readonly #uses = new Map<ZooModel, { count: number; readonly free: (() => void)[] }>();
   readonly #zooFacts = new WeakMap<ZooModel, ZooFacts>();
+  /** By the SHA-256 of the label file. */
+  readonly #labelCounts = new Map<string, number>();
   #waiting: (() => void)[] = [];
   #closing = false;
 
@@ -224,7 +228,9 @@ class ModelRegistry implements Models {
           : `is damaged on the server: ${model.damage}`;
       throw new AppError("engine_unavailable", `Model ${manifest.id} ${why}.`);
     }
-    const { graphSha256, labels, labelsSha256, labelCount } = await this.#readFacts(model);
+    const { graphSha256, labels, labelsSha256 } = await this.#readFacts(model);
+    const countOf = (bytes: Uint8Array) => this.#countLabels({ bytes, sha256: labelsSha256 });
+    const labelCount = manifest.output.classes ?? (labels === null ? undefined : await countOf(labels));
     return {
       identity: { id: manifest.id, version: manifest.version, sha256: graphSha256 },
       model,
@@ -251,7 +257,6 @@ class ModelRegistry implements Models {
       graphSha256: manifest.graph.sha256 ?? (await sha256(await model.readGraph())),
       labels,
       labelsSha256: manifest.labels?.sha256 ?? (labels === null ? "" : await sha256(labels)),
-      labelCount: manifest.output.classes ?? (labels === null ? undefined : await this.#countLabels(labels)),
     };
     this.#zooFacts.set(model, facts);
     return facts;
@@ -262,7 +267,7 @@ class ModelRegistry implements Models {
     settings: ModelSettings,
   ): Promise<Source> {
     const { graph, labels } = this.#findUpload(choice);
-    const counted = labels === null ? {} : { label_count: await this.#countLabels(labels.bytes) };
+    const counted = labels === null ? {} : { label_count: await this.#countLabels(labels) };
     return {
       identity: { id: UPLOADED_ID, version: graph.sha256.slice(0, VERSION_DIGITS), sha256: graph.sha256 },
       model: null,
@@ -292,9 +297,15 @@ class ModelRegistry implements Models {
     throw new AppError("model_unknown", detail);
   }
 
-  /** The number of labels chooses between several class outputs. */
-  async #countLabels(labels: Uint8Array): Promise<number> {
-    return (await this.#options.classifier.describeLabels(labels)).count;
+  /** The number of labels chooses between several class outputs. A worker thread reads each file once. */
+  async #countLabels({ bytes, sha256 }: Pick<UploadedFile, "bytes" | "sha256">): Promise<number> {
+    const known = this.#labelCounts.get(sha256);
+    if (known !== undefined) return known;
+    const { count } = await this.#options.classifier.describeLabels(bytes);
+    this.#labelCounts.set(sha256, count);
+    const [oldest] = this.#labelCounts.keys();
+    if (this.#labelCounts.size > LABEL_COUNTS_MAX && oldest !== undefined) this.#labelCounts.delete(oldest);
+    return count;
   }
 
   /**
