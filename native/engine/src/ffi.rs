@@ -2,6 +2,9 @@
 //!
 //! Source of the signatures: `tensorflow/c/c_api.h`, `tensorflow/c/tf_status.h`, `tensorflow/c/tf_tensor.h`. The C API
 //! is kept stable within a major version of TensorFlow.
+//!
+//! Sessions are those that `c_api.h` calls deprecated, for want of functions to build graphs with. They take a `GraphDef`
+//! as it is, where `TF_NewSession` wants a `TF_Graph`, which is a second copy of the graph for as long as the session lives.
 
 use std::{
     ffi::{c_char, c_int, c_void},
@@ -16,15 +19,7 @@ macro_rules! opaque {
 }
 
 opaque! {
-    Status, Graph, Operation, ImportOptions, SessionOptions, Session, Tensor,
-}
-
-/// `TF_Output`: one output of an operation.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Output {
-    pub operation: *mut Operation,
-    pub index: c_int,
+    Status, SessionOptions, Session, Tensor,
 }
 
 /// `TF_Buffer`: bytes that the callee only reads. Built on our side of the call, so it has no deallocator.
@@ -75,25 +70,18 @@ functions! {
     status_code = "TF_GetCode": fn(*const Status) -> c_int;
     status_message = "TF_Message": fn(*const Status) -> *const c_char;
 
-    new_graph = "TF_NewGraph": fn() -> *mut Graph;
-    delete_graph = "TF_DeleteGraph": fn(*mut Graph);
-    new_import_options = "TF_NewImportGraphDefOptions": fn() -> *mut ImportOptions;
-    delete_import_options = "TF_DeleteImportGraphDefOptions": fn(*mut ImportOptions);
-    import_graph = "TF_GraphImportGraphDef": fn(*mut Graph, *const Buffer, *const ImportOptions, *mut Status);
-    operation_by_name = "TF_GraphOperationByName": fn(*mut Graph, *const c_char) -> *mut Operation;
-    output_count = "TF_OperationNumOutputs": fn(*mut Operation) -> c_int;
-
     new_session_options = "TF_NewSessionOptions": fn() -> *mut SessionOptions;
     delete_session_options = "TF_DeleteSessionOptions": fn(*mut SessionOptions);
     set_config = "TF_SetConfig": fn(*mut SessionOptions, *const c_void, usize, *mut Status);
-    new_session = "TF_NewSession": fn(*mut Graph, *const SessionOptions, *mut Status) -> *mut Session;
-    close_session = "TF_CloseSession": fn(*mut Session, *mut Status);
-    delete_session = "TF_DeleteSession": fn(*mut Session, *mut Status);
-    run = "TF_SessionRun": fn(
+    new_session = "TF_NewDeprecatedSession": fn(*const SessionOptions, *mut Status) -> *mut Session;
+    extend_graph = "TF_ExtendGraph": fn(*mut Session, *const c_void, usize, *mut Status);
+    close_session = "TF_CloseDeprecatedSession": fn(*mut Session, *mut Status);
+    delete_session = "TF_DeleteDeprecatedSession": fn(*mut Session, *mut Status);
+    run = "TF_Run": fn(
         *mut Session, *const Buffer,
-        *const Output, *const *mut Tensor, c_int,
-        *const Output, *mut *mut Tensor, c_int,
-        *const *const Operation, c_int,
+        *const *const c_char, *const *mut Tensor, c_int,
+        *const *const c_char, *mut *mut Tensor, c_int,
+        *const *const c_char, c_int,
         *mut Buffer, *mut Status
     );
 

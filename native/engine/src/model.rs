@@ -117,7 +117,11 @@ impl Model {
 
     fn first_run(&mut self) -> Result<(), EngineError> {
         let batch = self.batch(1);
-        let output = self.run_grey(&self.session(), batch)?;
+        // libtensorflow looks at shapes when it runs them: what fails here is the graph's fault.
+        let output = self.run_grey(&self.session(), batch).map_err(|error| match error {
+            EngineError::Run(reason) => EngineError::GraphRefused(reason),
+            other => other,
+        })?;
         self.reader.read(&output, batch)?;
         if self.spec.input.batch.is_none() && self.reader.is_single(&output.shape()) {
             self.run_images_max = 1;

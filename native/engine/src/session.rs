@@ -1,7 +1,7 @@
-//! A graph imported into libtensorflow and a session that runs it.
+//! A session of libtensorflow that runs a graph.
 
 use std::{
-    ffi::{CStr, CString, c_int},
+    ffi::{CStr, CString},
     ptr::{self, NonNull},
 };
 
@@ -50,19 +50,20 @@ impl SessionPlan {
 /// A graph with one input and one output, ready to run. Runs may go on side by side.
 pub struct Session {
     raw: NonNull<ffi::Session>,
-    graph: Graph,
-    input: ffi::Output,
-    output: ffi::Output,
+    functions: &'static Functions,
+    input: CString,
+    output: CString,
 }
 
-// SAFETY: TF_SessionRun may be called from many threads at once (tensorflow/c/c_api.h: sessions and graphs are
-// thread-safe); `input` and `output` point into the graph, which lives as long and does not change.
+// SAFETY: TF_Run may be called from many threads at once, as `tensorflow::Session::Run` may, which it calls
+// (tensorflow/core/public/session.h).
 unsafe impl Send for Session {}
-// SAFETY: as above; all methods but `drop` only call TF_SessionRun.
+// SAFETY: as above; all methods but `drop` only call TF_Run.
 unsafe impl Sync for Session {}
 
 impl Session {
-    /// Imports a serialised `GraphDef` and opens a session on it. `graph_def` is not needed afterwards.
+    /// Opens a session on a serialised `GraphDef`, which is not needed afterwards. `input` and `output` are tensors of the
+    /// graph, `name` or `name:index`.
     ///
     /// # Errors
     /// [`EngineError::GraphRefused`] with libtensorflow's reason.
@@ -73,11 +74,19 @@ impl Session {
         output: &str,
         plan: SessionPlan,
     ) -> Result<Self, EngineError> {
-        let graph = Graph::import(library.functions(), graph_def)?;
-        let input = graph.output(input)?;
-        let output = graph.output(output)?;
-        let raw = graph.session(plan)?;
-        Ok(Self { raw, graph, input, output })
+        let functions = library.functions();
+        let name = |tensor: &str| {
+            CString::new(tensor).map_err(|_| EngineError::GraphRefused(format!("it holds no tensor {tensor:?}")))
+        };
+        let (input, output) = (name(input)?, name(output)?);
+        let session = Self { raw: new_session(functions, plan)?, functions, input, output };
+        let status = Status::new(functions);
+        // SAFETY: session and status are live; the bytes are only read during the call.
+        unsafe {
+            (functions.extend_graph)(session.raw.as_ptr(), graph_def.as_ptr().cast(), graph_def.len(), status.raw);
+        }
+        status.check().map_err(EngineError::GraphRefused)?;
+        Ok(session)
     }
 
     /// Runs the graph on `input`.
@@ -85,19 +94,19 @@ impl Session {
     /// # Errors
     /// [`EngineError::Run`] with libtensorflow's reason.
     pub fn run(&self, input: &Tensor) -> Result<Tensor, EngineError> {
-        let functions = self.graph.functions;
+        let functions = self.functions;
         let status = Status::new(functions);
         let mut output = ptr::null_mut();
-        // SAFETY: session, graph and tensor are live; every array has the length that is named beside it; the callee
+        // SAFETY: session, names and tensor are live; every array has the length that is named beside it; the callee
         // does not keep the input and gives the output to us.
         unsafe {
             (functions.run)(
                 self.raw.as_ptr(),
                 ptr::null(),
-                &raw const self.input,
+                &self.input.as_ptr(),
                 &input.as_raw(),
                 1,
-                &raw const self.output,
+                &self.output.as_ptr(),
                 &raw mut output,
                 1,
                 ptr::null(),
@@ -115,75 +124,28 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let functions = self.graph.functions;
-        let status = Status::new(functions);
+        let status = Status::new(self.functions);
         // SAFETY: the session is live, ours alone, and not used after this. A failure to close leaves nothing to do.
         unsafe {
-            (functions.close_session)(self.raw.as_ptr(), status.raw);
-            (functions.delete_session)(self.raw.as_ptr(), status.raw);
+            (self.functions.close_session)(self.raw.as_ptr(), status.raw);
+            (self.functions.delete_session)(self.raw.as_ptr(), status.raw);
         }
     }
 }
 
-struct Graph {
-    raw: *mut ffi::Graph,
-    functions: &'static Functions,
-}
-
-impl Graph {
-    fn import(functions: &'static Functions, graph_def: &[u8]) -> Result<Self, EngineError> {
-        let buffer = ffi::Buffer { data: graph_def.as_ptr().cast(), length: graph_def.len(), deallocator: None };
-        let status = Status::new(functions);
-        // SAFETY: the graph and the options are live; the buffer is only read during the call.
-        let graph = unsafe {
-            let graph = Self { raw: (functions.new_graph)(), functions };
-            let options = (functions.new_import_options)();
-            (functions.import_graph)(graph.raw, &raw const buffer, options, status.raw);
-            (functions.delete_import_options)(options);
-            graph
-        };
-        status.check().map_err(EngineError::GraphRefused)?;
-        Ok(graph)
-    }
-
-    /// The tensor `name` or `name:index`.
-    fn output(&self, tensor: &str) -> Result<ffi::Output, EngineError> {
-        let missing = || EngineError::GraphRefused(format!("it holds no tensor {tensor:?}"));
-        let (name, index) = tensor.rsplit_once(':').unwrap_or((tensor, "0"));
-        let index: c_int = index.parse().map_err(|_| missing())?;
-        let name = CString::new(name).map_err(|_| missing())?;
-        // SAFETY: the graph is live and the name a C string.
-        let operation = unsafe { (self.functions.operation_by_name)(self.raw, name.as_ptr()) };
-        // SAFETY: the operation is one of the graph's.
-        if operation.is_null() || !(0..unsafe { (self.functions.output_count)(operation) }).contains(&index) {
-            return Err(missing());
-        }
-        Ok(ffi::Output { operation, index })
-    }
-
-    fn session(&self, plan: SessionPlan) -> Result<NonNull<ffi::Session>, EngineError> {
-        let functions = self.functions;
-        let config = plan.config();
-        let status = Status::new(functions);
-        // SAFETY: graph, options and status are live; config is read during the call.
-        let session = unsafe {
-            let options = (functions.new_session_options)();
-            (functions.set_config)(options, config.as_ptr().cast(), config.len(), status.raw);
-            let session =
-                if status.is_ok() { (functions.new_session)(self.raw, options, status.raw) } else { ptr::null_mut() };
-            (functions.delete_session_options)(options);
-            session
-        };
-        status.check().map_err(EngineError::GraphRefused)?;
-        NonNull::new(session).ok_or_else(|| EngineError::GraphRefused("it opened no session".into()))
-    }
-}
-
-impl Drop for Graph {
-    fn drop(&mut self) {
-        // SAFETY: the graph is ours; its session, if there was one, is deleted before it.
-        unsafe { (self.functions.delete_graph)(self.raw) }
-    }
+fn new_session(functions: &'static Functions, plan: SessionPlan) -> Result<NonNull<ffi::Session>, EngineError> {
+    let config = plan.config();
+    let status = Status::new(functions);
+    // SAFETY: options and status are live; config is read during the call.
+    let session = unsafe {
+        let options = (functions.new_session_options)();
+        (functions.set_config)(options, config.as_ptr().cast(), config.len(), status.raw);
+        let session = if status.is_ok() { (functions.new_session)(options, status.raw) } else { ptr::null_mut() };
+        (functions.delete_session_options)(options);
+        session
+    };
+    status.check().map_err(EngineError::GraphRefused)?;
+    NonNull::new(session).ok_or_else(|| EngineError::GraphRefused("it opened no session".into()))
 }
 
 struct Status {

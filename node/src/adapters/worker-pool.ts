@@ -74,9 +74,9 @@ export class WorkerPool<Call, Reply> {
   }
 
   #start(): Thread<Call, Reply> {
-    // No secret of the service is in a thread's environment.
-    const thread: Thread<Call, Reply> = { worker: new Worker(this.#file, { env: {} }), pending: null };
-    const { worker } = thread;
+    // No secret of the service is in a thread's environment, and Node's options are for the program that it was started with.
+    const worker = new Worker(this.#file, { env: {}, execArgv: [] });
+    const thread: Thread<Call, Reply> = { worker, pending: null };
     worker.on("message", (reply: Reply) => {
       if (!this.#threads.has(thread)) return;
       thread.pending?.resolve(reply);
