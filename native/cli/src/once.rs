@@ -85,8 +85,7 @@ impl Form {
             height: side("height", height)?,
             ..SpecOverrides::default()
         };
-        let request =
-            LoadRequest { overrides, source: Source::Request, label_count: None, graph_sha256: None, threads: 0 };
+        let request = LoadRequest::new(Source::Request, overrides);
         Ok(Self { graph_bytes, request })
     }
 }

@@ -137,6 +137,14 @@ pub struct LoadRequest {
     pub threads: u32,
 }
 
+impl LoadRequest {
+    /// A request of which nothing more is known than what the caller sets.
+    #[must_use]
+    pub fn new(source: Source, overrides: SpecOverrides) -> Self {
+        Self { overrides, source, label_count: None, graph_sha256: None, threads: 0 }
+    }
+}
+
 /// A frame, with its payload borrowed from the bytes it was read from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Frame<'a> {
@@ -442,13 +450,7 @@ mod tests {
 
     #[test]
     fn a_load_head_and_the_graph_after_it_are_one_load_frame() {
-        let request = LoadRequest {
-            overrides: SpecOverrides::default(),
-            source: Source::Manifest,
-            label_count: None,
-            graph_sha256: None,
-            threads: 1,
-        };
+        let request = LoadRequest { threads: 1, ..LoadRequest::new(Source::Manifest, SpecOverrides::default()) };
         let mut bytes = encode_load_head(5, &request, 3).unwrap();
         bytes.extend_from_slice(b"abc");
         let (id, frame) = Frame::decode(&bytes).unwrap();

@@ -35,13 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let meta: Value = serde_json::from_slice(&std::fs::read(folder.join("meta.json"))?)?;
             let limits = GraphLimits::default();
             let graph = Graph::build(parse::parse(&file, &limits)?, &limits)?;
-            let request = LoadRequest {
-                overrides: SpecOverrides::default(),
-                source: Source::Request,
-                label_count: None,
-                graph_sha256: None,
-                threads: 0,
-            };
+            let request = LoadRequest::new(Source::Request, SpecOverrides::default());
             let input = input::find(&graph, &request, &limits)?;
             let Some(front) = Front::read(&graph, input.node, input.first_layer, input.channels as usize) else {
                 continue;

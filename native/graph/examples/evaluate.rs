@@ -59,13 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn spec_of(folder: &Path) -> Result<(ModelSpec, Duration), Box<dyn Error>> {
     let file = std::fs::read(folder.join("graph.pb"))?;
-    let request = LoadRequest {
-        overrides: SpecOverrides::default(),
-        source: Source::Request,
-        label_count: None,
-        graph_sha256: None,
-        threads: 0,
-    };
+    let request = LoadRequest::new(Source::Request, SpecOverrides::default());
     let start = Instant::now();
     let resolved =
         resolve(&file, &request, &GraphLimits::default()).map_err(|error| format!("{}: {error}", folder.display()))?;

@@ -24,13 +24,7 @@ fn main() {
 fn describe(folder: &Path) -> Result<Value, Box<dyn Error>> {
     let file = std::fs::read(folder.join("graph.pb"))?;
     let limits = GraphLimits::default();
-    let request = LoadRequest {
-        overrides: SpecOverrides::default(),
-        source: Source::Request,
-        label_count: None,
-        graph_sha256: None,
-        threads: 0,
-    };
+    let request = LoadRequest::new(Source::Request, SpecOverrides::default());
     let graph = Graph::build(parse::parse(&file, &limits)?, &limits)?;
     let input = input::find(&graph, &request, &limits)?;
     let clues = clues::gather(&graph, &input, None);

@@ -112,11 +112,8 @@ pub fn inspect(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Resu
 pub fn inspect_files(graph: &[u8], label_file: Option<&[u8]>, limits: &GraphLimits) -> Result<ModelSpec, Problem> {
     let labels = label_file.map(labels::read).transpose()?;
     let request = LoadRequest {
-        overrides: SpecOverrides::default(),
-        source: Source::Request,
         label_count: labels.as_ref().map(|labels| labels.names.len() as u32),
-        graph_sha256: None,
-        threads: 0,
+        ..LoadRequest::new(Source::Request, SpecOverrides::default())
     };
     let mut spec = inspect(graph, &request, limits)?;
     if let Some(labels) = labels {

@@ -75,13 +75,7 @@ impl Host {
 
     /// As [`Host::load`]; `None` when the process ends instead.
     pub fn try_load(&mut self, request_id: u32, graph: &[u8]) -> Option<(u32, Reply)> {
-        let request = LoadRequest {
-            overrides: SpecOverrides::default(),
-            source: Source::Request,
-            label_count: None,
-            graph_sha256: None,
-            threads: 0,
-        };
+        let request = LoadRequest::new(Source::Request, SpecOverrides::default());
         self.load_as(request_id, request, graph)
     }
 

@@ -45,7 +45,7 @@ pub fn classifier(extra: &str, grow: impl Fn(GraphBuilder) -> GraphBuilder) -> V
 /// The pixels reach the graph as they are.
 pub fn raw() -> LoadRequest {
     let overrides = SpecOverrides { mean: Some(vec![0.0]), std: Some(vec![1.0]), ..SpecOverrides::default() };
-    LoadRequest { overrides, source: Source::Request, label_count: None, graph_sha256: None, threads: 0 }
+    LoadRequest::new(Source::Request, overrides)
 }
 
 /// A process that has loaded `graph` and answered for grey.

@@ -35,5 +35,5 @@ pub fn shared(folder: &str) -> Option<PathBuf> {
 
 /// A request that sets `overrides`.
 pub fn request(overrides: SpecOverrides) -> LoadRequest {
-    LoadRequest { overrides, source: Source::Request, label_count: None, graph_sha256: None, threads: 1 }
+    LoadRequest { threads: 1, ..LoadRequest::new(Source::Request, overrides) }
 }

@@ -30,7 +30,7 @@ pub fn request() -> LoadRequest {
 
 /// A request with `overrides`.
 pub fn with(overrides: SpecOverrides) -> LoadRequest {
-    LoadRequest { overrides, source: Source::Request, label_count: None, graph_sha256: None, threads: 1 }
+    LoadRequest { threads: 1, ..LoadRequest::new(Source::Request, overrides) }
 }
 
 /// `GraphDef` bytes, node by node.
