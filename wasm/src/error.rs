@@ -51,7 +51,7 @@ pub enum Error {
     /// The graph, or the label file beside it, cannot be used.
     #[error("{}", .0.message)]
     Graph(Problem),
-    /// The engine, or the host on its behalf, refused the request.
+    /// The engine refused the request.
     #[error("{}", .0.message)]
     Exchange(Problem),
     /// The host called with something that the contract does not allow.

@@ -19,15 +19,7 @@ macro_rules! opaque {
 }
 
 opaque! {
-    Status, SessionOptions, Session, Tensor,
-}
-
-/// `TF_Buffer`: bytes that the callee only reads. Built on our side of the call, so it has no deallocator.
-#[repr(C)]
-pub struct Buffer {
-    pub data: *const c_void,
-    pub length: usize,
-    pub deallocator: Option<unsafe extern "C" fn(*mut c_void, usize)>,
+    Status, SessionOptions, Session, Tensor, Buffer,
 }
 
 /// `TF_OK` of `TF_Code`.

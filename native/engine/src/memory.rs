@@ -1,6 +1,6 @@
 //! The heaps of a process that holds one model. Only glibc needs to be told.
 //!
-//! A graph's weights are copied some five times on their way into a session, and a fresh page takes longer to get than to
+//! A graph's weights are copied several times on their way into a session, and a fresh page takes longer to get than to
 //! fill, so what one copy leaves free is for the next.
 
 /// Keeps blocks of up to 32 MiB in their thread's heap, and what is freed there until [`trim`]. Each thread has a heap of

@@ -19,7 +19,6 @@ import type {
   Models,
   ModelZoo,
   OpenModel,
-  UploadedFile,
   ZooModel,
 } from "../ports.js";
 import { manifestOverrides } from "./manifest.js";
@@ -229,8 +228,8 @@ class ModelRegistry implements Models {
       throw new AppError("engine_unavailable", `Model ${manifest.id} ${why}.`);
     }
     const { graphSha256, labels, labelsSha256 } = await this.#readFacts(model);
-    const countOf = (bytes: Uint8Array) => this.#countLabels({ bytes, sha256: labelsSha256 });
-    const labelCount = manifest.output.classes ?? (labels === null ? undefined : await countOf(labels));
+    const labelCount =
+      manifest.output.classes ?? (labels === null ? undefined : await this.#countLabels(labels, labelsSha256));
     return {
       identity: { id: manifest.id, version: manifest.version, sha256: graphSha256 },
       model,
@@ -238,7 +237,6 @@ class ModelRegistry implements Models {
         overrides: { ...manifestOverrides(manifest), ...settings.overrides },
         source: Object.keys(settings.overrides).length > 0 ? "request" : "manifest",
         ...(labelCount === undefined ? {} : { label_count: labelCount }),
-        graph_sha256: graphSha256,
         threads: this.#options.threads,
       },
       labels,
@@ -267,17 +265,11 @@ class ModelRegistry implements Models {
     settings: ModelSettings,
   ): Promise<Source> {
     const { graph, labels } = this.#findUpload(choice);
-    const counted = labels === null ? {} : { label_count: await this.#countLabels(labels) };
+    const counted = labels === null ? {} : { label_count: await this.#countLabels(labels.bytes, labels.sha256) };
     return {
       identity: { id: UPLOADED_ID, version: graph.sha256.slice(0, VERSION_DIGITS), sha256: graph.sha256 },
       model: null,
-      request: {
-        overrides: settings.overrides,
-        source: "request",
-        ...counted,
-        graph_sha256: graph.sha256,
-        threads: this.#options.threads,
-      },
+      request: { overrides: settings.overrides, source: "request", ...counted, threads: this.#options.threads },
       labels: labels?.bytes ?? null,
       labelsSha256: labels?.sha256 ?? "",
       labelOffset: settings.labelOffset,
@@ -298,11 +290,11 @@ class ModelRegistry implements Models {
   }
 
   /** The number of labels chooses between several class outputs. A worker thread reads each file once. */
-  async #countLabels({ bytes, sha256 }: Pick<UploadedFile, "bytes" | "sha256">): Promise<number> {
-    const known = this.#labelCounts.get(sha256);
+  async #countLabels(labels: Uint8Array, labelsSha256: string): Promise<number> {
+    const known = this.#labelCounts.get(labelsSha256);
     if (known !== undefined) return known;
-    const { count } = await this.#options.classifier.describeLabels(bytes);
-    this.#labelCounts.set(sha256, count);
+    const { count } = await this.#options.classifier.describeLabels(labels);
+    this.#labelCounts.set(labelsSha256, count);
     const [oldest] = this.#labelCounts.keys();
     if (this.#labelCounts.size > LABEL_COUNTS_MAX && oldest !== undefined) this.#labelCounts.delete(oldest);
     return count;
@@ -397,7 +389,7 @@ class ModelRegistry implements Models {
 
   async #loadFresh(slot: Slot, { identity, model, request, readGraph }: Source): Promise<LoadedModel> {
     try {
-      slot.loaded = await this.#options.engine.load(await readGraph(), request);
+      slot.loaded = await this.#options.engine.load(await readGraph(), { ...request, graph_sha256: identity.sha256 });
       if (model !== null) this.#failures.delete(model);
       return slot.loaded;
     } catch (error) {

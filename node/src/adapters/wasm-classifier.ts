@@ -95,8 +95,7 @@ class WasmClassifier implements Classifier {
     try {
       return await this.#pool.call(call, { ...options, transfer });
     } catch (error) {
-      if (error instanceof AppError) throw error;
-      throw new AppError("internal", "The image could not be classified.", { cause: error });
+      throw error instanceof AppError ? error : failed(error);
     }
   }
 
@@ -123,14 +122,19 @@ class WasmClassifier implements Classifier {
 function only<K extends Reply["kind"]>(kind: K, reply: Reply): Extract<Reply, { kind: K }> {
   if (reply.kind === "refused") throw new AppError(reply.code, sentence(reply.message));
   if (reply.kind === kind) return reply as Extract<Reply, { kind: K }>;
-  throw new AppError("internal", "The image could not be classified.", { cause: new Error(`a ${reply.kind} reply`) });
+  throw failed(new Error(`a ${reply.kind} reply`));
+}
+
+function failed(cause: unknown): AppError {
+  return new AppError("internal", "The image could not be classified.", { cause });
 }
 
 async function exchange(target: ClassifyTarget, frame: Uint8Array): Promise<Uint8Array> {
   try {
     return await target.exchange(frame);
   } catch (error) {
-    throw asAppError(error);
+    if (error instanceof AppError) throw error;
+    throw new AppError("internal", "The engine could not be asked.", { cause: error });
   }
 }
 
@@ -146,12 +150,6 @@ async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<
   } finally {
     signal.removeEventListener("abort", abort);
   }
-}
-
-function asAppError(error: unknown): AppError {
-  return error instanceof AppError
-    ? error
-    : new AppError("internal", "The engine could not be asked.", { cause: error });
 }
 
 /** Bytes in an ArrayBuffer of their own, copied only where they share one (small Buffers lie in Node's pool). */
