@@ -43,7 +43,7 @@ export async function startServer(program) {
       await ended;
       clearTimeout(timer);
       // LitServe leaves its workers behind.
-      tree.forEach(end);
+      tree.forEach(kill);
     },
   };
 }
@@ -118,11 +118,12 @@ function readAddress(child, { args, address }) {
   });
 }
 
-function end(pid) {
+/** Ends a process at once, unless it has ended by itself. */
+export function kill(pid) {
   try {
     process.kill(pid, "SIGKILL");
-  } catch {
-    // It ended by itself.
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error;
   }
 }
 

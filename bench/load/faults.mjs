@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { describeMachine } from "../machine.mjs";
+import { kill } from "../server-process.mjs";
 import { learnOutcomes, randomNumbers, runClients, Tally } from "./clients.mjs";
 import { readProcesses } from "./processes.mjs";
 import { canMount, ROOT, startService } from "./service.mjs";
@@ -32,7 +33,7 @@ export const FAULTS = {
     strike({ pid }) {
       const engines = readProcesses(pid).slice(1);
       const victim = engines[Math.floor(Math.random() * engines.length)];
-      if (victim !== undefined) process.kill(victim.pid, "SIGKILL");
+      if (victim !== undefined) kill(victim.pid);
     },
   },
   thread: {

@@ -2,7 +2,7 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createKey, openApiKeys } from "../src/adapters/api-keys.js";
 import type { Problem } from "../src/errors.js";
 import type { ApiKeys, Role } from "../src/ports.js";
@@ -65,10 +65,10 @@ describe("the file of keys", () => {
     const complaints: unknown[] = [];
     const keys = openApiKeys(path, (error) => complaints.push(error));
     await writeFile(path, "nonsense\n");
-    await vi.waitFor(() => expect(complaints).toHaveLength(1), 20_000);
+    await expect.poll(() => complaints).toHaveLength(1);
     expect(keys.find(old.key)).toBeDefined();
     await writeFile(path, `${fresh.line}\n`);
-    await vi.waitFor(() => expect(keys.find(fresh.key)).toBeDefined(), 20_000);
+    await expect.poll(() => keys.find(fresh.key)).toBeDefined();
     expect(keys.find(old.key)).toBeUndefined();
   }, 50_000);
 });
@@ -146,7 +146,7 @@ describe("a service with keys", () => {
     const secret = "a-key-that-is-wrong";
     await ask("GET", "/api/models", { authorization: `Bearer ${secret}` });
     await ask("GET", "/api/models", { "x-api-key": "m" });
-    await vi.waitFor(() => expect(service.logLines.join("")).toContain('"key":"the models"'));
+    await expect.poll(() => service.logLines.join("")).toContain('"key":"the models"');
     expect(service.logLines.join("")).not.toContain(secret);
   });
 

@@ -60,7 +60,7 @@ const formOf = (...parts: string[]) => sized(`${parts.join("")}--b--\r\n`, MULTI
 /** Waits until a proper request is answered. It is of unknown length, so it holds as many bytes as a body may have. */
 async function expectFree(): Promise<void> {
   const ask = () => send(chunked("3\r\nred\r\n0\r\n\r\n", PNG));
-  await expect.poll(async () => statusesOf(await ask()), { timeout: 10_000 }).toEqual([200]);
+  await expect.poll(async () => statusesOf(await ask())).toEqual([200]);
 }
 
 describe("a request that is malformed", () => {

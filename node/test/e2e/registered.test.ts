@@ -87,7 +87,7 @@ it("models sleep past the limit of memory, end their process, and wake for the n
   const awake = async () => (await list(running)).filter(({ loaded }) => loaded).map(({ id }) => id);
   await expect.poll(awake).toEqual(["c"]);
   // One engine, and one spare.
-  await expect.poll(() => running.engines().length, { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => running.engines().length).toBe(2);
   expect(await labelOf(running, "a")).toBe("green");
   await expect.poll(awake).toEqual(["a"]);
   const measured = (await list(running)).find(({ id }) => id === "a")?.memory_bytes;

@@ -9,7 +9,7 @@ import { ROOT_DIR } from "../../src/config.js";
 import { form } from "../support/fake-service.js";
 import { COLOURS, fileReadingGraph, meanColourGraph } from "../support/graph-def.js";
 import { declaredPng, solidPng } from "../support/png.js";
-import { isRunning, makeColourZoo, type RunningServer, startServer } from "../support/server.js";
+import { isRunning, makeColourZoo, type RunningServer, signalAll, startServer } from "../support/server.js";
 
 const RED = solidPng(64, 48, [255, 0, 0]);
 const GREEN = solidPng(20, 30, [0, 255, 0]);
@@ -177,7 +177,7 @@ describe("the service", () => {
   });
 
   it("an engine killed while it waits is replaced before the next request notices", async () => {
-    for (const pid of server.engines()) process.kill(pid, "SIGKILL");
+    signalAll(server.engines(), "SIGKILL");
     expect(await outcomeOf(infer(server, { image_file: RED }))).toBe("red");
   });
 
@@ -194,10 +194,10 @@ describe("the service", () => {
 async function killDuringRequest(server: RunningServer, waitMs = 1500): Promise<Response> {
   const engines = server.engines();
   expect(engines.length).toBeGreaterThan(0);
-  for (const pid of engines) process.kill(pid, "SIGSTOP");
+  signalAll(engines, "SIGSTOP");
   const answer = infer(server, { image_file: RED });
   await new Promise((resolve) => setTimeout(resolve, waitMs));
-  for (const pid of engines) process.kill(pid, "SIGKILL");
+  signalAll(engines, "SIGKILL");
   return await answer;
 }
 
@@ -223,7 +223,7 @@ describe("a stop", () => {
     async (signal) => {
       const server = await startServer({ MODELS_DIR: zoo });
       const engines = server.engines();
-      for (const pid of engines) process.kill(pid, "SIGSTOP");
+      signalAll(engines, "SIGSTOP");
       const answer = infer(server, { image_file: RED });
       await new Promise((resolve) => setTimeout(resolve, 1500));
       const exitCode = server.stop(signal);
@@ -235,7 +235,7 @@ describe("a stop", () => {
           ),
         )
         .toBe("closed");
-      for (const pid of engines) process.kill(pid, "SIGCONT");
+      signalAll(engines, "SIGCONT");
       expect(await outcomeOf(answer)).toBe("red");
       expect(await exitCode).toBe(0);
       expect(engines.filter(isRunning)).toEqual([]);
@@ -245,15 +245,15 @@ describe("a stop", () => {
   it("asked for twice is at once", async () => {
     const server = await startServer({ MODELS_DIR: zoo });
     const engines = server.engines();
-    for (const pid of engines) process.kill(pid, "SIGSTOP");
+    signalAll(engines, "SIGSTOP");
     const answer = infer(server, { image_file: RED }).catch(() => "cut off");
     await new Promise((resolve) => setTimeout(resolve, 1500));
     server.child.kill("SIGTERM");
     await expect.poll(() => server.log()).toContain("stopping");
     expect(await server.stop("SIGTERM")).toBe(130);
     expect(await answer).toBe("cut off");
-    for (const pid of engines) process.kill(pid, "SIGCONT");
-    await expect.poll(() => engines.filter(isRunning), { timeout: 20_000 }).toEqual([]);
+    signalAll(engines, "SIGCONT");
+    await expect.poll(() => engines.filter(isRunning)).toEqual([]);
   });
 });
 

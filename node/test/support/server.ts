@@ -95,6 +95,17 @@ export function childrenOf(pid: number): number[] {
     .map((row) => Number(row?.[1]));
 }
 
+/** Sends a signal to each process; one that has ended meanwhile, such as the engine of a refused graph, needs none. */
+export function signalAll(pids: readonly number[], name: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}
+
 /** Whether a process is there and no zombie. */
 export function isRunning(pid: number): boolean {
   try {
