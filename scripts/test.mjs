@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { ROOT_DIR } from "./setup/paths.mjs";
 import { SERVICE } from "./setup/steps.mjs";
 import { buildEnvironment } from "./setup/tools.mjs";
@@ -17,7 +17,10 @@ const testFiles = (dir) =>
     .map((name) => join(dir, name))
     .filter((path) => path.endsWith(".test.mjs"));
 
-/** @typedef {{ passed: number, failed: number, skipped: number }} Tally */
+/** @typedef {{ passed: number, failed: number, skipped: number, failures: string[] }} Tally */
+
+/** Of a suite that failed, but no test of it. */
+const LAST_LINES_SHOWN = 20;
 
 const reports = mkdtempSync(join(tmpdir(), "menagerie-tests-"));
 const vitestReport = join(reports, "vitest.json");
@@ -82,15 +85,19 @@ await main(async () => {
     throw new Error(`there is no suite "${unknown}"; there are: ${SUITES.map(({ name }) => name).join(", ")}`);
   await setUp([...SERVICE, "browser"]);
   /** @type {Tally} */
-  const sum = { passed: 0, failed: 0, skipped: 0 };
+  const sum = { passed: 0, failed: 0, skipped: 0, failures: [] };
   try {
     for (const suite of SUITES.filter(({ name }) => names.length === 0 || names.includes(name))) {
       const tally = await runSuite(suite);
-      for (const key of /** @type {(keyof Tally)[]} */ (Object.keys(sum))) sum[key] += tally[key];
+      sum.passed += tally.passed;
+      sum.failed += tally.failed;
+      sum.skipped += tally.skipped;
+      sum.failures.push(...tally.failures.map((failure) => `${suite.name}: ${failure}`));
     }
   } finally {
     rmSync(reports, { recursive: true, force: true });
   }
+  if (sum.failures.length > 0) console.log(`\nFailed:\n${sum.failures.join("\n")}`);
   console.log(`\n${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
   if (sum.failed > 0) process.exitCode = 1;
   if (sum.passed + sum.failed === 0) throw new Error("no test ran");
@@ -107,7 +114,10 @@ async function runSuite({ name, program, args, count }) {
   const began = performance.now();
   const { code, output } = await run(program, args);
   const tally = count(output);
-  if (code !== 0 && tally.failed === 0) tally.failed = 1;
+  if (code !== 0 && tally.failed === 0) {
+    tally.failed = 1;
+    tally.failures.push(`it ended with ${code}:\n${output.trimEnd().split("\n").slice(-LAST_LINES_SHOWN).join("\n")}`);
+  }
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   console.log(
     `── ${name}: ${tally.passed} tests passed in ${seconds} s (${tally.failed} failed, ${tally.skipped} skipped)`,
@@ -150,7 +160,12 @@ function run(program, args) {
 function countNodeTests(output) {
   const last = (/** @type {string} */ word) =>
     Number([...output.matchAll(RegExp(`^\\S+ ${word} (\\d+)$`, "gm"))].at(-1)?.[1] ?? 0);
-  return { passed: last("pass"), failed: last("fail") + last("cancelled"), skipped: last("skipped") + last("todo") };
+  return {
+    passed: last("pass"),
+    failed: last("fail") + last("cancelled"),
+    skipped: last("skipped") + last("todo"),
+    failures: [...new Set(output.match(/(?<=^\s*✖ ).+(?= \(.*ms\)$)/gm))],
+  };
 }
 
 /**
@@ -160,7 +175,8 @@ function countNodeTests(output) {
  * @returns {Tally}
  */
 function countCargoTests(output) {
-  const tally = { passed: 0, failed: 0, skipped: 0 };
+  const failures = output.match(/(?<=^test ).+(?= \.\.\. FAILED$)/gm) ?? [];
+  const tally = { passed: 0, failed: 0, skipped: 0, failures };
   for (const [, passed, failed, ignored] of output.matchAll(
     /^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored/gm,
   )) {
@@ -184,10 +200,26 @@ function countVitestTests(path) {
       passed: report.numPassedTests,
       failed: report.numFailedTests,
       skipped: report.numPendingTests + report.numTodoTests,
+      failures: report.testResults.flatMap(failuresOf),
     };
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 };
+    return { passed: 0, failed: 1, skipped: 0, failures: ["vitest left no report"] };
   }
+}
+
+/**
+ * @typedef {object} FileReport
+ * @property {string} name the file
+ * @property {string} message of a file that did not get as far as its tests
+ * @property {{ status: string, fullName: string, failureMessages: string[] }[]} assertionResults
+ */
+
+/** @param {FileReport} file */
+function failuresOf({ name, message, assertionResults }) {
+  const failed = assertionResults.filter(({ status }) => status === "failed");
+  const lines = failed.map(({ fullName, failureMessages: [first = ""] }) => `${fullName}: ${first.split("\n", 1)}`);
+  if (message) lines.push(message);
+  return lines.map((line) => `${relative(ROOT_DIR, name)}: ${line}`);
 }
 
 /**
@@ -197,5 +229,5 @@ function countVitestTests(path) {
  */
 function countFuzz(output) {
   const has = (/** @type {string} */ word) => (RegExp(`^${word}:`, "m").test(output) ? 1 : 0);
-  return { passed: has("passed"), failed: 0, skipped: has("skipped") };
+  return { passed: has("passed"), failed: 0, skipped: has("skipped"), failures: [] };
 }
