@@ -76,7 +76,8 @@ export async function createClassifier(options: ClassifierOptions = {}): Promise
 async function choiceOf(model: ClassifierOptions["model"]): Promise<ModelChoice> {
   if (typeof model === "object") {
     const labels = model.labels === undefined ? null : await file("labels", model.labels);
-    return { kind: "upload", graph: await file("graph", model.graph), labels };
+    const { bytes, ...graph } = await file("graph", model.graph);
+    return { kind: "upload", graph: { ...graph, pieces: [bytes], byteLength: bytes.length }, labels };
   }
   const [id = null, version = null] = model?.split("@") ?? [];
   return { kind: "zoo", id, version };

@@ -25,10 +25,13 @@ export interface LoadedModel {
   close(): Promise<void>;
 }
 
+/** Bytes in the pieces in which they came: joined they would take their memory once more, and time. */
+export type Pieces = readonly Uint8Array[];
+
 /** Runs frozen graphs. Implemented by the engine process, the addon and the test fake; one contract suite runs on all three. */
 export interface InferenceEngine {
   /** Loads a graph. Rejects with an `AppError` that carries the engine's code. */
-  load(graph: Uint8Array, request: LoadRequest): Promise<LoadedModel>;
+  load(graph: Pieces, request: LoadRequest): Promise<LoadedModel>;
   /** What `/readyz` reports. */
   status(): EngineStatus;
   /** Ends every model and every spare. */
@@ -111,7 +114,7 @@ export interface ModelZoo {
 export type ModelChoice =
   | { readonly kind: "candidate"; readonly model: ZooModel }
   | { readonly kind: "zoo"; readonly id: string | null; readonly version: string | null }
-  | { readonly kind: "upload"; readonly graph: UploadedFile; readonly labels: UploadedFile | null }
+  | { readonly kind: "upload"; readonly graph: UploadedGraph; readonly labels: UploadedFile | null }
   | { readonly kind: "uploaded"; readonly sha256: string; readonly labels: UploadedFile | null };
 
 /**
@@ -127,6 +130,12 @@ export interface UploadedFile {
   readonly bytes: Uint8Array;
   /** Lower-case hex. */
   readonly sha256: string;
+}
+
+/** A graph that came with a request. */
+export interface UploadedGraph extends Omit<UploadedFile, "bytes"> {
+  readonly pieces: Pieces;
+  readonly byteLength: number;
 }
 
 /** What the request says of the model's settings. */
@@ -195,7 +204,7 @@ export interface Registration {
   /** Null where the manifest says it. */
   readonly id: string | null;
   readonly version: string | null;
-  readonly graph: UploadedFile;
+  readonly graph: UploadedGraph;
   readonly labels: UploadedFile | null;
   readonly settings: ModelSettings;
   /** A whole manifest or a part of one, as JSON text. */

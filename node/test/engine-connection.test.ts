@@ -38,7 +38,7 @@ describe("a connection to an engine process", () => {
   it("takes no harm from a load that cannot be written as a frame", async () => {
     const connection = connect("answers");
     await connection.hello;
-    expect(() => connection.load("no JSON", new Uint8Array(1), MS_MAX)).toThrow("the load request cannot be read");
+    expect(() => connection.load("no JSON", [new Uint8Array(1)], MS_MAX)).toThrow("the load request cannot be read");
     expect(scoresOf(await infer(connection))).toEqual([0.25, 0.75]);
     // Nothing of it is pending: a rejection that nobody waits for would end the service.
     await connection.close(MS_MAX);

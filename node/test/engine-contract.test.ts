@@ -39,7 +39,7 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
 
   beforeAll(async () => {
     engine = await open();
-    model = await engine.load(graph, REQUEST);
+    model = await engine.load([graph.subarray(0, 2), graph.subarray(2)], REQUEST);
   });
   afterAll(async () => {
     await engine.close();
@@ -84,7 +84,9 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
   });
 
   it("refuses bytes that are no graph with graph_invalid, and other models do not notice", async () => {
-    await expect(engine.load(Buffer.from("no graph at all"), REQUEST)).rejects.toMatchObject({ code: "graph_invalid" });
+    await expect(engine.load([Buffer.from("no graph at all")], REQUEST)).rejects.toMatchObject({
+      code: "graph_invalid",
+    });
     expect((await model.exchange(inferFrame(RED)))[4]).toBe(FRAME_KIND.scores);
   });
 
@@ -93,7 +95,7 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
   });
 
   it("finishes what is in flight when a model is closed, and refuses what comes after", async () => {
-    const brief = await engine.load(graph, REQUEST);
+    const brief = await engine.load([graph], REQUEST);
     const inFlight = Promise.all([brief.exchange(inferFrame(RED)), brief.exchange(inferFrame(BLUE))]);
     await brief.close();
     expect((await inFlight).map((reply) => reply[4])).toEqual([FRAME_KIND.scores, FRAME_KIND.scores]);
@@ -105,5 +107,5 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
 
 it("the addon refuses graphs that are not trusted, since it confines nothing", async () => {
   const engine = await addonEngine(async () => false);
-  await expect(engine.load(meanColourGraph(), REQUEST)).rejects.toMatchObject({ code: "forbidden" });
+  await expect(engine.load([meanColourGraph()], REQUEST)).rejects.toMatchObject({ code: "forbidden" });
 });

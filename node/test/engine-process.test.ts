@@ -7,7 +7,7 @@ import { frameOf, scoresOf } from "./support/fake-engine.js";
 import { childrenOf, signalAll } from "./support/server.js";
 
 const REQUEST: LoadRequest = { overrides: {}, source: "request", threads: 0 };
-const GRAPH = Buffer.from("graph");
+const GRAPH = [Buffer.from("gr"), Buffer.from("aph")];
 const FRAME = () => frameOf(4, 0, new Uint8Array(7));
 
 function pool(behaviour: string, options: Parameters<typeof processEngine>[0] = {}): InferenceEngine {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { createModelRegistry, type ModelRegistryOptions } from "../src/adapters/model-registry.js";
-import type { ModelChoice, Models, UploadedFile, ZooModel } from "../src/ports.js";
+import type { ModelChoice, Models, UploadedFile, UploadedGraph, ZooModel } from "../src/ports.js";
 import { FakeEngine, inferFrame } from "./support/fake-engine.js";
 import { FakeClassifier, FakeZoo, zooModel } from "./support/fake-service.js";
 
@@ -47,8 +47,13 @@ function file(text: string): UploadedFile {
   return { name: text, bytes: Buffer.from(text), sha256: Buffer.from(text).toString("hex").padEnd(64, "0") };
 }
 
+function graphFile(text: string): UploadedGraph {
+  const { bytes, ...rest } = file(text);
+  return { ...rest, pieces: [bytes], byteLength: bytes.length };
+}
+
 function upload(graph: string): ModelChoice {
-  return { kind: "upload", graph: file(graph), labels: file("red\ngreen\nblue") };
+  return { kind: "upload", graph: graphFile(graph), labels: file("red\ngreen\nblue") };
 }
 
 describe("the models", () => {
@@ -73,7 +78,7 @@ describe("the models", () => {
     for (const choice of [zoo("a"), zoo("a"), upload("graph 1"), upload("graph 2"), upload("graph 1")]) {
       await models.open(choice, NO_SETTINGS);
     }
-    const other: ModelChoice = { kind: "upload", graph: file("graph 1"), labels: file("red\ngreen") };
+    const other: ModelChoice = { kind: "upload", graph: graphFile("graph 1"), labels: file("red\ngreen") };
     await models.open(other, NO_SETTINGS);
     const counted = count.mock.calls.map(([labels]) => Buffer.from(labels).toString());
     expect(counted).toHaveLength(new Set(counted).size);
@@ -236,7 +241,7 @@ describe("uploaded graphs", () => {
 
   it("without labels number their classes", async () => {
     const { engine, models } = setUp();
-    const { target } = await models.open({ kind: "upload", graph: file("graph 1"), labels: null }, NO_SETTINGS);
+    const { target } = await models.open({ kind: "upload", graph: graphFile("graph 1"), labels: null }, NO_SETTINGS);
     expect(target.labels).toBeNull();
     expect(engine.requests[0]).not.toHaveProperty("label_count");
   });

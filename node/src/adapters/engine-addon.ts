@@ -4,7 +4,7 @@
  */
 import { AppError, messageOf, sentence } from "../errors.js";
 import type { LoadRequest, ModelSpec } from "../generated/contract.js";
-import type { EngineStatus, InferenceEngine, LoadedModel } from "../ports.js";
+import type { EngineStatus, InferenceEngine, LoadedModel, Pieces } from "../ports.js";
 import { codeOf } from "./wasm-module.js";
 
 /** What `@menagerie/engine-addon` exports; the types stand here so that this room compiles before it is built. */
@@ -52,7 +52,8 @@ class AddonEngine implements InferenceEngine {
     this.#options = options;
   }
 
-  async load(graph: Uint8Array, request: LoadRequest): Promise<LoadedModel> {
+  async load([first = new Uint8Array(), ...others]: Pieces, request: LoadRequest): Promise<LoadedModel> {
+    const graph = others.length === 0 ? first : Buffer.concat([first, ...others]);
     if (!(await this.#options.isTrusted(graph))) {
       const detail = "This service runs graphs in its own process (ENGINE=addon) and takes models of its zoo only.";
       throw new AppError("forbidden", detail);

@@ -8,6 +8,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { AppError } from "../errors.js";
 import { FRAME_BYTES_MAX, FRAME_KIND, type Hello, PROTOCOL } from "../generated/contract.js";
+import type { Pieces } from "../ports.js";
 import { createFrameSplitter, DesyncError, kindOf, requestIdOf, stampRequestId } from "./frame-splitter.js";
 import type { Reply } from "./wasm-module.js";
 
@@ -120,8 +121,9 @@ export class EngineConnection {
   }
 
   /** Loads a graph. Resolves with the reply frame. */
-  load(loadRequestJson: string, graph: Uint8Array, msMax: number): Promise<Uint8Array> {
-    return this.#send((id) => [this.#codec.encodeLoadHead(id, loadRequestJson, graph.length), graph], msMax);
+  load(loadRequestJson: string, graph: Pieces, msMax: number): Promise<Uint8Array> {
+    const byteLength = graph.reduce((sum, piece) => sum + piece.length, 0);
+    return this.#send((id) => [this.#codec.encodeLoadHead(id, loadRequestJson, byteLength), ...graph], msMax);
   }
 
   /** Sends one infer frame, whose request id is overwritten. Resolves with the reply frame. */

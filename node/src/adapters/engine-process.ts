@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { AppError, sentence } from "../errors.js";
 import type { Hello, LoadRequest } from "../generated/contract.js";
-import type { EngineStatus, InferenceEngine, LoadedModel } from "../ports.js";
+import type { EngineStatus, InferenceEngine, LoadedModel, Pieces } from "../ports.js";
 import type { EngineCgroups } from "./engine-cgroups.js";
 import { type EngineCommand, EngineConnection, type FrameCodec, type LogLine } from "./engine-connection.js";
 
@@ -47,7 +47,7 @@ class ProcessEngine implements InferenceEngine {
     this.#keepSpares();
   }
 
-  async load(graph: Uint8Array, request: LoadRequest): Promise<LoadedModel> {
+  async load(graph: Pieces, request: LoadRequest): Promise<LoadedModel> {
     if (this.#closing) throw new AppError("engine_unavailable", "The service is stopping.");
     try {
       const spare = this.#spares.shift();
@@ -92,7 +92,7 @@ class ProcessEngine implements InferenceEngine {
     ]);
   }
 
-  async #loadInto(connection: EngineConnection, graph: Uint8Array, request: LoadRequest): Promise<LoadedModel> {
+  async #loadInto(connection: EngineConnection, graph: Pieces, request: LoadRequest): Promise<LoadedModel> {
     try {
       this.#hello = await connection.hello;
       const frame = await connection.load(JSON.stringify(request), graph, this.#options.loadMsMax);

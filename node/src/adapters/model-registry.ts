@@ -19,6 +19,7 @@ import type {
   Models,
   ModelZoo,
   OpenModel,
+  Pieces,
   ZooModel,
 } from "../ports.js";
 import { manifestOverrides } from "./manifest.js";
@@ -56,7 +57,7 @@ interface Source {
   readonly labels: Uint8Array | null;
   readonly labelsSha256: string;
   readonly labelOffset: number | null;
-  readGraph(): Promise<Uint8Array>;
+  readGraph(): Promise<Pieces>;
 }
 
 interface Slot {
@@ -242,7 +243,7 @@ class ModelRegistry implements Models {
       labels,
       labelsSha256,
       labelOffset: settings.labelOffset ?? manifest.labels?.offset ?? null,
-      readGraph: () => model.readGraph(),
+      readGraph: async () => [await model.readGraph()],
     };
   }
 
@@ -273,7 +274,7 @@ class ModelRegistry implements Models {
       labels: labels?.bytes ?? null,
       labelsSha256: labels?.sha256 ?? "",
       labelOffset: settings.labelOffset,
-      readGraph: async () => graph.bytes,
+      readGraph: async () => graph.pieces,
     };
   }
 

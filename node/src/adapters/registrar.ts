@@ -32,7 +32,8 @@ export function createRegistrar({ models, classifier, store, report }: Registrar
 
   return {
     async register(registration) {
-      const { graph, labels } = registration;
+      const { labels } = registration;
+      const graph = Buffer.concat(registration.graph.pieces);
       const stated = manifestOf(registration);
       store.findSame(stated, ["graph"]);
       const { classes } = (await load(candidate(stated, graph, labels))).spec.output;
@@ -42,7 +43,7 @@ export function createRegistrar({ models, classifier, store, report }: Registrar
       const manifest: Manifest = { ...stated, output: { ...stated.output, classes } };
       // With the number of classes known this is what will be loaded from now on, so this is what has to load.
       const checked = await load(candidate(manifest, graph, labels));
-      return { ...checked, added: await store.register(manifest, graph.bytes, labels?.bytes ?? null) };
+      return { ...checked, added: await store.register(manifest, graph, labels?.bytes ?? null) };
     },
 
     async remove(id, version) {
@@ -57,13 +58,13 @@ export function createRegistrar({ models, classifier, store, report }: Registrar
 }
 
 /** A model that is not kept yet. */
-function candidate(manifest: Manifest, graph: UploadedFile, labels: UploadedFile | null): ZooModel {
+function candidate(manifest: Manifest, graph: Uint8Array, labels: UploadedFile | null): ZooModel {
   return {
     manifest,
     present: true,
     damage: null,
     registered: true,
-    readGraph: async () => graph.bytes,
+    readGraph: async () => graph,
     readLabels: async () => labels?.bytes ?? null,
   };
 }
@@ -98,7 +99,7 @@ function manifestOf({ id, version, graph, labels, settings, manifest: text }: Re
     title: title ?? rest.id,
     description: description ?? "",
     licence: licence ?? LICENCE_UNKNOWN,
-    graph: { file: graphFileOf(graph.sha256), bytes: graph.bytes.length, sha256: graph.sha256 },
+    graph: { file: graphFileOf(graph.sha256), bytes: graph.byteLength, sha256: graph.sha256 },
     ...(labels !== null && {
       labels: { file: labelsFileOf(labels.sha256), sha256: labels.sha256, ...(offset !== undefined && { offset }) },
     }),
@@ -123,7 +124,7 @@ function isObject(json: unknown): json is object {
   return typeof json === "object" && json !== null && !Array.isArray(json);
 }
 
-function checkHash(what: string, stated: string | null | undefined, { sha256 }: UploadedFile): void {
+function checkHash(what: string, stated: string | null | undefined, { sha256 }: Pick<UploadedFile, "sha256">): void {
   if ((stated ?? sha256) === sha256) return;
   throw invalid("manifest", `${what}.sha256 is ${stated}, and the file that came has ${sha256}`);
 }

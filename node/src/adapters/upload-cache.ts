@@ -1,8 +1,8 @@
 /** Uploaded graphs with their labels, kept so that a later request can name one by its SHA-256. */
-import type { UploadedFile } from "../ports.js";
+import type { UploadedFile, UploadedGraph } from "../ports.js";
 
 export interface Upload {
-  readonly graph: UploadedFile;
+  readonly graph: UploadedGraph;
   /** Null where the graph came without: its classes are numbered. */
   readonly labels: UploadedFile | null;
 }
@@ -34,7 +34,9 @@ export function createUploadCache(bytesMax: number): UploadCache {
       uploads.set(sha256, upload);
       return upload;
     },
-    put(sha256, upload) {
+    put(sha256, { graph, labels }) {
+      // The graph that is here already stays: what has just come is the cheaper garbage.
+      const upload = { graph: uploads.get(sha256)?.graph ?? graph, labels };
       drop(sha256);
       uploads.set(sha256, upload);
       bytesHeld += sizeOf(upload);
@@ -48,5 +50,5 @@ export function createUploadCache(bytesMax: number): UploadCache {
 }
 
 function sizeOf({ graph, labels }: Upload): number {
-  return graph.bytes.length + (labels?.bytes.length ?? 0);
+  return graph.byteLength + (labels?.bytes.length ?? 0);
 }

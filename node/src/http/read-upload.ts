@@ -4,14 +4,14 @@
  * Each file field has its own limit, and the body and all bodies together have theirs; each is enforced while the bytes
  * stream in. express-fileupload has one limit for all files, so its parser is watched as the request is piped into it.
  * It joins the chunks of a file at its end, which for a graph takes as long as its last megabytes need to arrive: graphs
- * are kept by a `FileCollector` in its place.
+ * are kept by a `GraphCollector` in its place.
  */
 import type { Readable, Writable } from "node:stream";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import fileUpload from "express-fileupload";
 import { AppError, messageOf } from "../errors.js";
-import type { UploadedFile } from "../ports.js";
-import { FileCollector } from "./file-collector.js";
+import type { UploadedFile, UploadedGraph } from "../ports.js";
+import { GraphCollector } from "./graph-collector.js";
 import type { HoldBytes } from "./hold-bytes.js";
 import { keepPace, type PaceLimits } from "./keep-pace.js";
 
@@ -29,7 +29,7 @@ export interface UploadLimits extends PaceLimits {
 export interface Upload {
   /** In the order of the form. */
   readonly images: readonly ImageSource[];
-  readonly graph: UploadedFile | null;
+  readonly graph: UploadedGraph | null;
   readonly labels: UploadedFile | null;
   /** Text fields of the form and of the query string; the form's come first. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
@@ -115,7 +115,7 @@ function createFormReader(limits: UploadLimits) {
     const queryNames = new Set(fields.keys());
     const seen = new Map<string, number>();
     const order: ImagePart[] = [];
-    let graph: FileCollector | null = null;
+    let graph: GraphCollector | null = null;
     let bodyBytes = 0;
     let settled = false;
     const settle = (error?: unknown) => {
@@ -142,8 +142,7 @@ function createFormReader(limits: UploadLimits) {
       const part = { isNamed: Boolean(filename), bytes: 0 };
       if (field === "image_file") order.push(part);
       if (field === "model_file") {
-        const bytesLeft = Number(request.headers["content-length"] ?? limits.requestBytesMax) - bodyBytes;
-        graph = new FileCollector(Math.min(limit.bytesMax, bytesLeft));
+        graph = new GraphCollector();
         file.removeAllListeners("data");
       }
       file.on("data", (chunk: Buffer) => {
@@ -195,7 +194,7 @@ function collect(
   request: Request,
   fields: Upload["fields"],
   order: readonly ImagePart[],
-  graph: FileCollector | null,
+  graph: GraphCollector | null,
 ): Upload {
   const filesOf = (field: string): UploadedFile[] =>
     [request.files?.[field] ?? []].flat().map((file) => ({
@@ -213,7 +212,7 @@ function collect(
   const isFromQuery = !order.some((part) => "url" in part);
   return {
     images: isFromQuery ? [...images, ...addressesOf(fields)] : images,
-    graph: graph?.file(filesOf("model_file")[0]?.name) ?? null,
+    graph: graph?.graph(filesOf("model_file")[0]?.name) ?? null,
     labels: filesOf("label_file")[0] ?? null,
     fields,
   };

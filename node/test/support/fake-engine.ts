@@ -12,7 +12,7 @@ import {
   type Problem,
   type Sandbox,
 } from "../../src/generated/contract.js";
-import type { CgroupStatus, EngineStatus, InferenceEngine, LoadedModel } from "../../src/ports.js";
+import type { CgroupStatus, EngineStatus, InferenceEngine, LoadedModel, Pieces } from "../../src/ports.js";
 
 export const NO_CGROUP: CgroupStatus = { held: false, reason: "it is a fake" };
 const SIDE = 8;
@@ -30,12 +30,13 @@ export class FakeEngine implements InferenceEngine {
   /** Exchanges left before the engine of a model dies. */
   diesAfter = Number.POSITIVE_INFINITY;
 
-  async load(graph: Uint8Array, request: LoadRequest): Promise<LoadedModel> {
+  async load(pieces: Pieces, request: LoadRequest): Promise<LoadedModel> {
+    const graph = Buffer.concat(pieces);
     this.loadCount += 1;
     this.requests.push(request);
-    this.graphs.push(Buffer.from(graph));
+    this.graphs.push(graph);
     await this.loadGate;
-    if (!Buffer.from(graph).toString("latin1").startsWith("graph")) {
+    if (!graph.toString("latin1").startsWith("graph")) {
       throw new AppError("graph_invalid", "this is not a graph");
     }
     const model = new FakeModel(specOf(graph), this);
