@@ -61,6 +61,26 @@ async function flood(service: FakeService, head: string): Promise<{ answer: stri
   return { answer, sentBytes };
 }
 
+/** Sends a body in chunks of one byte. Resolves with the whole answer. */
+async function sendByteByByte(service: FakeService, type: string, body: Buffer): Promise<string> {
+  const { hostname, port } = new URL(service.url);
+  const socket = connect(Number(port), hostname);
+  let answer = "";
+  socket.on("data", (chunk) => {
+    answer += chunk.toString("latin1");
+  });
+  const closed = once(socket, "close");
+  socket.write(
+    `POST /infer HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+  );
+  const size = Buffer.from("1\r\n");
+  const end = Buffer.from("\r\n");
+  socket.write(Buffer.concat([...body].flatMap((byte) => [size, Buffer.from([byte]), end])));
+  socket.write("0\r\n\r\n");
+  await closed;
+  return answer;
+}
+
 const PART_HEAD = '--b\r\nContent-Disposition: form-data; name="image_file"; filename="a"\r\n\r\n';
 const FORM_HEAD =
   "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" +
@@ -155,6 +175,18 @@ describe("an upload", () => {
     expect(response.status).toBe(200);
     expect(service.engine.requests.at(-1)?.graph_sha256).toBe(createHash("sha256").update(graph).digest("hex"));
     expect(service.engine.graphs.at(-1)?.equals(graph)).toBe(true);
+  });
+
+  it("joins what comes byte by byte", async () => {
+    const service = await start();
+    const graph = Buffer.concat([Buffer.from("graph"), randomBytes(20_000)]);
+    const body = new Response(form({ image_file: RED, model_file: graph, label_file: COLOURS }));
+    const type = body.headers.get("content-type") ?? "";
+    const answer = await sendByteByByte(service, type, Buffer.from(await body.arrayBuffer()));
+    expect(answer).toMatch(/^HTTP\/1.1 200 /);
+    expect(service.engine.graphs.at(-1)?.equals(graph)).toBe(true);
+    expect(service.engine.pieceCounts.at(-1)).toBe(1);
+    expect(await sendByteByByte(service, "image/png", RED)).toMatch(/^HTTP\/1.1 200 /);
   });
 
   it("takes a field for a graph in which nothing was chosen as none", async () => {

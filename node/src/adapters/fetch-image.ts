@@ -9,6 +9,7 @@ import { get as httpsGet } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
 import { AppError } from "../errors.js";
+import { ChunkJoiner } from "../join-chunks.js";
 import type { FetchImage } from "../ports.js";
 
 export interface ImageFetcherOptions {
@@ -118,12 +119,14 @@ async function readImage(response: IncomingMessage, bytesMax: number): Promise<U
     if ((headers["content-encoding"] ?? "identity") !== "identity") throw unreachable("The address answers compressed");
     if (Number(headers["content-length"] ?? 0) > bytesMax) throw tooLarge(bytesMax);
     const chunks: Buffer[] = [];
+    const joiner = new ChunkJoiner((chunk) => chunks.push(chunk));
     let length = 0;
     for await (const chunk of response as AsyncIterable<Buffer>) {
       length += chunk.length;
       if (length > bytesMax) throw tooLarge(bytesMax);
-      chunks.push(chunk);
+      joiner.add(chunk);
     }
+    joiner.finish();
     return Buffer.concat(chunks, length);
   } finally {
     response.destroy();

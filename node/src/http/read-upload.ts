@@ -10,6 +10,7 @@ import type { Readable, Writable } from "node:stream";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import fileUpload from "express-fileupload";
 import { AppError, messageOf } from "../errors.js";
+import { ChunkJoiner, joinChunks } from "../join-chunks.js";
 import type { UploadedFile, UploadedGraph } from "../ports.js";
 import { GraphCollector } from "./graph-collector.js";
 import type { HoldBytes } from "./hold-bytes.js";
@@ -185,8 +186,10 @@ function createFormReader(limits: UploadLimits) {
 function watchPipe(request: Request, watch: (parser: Writable) => void): void {
   const pipe = request.pipe.bind(request);
   request.pipe = (destination, options) => {
-    if (destination !== undefined) watch(destination as unknown as Writable);
-    return pipe(destination, options);
+    if (destination === undefined) return pipe(destination, options);
+    watch(destination as unknown as Writable);
+    pipe(joinChunks(), options).pipe(destination, options);
+    return destination;
   };
 }
 
@@ -228,11 +231,12 @@ function readRaw(request: Request, response: Response, next: NextFunction, limit
     );
   }
   const chunks: Buffer[] = [];
+  const joiner = new ChunkJoiner((chunk) => chunks.push(chunk));
   let bodyBytes = 0;
   const take = (chunk: Buffer) => {
     bodyBytes += chunk.length;
     if (bodyBytes <= bytesMax) {
-      chunks.push(chunk);
+      joiner.add(chunk);
       return;
     }
     request.off("data", take);
@@ -240,6 +244,7 @@ function readRaw(request: Request, response: Response, next: NextFunction, limit
     next(tooLarge("The image", bytesMax));
   };
   const finish = () => {
+    joiner.finish();
     const image: UploadedFile = { name: "", bytes: Buffer.concat(chunks, bodyBytes), sha256: "" };
     keepBare(request, response, next, [image], limits);
   };

@@ -24,6 +24,8 @@ export class FakeEngine implements InferenceEngine {
   sandbox: Sandbox | null = null;
   readonly requests: LoadRequest[] = [];
   readonly graphs: Buffer[] = [];
+  /** In how many pieces each graph came. */
+  readonly pieceCounts: number[] = [];
   readonly models: FakeModel[] = [];
   /** Waited for by each load. */
   loadGate: Promise<void> = Promise.resolve();
@@ -35,6 +37,7 @@ export class FakeEngine implements InferenceEngine {
     this.loadCount += 1;
     this.requests.push(request);
     this.graphs.push(graph);
+    this.pieceCounts.push(pieces.length);
     await this.loadGate;
     if (!graph.toString("latin1").startsWith("graph")) {
       throw new AppError("graph_invalid", "this is not a graph");

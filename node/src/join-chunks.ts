@@ -1,0 +1,64 @@
+/**
+ * Joins the small chunks of a body. How small they are is the client's choice, and each one that is kept is an object of
+ * some 400 bytes, however little it holds: 12 MB that came byte by byte took 4.6 GB.
+ */
+import { Transform } from "node:stream";
+
+/** Half of what Node reads at a time: what is kept of a read keeps all of it. */
+const CHUNK_BYTES_MIN = 32 * 1024;
+const BLOCK_BYTES = 64 * 1024;
+
+export class ChunkJoiner {
+  readonly #emit: (chunk: Buffer) => void;
+  #block = Buffer.alloc(0);
+  /** Where in the block lies what was joined and is not emitted yet. */
+  #start = 0;
+  #end = 0;
+
+  /** `emit` gets the bytes in their order: large chunks as they are, small ones joined. */
+  constructor(emit: (chunk: Buffer) => void) {
+    this.#emit = emit;
+  }
+
+  add(chunk: Buffer): void {
+    if (chunk.length >= CHUNK_BYTES_MIN) {
+      this.finish();
+      this.#emit(chunk);
+      return;
+    }
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.#end === this.#block.length) {
+        this.finish();
+        this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+        this.#start = 0;
+        this.#end = 0;
+      }
+      const count = rest.copy(this.#block, this.#end);
+      this.#end += count;
+      rest = rest.subarray(count);
+    }
+  }
+
+  /** Emits what is left. */
+  finish(): void {
+    if (this.#end > this.#start) this.#emit(this.#block.subarray(this.#start, this.#end));
+    this.#start = this.#end;
+  }
+}
+
+/** The same as a stream, to stand between a request and its parser. */
+export function joinChunks(): Transform {
+  const joiner: ChunkJoiner = new ChunkJoiner((chunk) => stream.push(chunk));
+  const stream = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      joiner.add(chunk);
+      done();
+    },
+    flush(done) {
+      joiner.finish();
+      done();
+    },
+  });
+  return stream;
+}
