@@ -9,21 +9,21 @@ const CHUNK_BYTES_MIN = 32 * 1024;
 const BLOCK_BYTES = 64 * 1024;
 
 export class ChunkJoiner {
-  readonly #emit: (chunk: Buffer) => void;
+  readonly #sink: { push(chunk: Buffer): unknown };
   #block = Buffer.alloc(0);
-  /** Where in the block lies what was joined and is not emitted yet. */
+  /** Where in the block lies what was joined and is not in the sink yet. */
   #start = 0;
   #end = 0;
 
-  /** `emit` gets the bytes in their order: large chunks as they are, small ones joined. */
-  constructor(emit: (chunk: Buffer) => void) {
-    this.#emit = emit;
+  /** `sink`, an array or a stream, gets the bytes in their order: large chunks as they are, small ones joined. */
+  constructor(sink: { push(chunk: Buffer): unknown }) {
+    this.#sink = sink;
   }
 
   add(chunk: Buffer): void {
     if (chunk.length >= CHUNK_BYTES_MIN) {
       this.finish();
-      this.#emit(chunk);
+      this.#sink.push(chunk);
       return;
     }
     let rest = chunk;
@@ -40,16 +40,15 @@ export class ChunkJoiner {
     }
   }
 
-  /** Emits what is left. */
+  /** Hands over what is left. */
   finish(): void {
-    if (this.#end > this.#start) this.#emit(this.#block.subarray(this.#start, this.#end));
+    if (this.#end > this.#start) this.#sink.push(this.#block.subarray(this.#start, this.#end));
     this.#start = this.#end;
   }
 }
 
 /** The same as a stream, to stand between a request and its parser. */
 export function joinChunks(): Transform {
-  const joiner: ChunkJoiner = new ChunkJoiner((chunk) => stream.push(chunk));
   const stream = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       joiner.add(chunk);
@@ -60,5 +59,6 @@ export function joinChunks(): Transform {
       done();
     },
   });
+  const joiner = new ChunkJoiner(stream);
   return stream;
 }

@@ -5,7 +5,7 @@ import { ChunkJoiner } from "../src/join-chunks.js";
 
 function join(chunks: readonly Buffer[]): Buffer[] {
   const joined: Buffer[] = [];
-  const joiner = new ChunkJoiner((chunk) => joined.push(chunk));
+  const joiner = new ChunkJoiner(joined);
   for (const chunk of chunks) joiner.add(chunk);
   joiner.finish();
   return joined;

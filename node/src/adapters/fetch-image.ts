@@ -119,7 +119,7 @@ async function readImage(response: IncomingMessage, bytesMax: number): Promise<U
     if ((headers["content-encoding"] ?? "identity") !== "identity") throw unreachable("The address answers compressed");
     if (Number(headers["content-length"] ?? 0) > bytesMax) throw tooLarge(bytesMax);
     const chunks: Buffer[] = [];
-    const joiner = new ChunkJoiner((chunk) => chunks.push(chunk));
+    const joiner = new ChunkJoiner(chunks);
     let length = 0;
     for await (const chunk of response as AsyncIterable<Buffer>) {
       length += chunk.length;

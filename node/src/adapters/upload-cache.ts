@@ -34,9 +34,7 @@ export function createUploadCache(bytesMax: number): UploadCache {
       uploads.set(sha256, upload);
       return upload;
     },
-    put(sha256, { graph, labels }) {
-      // The graph that is here already stays: what has just come is the cheaper garbage.
-      const upload = { graph: uploads.get(sha256)?.graph ?? graph, labels };
+    put(sha256, upload) {
       drop(sha256);
       uploads.set(sha256, upload);
       bytesHeld += sizeOf(upload);

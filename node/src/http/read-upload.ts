@@ -182,7 +182,7 @@ function createFormReader(limits: UploadLimits) {
   };
 }
 
-/** Calls `watch` with the stream that the request is piped into, before the first byte. */
+/** Calls `watch` with the stream that the request is piped into, before the first byte. It gets small chunks joined. */
 function watchPipe(request: Request, watch: (parser: Writable) => void): void {
   const pipe = request.pipe.bind(request);
   request.pipe = (destination, options) => {
@@ -231,7 +231,7 @@ function readRaw(request: Request, response: Response, next: NextFunction, limit
     );
   }
   const chunks: Buffer[] = [];
-  const joiner = new ChunkJoiner((chunk) => chunks.push(chunk));
+  const joiner = new ChunkJoiner(chunks);
   let bodyBytes = 0;
   const take = (chunk: Buffer) => {
     bodyBytes += chunk.length;
