@@ -13,10 +13,15 @@ use napi_derive::{module_init, napi};
 use off_thread::OffThread;
 
 /// Settings of libtensorflow that have to stand in the environment before it is loaded: sessions with threads of their
-/// own, and no chatter on stderr.
+/// own, kernels that oneDNN may keep in its own layout though they are fed, and no chatter on stderr.
 #[module_init]
 fn prepare_environment() {
-    for (name, value) in [("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"), ("TF_CPP_MIN_LOG_LEVEL", "3")] {
+    const SETTINGS: [(&str, &str); 3] = [
+        ("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"),
+        ("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1"),
+        ("TF_CPP_MIN_LOG_LEVEL", "3"),
+    ];
+    for (name, value) in SETTINGS {
         if env::var_os(name).is_none() {
             // SAFETY: Node runs this in the thread that also serves assignments to process.env, which do the same.
             unsafe { env::set_var(name, value) };

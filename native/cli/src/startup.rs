@@ -16,6 +16,8 @@ use crate::sandbox::Cell;
 const LOG_LEVEL: &str = "TF_CPP_MIN_LOG_LEVEL";
 /// Gives each session the threads that it asks for, not those that the first session of the process asked for.
 const OWN_THREADS: &str = "TF_OVERRIDE_GLOBAL_THREADPOOL";
+/// Lets oneDNN keep kernels that are fed in its own layout (`menagerie_graph::detach`).
+const FROZEN_WEIGHTS: &str = "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS";
 
 /// Takes stdout for the caller alone: whatever else writes to it, libtensorflow included, reaches stderr. Descriptors
 /// that were inherited beside the three standard ones are closed. To be called before anything else opens one.
@@ -56,6 +58,7 @@ pub fn load_library(cell: Cell) -> Result<Library, Problem> {
             env::set_var(LOG_LEVEL, "3");
         }
         env::set_var(OWN_THREADS, "1");
+        env::set_var(FROZEN_WEIGHTS, "1");
     }
     // libtensorflow 2.21 greets on stderr while it starts, whatever its log level says.
     let silence = if quiet { Silence::begin().ok() } else { None };

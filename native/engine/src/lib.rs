@@ -20,6 +20,7 @@ mod probe;
 mod scores;
 mod session;
 mod tensor;
+mod weights;
 
 pub use error::EngineError;
 pub use library::Library;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use menagerie_contract::{LoadRequest, ModelSpec};
-use menagerie_graph::{GraphLimits, Resolved};
+use menagerie_graph::{Detached, GraphLimits, Resolved, detach};
 
 use crate::{
     EngineError, Library, memory,
@@ -16,6 +16,7 @@ use crate::{
     scores::ScoreReader,
     session::{Session, SessionPlan},
     tensor::Tensor,
+    weights::Weights,
 };
 
 /// The grey that the first run is made with.
@@ -46,13 +47,14 @@ pub struct Model {
 /// A graph as libtensorflow imports it.
 struct Prepared {
     graph: Vec<u8>,
+    weights: Arc<Weights>,
     input: String,
     output: String,
 }
 
 impl Prepared {
     fn open(&self, library: &Library, plan: SessionPlan) -> Result<Session, EngineError> {
-        Session::open(library, &self.graph, &self.input, &self.output, plan)
+        Session::open(library, &self.graph, &self.input, &self.output, Arc::clone(&self.weights), plan)
     }
 }
 
@@ -91,11 +93,14 @@ impl Model {
     /// # Errors
     /// As [`Model::load`].
     pub fn open(library: &Library, resolved: Resolved, threads: u32) -> Result<Self, EngineError> {
-        let Resolved { spec, graph, input_tensor, output_tensor, .. } = resolved;
+        let Resolved { spec, graph: whole, input_tensor, output_tensor, .. } = resolved;
+        let Detached { graph, weights } = detach(&whole, &GraphLimits::default())?;
+        let weights = Arc::new(Weights::copy(library.functions(), &weights)?);
+        drop(whole);
         // One thread a run and a run for each core: on the MobileNets of the zoo this beats shared runs in throughput
         // and, but for the largest, in latency.
         let threads = threads.max(1);
-        let prepared = Prepared { graph, input: input_tensor, output: output_tensor };
+        let prepared = Prepared { graph, weights, input: input_tensor, output: output_tensor };
         let session = prepared.open(library, SessionPlan { threads, optimize: false })?;
         let mut model = Self {
             normalizer: Normalizer::new(&spec.input),

@@ -1,5 +1,7 @@
 //! A tiny `MobileNet` built in code: what libtensorflow is started with before it meets a stranger's graph.
 
+use std::sync::Arc;
+
 use crate::{
     EngineError, Library,
     graphdef::{Attribute, GraphBuilder},
@@ -57,7 +59,7 @@ fn weights(count: i64) -> Vec<f32> {
 
 /// Runs the probe on one picture, optimised as models are, on every thread.
 pub(crate) fn run(library: &Library, plan: SessionPlan) -> Result<(), EngineError> {
-    let session = Session::open(library, &probe_graph(), "input", "probabilities", plan)?;
+    let session = Session::open(library, &probe_graph(), "input", "probabilities", Arc::default(), plan)?;
     let picture = Tensor::build(library.functions(), &[1, SIDE, SIDE, 3], |values: &mut [f32]| values.fill(0.5))
         .ok_or_else(|| EngineError::Run("there is no memory for the probe".into()))?;
     let probabilities = session.run(&picture)?.to_f32().unwrap_or_default();

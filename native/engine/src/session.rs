@@ -1,8 +1,9 @@
 //! A session of libtensorflow that runs a graph.
 
 use std::{
-    ffi::{CStr, CString},
+    ffi::{CStr, CString, c_int},
     ptr::{self, NonNull},
+    sync::Arc,
 };
 
 use menagerie_graph::wire;
@@ -11,6 +12,7 @@ use crate::{
     EngineError, Library,
     ffi::{self, Functions},
     tensor::Tensor,
+    weights::Weights,
 };
 
 /// How a session uses the machine.
@@ -53,6 +55,7 @@ pub struct Session {
     functions: &'static Functions,
     input: CString,
     output: CString,
+    weights: Arc<Weights>,
 }
 
 // SAFETY: TF_Run may be called from many threads at once, as `tensorflow::Session::Run` may, which it calls
@@ -63,7 +66,7 @@ unsafe impl Sync for Session {}
 
 impl Session {
     /// Opens a session on a serialised `GraphDef`, which is not needed afterwards. `input` and `output` are tensors of the
-    /// graph, `name` or `name:index`.
+    /// graph, `name` or `name:index`; `weights` are for its other placeholders.
     ///
     /// # Errors
     /// [`EngineError::GraphRefused`] with libtensorflow's reason.
@@ -72,6 +75,7 @@ impl Session {
         graph_def: &[u8],
         input: &str,
         output: &str,
+        weights: Arc<Weights>,
         plan: SessionPlan,
     ) -> Result<Self, EngineError> {
         let functions = library.functions();
@@ -79,7 +83,7 @@ impl Session {
             CString::new(tensor).map_err(|_| EngineError::GraphRefused(format!("it holds no tensor {tensor:?}")))
         };
         let (input, output) = (name(input)?, name(output)?);
-        let session = Self { raw: new_session(functions, plan)?, functions, input, output };
+        let session = Self { raw: new_session(functions, plan)?, functions, input, output, weights };
         let status = Status::new(functions);
         // SAFETY: session and status are live; the bytes are only read during the call.
         unsafe {
@@ -96,16 +100,18 @@ impl Session {
     pub fn run(&self, input: &Tensor) -> Result<Tensor, EngineError> {
         let functions = self.functions;
         let status = Status::new(functions);
+        let names: Vec<_> = [&self.input].into_iter().chain(&self.weights.names).map(|name| name.as_ptr()).collect();
+        let tensors: Vec<_> = [input].into_iter().chain(&self.weights.tensors).map(Tensor::as_raw).collect();
         let mut output = ptr::null_mut();
-        // SAFETY: session, names and tensor are live; every array has the length that is named beside it; the callee
-        // does not keep the input and gives the output to us.
+        // SAFETY: session, names and tensors are live; every array has the length that is named beside it; the callee
+        // neither keeps nor changes what it is fed, and gives the output to us.
         unsafe {
             (functions.run)(
                 self.raw.as_ptr(),
                 ptr::null(),
-                &self.input.as_ptr(),
-                &input.as_raw(),
-                1,
+                names.as_ptr(),
+                tensors.as_ptr(),
+                names.len() as c_int,
                 &self.output.as_ptr(),
                 &raw mut output,
                 1,

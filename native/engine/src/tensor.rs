@@ -43,6 +43,8 @@ pub struct Tensor {
 
 // SAFETY: a TF_Tensor is a reference-counted buffer with a shape; nothing in it belongs to a thread.
 unsafe impl Send for Tensor {}
+// SAFETY: as above; what may be called on a shared tensor only reads.
+unsafe impl Sync for Tensor {}
 
 impl Tensor {
     /// A tensor of `shape` whose elements `fill` writes; they are arbitrary numbers before.

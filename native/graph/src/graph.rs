@@ -128,6 +128,15 @@ impl<'a> Graph<'a> {
         self.by_name.get(name.strip_suffix(":0").unwrap_or(name)).copied()
     }
 
+    /// A name that no node has.
+    pub(crate) fn fresh_name(&self, base: &str, ending: &str) -> Cow<'static, str> {
+        let mut name = format!("{base}/{ending}");
+        while self.find(&name).is_some() {
+            name.push('_');
+        }
+        Cow::Owned(name)
+    }
+
     /// The nodes that take data from `id`; a node that takes it twice stands twice.
     #[must_use]
     pub fn consumers(&self, id: NodeId) -> &[NodeId] {

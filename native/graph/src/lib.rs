@@ -7,6 +7,7 @@
 
 pub mod allow_list;
 pub mod attr;
+pub mod detach;
 pub mod dtype;
 pub mod encode;
 pub mod error;
@@ -30,6 +31,7 @@ pub mod simplify;
 pub mod tensor;
 pub mod wire;
 
+pub use detach::{Detached, Weight, detach};
 pub use error::GraphError;
 pub use graph::{Constant, Endpoint, Graph, Node, NodeId};
 pub use limits::GraphLimits;

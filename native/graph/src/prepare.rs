@@ -8,10 +8,7 @@ mod fold;
 mod padding;
 mod serialise;
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-};
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     error::GraphError,
@@ -140,15 +137,6 @@ impl<'g, 'a> Plan<'g, 'a> {
             }
         }
         found
-    }
-
-    /// A name that no node of the graph has.
-    fn fresh_name(&self, base: &str, ending: &str) -> Cow<'static, str> {
-        let mut name = format!("{base}/{ending}");
-        while self.graph.find(&name).is_some() {
-            name.push('_');
-        }
-        Cow::Owned(name)
     }
 }
 

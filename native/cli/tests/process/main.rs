@@ -5,6 +5,7 @@ mod cell;
 mod commands;
 mod host;
 mod hostile;
+mod kernels;
 mod serve;
 #[cfg(feature = "test-no-allow-list")]
 mod unlisted;

@@ -73,7 +73,7 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
         let wanted = node.dtype("dtype").or_else(|| node.dtype("DstT")).or_else(|| node.dtype("T"));
         let cast = wanted
             .filter(|dtype| !matches!(dtype, DataType::Float | DataType::Uint8))
-            .map(|dtype| (dtype, plan.fresh_name(&plan.input.tensor, "cast")));
+            .map(|dtype| (dtype, plan.graph.fresh_name(&plan.input.tensor, "cast")));
         let ends = plan.folds.iter().map(|(layer, fold)| (fold.end, *layer)).collect();
         Self { plan, batch, ends, cast }
     }
@@ -133,7 +133,7 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
         }
         let mut inputs: Vec<Cow<'p, str>> = self.inputs(id).iter().map(|endpoint| self.written(*endpoint)).collect();
         if let Some(target) = plan.targets.get(&id) {
-            let name = plan.fresh_name(&node.name, "target");
+            let name = plan.graph.fresh_name(&node.name, "target");
             let content: Vec<u8> = target.iter().flat_map(|extent| (*extent as i32).to_le_bytes()).collect();
             let tensor = encode::tensor_attr(DataType::Int32, &[target.len() as u64], &content);
             pieces.push(constant(name.clone(), DataType::Int32, Content::Ready(Cow::Owned(tensor))));
@@ -141,7 +141,7 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
         } else if let Some((fold, factors)) = plan.folds.get(&id).and_then(|fold| Some((fold, fold.scale.as_ref()?)))
             && let Some(tensor) = plan.graph.tensor(fold.kernel)
         {
-            let name = plan.fresh_name(&node.name, "folded_kernel");
+            let name = plan.graph.fresh_name(&node.name, "folded_kernel");
             let scaled = Scaled { tensor, factors, stride: fold.stride };
             pieces.push(constant(name.clone(), DataType::Float, Content::Scaled(scaled)));
             inputs.push(name);
@@ -197,7 +197,7 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
     fn push_bias(&self, id: NodeId, fold: &Fold, pieces: &mut Vec<Piece<'p>>) {
         let plan = self.plan;
         let node = plan.graph.node(id);
-        let name = plan.fresh_name(&node.name, "folded_bias");
+        let name = plan.graph.fresh_name(&node.name, "folded_bias");
         let content: Vec<u8> = fold.shift.iter().flat_map(|value| value.to_le_bytes()).collect();
         let tensor = encode::tensor_attr(DataType::Float, &[fold.shift.len() as u64], &content);
         pieces.push(constant(name.clone(), DataType::Float, ready(tensor)));
