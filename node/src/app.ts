@@ -1,4 +1,5 @@
 /** The request's way through the service, as one list. Nothing here listens, spawns or reads a file at start. */
+import type { RequestListener } from "node:http";
 import express, { type Express } from "express";
 import type { Logger } from "pino";
 import { allowRoles, identify } from "./http/authorize.js";
@@ -12,6 +13,7 @@ import { describeModel, downloadGraph, downloadLabels, inspectModel, listModels 
 import { serveOpenApi } from "./http/openapi.js";
 import { methodNotAllowed, notFound, sendProblem } from "./http/problems.js";
 import { readUpload, type UploadLimits } from "./http/read-upload.js";
+import { refuseEarly } from "./http/refuse-early.js";
 import { registerModel, removeModel, serveVersion } from "./http/registered-models.js";
 import { nameRequest } from "./http/request-id.js";
 import { secureHeaders } from "./http/secure-headers.js";
@@ -41,6 +43,11 @@ export interface AppDeps {
   readonly anonymousRole: Role | "none";
 }
 
+export interface App {
+  readonly listener: RequestListener;
+  readonly routes: Express;
+}
+
 export function createApp({
   classifier,
   models,
@@ -56,26 +63,29 @@ export function createApp({
   isLocal,
   apiKeys,
   anonymousRole,
-}: AppDeps): Express {
+}: AppDeps): App {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
   if (trustProxy !== "") app.set("trust proxy", /^\d+$/.test(trustProxy) ? Number(trustProxy) : trustProxy);
 
   const allow = allowRoles(anonymousRole);
-  const permit = gate(limits);
+  const door = gate(limits);
+  const { permit } = door;
   const hold = holdBytes(limits);
   const upload = readUpload(limits, hold);
   const { modelsPerRequestMax, imageBytesMax } = limits;
   const inferDeps = { models, classifier, fetchImage, hold, modelsPerRequestMax, imageBytesMax };
 
-  app.use(nameRequest());
+  const [name, secure, share] = [nameRequest(), secureHeaders(), shareOrigins(corsOrigins)];
+
+  app.use(name);
   app.use(logRequests(logger));
-  app.use(secureHeaders());
+  app.use(secure);
   app.get("/healthz", healthz());
   app.get("/readyz", readyz(readiness));
   if (isLocal) app.use(refuseForeignNames());
-  app.use(shareOrigins(corsOrigins));
+  app.use(share);
   app.use(refuseForeignForms(corsOrigins));
   app.use(identify(apiKeys));
   app.use(limitRate(limits));
@@ -107,5 +117,5 @@ export function createApp({
   );
   app.use(notFound());
   app.use(sendProblem(logger));
-  return app;
+  return { listener: refuseEarly(door, [name, secure, share], logger, app), routes: app };
 }

@@ -43,7 +43,7 @@ const server = createServer(
     apiKeys,
     anonymousRole: config.anonymousRole,
     readiness: () => readinessOf(service),
-  }),
+  }).listener,
 );
 server.maxConnections = config.connectionsMax;
 

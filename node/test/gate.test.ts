@@ -1,6 +1,8 @@
 /** The gate before the work, through HTTP. */
+import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Config } from "../src/config.js";
+import type { Problem } from "../src/errors.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
 
 const RED = Buffer.from("red");
@@ -44,6 +46,51 @@ describe("the gate", () => {
     service.release();
     expect((await working).status).toBe(200);
     expect((await Promise.all(others)).map(({ status }) => status).sort()).toEqual([200, 503]);
+  });
+
+  it("refuses in one way, early or not: the same headers, a body that is dropped, a connection that is kept", async () => {
+    const origin = "https://example.org";
+    const service = await start({ requestsMax: 1, requestsQueuedMax: 0, corsOrigins: [origin] });
+    const working = ask(service);
+    await expect.poll(() => service.classifier.seen.length).toBe(1);
+    const connection = new Agent({ keepAlive: true, maxSockets: 1 });
+    const refused = (path: string) =>
+      new Promise<{ headers: IncomingHttpHeaders; problem: Problem; port: number | undefined }>((resolve, reject) => {
+        const headers = { "content-type": "image/png", accept: "*/*", origin, "x-request-id": "asked" };
+        const sent = request(`${service.url}${path}`, { method: "POST", agent: connection, headers }, (answer) => {
+          const port = answer.socket.localPort;
+          let text = "";
+          answer.setEncoding("utf8").on("data", (chunk: string) => {
+            text += chunk;
+          });
+          answer.on("end", () => resolve({ headers: answer.headers, problem: JSON.parse(text), port }));
+        });
+        sent.on("error", reject).end(Buffer.alloc(200_000));
+      });
+    // Routes take capital letters; what comes early takes this spelling alone.
+    const [early, late] = [await refused("/infer?model=colours"), await refused("/INFER?model=colours")];
+    const { date: _date, ...headers } = late.headers;
+    expect(early.headers).toMatchObject(headers);
+    expect(early.problem).toEqual(late.problem);
+    expect(early.problem).toMatchObject({ status: 503, code: "overloaded", request_id: "asked" });
+    expect(early.headers["access-control-allow-origin"]).toBe(origin);
+    expect(early.port).toBe(late.port);
+    expect(service.logLines.filter((line) => line.includes('"path":"/infer"'))).toHaveLength(1);
+    connection.destroy();
+    service.release();
+    expect((await working).status).toBe(200);
+  });
+
+  it("refuses a browser's form with a page", async () => {
+    const service = await start({ requestsMax: 1, requestsQueuedMax: 0 });
+    const working = ask(service);
+    await expect.poll(() => service.classifier.seen.length).toBe(1);
+    const headers = { accept: "text/html,application/xhtml+xml" };
+    const refused = await fetch(`${service.url}/infer`, { method: "POST", body: form({ image_file: RED }), headers });
+    expect(refused.status).toBe(503);
+    expect(await refused.text()).toContain("The service is full");
+    service.release();
+    expect((await working).status).toBe(200);
   });
 
   it("refuses a request that waited too long", async () => {

@@ -44,7 +44,7 @@ test("the document has every route of the app and no other", async () => {
     Object.keys(operations).map((method) => `${method} ${path}`),
   );
   expect(described.length).toBeGreaterThan(5);
-  expect(described.toSorted()).toEqual(routesOf(service.app).toSorted());
+  expect(described.toSorted()).toEqual(routesOf(service.routes).toSorted());
 });
 
 test("every schema of it can be read, and refers to what is there", () => {

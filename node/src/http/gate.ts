@@ -11,6 +11,13 @@ export interface GateOptions {
   readonly queueWaitMsMax: number;
 }
 
+export interface Gate {
+  /** Lets a request through with a permit, or refuses it. */
+  readonly permit: RequestHandler;
+  /** What a request would be refused with now; null when it would get a permit or a place in the queue. */
+  refusal(): AppError | null;
+}
+
 const RETRY_AFTER_SECONDS = 1;
 
 interface Permit {
@@ -18,9 +25,11 @@ interface Permit {
   readonly work: Promise<unknown>[];
 }
 
-export function gate({ requestsMax, requestsQueuedMax, queueWaitMsMax }: GateOptions): RequestHandler {
+export function gate({ requestsMax, requestsQueuedMax, queueWaitMsMax }: GateOptions): Gate {
   let free = requestsMax;
   const queue = new Set<() => void>();
+  // Errors are dear to make, for the stack in them; this one is always the same.
+  const full = overloaded(`${requestsMax} requests are worked on and ${requestsQueuedMax} wait`);
 
   const release = () => {
     const [first] = queue;
@@ -32,11 +41,13 @@ export function gate({ requestsMax, requestsQueuedMax, queueWaitMsMax }: GateOpt
     }
   };
 
-  return (_request, response, next) => {
+  const refusal = () => (free === 0 && queue.size >= requestsQueuedMax ? full : null);
+
+  const permit: RequestHandler = (_request, response, next) => {
     const enter = () => {
-      const permit: Permit = { work: [] };
-      response.locals["permit"] = permit;
-      response.once("close", () => Promise.allSettled(permit.work).then(release));
+      const held: Permit = { work: [] };
+      response.locals["permit"] = held;
+      response.once("close", () => Promise.allSettled(held.work).then(release));
       next();
     };
     if (free > 0) {
@@ -44,8 +55,9 @@ export function gate({ requestsMax, requestsQueuedMax, queueWaitMsMax }: GateOpt
       enter();
       return;
     }
-    if (queue.size >= requestsQueuedMax) {
-      next(overloaded(`${requestsMax} requests are worked on and ${queue.size} wait`));
+    const refused = refusal();
+    if (refused !== null) {
+      next(refused);
       return;
     }
     const leave = () => {
@@ -64,6 +76,7 @@ export function gate({ requestsMax, requestsQueuedMax, queueWaitMsMax }: GateOpt
     response.once("close", leave);
     queue.add(turn);
   };
+  return { permit, refusal };
 }
 
 /** Counts `work` to the request's permit, even when its client goes away before it is done. */

@@ -4,6 +4,7 @@
  * A browser that submits a form asks for HTML as for a page; curl and scripts say that they take anything, and get the
  * bare sentence.
  */
+import type { IncomingMessage } from "node:http";
 import type { Request } from "express";
 import { AppError } from "../errors.js";
 
@@ -24,7 +25,7 @@ export function formOf(request: Request): Form {
     }
     return known;
   }
-  if (isBrowserNavigation(request)) return "page";
+  if (asksForPage(request)) return "page";
   const type = request.accepts(TYPES);
   if (type !== false && JSON_TYPES.includes(type)) return "json";
   return type === "text/plain" ? "text" : "html";
@@ -33,11 +34,11 @@ export function formOf(request: Request): Form {
 /** The form of an error: a page for people, problem details for everyone else. */
 export function errorFormOf(request: Request): "json" | "page" {
   const { format } = request.query;
-  if (format !== undefined) return format === "html" && isBrowserNavigation(request) ? "page" : "json";
-  return isBrowserNavigation(request) ? "page" : "json";
+  if (format !== undefined) return format === "html" && asksForPage(request) ? "page" : "json";
+  return asksForPage(request) ? "page" : "json";
 }
 
 /** Browsers alone ask for XHTML when they open a page. */
-function isBrowserNavigation(request: Request): boolean {
-  return request.get("accept")?.includes("application/xhtml+xml") ?? false;
+export function asksForPage({ headers }: IncomingMessage): boolean {
+  return headers.accept?.includes("application/xhtml+xml") ?? false;
 }

@@ -1,11 +1,14 @@
 /** Everything that is no answer: unknown paths, wrong methods, and errors in the form that the client reads. */
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
+import type { IncomingMessage } from "node:http";
+import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import type { Logger } from "pino";
 import { AppError } from "../errors.js";
 import { html } from "./html.js";
 import { errorFormOf } from "./negotiate.js";
 import { page } from "./page.js";
 import { requestIdOf } from "./request-id.js";
+
+export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 
 /** How long the rest of a body is read and dropped after its request was refused, so that the client reads the answer. */
 const LINGER_MS = 2000;
@@ -40,7 +43,7 @@ export function sendProblem(logger: Logger): ErrorRequestHandler {
       const content = html`<h2>${body.title}</h2><p>${body.detail}</p><p><small>${body.code}, request ${body.request_id}</small></p>`;
       response.type("html").send(page(body.title, content));
     } else {
-      response.type("application/problem+json").send(JSON.stringify(body));
+      response.type(PROBLEM_TYPE).send(JSON.stringify(body));
     }
   };
 }
@@ -63,7 +66,7 @@ function logProblem(logger: Logger, problem: AppError, response: Response): void
   else logger.error({ ...facts, err: problem.cause }, "failed");
 }
 
-function dropBody(request: Request): void {
+export function dropBody(request: IncomingMessage): void {
   if (request.complete) return;
   request.unpipe();
   request.resume();

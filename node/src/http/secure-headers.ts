@@ -1,11 +1,11 @@
-import type { RequestHandler } from "express";
 import helmet from "helmet";
+import type { SetHeaders } from "./refuse-early.js";
 
 /**
  * Strict headers: the page's own script and style files run and nothing else does. HTTPS is the matter of whatever
  * stands before this service, so nothing here forces it.
  */
-export function secureHeaders(): RequestHandler {
+export function secureHeaders(): SetHeaders {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,

@@ -4,12 +4,13 @@ import { isIP } from "node:net";
 import cors from "cors";
 import type { RequestHandler } from "express";
 import { AppError } from "../errors.js";
+import type { SetHeaders } from "./refuse-early.js";
 
 const PREFLIGHT_SECONDS = 600;
 const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
 
 /** Lets scripts of the pages of these origins call this service; those of others cannot read its answers. */
-export function shareOrigins(origins: readonly string[]): RequestHandler {
+export function shareOrigins(origins: readonly string[]): SetHeaders {
   if (origins.length === 0) return (_request, _response, next) => next();
   return cors({
     origin: [...origins],

@@ -148,7 +148,7 @@ export function zooModel(
 
 export interface FakeService {
   readonly url: string;
-  readonly app: Express;
+  readonly routes: Express;
   readonly engine: FakeEngine;
   readonly classifier: FakeClassifier;
   readonly models: Models;
@@ -198,7 +198,7 @@ export async function startFakeService(
       engine: { kind: "fake", ready: true, libtensorflow: null, sandbox: null, cgroup: NO_CGROUP },
     },
   };
-  const app = createApp({
+  const { listener, routes } = createApp({
     classifier,
     models,
     zoo: store,
@@ -222,12 +222,12 @@ export async function startFakeService(
     anonymousRole: limits.anonymousRole,
     readiness: () => service.readiness,
   });
-  const server = createServer(app).listen(0, "127.0.0.1");
+  const server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return Object.assign(service, {
     url: `http://127.0.0.1:${port}`,
-    app,
+    routes,
     engine,
     classifier,
     models,
