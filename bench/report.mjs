@@ -130,6 +130,7 @@ function partSections({ decode, uploads, overload, cores }) {
   if (overload !== undefined) {
     const rows = [
       ["Peak, 8 clients, requests/s", overload.peakPerSecond.toFixed(1)],
+      [`${overload.queueLimit} clients, requests/s`, overload.manyPerSecond.toFixed(1)],
       ["Offered then, requests/s", overload.offeredPerSecond.toFixed(1)],
       ["Answered, requests/s", overload.goodputPerSecond.toFixed(1)],
       ["Refused with 503", String(overload.refused)],

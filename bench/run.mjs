@@ -90,7 +90,10 @@ async function measureParts(workload, images) {
   const measures = [
     ["decode", async () => (await import("./parts/decode.mjs")).measureDecoding(workload.spec.input, images)],
     ["uploads", async () => (await import("./parts/uploads.mjs")).measureUploads(workload, image, flags.full ? 7 : 3)],
-    ["overload", async () => (await import("./parts/overload.mjs")).measureOverload(workload, image, 2 * sliceMs)],
+    [
+      "overload",
+      async () => (await import("./parts/overload.mjs")).measureOverload(workload, image, 4 * rounds, sliceMs),
+    ],
     ["cores", async () => (await import("./parts/cores.mjs")).measureCores(workload, image, 2 * sliceMs)],
   ];
   const measured = {};

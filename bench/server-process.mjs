@@ -84,9 +84,12 @@ export async function freePort() {
 function readAddress(child, { args, address }) {
   return new Promise((resolve, reject) => {
     let output = "";
+    const streams = [child.stdout, child.stderr];
     const end = () => {
       clearTimeout(timer);
       clearInterval(poll);
+      // What it logs from now on is taken, so that it is never held up, and not looked at: that would cost its cores.
+      for (const stream of streams) stream.off("data", read).resume();
     };
     const fail = (why) => {
       end();
@@ -111,8 +114,7 @@ function readAddress(child, { args, address }) {
         resolve(written);
       }
     };
-    child.stdout.setEncoding("utf8").on("data", read);
-    child.stderr.setEncoding("utf8").on("data", read);
+    for (const stream of streams) stream.on("data", read);
     child.once("exit", (code) => fail(`ended with ${code}`));
     child.once("error", (error) => fail(error.message));
   });
