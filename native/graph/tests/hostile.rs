@@ -7,7 +7,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use menagerie_contract::ErrorCode;
-use menagerie_graph::{GraphError, GraphLimits, dtype::DataType, encode, labels, resolve};
+use menagerie_graph::{GraphError, GraphLimits, detach, dtype::DataType, encode, labels, resolve};
 use support::{GraphBuilder, Random, change, request, seeds, small_net};
 
 /// What one fuzz test may take.
@@ -51,6 +51,7 @@ fn changed_bytes_never_panic() {
             change(&mut bytes, &mut random);
         }
         let _ = resolve(&bytes, &request(), &GraphLimits::default());
+        let _ = detach(&bytes, &GraphLimits::default());
         rounds += 1;
     }
     println!("{rounds} changed graphs");
