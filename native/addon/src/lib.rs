@@ -5,23 +5,18 @@ mod off_thread;
 use std::{env, sync::Arc, time::Instant};
 
 use menagerie_contract::{ErrorCode, Frame, FrameKind, LoadRequest, Problem, frame};
-use menagerie_engine::{Library, exchange};
+use menagerie_engine::{ENVIRONMENT, Library, exchange};
 use menagerie_graph::GraphLimits;
 use napi::bindgen_prelude::{AsyncTask, Float32Array, Uint8Array};
 use napi_derive::{module_init, napi};
 
 use off_thread::OffThread;
 
-/// Settings of libtensorflow that have to stand in the environment before it is loaded: sessions with threads of their
-/// own, kernels that oneDNN may keep in its own layout though they are fed, and no chatter on stderr.
+/// Settings of libtensorflow that have to stand in the environment before it is loaded: the engine's, and no chatter on
+/// stderr.
 #[module_init]
 fn prepare_environment() {
-    const SETTINGS: [(&str, &str); 3] = [
-        ("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"),
-        ("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1"),
-        ("TF_CPP_MIN_LOG_LEVEL", "3"),
-    ];
-    for (name, value) in SETTINGS {
+    for (name, value) in ENVIRONMENT.into_iter().chain([("TF_CPP_MIN_LOG_LEVEL", "3")]) {
         if env::var_os(name).is_none() {
             // SAFETY: Node runs this in the thread that also serves assignments to process.env, which do the same.
             unsafe { env::set_var(name, value) };

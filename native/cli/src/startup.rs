@@ -8,16 +8,12 @@ use std::{
 };
 
 use menagerie_contract::{ErrorCode, Problem};
-use menagerie_engine::Library;
+use menagerie_engine::{ENVIRONMENT, Library};
 
 use crate::sandbox::Cell;
 
 /// How much libtensorflow says on stderr, 0 (everything) to 3 (nothing but what ends the process).
 const LOG_LEVEL: &str = "TF_CPP_MIN_LOG_LEVEL";
-/// Gives each session the threads that it asks for, not those that the first session of the process asked for.
-const OWN_THREADS: &str = "TF_OVERRIDE_GLOBAL_THREADPOOL";
-/// Lets oneDNN keep kernels that are fed in its own layout (`menagerie_graph::detach`).
-const FROZEN_WEIGHTS: &str = "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS";
 
 /// Takes stdout for the caller alone: whatever else writes to it, libtensorflow included, reaches stderr. Descriptors
 /// that were inherited beside the three standard ones are closed. To be called before anything else opens one.
@@ -57,8 +53,9 @@ pub fn load_library(cell: Cell) -> Result<Library, Problem> {
         if quiet {
             env::set_var(LOG_LEVEL, "3");
         }
-        env::set_var(OWN_THREADS, "1");
-        env::set_var(FROZEN_WEIGHTS, "1");
+        for (name, value) in ENVIRONMENT {
+            env::set_var(name, value);
+        }
     }
     // libtensorflow 2.21 greets on stderr while it starts, whatever its log level says.
     let silence = if quiet { Silence::begin().ok() } else { None };

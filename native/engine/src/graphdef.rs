@@ -1,6 +1,9 @@
 //! Writing a small frozen graph: the engine's own probe, and the graphs of tests.
 
-use menagerie_graph::wire::{put_bytes, put_header, put_int, put_varint};
+use menagerie_graph::{
+    encode,
+    wire::{put_bytes, put_header, put_int, put_varint},
+};
 
 use crate::tensor::ElementType;
 
@@ -100,9 +103,7 @@ impl GraphBuilder {
     /// The graph as the bytes of a `.pb` file.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
-        let mut versions = Vec::new();
-        put_int(&mut versions, 1, PRODUCER);
-        put_bytes(&mut self.bytes, 4, &versions);
+        encode::put_versions(&mut self.bytes, PRODUCER);
         self.bytes
     }
 }

@@ -32,6 +32,12 @@ mod names {
     pub const SYSTEM: &[&str] = &["/usr/local/lib", "/usr/lib", "/usr/lib64", "/opt/libtensorflow/lib"];
 }
 
+/// Variables that have to stand in the environment before libtensorflow is loaded: each session has the threads that it
+/// asks for, not those that the first session of the process asked for, and oneDNN keeps kernels that are fed in its own
+/// layout ([`menagerie_graph::detach`]).
+pub const ENVIRONMENT: [(&str, &str); 2] =
+    [("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"), ("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")];
+
 /// A loaded libtensorflow. Copies share one; it stays loaded until the process ends, for its threads never stop.
 #[derive(Clone, Copy)]
 pub struct Library {

@@ -24,7 +24,7 @@ use crate::{
     graph::{Constant, Graph, NodeId},
     limits::GraphLimits,
     parse::{self, NodeDef},
-    wire::{put_bytes, put_int},
+    wire::put_bytes,
 };
 
 /// A graph and what is fed to it beside the photo.
@@ -77,9 +77,7 @@ pub fn detach<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<Detached<'a>, 
         put_bytes(&mut library, 1, function);
         put_bytes(&mut out, 2, &library);
     }
-    let mut versions = Vec::new();
-    put_int(&mut versions, 1, definition.producer);
-    put_bytes(&mut out, 4, &versions);
+    encode::put_versions(&mut out, definition.producer);
     Ok(Detached { graph: out, weights: weights.into_values().collect() })
 }
 

@@ -48,6 +48,13 @@ pub fn tensor_attr(dtype: DataType, extents: &[u64], content: &[u8]) -> Vec<u8> 
     out
 }
 
+/// Appends to a `GraphDef` the version of the graph format that its producer wrote.
+pub fn put_versions(graph: &mut Vec<u8>, producer: i64) {
+    let mut versions = Vec::new();
+    put_int(&mut versions, 1, producer);
+    put_bytes(graph, 4, &versions);
+}
+
 /// Type and shape of a `TensorProto`; `tensor_content` (field 4) follows.
 #[must_use]
 pub fn tensor_head(dtype: DataType, extents: &[u64]) -> Vec<u8> {

@@ -13,7 +13,7 @@ use crate::{
     encode,
     graph::{Endpoint, NodeId},
     tensor::Tensor,
-    wire::{field_bytes, put_bytes, put_header, put_int},
+    wire::{field_bytes, put_bytes, put_header},
 };
 
 /// Attributes that name other nodes or cached facts; they would dangle or lie.
@@ -51,9 +51,7 @@ pub(super) fn write(plan: &Plan<'_, '_>, batch: Option<u64>) -> Vec<u8> {
         put_header(&mut out, 1, size);
         piece.write(&mut out);
     }
-    let mut versions = Vec::new();
-    put_int(&mut versions, 1, plan.graph.producer);
-    put_bytes(&mut out, 4, &versions);
+    encode::put_versions(&mut out, plan.graph.producer);
     out
 }
 

@@ -9,14 +9,7 @@ use super::{
     proto::{self, MetaGraph, Signature},
     refuse,
 };
-use crate::{
-    attr::Attr,
-    encode,
-    error::GraphError,
-    limits::GraphLimits,
-    parse,
-    wire::{put_bytes, put_int},
-};
+use crate::{attr::Attr, encode, error::GraphError, limits::GraphLimits, parse, wire::put_bytes};
 
 /// The signature that TensorFlow gives the model's call.
 const SERVING_SIGNATURE: &str = "serving_default";
@@ -129,9 +122,7 @@ impl Frozen<'_, '_> {
                 put_bytes(&mut out, 1, &encode::node(name, "Identity", &[self.written(source)], &[]));
             }
         }
-        let mut versions = Vec::new();
-        put_int(&mut versions, 1, producer);
-        put_bytes(&mut out, 4, &versions);
+        encode::put_versions(&mut out, producer);
         Ok(out)
     }
 
