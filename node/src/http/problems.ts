@@ -1,8 +1,8 @@
 /** Everything that is no answer: unknown paths, wrong methods, and errors in the form that the client reads. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import type { Logger } from "pino";
-import { AppError } from "../errors.js";
+import { AppError, type Problem } from "../errors.js";
 import { html } from "./html.js";
 import { errorFormOf } from "./negotiate.js";
 import { page } from "./page.js";
@@ -35,10 +35,7 @@ export function sendProblem(logger: Logger): ErrorRequestHandler {
       response.destroy();
       return;
     }
-    dropBody(request);
-    if (problem.retryAfterSeconds !== undefined) response.set("retry-after", String(problem.retryAfterSeconds));
-    response.status(problem.status);
-    const body = problem.problem(requestIdOf(response));
+    const body = beginProblem(problem, request, response);
     if (errorFormOf(request) === "page") {
       const content = html`<h2>${body.title}</h2><p>${body.detail}</p><p><small>${body.code}, request ${body.request_id}</small></p>`;
       response.type("html").send(page(body.title, content));
@@ -66,7 +63,15 @@ function logProblem(logger: Logger, problem: AppError, response: Response): void
   else logger.error({ ...facts, err: problem.cause }, "failed");
 }
 
-export function dropBody(request: IncomingMessage): void {
+/** Sets what every refusal has but its form, drops the rest of the request's body, and gives what is to be said. */
+export function beginProblem(problem: AppError, request: IncomingMessage, response: ServerResponse): Problem {
+  dropBody(request);
+  if (problem.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(problem.retryAfterSeconds));
+  response.statusCode = problem.status;
+  return problem.problem(requestIdOf(response));
+}
+
+function dropBody(request: IncomingMessage): void {
   if (request.complete) return;
   request.unpipe();
   request.resume();

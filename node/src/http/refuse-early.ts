@@ -7,8 +7,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Logger } from "pino";
 import type { Gate } from "./gate.js";
 import { asksForPage } from "./negotiate.js";
-import { dropBody, PROBLEM_TYPE } from "./problems.js";
-import { requestIdOf } from "./request-id.js";
+import { beginProblem, PROBLEM_TYPE } from "./problems.js";
 
 /** Middleware that needs nothing of Express. */
 export type SetHeaders = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
@@ -29,12 +28,9 @@ export function refuseEarly(
       return;
     }
     for (const set of setHeaders) set(request, response, () => {});
-    const problem = refusal.problem(requestIdOf(response));
+    const problem = beginProblem(refusal, request, response);
     const { request_id, code, detail, status } = problem;
-    dropBody(request);
-    response.statusCode = status;
     response.setHeader("content-type", PROBLEM_TYPE);
-    response.setHeader("retry-after", String(refusal.retryAfterSeconds));
     response.end(JSON.stringify(problem));
     logger.error({ request_id, method: request.method, path: PATH, status, code, detail }, "failed");
   };
