@@ -1,10 +1,10 @@
 /** The library: the same way from image to answer, without HTTP. */
 import { pino } from "pino";
-import { sha256 } from "./adapters/sha256.js";
 import { type Config, readConfig } from "./config.js";
 import type { Answer, ModelSpec, SpecOverrides } from "./generated/contract.js";
 import type { ClassifyOptions, ModelChoice, ModelIdentity, UploadedFile } from "./ports.js";
 import { openService } from "./service.js";
+import { sha256 } from "./sha256.js";
 
 export type { Config } from "./config.js";
 export { AppError } from "./errors.js";

@@ -1,23 +1,23 @@
 /** Puts the adapters together: what the server, the library and the command line stand on. */
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { createKey, type NewKey, openApiKeys } from "./adapters/api-keys.js";
-import { createAddonEngine } from "./adapters/engine-addon.js";
-import { openEngineCgroups } from "./adapters/engine-cgroups.js";
-import { createProcessEngine } from "./adapters/engine-process.js";
-import { createImageFetcher } from "./adapters/fetch-image.js";
-import { fetchModel } from "./adapters/fetch-model.js";
-import { openFileZoo } from "./adapters/file-zoo.js";
-import { createLogger } from "./adapters/logger.js";
-import { createModelRegistry } from "./adapters/model-registry.js";
-import { openModelStore } from "./adapters/model-store.js";
-import { createRegistrar } from "./adapters/registrar.js";
-import { sha256 } from "./adapters/sha256.js";
-import { createWasmClassifier } from "./adapters/wasm-classifier.js";
-import { decodeReply, loadWasm } from "./adapters/wasm-module.js";
 import { type Config, isLoopback } from "./config.js";
+import { createAddonEngine } from "./engines/addon.js";
+import { openEngineCgroups } from "./engines/cgroups.js";
+import { createProcessEngine } from "./engines/process.js";
 import { AppError } from "./errors.js";
+import { createImageFetcher } from "./images/fetch-image.js";
+import { createWasmClassifier } from "./images/wasm-classifier.js";
+import { createKey, type NewKey, openApiKeys } from "./keys/api-keys.js";
+import { fetchModel } from "./models/fetch-model.js";
+import { openFileZoo } from "./models/file-zoo.js";
+import { createRegistrar } from "./models/registrar.js";
+import { createModelRegistry } from "./models/registry.js";
+import { openModelStore } from "./models/store.js";
+import { createLogger } from "./observe/logger.js";
 import type { ApiKeys, Classifier, FetchImage, InferenceEngine, Models, ModelZoo, Registrar } from "./ports.js";
+import { sha256 } from "./sha256.js";
+import { decodeReply, loadWasm } from "./wasm-module.js";
 
 /** Threads of one engine process, far above what libtensorflow starts. */
 const ENGINE_THREADS_MAX = 1024;

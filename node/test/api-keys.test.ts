@@ -3,8 +3,8 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createKey, openApiKeys } from "../src/adapters/api-keys.js";
 import type { Problem } from "../src/errors.js";
+import { createKey, openApiKeys } from "../src/keys/api-keys.js";
 import type { ApiKeys, Role } from "../src/ports.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
 

@@ -1,7 +1,7 @@
 import type { Request, Response } from "express";
 import { expect, it } from "vitest";
 import { AppError } from "../src/errors.js";
-import { allowRoles } from "../src/http/authorize.js";
+import { allowRoles } from "../src/front/authorize.js";
 import type { Role } from "../src/ports.js";
 
 /** What becomes of a request of `holder` at a route for `needed`: `passed`, or the error's code. */

@@ -3,9 +3,9 @@
  */
 import { readdir, readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { parseManifest } from "../src/adapters/manifest.js";
 import { describeConfig } from "../src/config.js";
 import { HTTP_STATUS } from "../src/errors.js";
+import { parseManifest } from "../src/models/manifest.js";
 
 const ROOT = new URL("../../", import.meta.url);
 const CONFIGURATION = "docs/configuration.md";

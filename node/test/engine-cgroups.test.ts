@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { type CgroupPlaces, openEngineCgroups } from "../src/adapters/engine-cgroups.js";
+import { type CgroupPlaces, openEngineCgroups } from "../src/engines/cgroups.js";
 
 const LIMITS = { memoryBytesMax: 1 << 30, threadsMax: 100 };
 const UNIT = "/system.slice/menagerie.service";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EngineConnection } from "../src/adapters/engine-connection.js";
+import { EngineConnection } from "../src/engines/connection.js";
 import type { AppError } from "../src/errors.js";
 import { codec, fixtureCommand, ignoreLog } from "./support/engines.js";
 import { frameOf, scoresOf } from "./support/fake-engine.js";

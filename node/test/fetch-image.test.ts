@@ -9,9 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createImageFetcher, type ImageFetcherOptions, isPublicAddress } from "../src/adapters/fetch-image.js";
 import { readConfig } from "../src/config.js";
 import { AppError } from "../src/errors.js";
+import { createImageFetcher, type ImageFetcherOptions, isPublicAddress } from "../src/images/fetch-image.js";
 
 const NAME = "photos.example";
 const LOOPBACK = [{ address: "127.0.0.1", family: 4 }];

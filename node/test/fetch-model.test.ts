@@ -7,8 +7,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { fetchModel } from "../src/adapters/fetch-model.js";
 import type { Manifest } from "../src/generated/contract.js";
+import { fetchModel } from "../src/models/fetch-model.js";
 
 const GRAPH = Buffer.alloc(300_000, "graph");
 const LIMITS = { graphBytesMax: 1_000_000, labelsBytesMax: 1000 };

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openFileZoo } from "../src/adapters/file-zoo.js";
 import { ROOT_DIR } from "../src/config.js";
+import { openFileZoo } from "../src/models/file-zoo.js";
 import type { ModelZoo } from "../src/ports.js";
 
 const GRAPH = Buffer.from("a graph");

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ROOT_DIR } from "../src/config.js";
 import {
   createFrameSplitter,
   DesyncError,
   kindOf,
   requestIdOf,
   stampRequestId,
-} from "../src/adapters/frame-splitter.js";
-import { ROOT_DIR } from "../src/config.js";
+} from "../src/engines/frame-splitter.js";
 import { frameOf } from "./support/fake-engine.js";
 
 const LIMIT = 1_000_000;

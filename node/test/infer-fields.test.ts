@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../src/errors.js";
-import { type InferRequest, parseInferFields } from "../src/http/infer-fields.js";
+import { type InferRequest, parseInferFields } from "../src/routes/infer-fields.js";
 
 const IMAGE = { name: "a.png", bytes: new Uint8Array(1), sha256: "" };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { createModelRegistry, type ModelRegistryOptions } from "../src/adapters/model-registry.js";
+import { createModelRegistry, type ModelRegistryOptions } from "../src/models/registry.js";
 import type { ModelChoice, Models, UploadedFile, UploadedGraph, ZooModel } from "../src/ports.js";
 import { FakeEngine, inferFrame } from "./support/fake-engine.js";
 import { FakeClassifier, FakeZoo, zooModel } from "./support/fake-service.js";

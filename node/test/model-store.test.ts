@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type ModelStore, openModelStore } from "../src/adapters/model-store.js";
 import type { Manifest } from "../src/generated/contract.js";
+import { type ModelStore, openModelStore } from "../src/models/store.js";
 import { changeOf, contentOf, make, manifestOf } from "./fixtures/store-changes.mjs";
 import { FakeZoo, zooModel } from "./support/fake-service.js";
 

@@ -3,7 +3,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import type { Express } from "express";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import type { ErrorCode } from "../src/generated/contract.js";
-import { openApiDocument } from "../src/http/openapi.js";
+import { openApiDocument } from "../src/routes/openapi.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
 import { COLOURS } from "./support/graph-def.js";
 

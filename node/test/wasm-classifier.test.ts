@@ -1,8 +1,8 @@
 /** The WebAssembly function in worker threads, with an engine that answers the mean colour. */
 import { availableParallelism } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createWasmClassifier, type WasmClassifierOptions } from "../src/adapters/wasm-classifier.js";
 import { AppError } from "../src/errors.js";
+import { createWasmClassifier, type WasmClassifierOptions } from "../src/images/wasm-classifier.js";
 import type { Classifier, ClassifyOptions, ClassifyTarget } from "../src/ports.js";
 import { FakeEngine } from "./support/fake-engine.js";
 import { COLOURS } from "./support/graph-def.js";

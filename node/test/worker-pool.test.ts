@@ -1,6 +1,6 @@
 /** Calls of worker threads: their order, their end, and what a thread's death costs. */
 import { afterEach, describe, expect, it } from "vitest";
-import { WorkerPool } from "../src/adapters/worker-pool.js";
+import { WorkerPool } from "../src/images/worker-pool.js";
 
 interface Call {
   readonly name: string;

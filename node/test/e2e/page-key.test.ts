@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { createKey } from "../../src/adapters/api-keys.js";
 import { ROOT_DIR } from "../../src/config.js";
+import { createKey } from "../../src/keys/api-keys.js";
 import { type RunningServer, startServer } from "../support/server.js";
 import { findBrowser, launchBrowser } from "./browser.js";
 

@@ -1,10 +1,10 @@
 /** Engines as the tests start them. */
 import { fileURLToPath } from "node:url";
-import { createAddonEngine } from "../../src/adapters/engine-addon.js";
-import type { FrameCodec, LogLine } from "../../src/adapters/engine-connection.js";
-import { createProcessEngine, type ProcessEngineOptions } from "../../src/adapters/engine-process.js";
-import { decodeReply, loadWasm } from "../../src/adapters/wasm-module.js";
+import { createAddonEngine } from "../../src/engines/addon.js";
+import type { FrameCodec, LogLine } from "../../src/engines/connection.js";
+import { createProcessEngine, type ProcessEngineOptions } from "../../src/engines/process.js";
 import type { InferenceEngine } from "../../src/ports.js";
+import { decodeReply, loadWasm } from "../../src/wasm-module.js";
 import { ENGINE_FILE, LIBTENSORFLOW_DIR } from "./paths.js";
 
 const FIXTURE = fileURLToPath(new URL("../fixtures/engine.mjs", import.meta.url));

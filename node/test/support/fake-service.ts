@@ -6,15 +6,15 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Express } from "express";
-import { createImageFetcher } from "../../src/adapters/fetch-image.js";
-import { createLogger } from "../../src/adapters/logger.js";
-import { createModelRegistry } from "../../src/adapters/model-registry.js";
-import { openModelStore } from "../../src/adapters/model-store.js";
-import { createRegistrar } from "../../src/adapters/registrar.js";
 import { createApp } from "../../src/app.js";
 import { type Config, isLoopback, readConfig } from "../../src/config.js";
 import { AppError } from "../../src/errors.js";
 import type { Answer, LabelsSpec, Manifest, ModelSpec } from "../../src/generated/contract.js";
+import { createImageFetcher } from "../../src/images/fetch-image.js";
+import { createRegistrar } from "../../src/models/registrar.js";
+import { createModelRegistry } from "../../src/models/registry.js";
+import { openModelStore } from "../../src/models/store.js";
+import { createLogger } from "../../src/observe/logger.js";
 import type {
   ApiKeys,
   Classifier,

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT_DIR, readConfig } from "../../src/config.js";
 
-export const WORKER_FILE = new URL("../../dist/adapters/wasm-worker.js", import.meta.url);
+export const WORKER_FILE = new URL("../../dist/images/wasm-worker.js", import.meta.url);
 export const SERVER_FILE = join(ROOT_DIR, "node/dist/server.js");
 export const CLI_FILE = join(ROOT_DIR, "node/dist/cli/main.js");
 export const ENGINE_FILE = join(ROOT_DIR, "target/release/menagerie-engine");

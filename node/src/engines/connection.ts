@@ -9,8 +9,8 @@ import type { Readable, Writable } from "node:stream";
 import { AppError } from "../errors.js";
 import { FRAME_BYTES_MAX, FRAME_KIND, type Hello, PROTOCOL } from "../generated/contract.js";
 import type { Pieces } from "../ports.js";
+import type { Reply } from "../wasm-module.js";
 import { createFrameSplitter, DesyncError, kindOf, requestIdOf, stampRequestId } from "./frame-splitter.js";
-import type { Reply } from "./wasm-module.js";
 
 /** Reads and writes the frames that Node does not look into. */
 export interface FrameCodec {

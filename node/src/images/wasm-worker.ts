@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { parentPort } from "node:worker_threads";
 import type { ErrorCode } from "../generated/contract.js";
-import { codeOf, loadWasm, reloadWasm, type WasmModel } from "./wasm-module.js";
+import { codeOf, loadWasm, reloadWasm, type WasmModel } from "../wasm-module.js";
 
 /** A model by its key, and what it is compiled from; that is sent once a thread has said that it does not know the key. */
 export interface ModelRef {

@@ -3,7 +3,7 @@ import { AppError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest, type ModelSpec } from "../generated/contract.js";
 import type { Classifier, ModelIdentity, Models, Registrar, Registration, UploadedFile, ZooModel } from "../ports.js";
 import { type ManifestStatement, overridden, parseManifest, parseStatement } from "./manifest.js";
-import { graphFileOf, labelsFileOf, type ModelStore } from "./model-store.js";
+import { graphFileOf, labelsFileOf, type ModelStore } from "./store.js";
 
 export interface RegistrarOptions {
   readonly models: Models;

@@ -1,13 +1,13 @@
 /** The answer in the form that the client asked for: JSON, the sentence, a page with it, or plain text. */
 import type { Response } from "express";
 import type { AppError, Problem } from "../errors.js";
+import { type Html, html } from "../front/html.js";
+import type { Form } from "../front/negotiate.js";
+import { page } from "../front/page.js";
+import { requestIdOf } from "../front/request-id.js";
 import type { Answer } from "../generated/contract.js";
 import type { ModelIdentity } from "../ports.js";
 import { printable } from "../printable.js";
-import { type Html, html } from "./html.js";
-import type { Form } from "./negotiate.js";
-import { page } from "./page.js";
-import { requestIdOf } from "./request-id.js";
 
 /** An image with its answer. */
 export type AnsweredItem = Omit<Answer, "image"> & {

@@ -4,8 +4,8 @@
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { ErrorCode, Hello, ModelSpec, Problem } from "../generated/contract.js";
-import { ERROR_CODES } from "../generated/contract.js";
+import type { ErrorCode, Hello, ModelSpec, Problem } from "./generated/contract.js";
+import { ERROR_CODES } from "./generated/contract.js";
 
 /** A spec with its labels, compiled for classification. */
 export interface WasmModel {
@@ -47,7 +47,7 @@ export interface WasmModule {
   decodeReply(frame: Uint8Array): string;
 }
 
-const PACKAGE = fileURLToPath(new URL("../../../wasm/pkg/menagerie_wasm.js", import.meta.url));
+const PACKAGE = fileURLToPath(new URL("../../wasm/pkg/menagerie_wasm.js", import.meta.url));
 
 /** Loads the package into this thread. V8 compiles the module once a process: threads share the code. */
 export function loadWasm(): WasmModule {

@@ -5,7 +5,7 @@
 import { AppError, messageOf, sentence } from "../errors.js";
 import type { LoadRequest, ModelSpec } from "../generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel, Pieces } from "../ports.js";
-import { codeOf } from "./wasm-module.js";
+import { codeOf } from "../wasm-module.js";
 
 /** What `@menagerie/engine-addon` exports; the types stand here so that this room compiles before it is built. */
 interface Addon {

@@ -9,8 +9,8 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError } from "../errors.js";
 import type { Manifest } from "../generated/contract.js";
+import { sha256 } from "../sha256.js";
 import { writeDurably } from "./durable-file.js";
-import { sha256 } from "./sha256.js";
 
 /** Most bytes that a file may have. */
 export interface FetchLimits {

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { AppError, isSystemError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
+import { sha256 } from "../sha256.js";
 import { parseManifest, parseManifests } from "./manifest.js";
-import { sha256 } from "./sha256.js";
 
 const MANIFEST_FILE = "manifest.json";
 /** Manifests of public models that are not kept here; their files go to `<id>/` once fetched. */

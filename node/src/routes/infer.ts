@@ -1,15 +1,15 @@
 /** `POST /infer`: every image with every model, images outermost. */
 import type { RequestHandler } from "express";
 import { AppError } from "../errors.js";
+import { holdPermit } from "../front/gate.js";
+import type { HoldBytes } from "../front/hold-bytes.js";
+import { formOf } from "../front/negotiate.js";
+import { type ImageSource, uploadOf } from "../front/read-upload.js";
+import { requestIdOf } from "../front/request-id.js";
 import type { Classifier, ClassifyOptions, FetchImage, ModelChoice, Models, OpenModel } from "../ports.js";
 import type { InferItem } from "./answer.js";
 import { sendAnswer } from "./answer.js";
-import { holdPermit } from "./gate.js";
-import type { HoldBytes } from "./hold-bytes.js";
 import { type InferRequest, parseInferFields } from "./infer-fields.js";
-import { formOf } from "./negotiate.js";
-import { type ImageSource, uploadOf } from "./read-upload.js";
-import { requestIdOf } from "./request-id.js";
 
 export interface InferDeps {
   readonly models: Models;

@@ -2,11 +2,11 @@
 import { json, type RequestHandler } from "express";
 import { z } from "zod";
 import { AppError } from "../errors.js";
+import { holdPermit } from "../front/gate.js";
+import { type Upload, uploadOf } from "../front/read-upload.js";
 import type { Registrar } from "../ports.js";
-import { holdPermit } from "./gate.js";
 import { parseSettings } from "./infer-fields.js";
 import { idOf } from "./models.js";
-import { type Upload, uploadOf } from "./read-upload.js";
 
 const CREATED = 201;
 const SERVED_BODY = z.strictObject({ version: z.string() });

@@ -1,10 +1,10 @@
 /** The zoo to clients: what there is, what each model expects, and its labels. */
 import type { Request, RequestHandler } from "express";
 import { AppError } from "../errors.js";
+import { holdPermit } from "../front/gate.js";
+import { uploadOf } from "../front/read-upload.js";
 import type { Classifier, ModelListing, Models, ModelZoo, ZooModel } from "../ports.js";
-import { holdPermit } from "./gate.js";
 import { parseSettings } from "./infer-fields.js";
-import { uploadOf } from "./read-upload.js";
 
 export function listModels(models: Models): RequestHandler {
   return (_request, response) => {

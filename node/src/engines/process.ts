@@ -6,8 +6,8 @@ import { readFile } from "node:fs/promises";
 import { AppError, sentence } from "../errors.js";
 import type { Hello, LoadRequest } from "../generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel, Pieces } from "../ports.js";
-import type { EngineCgroups } from "./engine-cgroups.js";
-import { type EngineCommand, EngineConnection, type FrameCodec, type LogLine } from "./engine-connection.js";
+import type { EngineCgroups } from "./cgroups.js";
+import { type EngineCommand, EngineConnection, type FrameCodec, type LogLine } from "./connection.js";
 
 export interface ProcessEngineOptions {
   readonly command: EngineCommand;

@@ -1,6 +1,7 @@
 /** The text fields of `POST /infer`, read and checked: every complaint names the field, its value and its range. */
 import { z } from "zod";
 import { AppError } from "../errors.js";
+import type { Upload } from "../front/read-upload.js";
 import {
   type ChannelOrder,
   CROP_FRACTION_MIN,
@@ -10,7 +11,6 @@ import {
   type SpecOverrides,
 } from "../generated/contract.js";
 import type { ClassifyOptions, ModelChoice, ModelSettings } from "../ports.js";
-import type { Upload } from "./read-upload.js";
 
 /** What one request asks for. */
 export interface InferRequest {

@@ -22,8 +22,8 @@ import type {
   Pieces,
   ZooModel,
 } from "../ports.js";
+import { sha256 } from "../sha256.js";
 import { manifestOverrides } from "./manifest.js";
-import { sha256 } from "./sha256.js";
 import { createUploadCache, type Upload, type UploadCache } from "./upload-cache.js";
 
 export interface ModelRegistryOptions {
