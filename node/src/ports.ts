@@ -12,6 +12,16 @@ import type {
   SpecOverrides,
 } from "./generated/contract.js";
 
+/** On whose behalf work is done, and until when. */
+export interface Party {
+  /** Who asks: a key, else an address. */
+  readonly caller: string;
+  /** The request that the work belongs to. */
+  readonly request: object;
+  /** Ends all waiting: its reason is the `AppError` that the request is answered with. */
+  readonly signal: AbortSignal;
+}
+
 /** A model that is loaded and answers. */
 export interface LoadedModel {
   readonly spec: ModelSpec;

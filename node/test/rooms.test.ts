@@ -16,6 +16,8 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   printable: [],
   "join-chunks": [],
+  "fair-queue": ["ports"],
+  shares: ["fair-queue", "ports"],
   sha256: [],
   "wasm-module": ["generated"],
   front: ["ports", "errors", "generated", "printable", "join-chunks"],

@@ -1,0 +1,101 @@
+/**
+ * What is there for all who ask, such as bytes, places and permits, divided while it is asked for.
+ *
+ * The rule is the dynamic threshold of Choudhury and Hahne ("Dynamic queue length thresholds for shared-memory packet
+ * switches", IEEE/ACM Transactions on Networking 6(2), 1998) with a factor of 1: one caller holds no more than is left to
+ * all others. So a caller alone has half; where n callers take what they can, each has an (n + 1)-th part and as much is
+ * left for the next one.
+ */
+import { FairQueue } from "./fair-queue.js";
+import type { Party } from "./ports.js";
+
+export class Shares {
+  readonly #max: number;
+  readonly #held = new Map<string, number>();
+  #total = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  heldBy(caller: string): number {
+    return this.#held.get(caller) ?? 0;
+  }
+
+  /** Whether the caller's share allows `amount` more. A caller that holds nothing may take the last one. */
+  allows(caller: string, amount = 1): boolean {
+    const held = this.heldBy(caller);
+    const free = this.#max - this.#total;
+    return amount <= free && (held === 0 || held + amount <= free);
+  }
+
+  take(caller: string, amount = 1): void {
+    this.#held.set(caller, this.heldBy(caller) + amount);
+    this.#total += amount;
+  }
+
+  giveBack(caller: string, amount = 1): void {
+    const left = this.heldBy(caller) - amount;
+    if (left > 0) this.#held.set(caller, left);
+    else this.#held.delete(caller);
+    this.#total -= amount;
+  }
+}
+
+interface Waiting {
+  readonly caller: string;
+  readonly enter: () => void;
+}
+
+/** A number of permits that are waited for, in fair shares and in turn. */
+export class Permits {
+  readonly #shares: Shares;
+  readonly #queue = new FairQueue<Waiting>();
+
+  constructor(countMax: number) {
+    this.#shares = new Shares(countMax);
+  }
+
+  /** Permits that are held. */
+  get held(): number {
+    return this.#shares.total;
+  }
+
+  /** Resolves with what gives the permit back, to be called once; rejects with the reason of the party's signal. */
+  async take(party: Party): Promise<() => void> {
+    party.signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const waiting = {
+        caller: party.caller,
+        enter: () => {
+          party.signal.removeEventListener("abort", leave);
+          resolve();
+        },
+      };
+      const leave = () => {
+        this.#queue.remove(party, waiting);
+        reject(party.signal.reason);
+      };
+      party.signal.addEventListener("abort", leave, { once: true });
+      this.#queue.push(party, waiting);
+      this.#grant();
+    });
+    return () => {
+      this.#shares.giveBack(party.caller);
+      this.#grant();
+    };
+  }
+
+  #grant(): void {
+    for (;;) {
+      const next = this.#queue.shift(({ caller }) => this.#shares.allows(caller));
+      if (next === undefined) return;
+      this.#shares.take(next.caller);
+      next.enter();
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { FairQueue } from "../src/fair-queue.js";
+
+/** Each item is pushed as `caller request name`. */
+function queueOf(...items: string[]): FairQueue<string> {
+  const queue = new FairQueue<string>();
+  const requests = new Map<string, object>();
+  for (const item of items) {
+    const [caller = "", name = ""] = item.split(" ");
+    const request = requests.get(`${caller} ${name}`) ?? {};
+    requests.set(`${caller} ${name}`, request);
+    queue.push({ caller, request }, item);
+  }
+  return queue;
+}
+
+function all(queue: FairQueue<string>): string[] {
+  const items: string[] = [];
+  for (let item = queue.shift(); item !== undefined; item = queue.shift()) items.push(item);
+  return items;
+}
+
+describe("what waits", () => {
+  it("goes round robin by caller, however many items one has", () => {
+    expect(all(queueOf("a 1 x", "a 1 y", "a 1 z", "b 1 x", "c 1 x", "b 1 y"))).toEqual(
+      "a 1 x,b 1 x,c 1 x,a 1 y,b 1 y,a 1 z".split(","),
+    );
+  });
+
+  it("goes round robin by request within a caller", () => {
+    expect(all(queueOf("a 1 x", "a 1 y", "a 1 z", "a 2 x", "b 1 x"))).toEqual(
+      "a 1 x,b 1 x,a 2 x,a 1 y,a 1 z".split(","),
+    );
+  });
+
+  it("keeps the order of one request", () => {
+    expect(all(queueOf("a 1 x", "a 1 y", "a 1 z"))).toEqual(["a 1 x", "a 1 y", "a 1 z"]);
+  });
+
+  it("lets what fits pass what does not, which keeps its turn", () => {
+    const queue = queueOf("a 1 large", "a 2 small", "b 1 large");
+    expect(queue.shift((item) => item.endsWith("small"))).toBe("a 2 small");
+    expect(queue.shift((item) => item.endsWith("small"))).toBeUndefined();
+    expect(queue.size).toBe(2);
+    expect(all(queue)).toEqual(["b 1 large", "a 1 large"]);
+  });
+
+  it("is let go of where it waits no more", () => {
+    const queue = new FairQueue<string>();
+    const party = { caller: "a", request: {} };
+    queue.push(party, "x");
+    queue.push(party, "y");
+    expect(queue.remove(party, "x")).toBe(true);
+    expect(queue.remove(party, "x")).toBe(false);
+    expect(queue.remove({ caller: "b", request: {} }, "y")).toBe(false);
+    expect([queue.size, queue.shift(), queue.size, queue.shift()]).toEqual([1, "y", 0, undefined]);
+  });
+
+  it("is all handed over at the end", () => {
+    const queue = queueOf("a 1 x", "b 1 x");
+    expect(queue.drain()).toEqual(["a 1 x", "b 1 x"]);
+    expect(queue.size).toBe(0);
+  });
+});
