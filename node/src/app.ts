@@ -1,6 +1,6 @@
 /** The request's way through the service, as one list. Nothing here listens, spawns or reads a file at start. */
 import type { RequestListener } from "node:http";
-import express, { type Express } from "express";
+import express from "express";
 import type { Logger } from "pino";
 import { allowRoles, identify } from "./front/authorize.js";
 import { type GateOptions, gate } from "./front/gate.js";
@@ -11,14 +11,15 @@ import { methodNotAllowed, notFound, sendProblem } from "./front/problems.js";
 import { readUpload, type UploadLimits } from "./front/read-upload.js";
 import { refuseEarly } from "./front/refuse-early.js";
 import { nameRequest } from "./front/request-id.js";
+import { methodsByPath, type Route } from "./front/route.js";
 import { secureHeaders } from "./front/secure-headers.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./front/share-origins.js";
 import type { ApiKeys, Classifier, FetchImage, Models, ModelZoo, Readiness, Registrar, Role } from "./ports.js";
-import { healthz, readyz } from "./routes/health.js";
-import { infer } from "./routes/infer.js";
-import { describeModel, downloadGraph, downloadLabels, inspectModel, listModels } from "./routes/models.js";
-import { serveOpenApi } from "./routes/openapi.js";
-import { registerModel, removeModel, serveVersion } from "./routes/registered-models.js";
+import { healthRoutes } from "./routes/health.js";
+import { inferRoutes } from "./routes/infer.js";
+import { modelRoutes } from "./routes/models.js";
+import { withOpenApi } from "./routes/openapi.js";
+import { registeredModelRoutes } from "./routes/registered-models.js";
 
 export interface AppDeps {
   readonly classifier: Classifier;
@@ -45,7 +46,7 @@ export interface AppDeps {
 
 export interface App {
   readonly listener: RequestListener;
-  readonly routes: Express;
+  readonly routes: readonly Route[];
 }
 
 export function createApp({
@@ -79,36 +80,33 @@ export function createApp({
 
   const [name, secure, share] = [nameRequest(), secureHeaders(), shareOrigins(corsOrigins)];
 
+  const routes = withOpenApi([
+    ...healthRoutes(readiness),
+    ...inferRoutes(inferDeps),
+    ...modelRoutes({ models, zoo, classifier }),
+    ...registeredModelRoutes(registrar),
+  ]);
+  const mount = (route: Route) => {
+    const { method, path, access, works, uploads, handle } = route;
+    const before = [
+      ...(access === "probe" || access === "anyone" ? [] : [allow(access)]),
+      ...(works || uploads ? [permit] : []),
+      ...(uploads ? [upload] : []),
+    ];
+    app[method](path, ...before, ...[handle].flat());
+  };
+
   app.use(name);
   app.use(logRequests(logger));
   app.use(secure);
-  app.get("/healthz", healthz());
-  app.get("/readyz", readyz(readiness));
+  for (const route of routes.filter(({ access }) => access === "probe")) mount(route);
   if (isLocal) app.use(refuseForeignNames());
   app.use(share);
   app.use(refuseForeignForms(corsOrigins));
   app.use(identify(apiKeys));
   app.use(limitRate(limits));
-  app.get("/openapi.json", serveOpenApi());
-  app.post("/infer", allow("infer"), permit, upload, infer(inferDeps));
-  app.get("/api/models", allow("infer"), listModels(models));
-  app.post("/api/models", allow("models"), permit, upload, registerModel(registrar));
-  app.post("/api/models/inspect", allow("infer"), permit, upload, inspectModel(models, classifier));
-  app.get("/api/models/:id", allow("infer"), permit, describeModel(models, classifier));
-  app.delete("/api/models/:id", allow("models"), removeModel(registrar));
-  app.delete("/api/models/:id/versions/:version", allow("models"), removeModel(registrar));
-  app.put("/api/models/:id/default", allow("models"), serveVersion(registrar));
-  app.get("/api/models/:id/graph", allow("infer"), permit, downloadGraph(zoo));
-  app.get("/api/models/:id/labels", allow("infer"), downloadLabels(zoo));
-  app.all("/infer", methodNotAllowed("POST"));
-  app.all("/api/models", methodNotAllowed("GET", "HEAD", "POST"));
-  app.all("/api/models/:id", methodNotAllowed("GET", "HEAD", "DELETE"));
-  app.all("/api/models/:id/versions/:version", methodNotAllowed("DELETE"));
-  app.all("/api/models/:id/default", methodNotAllowed("PUT"));
-  app.all(
-    ["/healthz", "/readyz", "/openapi.json", "/api/models/:id/graph", "/api/models/:id/labels"],
-    methodNotAllowed("GET", "HEAD"),
-  );
+  for (const route of routes.filter(({ access }) => access !== "probe")) mount(route);
+  for (const [path, methods] of methodsByPath(routes)) app.all(path, methodNotAllowed(...methods));
   app.use(
     express.static(webDir, {
       cacheControl: false,
@@ -117,5 +115,5 @@ export function createApp({
   );
   app.use(notFound());
   app.use(sendProblem(logger));
-  return { listener: refuseEarly(door, [name, secure, share], logger, app), routes: app };
+  return { listener: refuseEarly(door, [name, secure, share], logger, app), routes };
 }

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { describeConfig } from "../src/config.js";
 import { HTTP_STATUS } from "../src/errors.js";
 import { parseManifest } from "../src/models/manifest.js";
+import { startFakeService } from "./support/fake-service.js";
 
 const ROOT = new URL("../../", import.meta.url);
 const CONFIGURATION = "docs/configuration.md";
@@ -49,10 +50,9 @@ test("docs/http-api.md has every error code with its status", async () => {
 });
 
 test("docs/http-api.md names every call of the app and no other", async () => {
-  const app = await read("node/src/app.ts");
-  const routes = [...app.matchAll(/app\.(get|post|put|delete)\("([^"]+)"/g)].map(
-    ([, method = "", path = ""]) => `${method.toUpperCase()} ${path.replace(/:(\w+)/g, "{$1}")}`,
-  );
+  const service = await startFakeService();
+  await service.close();
+  const routes = service.routes.map(({ method, path }) => `${method.toUpperCase()} ${path.replace(/:(\w+)/g, "{$1}")}`);
   const page = await read("docs/http-api.md");
   const documented = [...page.matchAll(/^(?:## |\| `)((?:GET|POST|PUT|DELETE) \/[^`\s]+)/gm)].map(([, call]) => call);
   expect(routes.length).toBeGreaterThan(3);

@@ -1,6 +1,5 @@
-/** `/openapi.json` says what the app does: its routes are the app's, and real answers are as it says. */
+/** `/openapi.json` says what the app does: it is made of the table of routes, and real answers are as it says. */
 import { Ajv2020 } from "ajv/dist/2020.js";
-import type { Express } from "express";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import type { ErrorCode } from "../src/generated/contract.js";
 import { openApiDocument } from "../src/routes/openapi.js";
@@ -16,7 +15,9 @@ interface Document {
   readonly components: { readonly schemas: Readonly<Record<string, object>> };
 }
 
-const document = openApiDocument() as Document;
+const { routes, close } = await startFakeService();
+await close();
+const document = openApiDocument(routes) as Document;
 const validator = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
 validator.addSchema({ $id: "openapi", ...document });
 
@@ -27,25 +28,6 @@ function complaints(schema: object, value: unknown): unknown[] {
   const validate = validator.compile(absolute);
   return validate(value) ? [] : (validate.errors ?? []);
 }
-
-function routesOf(app: Express): string[] {
-  return app.router.stack.flatMap(({ route }) => {
-    const methods = new Set(route?.stack.map(({ method }) => method));
-    // A route of every method there is refuses those that the routes before it left.
-    if (route === undefined || methods.size > 10) return [];
-    return [...methods].map((method) => `${method} ${String(route.path).replace(/:(\w+)/g, "{$1}")}`);
-  });
-}
-
-test("the document has every route of the app and no other", async () => {
-  const service = await startFakeService();
-  await service.close();
-  const described = Object.entries(document.paths).flatMap(([path, operations]) =>
-    Object.keys(operations).map((method) => `${method} ${path}`),
-  );
-  expect(described.length).toBeGreaterThan(5);
-  expect(described.toSorted()).toEqual(routesOf(service.routes).toSorted());
-});
 
 test("every schema of it can be read, and refers to what is there", () => {
   expect(document.openapi).toBe("3.1.0");

@@ -6,10 +6,28 @@ import type { HoldBytes } from "../front/hold-bytes.js";
 import { formOf } from "../front/negotiate.js";
 import { type ImageSource, uploadOf } from "../front/read-upload.js";
 import { requestIdOf } from "../front/request-id.js";
+import type { Route } from "../front/route.js";
 import type { Classifier, ClassifyOptions, FetchImage, ModelChoice, Models, OpenModel } from "../ports.js";
 import type { InferItem } from "./answer.js";
 import { sendAnswer } from "./answer.js";
-import { type InferRequest, parseInferFields } from "./infer-fields.js";
+import { FIELD_SCHEMAS, type InferRequest, parseInferFields } from "./infer-fields.js";
+import {
+  BYTES,
+  ENGINE,
+  FORMAT,
+  GRAPH,
+  GRAPH_FIELDS,
+  IMAGE,
+  json,
+  LABELS,
+  listOf,
+  MODEL_FIELD,
+  named,
+  ok,
+  queryOf,
+  STRING,
+  URL_FIELD,
+} from "./schemas.js";
 
 export interface InferDeps {
   readonly models: Models;
@@ -20,7 +38,52 @@ export interface InferDeps {
   readonly hold: HoldBytes;
 }
 
-export function infer(deps: InferDeps): RequestHandler {
+export function inferRoutes(deps: InferDeps): Route[] {
+  return [
+    {
+      method: "post",
+      path: "/infer",
+      access: "infer",
+      uploads: true,
+      summary: "Classifies each image with each model, images outermost.",
+      parameters: [FORMAT, ...queryOf({ image_url: URL_FIELD, model: MODEL_FIELD, ...FIELD_SCHEMAS })],
+      body: {
+        "multipart/form-data": {
+          schema: {
+            type: "object",
+            properties: {
+              image_file: { ...listOf(BYTES), description: "JPEG, PNG, WebP, GIF (first frame) or BMP." },
+              image_url: URL_FIELD,
+              model: MODEL_FIELD,
+              ...GRAPH_FIELDS,
+              ...FIELD_SCHEMAS,
+            },
+          },
+        },
+        "image/*": { schema: BYTES },
+        "application/octet-stream": { schema: BYTES },
+      },
+      answers: ok("One item at least was classified.", {
+        ...json(named("InferAnswer")),
+        "text/html": { schema: STRING },
+        "text/plain": { schema: STRING },
+      }),
+      problems: [
+        ...IMAGE,
+        ...GRAPH,
+        ...LABELS,
+        ...ENGINE,
+        "model_unknown",
+        "version_unknown",
+        "url_forbidden",
+        "url_unreachable",
+      ],
+      handle: infer(deps),
+    },
+  ];
+}
+
+function infer(deps: InferDeps): RequestHandler {
   return async (request, response) => {
     const form = formOf(request);
     const upload = uploadOf(response);

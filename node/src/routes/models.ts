@@ -3,17 +3,99 @@ import type { Request, RequestHandler } from "express";
 import { AppError } from "../errors.js";
 import { holdPermit } from "../front/gate.js";
 import { uploadOf } from "../front/read-upload.js";
+import type { Route } from "../front/route.js";
 import type { Classifier, ModelListing, Models, ModelZoo, ZooModel } from "../ports.js";
-import { parseSettings } from "./infer-fields.js";
+import { parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
+import {
+  BYTES,
+  ENGINE,
+  GRAPH,
+  GRAPH_FIELDS,
+  ID,
+  json,
+  LABELS,
+  listOf,
+  named,
+  objectOf,
+  ok,
+  queryOf,
+  STRING,
+} from "./schemas.js";
 
-export function listModels(models: Models): RequestHandler {
+export interface ModelDeps {
+  readonly models: Models;
+  readonly zoo: ModelZoo;
+  readonly classifier: Classifier;
+}
+
+export function modelRoutes({ models, zoo, classifier }: ModelDeps): Route[] {
+  return [
+    {
+      method: "get",
+      path: "/api/models",
+      access: "infer",
+      summary: "The models of the zoo and the registered ones.",
+      answers: ok("All of them.", json(objectOf({ models: listOf(named("ModelSummary")) }))),
+      problems: [],
+      handle: listModels(models),
+    },
+    {
+      method: "post",
+      path: "/api/models/inspect",
+      access: "infer",
+      uploads: true,
+      summary: "How a graph is fed and read, with the evidence for each detected field. It is not registered.",
+      parameters: queryOf(SETTINGS_SCHEMAS),
+      body: {
+        "multipart/form-data": { schema: { type: "object", properties: { ...GRAPH_FIELDS, ...SETTINGS_SCHEMAS } } },
+      },
+      answers: ok("The resolved settings.", json(named("ModelSpec"))),
+      problems: [...GRAPH, ...LABELS, ...ENGINE],
+      handle: inspectModel(models, classifier),
+    },
+    {
+      method: "get",
+      path: "/api/models/:id",
+      access: "infer",
+      works: true,
+      summary: "How a model is fed and read. It is loaded where needed.",
+      parameters: [ID],
+      answers: ok("The resolved settings.", json(named("DescribedModel"))),
+      problems: [...GRAPH, ...LABELS, ...ENGINE, "model_unknown", "version_unknown"],
+      handle: describeModel(models, classifier),
+    },
+    {
+      method: "get",
+      path: "/api/models/:id/graph",
+      access: "infer",
+      works: true,
+      summary: "The graph file of a model.",
+      parameters: [ID],
+      answers: ok("As it is.", { "application/octet-stream": { schema: BYTES } }),
+      problems: ["model_unknown", "version_unknown", "engine_unavailable"],
+      handle: downloadGraph(zoo),
+    },
+    {
+      method: "get",
+      path: "/api/models/:id/labels",
+      access: "infer",
+      summary: "The label file of a model.",
+      parameters: [ID],
+      answers: ok("As it is.", { "text/plain": { schema: STRING } }),
+      problems: ["model_unknown", "version_unknown", "not_found", "engine_unavailable"],
+      handle: downloadLabels(zoo),
+    },
+  ];
+}
+
+function listModels(models: Models): RequestHandler {
   return (_request, response) => {
     response.json({ models: models.list().map(summary) });
   };
 }
 
 /** The resolved spec with its evidence. Loads the model where it is not loaded. */
-export function describeModel(models: Models, classifier: Classifier): RequestHandler {
+function describeModel(models: Models, classifier: Classifier): RequestHandler {
   return async (request, response) => {
     const { id, version } = idOf(request);
     const describe = async () => {
@@ -32,7 +114,7 @@ export function describeModel(models: Models, classifier: Classifier): RequestHa
 }
 
 /** The resolved spec of a graph that comes with the request. It is not registered, only kept warm as an upload is. */
-export function inspectModel(models: Models, classifier: Classifier): RequestHandler {
+function inspectModel(models: Models, classifier: Classifier): RequestHandler {
   return async (_request, response) => {
     const upload = uploadOf(response);
     const { graph, labels } = upload;
@@ -51,7 +133,7 @@ export function inspectModel(models: Models, classifier: Classifier): RequestHan
 }
 
 /** The label file as it is. */
-export function downloadLabels(zoo: ModelZoo): RequestHandler {
+function downloadLabels(zoo: ModelZoo): RequestHandler {
   return async (request, response) => {
     const model = find(zoo, request);
     const labels = await model.readLabels();
@@ -63,7 +145,7 @@ export function downloadLabels(zoo: ModelZoo): RequestHandler {
 }
 
 /** The graph file as it is. */
-export function downloadGraph(zoo: ModelZoo): RequestHandler {
+function downloadGraph(zoo: ModelZoo): RequestHandler {
   return async (request, response) => {
     const model = find(zoo, request);
     const { id, version } = model.manifest;

@@ -1,18 +1,90 @@
 /** Models that clients keep here: registered, versioned, removed. */
-import { json, type RequestHandler } from "express";
+import { json as jsonBody, type RequestHandler } from "express";
 import { z } from "zod";
 import { AppError } from "../errors.js";
 import { holdPermit } from "../front/gate.js";
 import { type Upload, uploadOf } from "../front/read-upload.js";
+import type { Route } from "../front/route.js";
 import type { Registrar } from "../ports.js";
-import { parseSettings } from "./infer-fields.js";
+import { parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
 import { idOf } from "./models.js";
+import {
+  CHANGE,
+  ENGINE,
+  GRAPH,
+  GRAPH_FIELDS,
+  ID,
+  json,
+  LABELS,
+  named,
+  objectOf,
+  ok,
+  queryOf,
+  REGISTRATION_FIELDS,
+  STRING,
+  VERSION_IN_PATH,
+} from "./schemas.js";
 
 const CREATED = 201;
 const SERVED_BODY = z.strictObject({ version: z.string() });
 
+export function registeredModelRoutes(registrar: Registrar): Route[] {
+  return [
+    {
+      method: "post",
+      path: "/api/models",
+      access: "models",
+      uploads: true,
+      summary: "Registers a model: it is loaded, checked and kept.",
+      parameters: queryOf({ ...REGISTRATION_FIELDS, ...SETTINGS_SCHEMAS }),
+      body: {
+        "multipart/form-data": {
+          schema: { type: "object", properties: { ...GRAPH_FIELDS, ...REGISTRATION_FIELDS, ...SETTINGS_SCHEMAS } },
+        },
+      },
+      answers: {
+        ...ok("The very same model was registered before.", json(named("DescribedModel"))),
+        201: { description: "The model is registered.", content: json(named("DescribedModel")) },
+      },
+      problems: [...GRAPH, ...LABELS, ...ENGINE, "model_exists", "storage_full"],
+      handle: registerModel(registrar),
+    },
+    {
+      method: "delete",
+      path: "/api/models/:id",
+      access: "models",
+      summary: "Removes a registered model with every version; with id@version that version.",
+      parameters: [ID],
+      answers: { 204: { description: "It is gone; requests that use it are finished." } },
+      problems: CHANGE,
+      handle: removeModel(registrar),
+    },
+    {
+      method: "delete",
+      path: "/api/models/:id/versions/:version",
+      access: "models",
+      summary: "Removes a version of a registered model.",
+      parameters: [ID, VERSION_IN_PATH],
+      answers: { 204: { description: "It is gone; requests that use it are finished." } },
+      problems: CHANGE,
+      handle: removeModel(registrar),
+    },
+    {
+      method: "put",
+      path: "/api/models/:id/default",
+      access: "models",
+      summary: "Chooses the version of a registered model for requests that name none.",
+      parameters: [ID],
+      body: json(objectOf({ version: STRING })),
+      answers: ok("It is chosen.", json(objectOf({ id: STRING, served: STRING }))),
+      problems: [...CHANGE, "field_invalid"],
+      handle: serveVersion(registrar),
+    },
+  ];
+}
+
 /** 201 with the resolved spec; 200 where the very same model was registered before. */
-export function registerModel(registrar: Registrar): RequestHandler {
+function registerModel(registrar: Registrar): RequestHandler {
   return async (_request, response) => {
     const upload = uploadOf(response);
     const { graph, labels } = upload;
@@ -33,7 +105,7 @@ export function registerModel(registrar: Registrar): RequestHandler {
 }
 
 /** Removes `{id}` with every version, or the version that the address names. */
-export function removeModel(registrar: Registrar): RequestHandler {
+function removeModel(registrar: Registrar): RequestHandler {
   return async (request, response) => {
     const { id, version } = idOf(request);
     await registrar.remove(id, typeof request.params["version"] === "string" ? request.params["version"] : version);
@@ -42,9 +114,9 @@ export function removeModel(registrar: Registrar): RequestHandler {
 }
 
 /** Takes `{"version"}`. */
-export function serveVersion(registrar: Registrar): RequestHandler[] {
+function serveVersion(registrar: Registrar): RequestHandler[] {
   return [
-    json({ limit: "1kb" }),
+    jsonBody({ limit: "1kb" }),
     async (request, response) => {
       const { id } = idOf(request);
       const body = SERVED_BODY.safeParse(request.body);

@@ -5,10 +5,10 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Express } from "express";
 import { createApp } from "../../src/app.js";
 import { type Config, isLoopback, readConfig } from "../../src/config.js";
 import { AppError } from "../../src/errors.js";
+import type { Route } from "../../src/front/route.js";
 import type { Answer, LabelsSpec, Manifest, ModelSpec } from "../../src/generated/contract.js";
 import { createImageFetcher } from "../../src/images/fetch-image.js";
 import { createRegistrar } from "../../src/models/registrar.js";
@@ -148,7 +148,7 @@ export function zooModel(
 
 export interface FakeService {
   readonly url: string;
-  readonly routes: Express;
+  readonly routes: readonly Route[];
   readonly engine: FakeEngine;
   readonly classifier: FakeClassifier;
   readonly models: Models;

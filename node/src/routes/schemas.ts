@@ -1,0 +1,137 @@
+/** What the routes' descriptions in OpenAPI are made of. */
+import type { Content, Schema } from "../front/route.js";
+import type { ErrorCode } from "../generated/contract.js";
+import { CONTRACT_SCHEMAS } from "../generated/contract-schema.js";
+
+export const BYTES: Schema = { type: "string", format: "binary" };
+export const STRING: Schema = { type: "string" };
+export const COUNT: Schema = { type: "integer", minimum: 0 };
+
+export const named = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+export const orNull = (schema: Schema): Schema => ({ anyOf: [schema, { type: "null" }] });
+export const listOf = (items: Schema): Schema => ({ type: "array", items });
+/** An object whose fields are all there, but for those in `optional`. */
+export const objectOf = (properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema => ({
+  type: "object",
+  properties,
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+});
+export const json = (schema: Schema): Content => ({ "application/json": { schema } });
+export const ok = (description: string, content: Content) => ({ 200: { description, content } });
+
+/** Whatever may come of loading a model. */
+export const ENGINE: readonly ErrorCode[] = ["engine_failed", "engine_unavailable", "engine_timeout"];
+export const GRAPH: readonly ErrorCode[] = [
+  "graph_invalid",
+  "graph_op_forbidden",
+  "graph_ambiguous",
+  "graph_too_large",
+];
+export const LABELS: readonly ErrorCode[] = ["labels_missing", "labels_mismatch", "labels_invalid"];
+export const IMAGE: readonly ErrorCode[] = [
+  "image_missing",
+  "image_unsupported",
+  "image_undecodable",
+  "image_too_large",
+];
+
+/** Whatever may come of changing a registered model. */
+export const CHANGE: readonly ErrorCode[] = ["model_unknown", "version_unknown", "storage_full"];
+
+export const URL_FIELD: Schema = {
+  ...listOf(STRING),
+  description: "The address of an image, where the operator allows its host; repeated as image_file.",
+};
+export const MODEL_FIELD: Schema = {
+  ...listOf(STRING),
+  description: "An id of the zoo, or id@version; repeated for several models on each image. The default model.",
+};
+export const GRAPH_FIELDS: Readonly<Record<string, Schema>> = {
+  model_file: { ...BYTES, description: "A frozen graph (.pb)." },
+  label_file: { ...BYTES, description: "The labels of its classes." },
+};
+export const ID: Schema = {
+  name: "id",
+  in: "path",
+  required: true,
+  description: "Id of a model, or id@version.",
+  schema: STRING,
+};
+export const VERSION_IN_PATH: Schema = { name: "version", in: "path", required: true, schema: STRING };
+export const REGISTRATION_FIELDS: Readonly<Record<string, Schema>> = {
+  id: { ...STRING, description: "Lower-case letters, digits, ., _ and -; at most 64, and no id of the zoo." },
+  version: { ...STRING, description: "Letters, digits, ., _ and -; at most 64. 1 when absent." },
+  manifest: { ...STRING, description: "A manifest or any part of one, as JSON text." },
+};
+export const FORMAT: Schema = {
+  name: "format",
+  in: "query",
+  description: "Form of the answer, whatever Accept says.",
+  schema: { type: "string", enum: ["json", "html", "text"] },
+};
+
+/** Schemas by the name that they are referred to with. */
+export const COMPONENTS: Readonly<Record<string, Schema>> = {
+  ...(CONTRACT_SCHEMAS as Record<string, Schema>),
+  Problem: {
+    description: "RFC 9457 problem details; error is the same as detail.",
+    ...objectOf({
+      type: STRING,
+      title: STRING,
+      status: { type: "integer" },
+      detail: STRING,
+      code: named("ErrorCode"),
+      request_id: STRING,
+      error: STRING,
+    }),
+  },
+  ModelIdentity: objectOf({ id: STRING, version: STRING, sha256: STRING }),
+  AnsweredItem: {
+    allOf: [named("Answer"), objectOf({ image: objectOf({ name: STRING }), model: named("ModelIdentity") })],
+  },
+  FailedItem: objectOf({
+    image: objectOf({ name: STRING }),
+    model: objectOf({ id: STRING }),
+    error: named("Problem"),
+  }),
+  InferAnswer: objectOf({
+    request_id: STRING,
+    results: listOf({ anyOf: [named("AnsweredItem"), named("FailedItem")] }),
+  }),
+  DescribedModel: { allOf: [named("ModelIdentity"), named("ModelSpec")] },
+  ModelSummary: objectOf({
+    id: STRING,
+    versions: listOf(STRING),
+    served: orNull(STRING),
+    default: { type: "boolean" },
+    registered: { type: "boolean" },
+    state: { enum: ["available", "loading", "failed", "not fetched"] },
+    loaded: { type: "boolean" },
+    memory_bytes: orNull(COUNT),
+    title: STRING,
+    description: STRING,
+    licence: STRING,
+    classes: orNull(COUNT),
+    input: objectOf({ width: orNull(COUNT), height: orNull(COUNT) }),
+    accuracy: orNull(named("Accuracy")),
+    problem: orNull(STRING),
+  }),
+  Readiness: objectOf({
+    ready: { type: "boolean" },
+    live: { const: true },
+    reason: orNull(STRING),
+    default_model: orNull(STRING),
+    models_loaded: COUNT,
+    engine: objectOf({
+      kind: { enum: ["process", "addon", "fake"] },
+      ready: { type: "boolean" },
+      libtensorflow: orNull(STRING),
+      sandbox: orNull(named("Sandbox")),
+    }),
+  }),
+};
+
+/** Fields as parameters of the query string. */
+export function queryOf(fields: Readonly<Record<string, object>>): Schema[] {
+  return Object.entries(fields).map(([name, schema]) => ({ name, in: "query", schema }));
+}
