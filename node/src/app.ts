@@ -2,9 +2,11 @@
 import type { RequestListener } from "node:http";
 import express from "express";
 import type { Logger } from "pino";
-import { allowRoles, identify } from "./front/authorize.js";
-import { type GateOptions, gate } from "./front/gate.js";
-import { holdBytes } from "./front/hold-bytes.js";
+import { createClassify } from "./classify.js";
+import { type AdmissionLimits, createAdmission } from "./front/admission.js";
+import { allowRoles } from "./front/authorize.js";
+import { createCallerOf } from "./front/caller.js";
+import { enter } from "./front/enter.js";
 import { limitRate, type RateOptions } from "./front/limit-rate.js";
 import { logRequests } from "./front/log-requests.js";
 import { methodNotAllowed, notFound, sendProblem } from "./front/problems.js";
@@ -30,8 +32,8 @@ export interface AppDeps {
   readonly readiness: () => Readiness;
   readonly fetchImage: FetchImage;
   readonly limits: UploadLimits &
-    GateOptions &
-    RateOptions & { readonly modelsPerRequestMax: number; readonly uploadsHeldBytesMax: number };
+    AdmissionLimits &
+    RateOptions & { readonly modelsPerRequestMax: number; readonly answerBytesMax: number };
   /** Folder of the built page. */
   readonly webDir: string;
   readonly trustProxy: string;
@@ -70,19 +72,19 @@ export function createApp({
   app.disable("etag");
   if (trustProxy !== "") app.set("trust proxy", /^\d+$/.test(trustProxy) ? Number(trustProxy) : trustProxy);
 
-  const allow = allowRoles(anonymousRole);
-  const door = gate(limits);
-  const { permit } = door;
-  const hold = holdBytes(limits);
-  const upload = readUpload(limits, hold);
-  const { modelsPerRequestMax, imageBytesMax } = limits;
-  const inferDeps = { models, classifier, fetchImage, hold, modelsPerRequestMax, imageBytesMax };
+  const admission = createAdmission(limits);
+  const callerOf = createCallerOf(apiKeys, app.get("trust proxy fn"));
+  const allow = allowRoles(callerOf, anonymousRole);
+  const admit = enter(admission, callerOf);
+  const upload = readUpload(limits);
+  const { modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
+  const classify = createClassify({ models, classifier, fetchImage, imageBytesMax, answerBytesMax });
 
   const [name, secure, share] = [nameRequest(), secureHeaders(), shareOrigins(corsOrigins)];
 
   const routes = withOpenApi([
     ...healthRoutes(readiness),
-    ...inferRoutes(inferDeps),
+    ...inferRoutes({ classify, modelsPerRequestMax }),
     ...modelRoutes({ models, zoo, classifier }),
     ...registeredModelRoutes(registrar),
   ]);
@@ -90,21 +92,20 @@ export function createApp({
     const { method, path, access, works, uploads, handle } = route;
     const before = [
       ...(access === "probe" || access === "anyone" ? [] : [allow(access)]),
-      ...(works || uploads ? [permit] : []),
+      ...(works || uploads ? [admit] : []),
       ...(uploads ? [upload] : []),
     ];
     app[method](path, ...before, ...[handle].flat());
   };
 
   app.use(name);
-  app.use(logRequests(logger));
+  app.use(logRequests(logger, callerOf));
   app.use(secure);
   for (const route of routes.filter(({ access }) => access === "probe")) mount(route);
   if (isLocal) app.use(refuseForeignNames());
   app.use(share);
   app.use(refuseForeignForms(corsOrigins));
-  app.use(identify(apiKeys));
-  app.use(limitRate(limits));
+  app.use(limitRate(callerOf, limits));
   for (const route of routes.filter(({ access }) => access !== "probe")) mount(route);
   for (const [path, methods] of methodsByPath(routes)) app.all(path, methodNotAllowed(...methods));
   app.use(
@@ -115,5 +116,5 @@ export function createApp({
   );
   app.use(notFound());
   app.use(sendProblem(logger));
-  return { listener: refuseEarly(door, [name, secure, share], logger, app), routes };
+  return { listener: refuseEarly(admission, callerOf, [name, secure, share], logger, app), routes };
 }

@@ -103,7 +103,10 @@ const SCHEMA = z.object({
   requestBytesMax: bytes(384 * MIB).describe("Bytes of one whole request body; past it: 413."),
   fieldBytesMax: bytes(8192).describe("Bytes of one text field; past it: 413."),
   fieldsPerRequestMax: count(64).describe("Text fields in one request; past it: 413."),
-  uploadsHeldBytesMax: bytes(1024 * MIB).describe("Bytes of request bodies held in memory at once; past it: 503."),
+  uploadsHeldBytesMax: bytes(1024 * MIB).describe(
+    "Bytes of request bodies, of photos in the making and of answers held in memory at once; past it: 503.",
+  ),
+  answerBytesMax: bytes(32 * MIB).describe("Bytes that the pictures of one answer may take; past it: 400."),
 
   requestsMax: count(32).describe("Requests worked on at once; more wait."),
   requestsQueuedMax: count(256, 0).describe("Requests waiting for their turn; past it: 503."),
@@ -114,7 +117,11 @@ const SCHEMA = z.object({
   workerMemoryBytesKeptMax: bytes(128 * MIB).describe(
     "Bytes of WebAssembly memory that a thread keeps after an image; past it, it takes a fresh instance.",
   ),
+  imageMsMax: milliseconds(20_000).describe("Longest that a thread may work on one image; past it: 504."),
   modelsLoadedMax: count(4, 1, 1000).describe("Models loaded at once; the one unused for longest makes room."),
+  strangerLoadsMax: count(Math.max(1, Math.floor(availableParallelism() / 2)), 1, 256).describe(
+    "Graphs of clients that are loaded at the same time; more wait.",
+  ),
   modelsMemoryBytesMax: bytes(2048 * MIB, DISK_BYTES_MAX).describe(
     "Memory of all loaded models together; past it the ones unused for longest are put to sleep.",
   ),
@@ -137,7 +144,9 @@ const SCHEMA = z.object({
   engineLoadMsMax: milliseconds(60_000).describe("Deadline for a graph to load; past it: 504."),
   engineFirstRunMsMax: milliseconds(60_000).describe("Deadline for the first run of a loaded graph; past it: 504."),
   engineRunMsMax: milliseconds(20_000).describe("Deadline for each later run; past it: 504."),
-  classifyMsMax: milliseconds(120_000).describe("Deadline for one image and model, waiting included; past it: 504."),
+  classifyMsMax: milliseconds(120_000).describe(
+    "Deadline for a request from when its body is there, all waiting included; past it: 504.",
+  ),
   connectionsMax: count(1000).describe("Open connections; past it a new one is closed at once."),
   headersBytesMax: count(16_384, 1024).describe("Bytes of the headers of a request; past it: 431."),
   headersMsMax: milliseconds(15_000).describe("Deadline for the headers of a request to arrive; past it: 408."),

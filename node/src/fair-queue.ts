@@ -66,6 +66,58 @@ export class FairQueue<T> {
   }
 }
 
+interface Waiting<Ask, Got> {
+  readonly ask: Ask;
+  readonly caller: string;
+  resolve(got: Got): void;
+  reject(error: unknown): void;
+}
+
+/** Parties that wait for something, each until its own signal. */
+export class FairLine<Ask, Got> {
+  readonly #queue = new FairQueue<Waiting<Ask, Got>>();
+
+  get size(): number {
+    return this.#queue.size;
+  }
+
+  /** Resolves with what `serve` gives; rejects with the reason of the party's signal. */
+  async wait(party: Party, ask: Ask): Promise<Got> {
+    party.signal.throwIfAborted();
+    let leave = () => {};
+    try {
+      return await new Promise<Got>((resolve, reject) => {
+        const waiting = { ask, caller: party.caller, resolve, reject };
+        leave = () => {
+          if (this.#queue.remove(party, waiting)) reject(party.signal.reason);
+        };
+        party.signal.addEventListener("abort", leave);
+        this.#queue.push(party, waiting);
+      });
+    } finally {
+      party.signal.removeEventListener("abort", leave);
+    }
+  }
+
+  /** Calls `give` for those whose turn it is; it answers undefined where there is nothing for that one now. */
+  serve(give: (ask: Ask, caller: string) => Got | undefined): void {
+    for (;;) {
+      let got: Got | undefined;
+      const next = this.#queue.shift(({ ask, caller }) => {
+        got = give(ask, caller);
+        return got !== undefined;
+      });
+      if (next === undefined || got === undefined) return;
+      next.resolve(got);
+    }
+  }
+
+  /** Sends all of them away. */
+  close(error: unknown): void {
+    for (const { reject } of this.#queue.drain()) reject(error);
+  }
+}
+
 /** To the end of the line, or out of it. */
 function rotate<K, V>(line: Map<K, V>, key: K, stays: boolean): void {
   const value = line.get(key);

@@ -2,8 +2,8 @@
 import { pino } from "pino";
 import { type Config, readConfig } from "./config.js";
 import type { Answer, ModelSpec, SpecOverrides } from "./generated/contract.js";
-import type { ClassifyOptions, ModelChoice, ModelIdentity, UploadedFile } from "./ports.js";
-import { openService } from "./service.js";
+import type { ClassifyOptions, ModelChoice, ModelIdentity, OpenModel, UploadedFile } from "./ports.js";
+import { onOwnBehalf, openService } from "./service.js";
 import { sha256 } from "./sha256.js";
 
 export type { Config } from "./config.js";
@@ -55,17 +55,19 @@ export async function createClassifier(options: ClassifierOptions = {}): Promise
   try {
     const overrides = typeof options.model === "object" ? (options.model.overrides ?? {}) : {};
     const settings = { overrides, labelOffset: overrides.label_offset ?? null };
-    const { identity, target, release } = await service.models.open(await choiceOf(options.model), settings);
-    const spec = await service.classifier.describe(target);
-    return {
+    const choice = await choiceOf(options.model);
+    const use = <T>(work: (model: OpenModel) => Promise<T>) =>
+      onOwnBehalf(config.classifyMsMax, (party) => service.models.use(choice, settings, party, work));
+    const model = await use(async ({ identity, target }) => ({
       model: identity,
-      spec,
+      spec: await service.classifier.describe(target),
+    }));
+    return {
+      ...model,
       // The copy is what may be handed to another thread: the caller's bytes stay as they are.
-      classify: (image, wanted) => service.classifier.classify(target, image.slice(), { ...DEFAULTS, ...wanted }),
-      close: () => {
-        release();
-        return service.close();
-      },
+      classify: (image, wanted) =>
+        use(({ target }) => service.classifier.classify(target, image.slice(), { ...DEFAULTS, ...wanted })),
+      close: () => service.close(),
     };
   } catch (error) {
     await service.close();

@@ -20,6 +20,27 @@ export interface Party {
   readonly request: object;
   /** Ends all waiting: its reason is the `AppError` that the request is answered with. */
   readonly signal: AbortSignal;
+  /**
+   * Counts memory that the work takes, until the function that it answers is called.
+   * @throws AppError `overloaded` where the caller's share does not allow it.
+   */
+  hold(bytes: number): () => void;
+}
+
+/** A request, or a call of another protocol, from its first byte to the end of its connection (`front/admission.ts`). */
+export interface Visit extends Party {
+  /** Counts bytes of the body until the work has settled. @throws AppError `overloaded`. */
+  charge(bytes: number): void;
+  /** Counts bytes of the answer until the connection has ended. @throws AppError `overloaded`. */
+  chargeAnswer(bytes: number): void;
+  /**
+   * Waits for a permit and does the work of this visit, once. Rejects at its deadline and when the client has left; the
+   * permit is held until the work has settled all the same. The work of graphs that clients brought has shares of its
+   * own, so that it leaves permits to the zoo's.
+   */
+  run<T>(work: () => Promise<T>, kind?: "zoo" | "strangers"): Promise<T>;
+  /** The connection has ended. */
+  leave(): void;
 }
 
 /** A model that is loaded and answers. */
@@ -27,8 +48,11 @@ export interface LoadedModel {
   readonly spec: ModelSpec;
   /** Whether it still answers: false once its engine is gone. */
   readonly alive: boolean;
-  /** Sends one infer frame and resolves with the reply frame (scores or error). Rejects with an `AppError` when the engine is gone. */
-  exchange(frame: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Sends one infer frame, in its party's turn, and resolves with the reply frame (scores or error). Rejects with an
+   * `AppError` when the engine is gone, and with the reason of the party's signal while it waits.
+   */
+  exchange(frame: Uint8Array, party: Party): Promise<Uint8Array>;
   /** Bytes of memory that it holds and shares with no other process; estimated from the graph where the system does not say. */
   memoryBytes(): Promise<number>;
   /** Ends it; requests in flight are finished first. */
@@ -72,7 +96,12 @@ export interface ClassifyTarget {
   readonly spec: ModelSpec;
   readonly labels: Uint8Array | null;
   readonly labelOffset: number | null;
-  readonly exchange: LoadedModel["exchange"];
+  /** Whether the graph is one that a client brought. */
+  readonly stranger: boolean;
+  /** On whose behalf it is used. */
+  readonly party: Party;
+  /** Sends one infer frame and resolves with the reply frame (scores or error). */
+  exchange(frame: Uint8Array): Promise<Uint8Array>;
 }
 
 export interface ClassifyOptions {
@@ -89,7 +118,7 @@ export interface Classifier {
   /** The target's spec with its labels filled in. Rejects when the labels do not fit. */
   describe(target: ClassifyTarget): Promise<ModelSpec>;
   /** Reads a label file without a model. */
-  describeLabels(labels: Uint8Array): Promise<Pick<LabelsSpec, "count" | "format">>;
+  describeLabels(labels: Uint8Array, party: Party): Promise<Pick<LabelsSpec, "count" | "format">>;
   close(): Promise<void>;
 }
 
@@ -142,6 +171,9 @@ export interface UploadedFile {
   readonly sha256: string;
 }
 
+/** An image, or where it is. */
+export type ImageSource = UploadedFile | { readonly url: string };
+
 /** A graph that came with a request. */
 export interface UploadedGraph extends Omit<UploadedFile, "bytes"> {
   readonly pieces: Pieces;
@@ -154,6 +186,9 @@ export interface ModelSettings {
   readonly labelOffset: number | null;
 }
 
+/** Id that answers give to graphs that came with a request. */
+export const UPLOADED_ID = "uploaded";
+
 /** How answers name a model. */
 export interface ModelIdentity {
   readonly id: string;
@@ -165,8 +200,6 @@ export interface ModelIdentity {
 export interface OpenModel {
   readonly identity: ModelIdentity;
   readonly target: ClassifyTarget;
-  /** Must be called once when the target is used no more: the files of a removed model are kept until then. */
-  release(): void;
 }
 
 /** A model of the zoo with its state now. */
@@ -184,8 +217,18 @@ export interface ModelListing {
 
 /** Every model that this service can answer with: the zoo's and the uploaded ones, loaded when first asked for. */
 export interface Models {
-  /** Loads where needed. Rejects with an `AppError`. */
-  open(choice: ModelChoice, settings: ModelSettings): Promise<OpenModel>;
+  /**
+   * Loads the model where needed and does `work` with it; the files of a removed model are kept until that has settled.
+   * Rejects with an `AppError`.
+   */
+  use<T>(
+    choice: ModelChoice,
+    settings: ModelSettings,
+    party: Party,
+    work: (model: OpenModel) => Promise<T>,
+  ): Promise<T>;
+  /** Whether the graph is one that a client brought, with this request or before. */
+  isStrangers(choice: ModelChoice): boolean;
   list(): ModelListing[];
   /** Ends the engines of a model that was removed, once no request uses it. */
   retire(model: ZooModel): Promise<void>;
@@ -224,7 +267,10 @@ export interface Registration {
 /** Models that clients keep here. Each method rejects with an `AppError`. */
 export interface Registrar {
   /** Loads the model, checks that its labels fit, and keeps it. `added` is whether it was not here before. */
-  register(registration: Registration): Promise<{ identity: ModelIdentity; spec: ModelSpec; added: boolean }>;
+  register(
+    registration: Registration,
+    party: Party,
+  ): Promise<{ identity: ModelIdentity; spec: ModelSpec; added: boolean }>;
   /** Removes a version, or every one; requests that use it are finished. */
   remove(id: string, version: string | null): Promise<void>;
   /** Chooses the version for requests that name none. */

@@ -81,7 +81,7 @@ async function becomeReady(): Promise<void> {
 async function warmUpProblem(): Promise<string | null> {
   if (service.zoo.defaultId === null) return null;
   try {
-    await warmUp(service, config.workerThreads);
+    await warmUp(service, config);
     return null;
   } catch (error) {
     logger.error({ err: error }, "the default model cannot be loaded");

@@ -15,8 +15,9 @@ import { createRegistrar } from "./models/registrar.js";
 import { createModelRegistry } from "./models/registry.js";
 import { openModelStore } from "./models/store.js";
 import { createLogger } from "./observe/logger.js";
-import type { ApiKeys, Classifier, FetchImage, InferenceEngine, Models, ModelZoo, Registrar } from "./ports.js";
+import type { ApiKeys, Classifier, FetchImage, InferenceEngine, Models, ModelZoo, Party, Registrar } from "./ports.js";
 import { sha256 } from "./sha256.js";
+import { unlessAborted } from "./unless-aborted.js";
 import { decodeReply, loadWasm } from "./wasm-module.js";
 
 /** Threads of one engine process, far above what libtensorflow starts. */
@@ -53,7 +54,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     threadCount: config.workerThreads,
     imageLimits: { pixels_max: config.imagePixelsMax, side_pixels_max: config.imageSidePixelsMax },
     memoryBytesKeptMax: config.workerMemoryBytesKeptMax,
-    classifyMsMax: config.classifyMsMax,
+    imageMsMax: config.imageMsMax,
   });
   const models = createModelRegistry({
     engine,
@@ -61,6 +62,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     zoo,
     modelsLoadedMax: config.modelsLoadedMax,
     modelsMemoryBytesMax: config.modelsMemoryBytesMax,
+    strangerLoadsMax: config.strangerLoadsMax,
     uploadedGraphsBytesMax: config.uploadedGraphsBytesMax,
     retryCount: config.engineRetries,
     threads: config.engineThreads,
@@ -123,14 +125,27 @@ export function openKeys({ apiKeysFile, anonymousRole, host, trustProxy }: Confi
 }
 
 /** Runs a picture of one pixel through every part, so that the first client does not wait for what is done once. */
-export async function warmUp({ models, classifier }: Service, threadCount: number): Promise<void> {
+export async function warmUp({ models, classifier }: Service, { workerThreads, classifyMsMax }: Config): Promise<void> {
   const settings = { overrides: {}, labelOffset: null };
-  const { target, release } = await models.open({ kind: "zoo", id: null, version: null }, settings);
   const options = { topK: 1, scoreThreshold: 0, picture: false };
+  await onOwnBehalf(classifyMsMax, (party) =>
+    models.use({ kind: "zoo", id: null, version: null }, settings, party, ({ target }) =>
+      Promise.all(Array.from({ length: workerThreads }, () => classifier.classify(target, onePixel(), options))),
+    ),
+  );
+}
+
+/** Work that this program does for itself, until its deadline. */
+export async function onOwnBehalf<T>(msMax: number, work: (party: Party) => Promise<T>): Promise<T> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => {
+    deadline.abort(new AppError("engine_timeout", `It was not answered within ${msMax} ms.`));
+  }, msMax);
+  const party: Party = { caller: "this program", request: deadline, signal: deadline.signal, hold: () => () => {} };
   try {
-    await Promise.all(Array.from({ length: threadCount }, () => classifier.classify(target, onePixel(), options)));
+    return await unlessAborted(party.signal, work(party));
   } finally {
-    release();
+    clearTimeout(timer);
   }
 }
 

@@ -6,7 +6,7 @@
  * all others. So a caller alone has half; where n callers take what they can, each has an (n + 1)-th part and as much is
  * left for the next one.
  */
-import { FairQueue } from "./fair-queue.js";
+import { FairLine } from "./fair-queue.js";
 import type { Party } from "./ports.js";
 
 export class Shares {
@@ -46,15 +46,10 @@ export class Shares {
   }
 }
 
-interface Waiting {
-  readonly caller: string;
-  readonly enter: () => void;
-}
-
 /** A number of permits that are waited for, in fair shares and in turn. */
 export class Permits {
   readonly #shares: Shares;
-  readonly #queue = new FairQueue<Waiting>();
+  readonly #line = new FairLine<null, () => void>();
 
   constructor(countMax: number) {
     this.#shares = new Shares(countMax);
@@ -67,35 +62,19 @@ export class Permits {
 
   /** Resolves with what gives the permit back, to be called once; rejects with the reason of the party's signal. */
   async take(party: Party): Promise<() => void> {
-    party.signal.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const waiting = {
-        caller: party.caller,
-        enter: () => {
-          party.signal.removeEventListener("abort", leave);
-          resolve();
-        },
-      };
-      const leave = () => {
-        this.#queue.remove(party, waiting);
-        reject(party.signal.reason);
-      };
-      party.signal.addEventListener("abort", leave, { once: true });
-      this.#queue.push(party, waiting);
-      this.#grant();
-    });
-    return () => {
-      this.#shares.giveBack(party.caller);
-      this.#grant();
-    };
+    const permit = this.#line.wait(party, null);
+    this.#serve();
+    return await permit;
   }
 
-  #grant(): void {
-    for (;;) {
-      const next = this.#queue.shift(({ caller }) => this.#shares.allows(caller));
-      if (next === undefined) return;
-      this.#shares.take(next.caller);
-      next.enter();
-    }
+  #serve(): void {
+    this.#line.serve((_ask, caller) => {
+      if (!this.#shares.allows(caller)) return undefined;
+      this.#shares.take(caller);
+      return () => {
+        this.#shares.giveBack(caller);
+        this.#serve();
+      };
+    });
   }
 }

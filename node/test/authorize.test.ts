@@ -7,10 +7,14 @@ import type { Role } from "../src/ports.js";
 /** What becomes of a request of `holder` at a route for `needed`: `passed`, or the error's code. */
 function outcome(holder: Role | "unknown" | "anonymous", needed: Role, anonymousRole: Role | "none"): string {
   const known = { role: holder as Role, name: "a" };
-  const locals = holder === "anonymous" ? {} : { holder: holder === "unknown" ? null : known };
+  const holders = { anonymous: undefined, unknown: null };
+  const callerOf = () => ({
+    name: "",
+    holder: holder === "anonymous" || holder === "unknown" ? holders[holder] : known,
+  });
   let passed = false;
   try {
-    allowRoles(anonymousRole)(needed)({} as Request, { locals, set() {} } as unknown as Response, () => {
+    allowRoles(callerOf, anonymousRole)(needed)({} as Request, { set() {} } as unknown as Response, () => {
       passed = true;
     });
   } catch (error) {

@@ -5,6 +5,7 @@ import type { InferenceEngine, LoadedModel } from "../src/ports.js";
 import { addonEngine, codec, processEngine } from "./support/engines.js";
 import { FakeEngine, inferFrame, scoresOf } from "./support/fake-engine.js";
 import { meanColourGraph } from "./support/graph-def.js";
+import { party } from "./support/party.js";
 
 const RED = [255, 0, 0] as const;
 const GREEN = [0, 255, 0] as const;
@@ -55,12 +56,12 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
   });
 
   it("answers the scores of an image", async () => {
-    const scores = scoresOf(await model.exchange(inferFrame(GREEN)));
+    const scores = scoresOf(await model.exchange(inferFrame(GREEN), party()));
     for (const [index, score] of [OTHER, WINNER, OTHER].entries()) expect(scores[index]).toBeCloseTo(score, 5);
   });
 
   it("answers several images of one frame in their order", async () => {
-    const scores = scoresOf(await model.exchange(inferFrame(BLUE, RED)));
+    const scores = scoresOf(await model.exchange(inferFrame(BLUE, RED), party()));
     expect(scores).toHaveLength(6);
     expect(scores[2]).toBeCloseTo(WINNER, 5);
     expect(scores[3]).toBeCloseTo(WINNER, 5);
@@ -68,7 +69,7 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
 
   it("answers requests at once, each with its own scores", async () => {
     const colours = Array.from({ length: 24 }, (_, index) => [RED, GREEN, BLUE][index % 3] ?? RED);
-    const replies = await Promise.all(colours.map((colour) => model.exchange(inferFrame(colour))));
+    const replies = await Promise.all(colours.map((colour) => model.exchange(inferFrame(colour), party())));
     for (const [index, reply] of replies.entries()) {
       expect(scoresOf(reply)[index % 3], `request ${index}`).toBeCloseTo(WINNER, 5);
     }
@@ -78,16 +79,16 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
     const frame = inferFrame(RED);
     const short = frame.slice(0, frame.length - 1);
     new DataView(short.buffer).setUint32(0, short.length - 4, true);
-    const reply = decodeReply(await model.exchange(short));
+    const reply = decodeReply(await model.exchange(short, party()));
     expect(reply.kind === "error" && reply.problem.code).toBe("field_invalid");
-    expect((await model.exchange(inferFrame(RED)))[4]).toBe(FRAME_KIND.scores);
+    expect((await model.exchange(inferFrame(RED), party()))[4]).toBe(FRAME_KIND.scores);
   });
 
   it("refuses bytes that are no graph with graph_invalid, and other models do not notice", async () => {
     await expect(engine.load([Buffer.from("no graph at all")], REQUEST)).rejects.toMatchObject({
       code: "graph_invalid",
     });
-    expect((await model.exchange(inferFrame(RED)))[4]).toBe(FRAME_KIND.scores);
+    expect((await model.exchange(inferFrame(RED), party()))[4]).toBe(FRAME_KIND.scores);
   });
 
   it("says that it is ready, and how many models it holds", () => {
@@ -96,11 +97,11 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
 
   it("finishes what is in flight when a model is closed, and refuses what comes after", async () => {
     const brief = await engine.load([graph], REQUEST);
-    const inFlight = Promise.all([brief.exchange(inferFrame(RED)), brief.exchange(inferFrame(BLUE))]);
+    const inFlight = Promise.all([brief.exchange(inferFrame(RED), party()), brief.exchange(inferFrame(BLUE), party())]);
     await brief.close();
     expect((await inFlight).map((reply) => reply[4])).toEqual([FRAME_KIND.scores, FRAME_KIND.scores]);
     expect(brief.alive).toBe(false);
-    await expect(brief.exchange(inferFrame(RED))).rejects.toMatchObject({ code: "engine_failed" });
+    await expect(brief.exchange(inferFrame(RED), party())).rejects.toMatchObject({ code: "engine_failed" });
     expect(model.alive).toBe(true);
   });
 });

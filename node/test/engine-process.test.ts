@@ -4,6 +4,7 @@ import type { LoadRequest } from "../src/generated/contract.js";
 import type { InferenceEngine } from "../src/ports.js";
 import { fixtureCommand, processEngine } from "./support/engines.js";
 import { frameOf, scoresOf } from "./support/fake-engine.js";
+import { party } from "./support/party.js";
 import { childrenOf, signalAll } from "./support/server.js";
 
 const REQUEST: LoadRequest = { overrides: {}, source: "request", threads: 0 };
@@ -26,7 +27,7 @@ describe("the pool of engine processes", () => {
     const model = await engine.load(GRAPH, REQUEST);
     // The model's first answer comes first; the engine stays ready meanwhile.
     expect(engine.status()).toMatchObject({ ready: true, spareCount: 0 });
-    expect(scoresOf(await model.exchange(FRAME()))).toEqual([0.25, 0.75]);
+    expect(scoresOf(await model.exchange(FRAME(), party()))).toEqual([0.25, 0.75]);
     await expect.poll(() => engine.status().spareCount).toBe(1);
     expect(engine.status().modelCount).toBe(1);
     await engine.close();
@@ -46,14 +47,14 @@ describe("the pool of engine processes", () => {
     await untilReady(engine);
     signalAll(childrenOf(process.pid), "SIGKILL");
     const model = await engine.load(GRAPH, REQUEST);
-    expect(scoresOf(await model.exchange(FRAME()))).toEqual([0.25, 0.75]);
+    expect(scoresOf(await model.exchange(FRAME(), party()))).toEqual([0.25, 0.75]);
     await engine.close();
   });
 
   it("gives each model a process of its own: one that dies takes no other with it", async () => {
     const engine = pool("dies-on-infer");
     const [first, second] = await Promise.all([engine.load(GRAPH, REQUEST), engine.load(GRAPH, REQUEST)]);
-    await expect(first.exchange(FRAME())).rejects.toMatchObject({ code: "engine_failed" });
+    await expect(first.exchange(FRAME(), party())).rejects.toMatchObject({ code: "engine_failed" });
     expect([first.alive, second.alive]).toEqual([false, true]);
     await engine.close();
   });
@@ -83,7 +84,7 @@ describe("the pool of engine processes", () => {
   it("ends a process that passes the deadline of a run, and the model is gone", async () => {
     const engine = pool("never-answers", { firstRunMsMax: 200 });
     const model = await engine.load(GRAPH, REQUEST);
-    await expect(model.exchange(FRAME())).rejects.toMatchObject({ code: "engine_timeout" });
+    await expect(model.exchange(FRAME(), party())).rejects.toMatchObject({ code: "engine_timeout" });
     expect(model.alive).toBe(false);
     await expect.poll(() => engine.status().modelCount).toBe(0);
     await engine.close();

@@ -3,6 +3,7 @@ import { createModelRegistry, type ModelRegistryOptions } from "../src/models/re
 import type { ModelChoice, Models, UploadedFile, UploadedGraph, ZooModel } from "../src/ports.js";
 import { FakeEngine, inferFrame } from "./support/fake-engine.js";
 import { FakeClassifier, FakeZoo, zooModel } from "./support/fake-service.js";
+import { open } from "./support/party.js";
 
 const NO_SETTINGS = { overrides: {}, labelOffset: null };
 const RED = [255, 0, 0] as const;
@@ -30,6 +31,7 @@ function setUp(
     ),
     modelsLoadedMax: 2,
     modelsMemoryBytesMax: 1000,
+    strangerLoadsMax: 2,
     uploadedGraphsBytesMax: 1000,
     retryCount: 1,
     threads: 0,
@@ -59,15 +61,15 @@ function upload(graph: string): ModelChoice {
 describe("the models", () => {
   it("load once, however many ask at the same time", async () => {
     const { engine, models } = setUp();
-    const opened = await Promise.all(Array.from({ length: 20 }, () => models.open(zoo("a"), NO_SETTINGS)));
+    const opened = await Promise.all(Array.from({ length: 20 }, () => open(models, zoo("a"), NO_SETTINGS)));
     expect(engine.loadCount).toBe(1);
     expect(new Set(opened.map(({ target }) => target.key)).size).toBe(1);
   });
 
   it("stay warm", async () => {
     const { engine, models } = setUp();
-    await models.open(zoo(null), NO_SETTINGS);
-    await models.open(zoo("a"), NO_SETTINGS);
+    await open(models, zoo(null), NO_SETTINGS);
+    await open(models, zoo("a"), NO_SETTINGS);
     expect(engine.loadCount).toBe(1);
     expect(models.loadedCount()).toBe(1);
   });
@@ -76,10 +78,10 @@ describe("the models", () => {
     const count = vi.spyOn(FakeClassifier.prototype, "describeLabels");
     const { models } = setUp();
     for (const choice of [zoo("a"), zoo("a"), upload("graph 1"), upload("graph 2"), upload("graph 1")]) {
-      await models.open(choice, NO_SETTINGS);
+      await open(models, choice, NO_SETTINGS);
     }
     const other: ModelChoice = { kind: "upload", graph: graphFile("graph 1"), labels: file("red\ngreen") };
-    await models.open(other, NO_SETTINGS);
+    await open(models, other, NO_SETTINGS);
     const counted = count.mock.calls.map(([labels]) => Buffer.from(labels).toString());
     expect(counted).toHaveLength(new Set(counted).size);
     expect(counted).toContain("red\ngreen");
@@ -88,8 +90,8 @@ describe("the models", () => {
 
   it("are others with other settings", async () => {
     const { engine, models } = setUp();
-    const plain = await models.open(zoo("a"), NO_SETTINGS);
-    const scaled = await models.open(zoo("a"), { overrides: { mean: [1] }, labelOffset: null });
+    const plain = await open(models, zoo("a"), NO_SETTINGS);
+    const scaled = await open(models, zoo("a"), { overrides: { mean: [1] }, labelOffset: null });
     expect(engine.loadCount).toBe(2);
     expect(scaled.target.key).not.toBe(plain.target.key);
     expect(engine.requests.map(({ source }) => source)).toEqual(["manifest", "request"]);
@@ -97,44 +99,44 @@ describe("the models", () => {
 
   it("share the engine when only the label offset differs", async () => {
     const { engine, models } = setUp();
-    const plain = await models.open(zoo("a"), NO_SETTINGS);
-    const shifted = await models.open(zoo("a"), { overrides: {}, labelOffset: 1 });
+    const plain = await open(models, zoo("a"), NO_SETTINGS);
+    const shifted = await open(models, zoo("a"), { overrides: {}, labelOffset: 1 });
     expect(engine.loadCount).toBe(1);
     expect(shifted.target.key).not.toBe(plain.target.key);
   });
 
   it("make room: the one unused for longest is closed", async () => {
     const { engine, models } = setUp();
-    await models.open(zoo("a"), NO_SETTINGS);
-    await models.open(zoo("b"), NO_SETTINGS);
-    await models.open(zoo("a"), NO_SETTINGS);
-    await models.open(zoo("c"), NO_SETTINGS);
+    await open(models, zoo("a"), NO_SETTINGS);
+    await open(models, zoo("b"), NO_SETTINGS);
+    await open(models, zoo("a"), NO_SETTINGS);
+    await open(models, zoo("c"), NO_SETTINGS);
     expect(engine.models.map(({ alive }) => alive)).toEqual([true, false, true]);
     expect(models.loadedCount()).toBe(2);
   });
 
   it("sleep, the ones unused for longest first, past the limit of memory, and wake when they are asked again", async () => {
     const { engine, models } = setUp({ modelsLoadedMax: 10, modelsMemoryBytesMax: 250 });
-    for (const id of ["a", "b", "a", "c"]) await models.open(zoo(id), NO_SETTINGS);
+    for (const id of ["a", "b", "a", "c"]) await open(models, zoo(id), NO_SETTINGS);
     await expect.poll(() => engine.models.map(({ alive }) => alive)).toEqual([true, false, true]);
     expect(models.list().map(({ loaded, memoryBytes, state }) => [loaded, memoryBytes, state])).toEqual([
       [true, 100, "available"],
       [false, null, "available"],
       [true, 100, "available"],
     ]);
-    const { target } = await models.open(zoo("b"), NO_SETTINGS);
+    const { target } = await open(models, zoo("b"), NO_SETTINGS);
     expect((await target.exchange(inferFrame(RED)))[4]).toBe(5);
     await expect.poll(() => models.list().map(({ loaded }) => loaded)).toEqual([false, true, true]);
   });
 
   it("do not sleep while they answer, nor when one alone passes the limit", async () => {
     const { engine, models } = setUp({ modelsLoadedMax: 10, modelsMemoryBytesMax: 50 });
-    const { target } = await models.open(zoo("a"), NO_SETTINGS);
+    const { target } = await open(models, zoo("a"), NO_SETTINGS);
     await expect.poll(() => models.list()[0]?.memoryBytes).toBe(100);
     expect(engine.models[0]?.alive).toBe(true);
     await Promise.all([
       ...Array.from({ length: 20 }, () => target.exchange(inferFrame(RED))),
-      ...["b", "c"].map((id) => models.open(zoo(id), NO_SETTINGS)),
+      ...["b", "c"].map((id) => open(models, zoo(id), NO_SETTINGS)),
     ]);
     await expect.poll(() => models.loadedCount()).toBe(1);
   });
@@ -145,7 +147,7 @@ describe("the models", () => {
     engine.loadGate = new Promise((resolve) => {
       finishLoads = resolve;
     });
-    const opening = Promise.all(["a", "b", "c"].map((id) => models.open(zoo(id), NO_SETTINGS)));
+    const opening = Promise.all(["a", "b", "c"].map((id) => open(models, zoo(id), NO_SETTINGS)));
     await expect.poll(() => engine.loadCount).toBe(2);
     finishLoads();
     expect((await opening).map(({ identity }) => identity.id)).toEqual(["a", "b", "c"]);
@@ -154,15 +156,15 @@ describe("the models", () => {
 
   it("that were closed to make room load again when their target is used", async () => {
     const { engine, models } = setUp({ modelsLoadedMax: 1 });
-    const first = await models.open(zoo("a"), NO_SETTINGS);
-    await models.open(zoo("b"), NO_SETTINGS);
+    const first = await open(models, zoo("a"), NO_SETTINGS);
+    await open(models, zoo("b"), NO_SETTINGS);
     expect((await first.target.exchange(inferFrame(RED)))[4]).toBe(5);
     expect(engine.loadCount).toBe(3);
   });
 
   it("whose engine died answer on a fresh one", async () => {
     const { engine, models } = setUp();
-    const { target } = await models.open(zoo("a"), NO_SETTINGS);
+    const { target } = await open(models, zoo("a"), NO_SETTINGS);
     engine.diesAfter = 0;
     expect((await target.exchange(inferFrame(RED)))[4]).toBe(5);
     expect(engine.loadCount).toBe(2);
@@ -170,7 +172,7 @@ describe("the models", () => {
 
   it("without a retry tell of the death, and load again for the next", async () => {
     const { engine, models } = setUp({ retryCount: 0 });
-    const { target } = await models.open(zoo("a"), NO_SETTINGS);
+    const { target } = await open(models, zoo("a"), NO_SETTINGS);
     engine.diesAfter = 0;
     await expect(target.exchange(inferFrame(RED))).rejects.toMatchObject({ code: "engine_failed" });
     expect((await target.exchange(inferFrame(RED)))[4]).toBe(5);
@@ -180,27 +182,27 @@ describe("the models", () => {
     let graph = Buffer.from("broken");
     const broken: ZooModel = { ...zooModel("broken"), readGraph: async () => graph };
     const { models } = setUp({ zoo: [broken] });
-    await expect(models.open(zoo("broken"), NO_SETTINGS)).rejects.toMatchObject({ code: "graph_invalid" });
+    await expect(open(models, zoo("broken"), NO_SETTINGS)).rejects.toMatchObject({ code: "graph_invalid" });
     expect(models.list()[0]).toMatchObject({ state: "failed", problem: "this is not a graph", loaded: false });
     graph = Buffer.from("graph, mended");
-    await models.open(zoo("broken"), NO_SETTINGS);
+    await open(models, zoo("broken"), NO_SETTINGS);
     expect(models.list()[0]).toMatchObject({ state: "available", problem: null, loaded: true });
   });
 
   it("free their slot when they cannot be loaded", async () => {
     const { models } = setUp({ modelsLoadedMax: 1 });
     for (const name of ["x", "y", "z"]) {
-      await expect(models.open(upload(name), NO_SETTINGS)).rejects.toMatchObject({ code: "graph_invalid" });
+      await expect(open(models, upload(name), NO_SETTINGS)).rejects.toMatchObject({ code: "graph_invalid" });
     }
-    expect((await models.open(zoo("a"), NO_SETTINGS)).identity.id).toBe("a");
+    expect((await open(models, zoo("a"), NO_SETTINGS)).identity.id).toBe("a");
   });
 
   it("are refused once the service stops", async () => {
     const { engine, models } = setUp();
-    await models.open(zoo("a"), NO_SETTINGS);
+    await open(models, zoo("a"), NO_SETTINGS);
     await models.close();
     expect(engine.models[0]?.alive).toBe(false);
-    await expect(models.open(zoo("a"), NO_SETTINGS)).rejects.toMatchObject({ code: "engine_unavailable" });
+    await expect(open(models, zoo("a"), NO_SETTINGS)).rejects.toMatchObject({ code: "engine_unavailable" });
   });
 });
 
@@ -209,8 +211,8 @@ describe("uploaded graphs", () => {
 
   it("are found again by their SHA-256, and tell how many labels came with them", async () => {
     const { engine, models } = setUp();
-    await models.open(upload("graph 1"), NO_SETTINGS);
-    const again = await models.open(known("graph 1"), NO_SETTINGS);
+    await open(models, upload("graph 1"), NO_SETTINGS);
+    const again = await open(models, known("graph 1"), NO_SETTINGS);
     expect(engine.loadCount).toBe(1);
     expect(again.identity).toEqual({
       id: "uploaded",
@@ -222,33 +224,33 @@ describe("uploaded graphs", () => {
 
   it("are forgotten, the one unused for longest first, when the room for them is full", async () => {
     const { models } = setUp({ uploadedGraphsBytesMax: 60 });
-    for (const name of ["graph 1", "graph 2"]) await models.open(upload(name), NO_SETTINGS);
-    await models.open(known("graph 1"), NO_SETTINGS);
-    await models.open(upload("graph 3"), NO_SETTINGS);
-    await expect(models.open(known("graph 2"), NO_SETTINGS)).rejects.toMatchObject({ code: "model_unknown" });
-    expect((await models.open(known("graph 1"), NO_SETTINGS)).identity.id).toBe("uploaded");
+    for (const name of ["graph 1", "graph 2"]) await open(models, upload(name), NO_SETTINGS);
+    await open(models, known("graph 1"), NO_SETTINGS);
+    await open(models, upload("graph 3"), NO_SETTINGS);
+    await expect(open(models, known("graph 2"), NO_SETTINGS)).rejects.toMatchObject({ code: "model_unknown" });
+    expect((await open(models, known("graph 1"), NO_SETTINGS)).identity.id).toBe("uploaded");
   });
 
   it("are refused where the engine has to be confined and is not, and models of the zoo are not", async () => {
     const { engine, models } = setUp({ sandboxRequired: true });
-    await expect(models.open(upload("graph 1"), NO_SETTINGS)).rejects.toMatchObject({ code: "forbidden" });
+    await expect(open(models, upload("graph 1"), NO_SETTINGS)).rejects.toMatchObject({ code: "forbidden" });
     engine.sandbox = { held: [], missing: ["seccomp: the kernel has none"] };
-    await expect(models.open(upload("graph 1"), NO_SETTINGS)).rejects.toThrow(/seccomp: the kernel has none/);
-    expect((await models.open(zoo("a"), NO_SETTINGS)).identity.id).toBe("a");
+    await expect(open(models, upload("graph 1"), NO_SETTINGS)).rejects.toThrow(/seccomp: the kernel has none/);
+    expect((await open(models, zoo("a"), NO_SETTINGS)).identity.id).toBe("a");
     engine.sandbox = { held: ["seccomp"], missing: [] };
-    expect((await models.open(upload("graph 1"), NO_SETTINGS)).identity.id).toBe("uploaded");
+    expect((await open(models, upload("graph 1"), NO_SETTINGS)).identity.id).toBe("uploaded");
   });
 
   it("without labels number their classes", async () => {
     const { engine, models } = setUp();
-    const { target } = await models.open({ kind: "upload", graph: graphFile("graph 1"), labels: null }, NO_SETTINGS);
+    const { target } = await open(models, { kind: "upload", graph: graphFile("graph 1"), labels: null }, NO_SETTINGS);
     expect(target.labels).toBeNull();
     expect(engine.requests[0]).not.toHaveProperty("label_count");
   });
 
   it("that are no graphs are not kept", async () => {
     const { models } = setUp();
-    await expect(models.open(upload("junk"), NO_SETTINGS)).rejects.toMatchObject({ code: "graph_invalid" });
-    await expect(models.open(known("junk"), NO_SETTINGS)).rejects.toMatchObject({ code: "model_unknown" });
+    await expect(open(models, upload("junk"), NO_SETTINGS)).rejects.toMatchObject({ code: "graph_invalid" });
+    await expect(open(models, known("junk"), NO_SETTINGS)).rejects.toMatchObject({ code: "model_unknown" });
   });
 });

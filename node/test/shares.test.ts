@@ -1,10 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Party } from "../src/ports.js";
 import { Permits, Shares } from "../src/shares.js";
-
-function party(caller: string, signal: AbortSignal = new AbortController().signal): Party {
-  return { caller, request: {}, signal };
-}
+import { party } from "./support/party.js";
 
 /** Takes as much as it may, one by one. */
 function fill(shares: Shares, caller: string): number {

@@ -6,6 +6,7 @@ import { createWasmClassifier, type WasmClassifierOptions } from "../src/images/
 import type { Classifier, ClassifyOptions, ClassifyTarget } from "../src/ports.js";
 import { FakeEngine } from "./support/fake-engine.js";
 import { COLOURS } from "./support/graph-def.js";
+import { party } from "./support/party.js";
 import { WORKER_FILE } from "./support/paths.js";
 import { declaredPng, solidPng } from "./support/png.js";
 
@@ -17,7 +18,7 @@ function create(options: Partial<WasmClassifierOptions> = {}): Classifier {
     threadCount: 2,
     imageLimits: { pixels_max: 1_000_000, side_pixels_max: 10_000 },
     memoryBytesKeptMax: 128 * 1024 * 1024,
-    classifyMsMax: 60_000,
+    imageMsMax: 60_000,
     workerFile: WORKER_FILE,
     ...options,
   });
@@ -31,7 +32,9 @@ async function target(changes: Partial<ClassifyTarget> = {}): Promise<ClassifyTa
     spec: loaded.spec,
     labels: COLOURS,
     labelOffset: null,
-    exchange: (frame) => loaded.exchange(frame),
+    stranger: false,
+    party: party(),
+    exchange: (frame) => loaded.exchange(frame, party()),
     ...changes,
   };
 }
@@ -79,7 +82,7 @@ describe("the classifier", () => {
 
   it("describes a model with its labels, and a label file without a model", async () => {
     expect((await classifier.describe(await target())).labels).toMatchObject({ count: 3, offset: 0 });
-    expect(await classifier.describeLabels(Buffer.from("a\nb\n"))).toEqual({ count: 2, format: "plain" });
+    expect(await classifier.describeLabels(Buffer.from("a\nb\n"), party())).toEqual({ count: 2, format: "plain" });
   });
 
   it.each<[string, Buffer, string]>([
@@ -182,7 +185,7 @@ describe("a thread that fails", () => {
   });
 
   it("by not coming to an end is engine_timeout, and is replaced", async () => {
-    const classifier = create({ workerFile: TRAPPING_WORKER, classifyMsMax: 8000, threadCount: 1 });
+    const classifier = create({ workerFile: TRAPPING_WORKER, imageMsMax: 8000, threadCount: 1 });
     const one = await target();
     expect((await classifier.classify(one, solidPng(8, 8, [0, 255, 0]), OPTIONS)).label).toBe("green");
     await expect(classifier.classify(one, Buffer.from("spin"), OPTIONS)).rejects.toMatchObject({

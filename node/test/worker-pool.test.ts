@@ -1,6 +1,9 @@
 /** Calls of worker threads: their order, their end, and what a thread's death costs. */
 import { afterEach, describe, expect, it } from "vitest";
-import { WorkerPool } from "../src/images/worker-pool.js";
+import { TooLongError, WorkerPool } from "../src/images/worker-pool.js";
+import { party } from "./support/party.js";
+
+const ASKED = { party: party() };
 
 interface Call {
   readonly name: string;
@@ -17,8 +20,10 @@ interface Reply {
 
 const pools: WorkerPool<Call, Reply>[] = [];
 
-function create(threadsMax: number): WorkerPool<Call, Reply> {
-  const pool = new WorkerPool<Call, Reply>(new URL("./fixtures/pool-worker.mjs", import.meta.url), threadsMax);
+const FILE = new URL("./fixtures/pool-worker.mjs", import.meta.url);
+
+function create(threadsMax: number, callMsMax = 60_000): WorkerPool<Call, Reply> {
+  const pool = new WorkerPool<Call, Reply>(FILE, threadsMax, callMsMax);
   pools.push(pool);
   return pool;
 }
@@ -42,10 +47,10 @@ describe("a pool of worker threads", () => {
     const pool = create(1);
     const first = held("first");
     const calls = [
-      pool.call(first.call),
-      pool.call({ name: "second" }),
-      pool.call({ name: "third" }),
-      pool.call({ name: "urgent" }, { urgent: true }),
+      pool.call(first.call, ASKED),
+      pool.call({ name: "second" }, ASKED),
+      pool.call({ name: "third" }, ASKED),
+      pool.call({ name: "urgent" }, { ...ASKED, urgent: true }),
     ];
     first.release();
     const replies = await Promise.all(calls);
@@ -56,7 +61,7 @@ describe("a pool of worker threads", () => {
   it("makes as many at once as it has threads", async () => {
     const pool = create(2);
     const [one, other] = [held("one"), held("other")];
-    const calls = [pool.call(one.call), pool.call(other.call)];
+    const calls = [pool.call(one.call, ASKED), pool.call(other.call, ASKED)];
     other.release();
     expect((await calls[1])?.seen).toEqual(["other"]);
     one.release();
@@ -65,7 +70,7 @@ describe("a pool of worker threads", () => {
 
   it("gives memory away with a call", async () => {
     const bytes = new Uint8Array(1000);
-    const reply = await create(1).call({ name: "bytes", bytes }, { transfer: [bytes.buffer] });
+    const reply = await create(1).call({ name: "bytes", bytes }, { ...ASKED, transfer: [bytes.buffer] });
     expect([reply.bytes, bytes.length]).toEqual([1000, 0]);
   });
 
@@ -75,9 +80,9 @@ describe("a pool of worker threads", () => {
   ])("replaces a thread that %s, which fails its own call alone", async (_what, name, message) => {
     const pool = create(1);
     const outcomes = await Promise.allSettled([
-      pool.call({ name: "before" }),
-      pool.call({ name }),
-      pool.call({ name: "after" }),
+      pool.call({ name: "before" }, ASKED),
+      pool.call({ name }, ASKED),
+      pool.call({ name: "after" }, ASKED),
     ]);
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
     expect(outcomes[1]).toMatchObject({ reason: { message } });
@@ -87,38 +92,72 @@ describe("a pool of worker threads", () => {
   it("fails a call that cannot be sent, and keeps its thread", async () => {
     const pool = create(1);
     const unsendable = { name: "function", bytes: (() => {}) as unknown as Uint8Array };
-    await expect(pool.call(unsendable)).rejects.toThrow("could not be cloned");
-    expect((await pool.call({ name: "next" })).seen).toEqual(["next"]);
+    await expect(pool.call(unsendable, ASKED)).rejects.toThrow("could not be cloned");
+    expect((await pool.call({ name: "next" }, ASKED)).seen).toEqual(["next"]);
   });
 
   it("takes a call out of the queue when its signal aborts", async () => {
     const pool = create(1);
     const first = held("first");
     const controller = new AbortController();
-    const calls = [pool.call(first.call), pool.call({ name: "cancelled" }, { signal: controller.signal })];
+    const calls = [
+      pool.call(first.call, ASKED),
+      pool.call({ name: "cancelled" }, { party: party("a", controller.signal) }),
+    ];
     controller.abort(new Error("too late"));
     await expect(calls[1]).rejects.toThrow("too late");
     first.release();
     await calls[0];
-    expect((await pool.call({ name: "last" })).seen).toEqual(["first", "last"]);
+    expect((await pool.call({ name: "last" }, ASKED)).seen).toEqual(["first", "last"]);
   });
 
-  it("ends the thread of a call whose signal aborts, and starts another", async () => {
+  it("makes a call to its end though nobody waits for it, and no later one of that party", async () => {
     const pool = create(1);
     const controller = new AbortController();
-    const endless = pool.call(held("endless").call, { signal: controller.signal });
+    const first = held("first");
+    const left = pool.call(first.call, { party: party("a", controller.signal) });
     controller.abort(new Error("too late"));
-    await expect(endless).rejects.toThrow("too late");
-    expect((await pool.call({ name: "next" })).seen).toEqual(["next"]);
-    await expect(pool.call({ name: "x" }, { signal: controller.signal })).rejects.toThrow("too late");
+    first.release();
+    expect((await left).seen).toEqual(["first"]);
+    await expect(pool.call({ name: "x" }, { party: party("a", controller.signal) })).rejects.toThrow("too late");
+  });
+
+  it("ends the thread of a call that takes too long, and starts another", async () => {
+    const pool = create(1, 3000);
+    await pool.call({ name: "warm" }, ASKED);
+    await expect(pool.call(held("endless").call, ASKED)).rejects.toThrow(TooLongError);
+    expect((await pool.call({ name: "next" }, ASKED)).seen).toEqual(["next"]);
+  });
+
+  it("gives turns to callers, however many calls one has", async () => {
+    const pool = create(1);
+    const first = held("first");
+    const [many, other] = [{ party: party("many") }, { party: party("other") }];
+    const calls = [pool.call(first.call, ASKED)];
+    for (const name of ["m1", "m2", "m3"]) calls.push(pool.call({ name }, many));
+    calls.push(pool.call({ name: "o1" }, other));
+    first.release();
+    expect((await Promise.all(calls))[3]?.seen).toEqual(["first", "m1", "o1", "m2", "m3"]);
+  });
+
+  it("keeps half of its threads for light calls", async () => {
+    const pool = create(4);
+    const heavy = Array.from({ length: 3 }, (_, index) => held(`heavy ${index}`));
+    const calls = heavy.map(({ call }) => pool.call(call, { ...ASKED, heavy: true }));
+    const light = [held("light 0"), held("light 1")];
+    const lightCalls = light.map(({ call }) => pool.call(call, { party: party() }));
+    for (const { release } of light) release();
+    expect((await Promise.all(lightCalls)).map(({ seen }) => seen)).toEqual([["light 0"], ["light 1"]]);
+    for (const { release } of heavy) release();
+    expect((await Promise.all(calls)).map(({ seen }) => seen.at(-1))).toEqual(["heavy 0", "heavy 1", "heavy 2"]);
   });
 
   it("fails what is not done when it is closed", async () => {
     const pool = create(1);
-    const calls = [pool.call(held("endless").call), pool.call({ name: "waiting" })];
+    const calls = [pool.call(held("endless").call, ASKED), pool.call({ name: "waiting" }, ASKED)];
     const settled = Promise.allSettled(calls);
     await pool.close();
     expect((await settled).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-    await expect(pool.call({ name: "later" })).rejects.toThrow("the threads were ended");
+    await expect(pool.call({ name: "later" }, ASKED)).rejects.toThrow("the threads were ended");
   });
 });

@@ -1,21 +1,13 @@
-/** Who asks, by the API key of the request, and whether they may. */
-import type { Request, RequestHandler, Response } from "express";
+/** Whether whoever asks may. Wrong keys are refused here, after they were counted. */
+import type { RequestHandler, Response } from "express";
 import { AppError } from "../errors.js";
-import { type ApiKeys, type KeyHolder, ROLES, type Role } from "../ports.js";
-
-/** Finds the holder of the request's key. It refuses nobody: that is `allowRoles`' part, after wrong keys were counted. */
-export function identify(apiKeys: ApiKeys | null): RequestHandler {
-  return (request, response, next) => {
-    const key = apiKeys === null ? undefined : keyOf(request);
-    if (key !== undefined) response.locals["holder"] = apiKeys?.find(key) ?? null;
-    next();
-  };
-}
+import { ROLES, type Role } from "../ports.js";
+import type { CallerOf } from "./caller.js";
 
 /** The middleware of each role: it lets through whoever has that role or a higher one. */
-export function allowRoles(anonymousRole: Role | "none"): (role: Role) => RequestHandler {
-  return (role) => (_request, response, next) => {
-    const holder = holderOf(response);
+export function allowRoles(callerOf: CallerOf, anonymousRole: Role | "none"): (role: Role) => RequestHandler {
+  return (role) => (request, response, next) => {
+    const { holder } = callerOf(request);
     if (holder === null) throw unauthorized(response, "This API key is not known; it may have been taken back.");
     if (mayAct(holder?.role ?? anonymousRole, role)) {
       next();
@@ -31,18 +23,8 @@ export function allowRoles(anonymousRole: Role | "none"): (role: Role) => Reques
   };
 }
 
-/** The holder of the request's key; null when its key is not known, undefined when there is none. */
-export function holderOf(response: Response): KeyHolder | null | undefined {
-  return response.locals["holder"] as KeyHolder | null | undefined;
-}
-
 function mayAct(has: Role | "none", needed: Role): boolean {
   return has !== "none" && ROLES.indexOf(has) >= ROLES.indexOf(needed);
-}
-
-function keyOf(request: Request): string | undefined {
-  const [, bearer] = /^Bearer +(\S+)$/i.exec(request.get("authorization") ?? "") ?? [];
-  return bearer ?? request.get("x-api-key");
 }
 
 function unauthorized(response: Response, detail: string): AppError {

@@ -3,9 +3,14 @@ import { createHash } from "node:crypto";
 import type { UploadedGraph } from "../ports.js";
 
 export class GraphCollector {
+  readonly #name: string;
   readonly #pieces: Uint8Array[] = [];
   readonly #hash = createHash("sha256");
   #byteLength = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
 
   add(piece: Uint8Array): void {
     this.#pieces.push(piece);
@@ -14,10 +19,10 @@ export class GraphCollector {
   }
 
   /** What came; null for a part without a name and without bytes, as forms send one in which nothing was chosen. */
-  graph(name: string | undefined): UploadedGraph | null {
-    if (name === undefined && this.#byteLength === 0) return null;
+  graph(): UploadedGraph | null {
+    if (this.#name === "" && this.#byteLength === 0) return null;
     return {
-      name: name ?? "",
+      name: this.#name,
       pieces: this.#pieces,
       byteLength: this.#byteLength,
       sha256: this.#hash.digest("hex"),

@@ -1,8 +1,8 @@
 /** So many requests in a window of time from one key, or from one address where there is no key. */
 import type { RequestHandler } from "express";
-import { ipKeyGenerator, rateLimit } from "express-rate-limit";
+import { rateLimit } from "express-rate-limit";
 import { AppError } from "../errors.js";
-import { holderOf } from "./authorize.js";
+import type { CallerOf } from "./caller.js";
 
 export interface RateOptions {
   /** 0 is no limit. */
@@ -10,21 +10,14 @@ export interface RateOptions {
   readonly rateWindowMs: number;
 }
 
-/** What a home or a small office gets from its provider: whoever holds it could take any address of it. */
-const IPV6_SUBNET_BITS = 56;
-
-export function limitRate({ requestsPerWindowMax, rateWindowMs }: RateOptions): RequestHandler {
+export function limitRate(callerOf: CallerOf, { requestsPerWindowMax, rateWindowMs }: RateOptions): RequestHandler {
   if (requestsPerWindowMax === 0) return (_request, _response, next) => next();
   return rateLimit({
     limit: requestsPerWindowMax,
     windowMs: rateWindowMs,
     standardHeaders: "draft-8",
     legacyHeaders: false,
-    // A key that is not known counts to its address, so that guessing keys is limited as well.
-    keyGenerator: ({ ip = "" }, response) => {
-      const holder = holderOf(response);
-      return holder ? `key ${holder.name}` : `address ${ipKeyGenerator(ip, IPV6_SUBNET_BITS)}`;
-    },
+    keyGenerator: (request) => callerOf(request).name,
     handler: (request, _response, next) => {
       const { resetTime } = (request as typeof request & { rateLimit: { resetTime: Date } }).rateLimit;
       const retryAfterSeconds = Math.max(1, Math.ceil((resetTime.getTime() - Date.now()) / 1000));

@@ -1,10 +1,10 @@
 import type { RequestHandler } from "express";
 import type { Logger } from "pino";
-import { holderOf } from "./authorize.js";
+import type { CallerOf } from "./caller.js";
 import { requestIdOf } from "./request-id.js";
 
 /** One line for each answer. Paths are the client's text: pino writes them JSON-escaped. */
-export function logRequests(logger: Logger): RequestHandler {
+export function logRequests(logger: Logger, callerOf: CallerOf): RequestHandler {
   return (request, response, next) => {
     const started = performance.now();
     response.once("close", () => {
@@ -13,7 +13,7 @@ export function logRequests(logger: Logger): RequestHandler {
         request_id: requestIdOf(response),
         method,
         path,
-        key: holderOf(response)?.name,
+        key: callerOf(request).holder?.name,
         status: response.statusCode,
         ms: Math.round((performance.now() - started) * 10) / 10,
       };

@@ -1,20 +1,16 @@
 /**
- * Reads a request's body into memory: a form with files, or one image as the raw body.
- *
- * Each file field has its own limit, and the body and all bodies together have theirs; each is enforced while the bytes
- * stream in. express-fileupload has one limit for all files, so its parser is watched as the request is piped into it.
- * It joins the chunks of a file at its end, which for a graph takes as long as its last megabytes need to arrive: graphs
- * are kept by a `GraphCollector` in its place.
+ * Reads a request's body into memory: a form with files, or one image as the raw body. Each file field has its own limit,
+ * and the body has one; each is enforced while the bytes stream in, and they are counted as they come.
  */
-import type { Readable, Writable } from "node:stream";
-import type { NextFunction, Request, RequestHandler, Response } from "express";
-import fileUpload from "express-fileupload";
+import { createHash } from "node:crypto";
+import type { Request, RequestHandler, Response } from "express";
 import { AppError, messageOf } from "../errors.js";
-import { ChunkJoiner, joinChunks } from "../join-chunks.js";
-import type { UploadedFile, UploadedGraph } from "../ports.js";
+import { ChunkJoiner } from "../join-chunks.js";
+import type { ImageSource, UploadedFile, UploadedGraph } from "../ports.js";
+import { visitOf } from "./enter.js";
 import { GraphCollector } from "./graph-collector.js";
-import type { HoldBytes } from "./hold-bytes.js";
 import { keepPace, type PaceLimits } from "./keep-pace.js";
+import { createPartsReader, type PartReader, type ReadParts, type TakeChunk } from "./multipart.js";
 
 export interface UploadLimits extends PaceLimits {
   readonly imageBytesMax: number;
@@ -36,31 +32,34 @@ export interface Upload {
   readonly fields: ReadonlyMap<string, readonly string[]>;
 }
 
-/** An image, or where it is. */
-export type ImageSource = UploadedFile | { readonly url: string };
-
-interface FileField {
-  readonly bytesMax: number;
-  readonly countMax: number;
-}
-
-/** A part of the form that is an image, or says where one is. */
-type ImagePart = { isNamed: boolean; bytes: number } | { url: string };
-
 const FIELD_NAME_BYTES_MAX = 100;
 const RAW_TYPES = ["image/*", "application/octet-stream"];
 
-export function readUpload(limits: UploadLimits, hold: HoldBytes): RequestHandler {
-  const readForm = createFormReader(limits);
+export function readUpload(limits: UploadLimits): RequestHandler {
+  const readParts = createPartsReader({
+    filesMax: limits.imagesPerRequestMax + 2,
+    fieldsMax: limits.fieldsPerRequestMax,
+    fieldBytesMax: limits.fieldBytesMax,
+    fieldNameBytesMax: FIELD_NAME_BYTES_MAX,
+    fileBytesMax: limits.requestBytesMax,
+  });
 
-  return (request, response, next) => {
-    const declared = Number(request.headers["content-length"] ?? limits.requestBytesMax);
-    if (declared > limits.requestBytesMax) throw tooLarge("The request", limits.requestBytesMax);
-    response.once("close", hold(declared));
+  return async (request, response, next) => {
+    if (Number(request.headers["content-length"] ?? 0) > limits.requestBytesMax) {
+      throw tooLarge("The request", limits.requestBytesMax);
+    }
     keepPace(request, response, limits);
-    if (request.is("multipart/form-data")) readForm(request, response, next);
-    else if (request.is(RAW_TYPES)) readRaw(request, response, next, limits);
-    else keepBare(request, response, next, [], limits);
+    const upload = await read(request, response, limits, readParts);
+    const { length } = upload.images;
+    const { imagesPerRequestMax } = limits;
+    if (length > imagesPerRequestMax) {
+      throw new AppError(
+        "field_invalid",
+        `The request names ${length} images; at most ${imagesPerRequestMax} are taken.`,
+      );
+    }
+    response.locals["upload"] = upload;
+    next();
   };
 }
 
@@ -68,161 +67,143 @@ export function uploadOf(response: Response): Upload {
   return response.locals["upload"] as Upload;
 }
 
-function keep(response: Response, next: NextFunction, upload: Upload, { imagesPerRequestMax }: UploadLimits): void {
-  const { length } = upload.images;
-  if (length > imagesPerRequestMax) {
-    next(
-      new AppError("field_invalid", `The request names ${length} images; at most ${imagesPerRequestMax} are taken.`),
-    );
-    return;
-  }
-  response.locals["upload"] = upload;
-  next();
-}
-
-/** An upload whose fields are those of the query string. */
-function keepBare(
-  request: Request,
-  response: Response,
-  next: NextFunction,
-  files: readonly UploadedFile[],
-  limits: UploadLimits,
-): void {
-  const fields = fieldsOf(request);
-  keep(response, next, { images: [...files, ...addressesOf(fields)], graph: null, labels: null, fields }, limits);
-}
-
-function createFormReader(limits: UploadLimits) {
-  const files: Readonly<Record<string, FileField>> = {
-    image_file: { bytesMax: limits.imageBytesMax, countMax: limits.imagesPerRequestMax },
-    model_file: { bytesMax: limits.graphBytesMax, countMax: 1 },
-    label_file: { bytesMax: limits.labelsBytesMax, countMax: 1 },
-  };
-  const parse = fileUpload({
-    hashAlgorithm: "sha256",
-    defParamCharset: "utf8",
-    uploadTimeout: 0,
-    limits: {
-      fileSize: limits.requestBytesMax,
-      files: limits.imagesPerRequestMax + 2,
-      fields: limits.fieldsPerRequestMax,
-      fieldSize: limits.fieldBytesMax,
-      fieldNameSize: FIELD_NAME_BYTES_MAX,
-    },
-  });
-
-  return (request: Request, response: Response, next: NextFunction): void => {
-    const fields = fieldsOf(request);
-    const queryNames = new Set(fields.keys());
-    const seen = new Map<string, number>();
-    const order: ImagePart[] = [];
-    let graph: GraphCollector | null = null;
-    let bodyBytes = 0;
-    let settled = false;
-    const settle = (error?: unknown) => {
-      if (settled) return;
-      settled = true;
-      request.unpipe();
-      if (error !== undefined) next(asAppError(error));
-      else keep(response, next, collect(request, fields, order, graph), limits);
-    };
-
-    const watchFile = (field: string, file: Readable, { filename }: { filename?: string }) => {
-      const limit = Object.hasOwn(files, field) ? files[field] : undefined;
-      if (limit === undefined) {
-        const detail = `${JSON.stringify(field)} is no file field; there are: ${Object.keys(files).join(", ")}.`;
-        settle(new AppError("field_invalid", detail));
-        return;
-      }
-      const count = (seen.get(field) ?? 0) + 1;
-      seen.set(field, count);
-      if (count > limit.countMax) {
-        settle(new AppError("field_invalid", `${field} came ${count} times; at most ${limit.countMax} are taken.`));
-        return;
-      }
-      const part = { isNamed: Boolean(filename), bytes: 0 };
-      if (field === "image_file") order.push(part);
-      if (field === "model_file") {
-        graph = new GraphCollector();
-        file.removeAllListeners("data");
-      }
-      file.on("data", (chunk: Buffer) => {
-        part.bytes += chunk.length;
-        bodyBytes += chunk.length;
-        if (part.bytes > limit.bytesMax) settle(tooLarge(field, limit.bytesMax));
-        else if (bodyBytes > limits.requestBytesMax) settle(tooLarge("The request", limits.requestBytesMax));
-        else if (field === "model_file") graph?.add(chunk);
-      });
-    };
-    const watchField = (name: string, value: string, info: { nameTruncated: boolean; valueTruncated: boolean }) => {
-      if (info.valueTruncated) settle(tooLarge(`Field ${JSON.stringify(name)}`, limits.fieldBytesMax));
-      else if (info.nameTruncated) settle(tooLarge("The name of a field", FIELD_NAME_BYTES_MAX));
-      else if (value !== "") {
-        addField(fields, queryNames, name, value);
-        if (name === "image_url") order.push({ url: value });
-      }
-    };
-    watchPipe(request, (parser) => {
-      parser.on("file", watchFile);
-      parser.on("field", watchField);
-      for (const [event, what, countMax] of [
-        ["filesLimit", "files", limits.imagesPerRequestMax + 2],
-        ["fieldsLimit", "text fields", limits.fieldsPerRequestMax],
-      ] as const) {
-        parser.on(event, () => {
-          settle(new AppError("upload_too_large", `The form has more than ${countMax} ${what}.`));
-        });
-      }
-    });
+async function read(request: Request, response: Response, limits: UploadLimits, readParts: ReadParts): Promise<Upload> {
+  if (request.is("multipart/form-data")) {
+    const form = new FormReader(request, response, limits);
     try {
-      parse(request, response, settle);
+      await readParts(request, response, form);
     } catch (error) {
-      settle(error);
+      throw error instanceof AppError ? error : unreadable(error);
     }
-  };
+    return form.upload();
+  }
+  const fields = fieldsOf(request);
+  const files = request.is(RAW_TYPES) ? [await readRaw(request, response, limits)] : [];
+  return { images: [...files, ...addressesOf(fields)], graph: null, labels: null, fields };
 }
 
-/** Calls `watch` with the stream that the request is piped into, before the first byte. It gets small chunks joined. */
-function watchPipe(request: Request, watch: (parser: Writable) => void): void {
-  const pipe = request.pipe.bind(request);
-  request.pipe = (destination, options) => {
-    if (destination === undefined) return pipe(destination, options);
-    watch(destination as unknown as Writable);
-    pipe(joinChunks(), options).pipe(destination, options);
-    return destination;
-  };
+interface FileField {
+  readonly bytesMax: number;
+  readonly countMax: number;
 }
 
-function collect(
-  request: Request,
-  fields: Upload["fields"],
-  order: readonly ImagePart[],
-  graph: GraphCollector | null,
-): Upload {
-  const filesOf = (field: string): UploadedFile[] =>
-    [request.files?.[field] ?? []].flat().map((file) => ({
-      name: file.name,
-      bytes: file.data,
-      // The field is named after the parser's default; `hashAlgorithm` makes it a SHA-256.
-      sha256: file.md5,
-    }));
-  const files = filesOf("image_file");
-  const images = order.flatMap((part): ImageSource | ImageSource[] => {
-    if ("url" in part) return [part];
-    // The parser leaves out a file field in which nothing was chosen.
-    return part.isNamed || part.bytes > 0 ? (files.shift() ?? []) : [];
-  });
-  const isFromQuery = !order.some((part) => "url" in part);
-  return {
-    images: isFromQuery ? [...images, ...addressesOf(fields)] : images,
-    graph: graph?.graph(filesOf("model_file")[0]?.name) ?? null,
-    labels: filesOf("label_file")[0] ?? null,
-    fields,
-  };
+/** The parts of a form, as this service knows them. */
+class FormReader implements PartReader {
+  readonly #response: Response;
+  readonly #limits: UploadLimits;
+  readonly #files: Readonly<Record<string, FileField>>;
+  readonly #fields: Map<string, string[]>;
+  readonly #queryNames: Set<string>;
+  readonly #counts = new Map<string, number>();
+  readonly #images: (FileCollector | { url: string })[] = [];
+  #graph: GraphCollector | null = null;
+  #labels: FileCollector | null = null;
+  #bodyBytes = 0;
+
+  constructor(request: Request, response: Response, limits: UploadLimits) {
+    this.#response = response;
+    this.#limits = limits;
+    this.#files = {
+      image_file: { bytesMax: limits.imageBytesMax, countMax: limits.imagesPerRequestMax },
+      model_file: { bytesMax: limits.graphBytesMax, countMax: 1 },
+      label_file: { bytesMax: limits.labelsBytesMax, countMax: 1 },
+    };
+    this.#fields = fieldsOf(request);
+    this.#queryNames = new Set(this.#fields.keys());
+  }
+
+  bytes(count: number): void {
+    visitOf(this.#response).charge(count);
+    this.#bodyBytes += count;
+    if (this.#bodyBytes > this.#limits.requestBytesMax) throw tooLarge("The request", this.#limits.requestBytesMax);
+  }
+
+  file(field: string, name: string): TakeChunk {
+    const limit = Object.hasOwn(this.#files, field) ? this.#files[field] : undefined;
+    if (limit === undefined) {
+      const known = Object.keys(this.#files).join(", ");
+      throw new AppError("field_invalid", `${JSON.stringify(field)} is no file field; there are: ${known}.`);
+    }
+    const count = (this.#counts.get(field) ?? 0) + 1;
+    this.#counts.set(field, count);
+    if (count > limit.countMax) {
+      throw new AppError("field_invalid", `${field} came ${count} times; at most ${limit.countMax} are taken.`);
+    }
+    const collector = this.#collect(field, name);
+    let bytes = 0;
+    return (chunk) => {
+      bytes += chunk.length;
+      if (bytes > limit.bytesMax) throw tooLarge(field, limit.bytesMax);
+      collector.add(chunk);
+    };
+  }
+
+  field(name: string, value: string, cut: { readonly name: boolean; readonly value: boolean }): void {
+    if (cut.value) throw tooLarge(`Field ${JSON.stringify(name)}`, this.#limits.fieldBytesMax);
+    if (cut.name) throw tooLarge("The name of a field", FIELD_NAME_BYTES_MAX);
+    if (value === "") return;
+    // A field of the form replaces one of the query string, and repeats one of the form.
+    if (this.#queryNames.delete(name)) this.#fields.delete(name);
+    this.#fields.set(name, [...(this.#fields.get(name) ?? []), value]);
+    if (name === "image_url") this.#images.push({ url: value });
+  }
+
+  tooMany(what: "files" | "fields"): void {
+    const { imagesPerRequestMax, fieldsPerRequestMax } = this.#limits;
+    const most = what === "files" ? `${imagesPerRequestMax + 2} files` : `${fieldsPerRequestMax} text fields`;
+    throw new AppError("upload_too_large", `The form has more than ${most}.`);
+  }
+
+  upload(): Upload {
+    const images = this.#images.flatMap((image): ImageSource | ImageSource[] =>
+      "url" in image ? [image] : (image.file() ?? []),
+    );
+    const isFromQuery = !this.#images.some((image) => "url" in image);
+    return {
+      images: isFromQuery ? [...images, ...addressesOf(this.#fields)] : images,
+      graph: this.#graph?.graph() ?? null,
+      labels: this.#labels?.file() ?? null,
+      fields: this.#fields,
+    };
+  }
+
+  #collect(field: string, name: string): FileCollector | GraphCollector {
+    if (field === "model_file") {
+      this.#graph = new GraphCollector(name);
+      return this.#graph;
+    }
+    const collector = new FileCollector(name, field === "label_file");
+    if (field === "image_file") this.#images.push(collector);
+    else this.#labels = collector;
+    return collector;
+  }
 }
 
-function readRaw(request: Request, response: Response, next: NextFunction, limits: UploadLimits): void {
-  const bytesMax = limits.imageBytesMax;
+/** An image or a label file in the making. */
+class FileCollector {
+  readonly #name: string;
+  readonly #isHashed: boolean;
+  readonly #chunks: Buffer[] = [];
+
+  constructor(name: string, isHashed: boolean) {
+    this.#name = name;
+    this.#isHashed = isHashed;
+  }
+
+  add(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  /** Null for a part without a name and without bytes, as forms send one in which nothing was chosen. */
+  file(): UploadedFile | null {
+    const bytes = Buffer.concat(this.#chunks);
+    if (this.#name === "" && bytes.length === 0) return null;
+    const sha256 = this.#isHashed ? createHash("sha256").update(bytes).digest("hex") : "";
+    return { name: this.#name, bytes, sha256 };
+  }
+}
+
+async function readRaw(request: Request, response: Response, { imageBytesMax }: UploadLimits): Promise<UploadedFile> {
   const encoding = request.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity") {
     throw new AppError(
@@ -230,26 +211,32 @@ function readRaw(request: Request, response: Response, next: NextFunction, limit
       `Content-Encoding ${JSON.stringify(encoding)} is not taken; send the image as it is.`,
     );
   }
+  const visit = visitOf(response);
   const chunks: Buffer[] = [];
   const joiner = new ChunkJoiner(chunks);
   let bodyBytes = 0;
-  const take = (chunk: Buffer) => {
-    bodyBytes += chunk.length;
-    if (bodyBytes <= bytesMax) {
-      joiner.add(chunk);
-      return;
-    }
-    request.off("data", take);
-    request.off("end", finish);
-    next(tooLarge("The image", bytesMax));
-  };
-  const finish = () => {
-    joiner.finish();
-    const image: UploadedFile = { name: "", bytes: Buffer.concat(chunks, bodyBytes), sha256: "" };
-    keepBare(request, response, next, [image], limits);
-  };
-  request.on("data", take);
-  request.on("end", finish);
+  await new Promise<void>((resolve, reject) => {
+    const stop = (error: unknown) => {
+      request.off("data", take);
+      request.off("end", resolve);
+      reject(error);
+    };
+    const take = (chunk: Buffer) => {
+      bodyBytes += chunk.length;
+      try {
+        visit.charge(chunk.length);
+        if (bodyBytes > imageBytesMax) throw tooLarge("The image", imageBytesMax);
+        joiner.add(chunk);
+      } catch (error) {
+        stop(error);
+      }
+    };
+    request.on("data", take);
+    request.on("end", resolve);
+    request.once("close", () => stop(new AppError("field_invalid", "The request ended before its body did.")));
+  });
+  joiner.finish();
+  return { name: "", bytes: Buffer.concat(chunks, bodyBytes), sha256: "" };
 }
 
 function fieldsOf(request: Request): Map<string, string[]> {
@@ -265,17 +252,10 @@ function addressesOf(fields: Upload["fields"]): { url: string }[] {
   return (fields.get("image_url") ?? []).map((url) => ({ url }));
 }
 
-/** A field of the form replaces one of the query string, and repeats one of the form. */
-function addField(fields: Map<string, string[]>, queryNames: Set<string>, name: string, value: string): void {
-  if (queryNames.delete(name)) fields.delete(name);
-  fields.set(name, [...(fields.get(name) ?? []), value]);
-}
-
 function tooLarge(what: string, bytesMax: number): AppError {
   return new AppError("upload_too_large", `${what} is larger than ${bytesMax} bytes.`);
 }
 
-function asAppError(error: unknown): AppError {
-  if (error instanceof AppError) return error;
+function unreadable(error: unknown): AppError {
   return new AppError("field_invalid", `The form cannot be read: ${messageOf(error)}.`, { cause: error });
 }

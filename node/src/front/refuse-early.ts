@@ -1,11 +1,12 @@
 /**
  * What a full service answers most requests with, kept off the way that costs more than the refusal: of one that goes
- * through Express and its error handling, these are two thirds of the main thread's time. So it comes before anything is
- * known of who asks.
+ * through Express and its error handling, these are two thirds of the main thread's time. So it comes before
+ * roles, origins and rates are asked.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Logger } from "pino";
-import type { Gate } from "./gate.js";
+import type { Admission } from "./admission.js";
+import type { CallerOf } from "./caller.js";
 import { asksForPage } from "./negotiate.js";
 import { beginProblem, PROBLEM_TYPE } from "./problems.js";
 
@@ -13,26 +14,41 @@ import { beginProblem, PROBLEM_TYPE } from "./problems.js";
 export type SetHeaders = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
 const PATH = "/infer";
+const LOG_EVERY_MS = 1000;
 
-/** `serve`, but for the images that `gate` would refuse. A browser's form is left to `serve`, which answers with a page. */
+/** `serve`, but for the images of callers that would not be admitted. A browser's form is left to `serve`, which answers with a page. */
 export function refuseEarly(
-  gate: Gate,
+  admission: Admission,
+  callerOf: CallerOf,
   setHeaders: readonly SetHeaders[],
   logger: Logger,
   serve: RequestListener,
 ): RequestListener {
+  const count = countRefusals(logger);
   return (request, response) => {
-    const refusal = gate.refusal();
-    if (refusal === null || !isImage(request)) {
+    const refusal = isImage(request) ? admission.refusal(callerOf(request).name) : null;
+    if (refusal === null) {
       serve(request, response);
       return;
     }
     for (const set of setHeaders) set(request, response, () => {});
     const problem = beginProblem(refusal, request, response);
-    const { request_id, code, detail, status } = problem;
     response.setHeader("content-type", PROBLEM_TYPE);
     response.end(JSON.stringify(problem));
-    logger.error({ request_id, method: request.method, path: PATH, status, code, detail }, "failed");
+    count();
+  };
+}
+
+/** One line of the log a second, however many are refused in it. */
+function countRefusals(logger: Logger): () => void {
+  let refused = 0;
+  return () => {
+    refused += 1;
+    if (refused > 1) return;
+    setTimeout(() => {
+      logger.warn({ code: "overloaded", refused, ms: LOG_EVERY_MS }, "refused");
+      refused = 0;
+    }, LOG_EVERY_MS).unref();
   };
 }
 

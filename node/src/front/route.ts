@@ -25,7 +25,7 @@ export interface Route extends Operation {
   readonly path: string;
   /** The role that it takes. `anyone` takes no key; `probe` is answered before anything is asked of a request. */
   readonly access: Role | "anyone" | "probe";
-  /** Whether it works for the request: then it takes a permit first. */
+  /** Whether it works for the request: then the request is admitted first. */
   readonly works?: boolean;
   /** Whether it reads a body with files; it works then. */
   readonly uploads?: boolean;

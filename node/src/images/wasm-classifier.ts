@@ -5,20 +5,23 @@
 
 import { AppError, sentence } from "../errors.js";
 import type { Answer, ImageLimits, InferOptions, LabelsSpec, ModelSpec } from "../generated/contract.js";
-import type { Classifier, ClassifyOptions, ClassifyTarget } from "../ports.js";
+import type { Classifier, ClassifyOptions, ClassifyTarget, Party } from "../ports.js";
 import type { Call, ModelCall, Reply } from "./wasm-worker.js";
-import { type CallOptions, WorkerPool } from "./worker-pool.js";
+import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
 
 /** More than an image of 512x512 takes. */
 const FRAME_BYTES_KEPT_MAX = 1024 * 1024;
+
+/** Images and label files up to this size take a thread for a few milliseconds. */
+const LIGHT_BYTES_MAX = 256 * 1024;
 
 export interface WasmClassifierOptions {
   readonly threadCount: number;
   readonly imageLimits: ImageLimits;
   /** Bytes of WebAssembly memory that a thread keeps from one image to the next. */
   readonly memoryBytesKeptMax: number;
-  /** Deadline for one image, waiting for a thread and for the engine included. */
-  readonly classifyMsMax: number;
+  /** Longest that a thread may work on one image, in ms; far above what the limits of images allow. */
+  readonly imageMsMax: number;
   /** The built worker, where it does not lie beside this file. */
   readonly workerFile?: URL;
 }
@@ -38,6 +41,7 @@ class WasmClassifier implements Classifier {
     this.#pool = new WorkerPool(
       options.workerFile ?? new URL("./wasm-worker.js", import.meta.url),
       options.threadCount,
+      options.imageMsMax,
     );
   }
 
@@ -52,28 +56,31 @@ class WasmClassifier implements Classifier {
     };
     const optionsJson = JSON.stringify(inferOptions);
     const model = { key: target.key };
-    return await this.#withDeadline(async (signal) => {
+    const { party } = target;
+    const release = party.hold(image.length + frameBytesOf(target));
+    try {
       const given = { image: transferable(image), room: this.#frames.pop() ?? new Uint8Array() };
       const prepare = { kind: "prepare", model, ...given, optionsJson, memoryBytesKeptMax } as const;
-      const { frame, seenJson } = only("prepared", await this.#callWith(target, prepare, { signal }));
-      const reply = await unlessAborted(signal, exchange(target, frame));
+      const heavy = target.stranger || isHeavy(image);
+      const { frame, seenJson } = only("prepared", await this.#callWith(target, prepare, { party, heavy }));
+      const reply = await exchange(target, frame);
       this.#keep(frame);
       const answer = { kind: "answer", model, seenJson, optionsJson, reply } as const;
-      return JSON.parse(only("json", await this.#callWith(target, answer, { signal, urgent: true })).json) as Answer;
-    });
+      return JSON.parse(only("json", await this.#callWith(target, answer, { party, urgent: true })).json) as Answer;
+    } finally {
+      release();
+    }
   }
 
   async describe(target: ClassifyTarget): Promise<ModelSpec> {
-    return await this.#withDeadline(async (signal) => {
-      const call = { kind: "describe", model: { key: target.key } } as const;
-      return JSON.parse(only("json", await this.#callWith(target, call, { signal })).json) as ModelSpec;
-    });
+    const call = { kind: "describe", model: { key: target.key } } as const;
+    const options = { party: target.party, heavy: target.stranger };
+    return JSON.parse(only("json", await this.#callWith(target, call, options)).json) as ModelSpec;
   }
 
-  async describeLabels(labels: Uint8Array): Promise<Pick<LabelsSpec, "count" | "format">> {
-    return await this.#withDeadline(async (signal) =>
-      JSON.parse(only("json", await this.#call({ kind: "describeLabels", labels }, { signal })).json),
-    );
+  async describeLabels(labels: Uint8Array, party: Party): Promise<Pick<LabelsSpec, "count" | "format">> {
+    const call = { kind: "describeLabels", labels } as const;
+    return JSON.parse(only("json", await this.#call(call, { party, heavy: labels.length > LIGHT_BYTES_MAX })).json);
   }
 
   async close(): Promise<void> {
@@ -95,6 +102,8 @@ class WasmClassifier implements Classifier {
     try {
       return await this.#pool.call(call, { ...options, transfer });
     } catch (error) {
+      if (error instanceof TooLongError)
+        throw new AppError("engine_timeout", `The image was given up: ${error.message}.`);
       throw error instanceof AppError ? error : failed(error);
     }
   }
@@ -102,19 +111,6 @@ class WasmClassifier implements Classifier {
   #keep(frame: Uint8Array<ArrayBuffer>): void {
     const fits = this.#frames.length < this.#options.threadCount && frame.length <= FRAME_BYTES_KEPT_MAX;
     if (fits) this.#frames.push(frame);
-  }
-
-  async #withDeadline<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { classifyMsMax } = this.#options;
-    const controller = new AbortController();
-    const timer = setTimeout(() => {
-      controller.abort(new AppError("engine_timeout", `The image was not classified within ${classifyMsMax} ms.`));
-    }, classifyMsMax);
-    try {
-      return await work(controller.signal);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }
 
@@ -138,22 +134,17 @@ async function exchange(target: ClassifyTarget, frame: Uint8Array): Promise<Uint
   }
 }
 
-/** The work's outcome, or the signal's reason where that comes first. */
-async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  let abort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort);
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
-}
-
 /** Bytes in an ArrayBuffer of their own, copied only where they share one (small Buffers lie in Node's pool). */
 function transferable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const own = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
   return own ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+}
+
+function isHeavy(image: Uint8Array): boolean {
+  return image.length > LIGHT_BYTES_MAX;
+}
+
+/** Of the pixels at the model's size. */
+function frameBytesOf({ spec: { input } }: ClassifyTarget): number {
+  return input.width * input.height * input.channels;
 }

@@ -2,22 +2,27 @@
  * Worker threads that make one call at a time. A thread that dies costs the call that it was making; the next call that
  * needs one starts another.
  *
- * It stands on the way of every request, so it does no more than it has to: calls are made in the order in which they
- * came, and cost one message each way.
+ * It stands on the way of every request, so it does no more than it has to: a call costs one message each way. Calls wait
+ * in fair turns, until their party's signal; heavy ones leave half of the threads to others. A call that is being made
+ * ends by itself, or with its thread at `callMsMax`.
  */
 import { type Transferable, Worker } from "node:worker_threads";
+import { FairQueue } from "../fair-queue.js";
+import type { Party } from "../ports.js";
 
 export interface CallOptions {
+  readonly party: Party;
   readonly transfer?: readonly Transferable[];
-  /** Goes before all calls that are not urgent. */
+  /** Goes before all calls that are not urgent: it ends work that was begun, and is short. */
   readonly urgent?: boolean;
-  /** Takes the call out of the queue, or ends the thread that makes it. */
-  readonly signal?: AbortSignal;
+  /** Whether it may take long. */
+  readonly heavy?: boolean;
 }
 
 interface Pending<Call, Reply> {
   readonly call: Call;
   readonly transfer: readonly Transferable[];
+  readonly heavy: boolean;
   resolve(reply: Reply): void;
   reject(error: unknown): void;
 }
@@ -26,7 +31,11 @@ interface Thread<Call, Reply> {
   readonly worker: Worker;
   /** What it works on; null while it is idle. */
   pending: Pending<Call, Reply> | null;
+  timer: NodeJS.Timeout | null;
 }
+
+/** A call did not end in its time. */
+export class TooLongError extends Error {}
 
 /** The thread's script answers each message, a `Call`, with one message, a `Reply`. */
 export class WorkerPool<Call, Reply> {
@@ -36,39 +45,50 @@ export class WorkerPool<Call, Reply> {
   /** The one used last stands last: its caches are warm. */
   readonly #idle: Thread<Call, Reply>[] = [];
   readonly #urgent: Pending<Call, Reply>[] = [];
-  readonly #waiting: Pending<Call, Reply>[] = [];
+  readonly #waiting = new FairQueue<Pending<Call, Reply>>();
+  readonly #heavyMax: number;
+  readonly #callMsMax: number;
+  #heavyCount = 0;
   #closed = false;
 
-  /** Starts `threadsMax` threads. */
-  constructor(file: URL, threadsMax: number) {
+  /** Starts `threadsMax` threads, each with `callMsMax` ms for a call. */
+  constructor(file: URL, threadsMax: number, callMsMax: number) {
     this.#file = file;
     this.#threadsMax = threadsMax;
+    this.#heavyMax = Math.max(1, Math.floor(threadsMax / 2));
+    this.#callMsMax = callMsMax;
     while (this.#threads.size < threadsMax) this.#idle.push(this.#start());
   }
 
-  /** Rejects with the error that ended the thread, or with the signal's reason. */
-  async call(call: Call, { transfer = [], urgent = false, signal }: CallOptions = {}): Promise<Reply> {
+  /**
+   * Rejects with the error that ended the thread, with the reason of the party's signal while the call waits, and with a
+   * `TooLongError` past `callMsMax`.
+   */
+  async call(call: Call, { party, transfer = [], urgent = false, heavy = false }: CallOptions): Promise<Reply> {
     if (this.#closed) throw new Error("the threads were ended");
-    signal?.throwIfAborted();
-    let cancel = () => {};
+    party.signal.throwIfAborted();
+    let leave = () => {};
     try {
       return await new Promise<Reply>((resolve, reject) => {
-        const pending = { call, transfer, resolve, reject };
-        cancel = () => this.#cancel(pending, signal?.reason);
-        signal?.addEventListener("abort", cancel);
-        (urgent ? this.#urgent : this.#waiting).push(pending);
+        const pending = { call, transfer, heavy, resolve, reject };
+        leave = () => {
+          if (this.#waiting.remove(party, pending) || remove(this.#urgent, pending)) reject(party.signal.reason);
+        };
+        party.signal.addEventListener("abort", leave);
+        if (urgent) this.#urgent.push(pending);
+        else this.#waiting.push(party, pending);
         this.#dispatch();
       });
     } finally {
-      signal?.removeEventListener("abort", cancel);
+      party.signal.removeEventListener("abort", leave);
     }
   }
 
   /** Ends all threads, and fails what they had to do. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const queue of [this.#urgent, this.#waiting]) {
-      for (const { reject } of queue.splice(0)) reject(new Error("the threads were ended"));
+    for (const { reject } of [...this.#urgent.splice(0), ...this.#waiting.drain()]) {
+      reject(new Error("the threads were ended"));
     }
     await Promise.all([...this.#threads].map(({ worker }) => worker.terminate()));
   }
@@ -76,7 +96,7 @@ export class WorkerPool<Call, Reply> {
   #start(): Thread<Call, Reply> {
     // No secret of the service is in a thread's environment, and Node's options are for the program that it was started with.
     const worker = new Worker(this.#file, { env: {}, execArgv: [] });
-    const thread: Thread<Call, Reply> = { worker, pending: null };
+    const thread: Thread<Call, Reply> = { worker, pending: null, timer: null };
     worker.on("message", (reply: Reply) => {
       if (!this.#threads.has(thread)) return;
       thread.pending?.resolve(reply);
@@ -91,12 +111,16 @@ export class WorkerPool<Call, Reply> {
 
   #dispatch(): void {
     for (;;) {
-      const queue = this.#urgent.length > 0 ? this.#urgent : this.#waiting;
-      if (queue.length === 0) return;
-      const thread = this.#idle.pop() ?? (this.#threads.size < this.#threadsMax ? this.#start() : undefined);
-      const pending = thread === undefined ? undefined : queue.shift();
-      if (thread === undefined || pending === undefined) return;
+      if (this.#idle.length === 0 && this.#threads.size >= this.#threadsMax) return;
+      const pending = this.#next();
+      if (pending === undefined) return;
+      const thread = this.#idle.pop() ?? this.#start();
       thread.pending = pending;
+      thread.timer = setTimeout(() => {
+        void thread.worker.terminate();
+        this.#lose(thread, new TooLongError(`it took longer than ${this.#callMsMax} ms`));
+      }, this.#callMsMax);
+      if (pending.heavy) this.#heavyCount += 1;
       // A process ends while its threads are idle, and not while one works.
       thread.worker.ref();
       try {
@@ -108,8 +132,13 @@ export class WorkerPool<Call, Reply> {
     }
   }
 
+  #next(): Pending<Call, Reply> | undefined {
+    const heavyFits = this.#heavyCount < this.#heavyMax;
+    return this.#urgent.shift() ?? this.#waiting.shift(({ heavy }) => heavyFits || !heavy);
+  }
+
   #free(thread: Thread<Call, Reply>): void {
-    thread.pending = null;
+    this.#rest(thread);
     thread.worker.unref();
     this.#idle.push(thread);
     this.#dispatch();
@@ -119,16 +148,16 @@ export class WorkerPool<Call, Reply> {
     if (!this.#threads.delete(thread)) return;
     remove(this.#idle, thread);
     thread.pending?.reject(error);
+    this.#rest(thread);
     if (!this.#closed) this.#dispatch();
   }
 
-  #cancel(pending: Pending<Call, Reply>, reason: unknown): void {
-    pending.reject(reason);
-    if (remove(this.#urgent, pending) || remove(this.#waiting, pending)) return;
-    const thread = [...this.#threads].find((thread) => thread.pending === pending);
-    if (thread === undefined) return;
-    void thread.worker.terminate();
-    this.#lose(thread, reason);
+  /** It works on nothing any more. */
+  #rest(thread: Thread<Call, Reply>): void {
+    if (thread.timer !== null) clearTimeout(thread.timer);
+    if (thread.pending?.heavy) this.#heavyCount -= 1;
+    thread.pending = null;
+    thread.timer = null;
   }
 }
 

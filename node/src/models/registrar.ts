@@ -1,7 +1,17 @@
 /** Takes models in: what a client says of one becomes a manifest, the engine judges it, the store keeps it. */
 import { AppError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest, type ModelSpec } from "../generated/contract.js";
-import type { Classifier, ModelIdentity, Models, Registrar, Registration, UploadedFile, ZooModel } from "../ports.js";
+import {
+  type Classifier,
+  type ModelIdentity,
+  type Models,
+  type Party,
+  type Registrar,
+  type Registration,
+  UPLOADED_ID,
+  type UploadedFile,
+  type ZooModel,
+} from "../ports.js";
 import { type ManifestStatement, overridden, parseManifest, parseStatement } from "./manifest.js";
 import { graphFileOf, labelsFileOf, type ModelStore } from "./store.js";
 
@@ -16,33 +26,28 @@ export interface RegistrarOptions {
 const VERSION_DEFAULT = "1";
 /** SPDX's word for a licence that nobody has stated. */
 const LICENCE_UNKNOWN = "NOASSERTION";
-/** Answers give this id to graphs that came with a request. */
-const RESERVED_ID = "uploaded";
 const NO_SETTINGS = { overrides: {}, labelOffset: null };
 
 export function createRegistrar({ models, classifier, store, report }: RegistrarOptions): Registrar {
-  const load = async (model: ZooModel): Promise<{ identity: ModelIdentity; spec: ModelSpec }> => {
-    const opened = await models.open({ kind: "candidate", model }, NO_SETTINGS);
-    try {
-      return { identity: opened.identity, spec: await classifier.describe(opened.target) };
-    } finally {
-      opened.release();
-    }
-  };
+  const load = (model: ZooModel, party: Party): Promise<{ identity: ModelIdentity; spec: ModelSpec }> =>
+    models.use({ kind: "candidate", model }, NO_SETTINGS, party, async ({ identity, target }) => ({
+      identity,
+      spec: await classifier.describe(target),
+    }));
 
   return {
-    async register(registration) {
+    async register(registration, party) {
       const { labels } = registration;
       const graph = Buffer.concat(registration.graph.pieces);
       const stated = manifestOf(registration);
       store.findSame(stated, ["graph"]);
-      const { classes } = (await load(candidate(stated, graph, labels))).spec.output;
+      const { classes } = (await load(candidate(stated, graph, labels), party)).spec.output;
       if ((stated.output.classes ?? classes) !== classes) {
         throw invalid("manifest", `output.classes is ${stated.output.classes}, and the graph has ${classes}`);
       }
       const manifest: Manifest = { ...stated, output: { ...stated.output, classes } };
       // With the number of classes known this is what will be loaded from now on, so this is what has to load.
-      const checked = await load(candidate(manifest, graph, labels));
+      const checked = await load(candidate(manifest, graph, labels), party);
       return { ...checked, added: await store.register(manifest, graph, labels?.bytes ?? null) };
     },
 
@@ -82,7 +87,7 @@ function manifestOf({ id, version, graph, labels, settings, manifest: text }: Re
     ...rest
   } = statementOf({ ...(id !== null && { id }), ...(version !== null && { version }) }, text);
   if (rest.id === undefined) throw new AppError("field_invalid", "id is missing; name the model with it.");
-  if (rest.id === RESERVED_ID) throw invalid("id", `${RESERVED_ID} names graphs that come with a request`);
+  if (rest.id === UPLOADED_ID) throw invalid("id", `${UPLOADED_ID} names graphs that come with a request`);
   checkHash("graph", rest.graph?.sha256, graph);
   if (labels !== null) checkHash("labels", rest.labels?.sha256, labels);
   const offset = settings.labelOffset ?? rest.labels?.offset;

@@ -1,4 +1,8 @@
-/** Uploaded graphs with their labels, kept so that a later request can name one by its SHA-256. */
+/**
+ * Uploaded graphs, kept so that a later request can name one by its SHA-256. The hash names bytes: whoever knows it may
+ * use them. Labels are their client's own.
+ */
+import { LRUCache } from "lru-cache";
 import type { UploadedFile, UploadedGraph } from "../ports.js";
 
 export interface Upload {
@@ -7,46 +11,68 @@ export interface Upload {
   readonly labels: UploadedFile | null;
 }
 
-export interface UploadCache {
-  get(sha256: string): Upload | undefined;
-  /** Keeps it, and lets go of the ones unused for longest until `bytesMax` holds. */
-  put(sha256: string, upload: Upload): void;
-  drop(sha256: string): void;
+/** What one caller keeps here, by SHA-256. */
+type Kept = LRUCache<string, Upload>;
+
+export class UploadCache {
+  readonly #bytesMax: number;
+  readonly #callers = new Map<string, Kept>();
+
+  /** `bytesMax` bounds the graphs and labels of all callers together. */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** What the caller sent, with its labels, else the same graph of another caller, without theirs. */
+  get(caller: string, sha256: string): Upload | undefined {
+    const own = this.#callers.get(caller)?.get(sha256);
+    if (own !== undefined) return own;
+    for (const kept of this.#callers.values()) {
+      const other = kept.get(sha256);
+      if (other !== undefined) return { graph: other.graph, labels: null };
+    }
+    return undefined;
+  }
+
+  /**
+   * Keeps an upload that fits. Room is made by whoever holds most, of what they used longest ago: nobody pushes out what
+   * a caller keeps who holds less.
+   */
+  put(caller: string, upload: Upload): void {
+    const { sha256 } = upload.graph;
+    const bytes = sizeOf(upload);
+    const own = this.#callers.get(caller) ?? keep(this.#bytesMax);
+    own.delete(sha256);
+    this.#callers.set(caller, own);
+    while (this.#bytesHeld() + bytes > this.#bytesMax) {
+      const largest = this.#largest(own, bytes);
+      if (largest.size === 0) break;
+      largest.pop();
+    }
+    if (this.#bytesHeld() + bytes <= this.#bytesMax) {
+      const same = this.get(caller, sha256)?.graph;
+      own.set(sha256, same === undefined ? upload : { ...upload, graph: same });
+    }
+    for (const [name, kept] of this.#callers) if (kept.size === 0) this.#callers.delete(name);
+  }
+
+  #bytesHeld(): number {
+    let bytes = 0;
+    for (const kept of this.#callers.values()) bytes += kept.calculatedSize;
+    return bytes;
+  }
+
+  /** Who would hold most, were there `bytes` more in `own`. */
+  #largest(own: Kept, bytes: number): Kept {
+    const holds = (kept: Kept) => kept.calculatedSize + (kept === own ? bytes : 0);
+    return [...this.#callers.values()].reduce((most, next) => (holds(next) > holds(most) ? next : most));
+  }
 }
 
-/** `bytesMax` bounds the graphs and labels together; a single upload over it is not kept. */
-export function createUploadCache(bytesMax: number): UploadCache {
-  /** In the order of use: the first one is the one unused for longest. */
-  const uploads = new Map<string, Upload>();
-  let bytesHeld = 0;
-
-  const drop = (sha256: string) => {
-    const upload = uploads.get(sha256);
-    if (upload === undefined) return;
-    uploads.delete(sha256);
-    bytesHeld -= sizeOf(upload);
-  };
-  return {
-    get(sha256) {
-      const upload = uploads.get(sha256);
-      if (upload === undefined) return undefined;
-      uploads.delete(sha256);
-      uploads.set(sha256, upload);
-      return upload;
-    },
-    put(sha256, upload) {
-      drop(sha256);
-      uploads.set(sha256, upload);
-      bytesHeld += sizeOf(upload);
-      for (const oldest of uploads.keys()) {
-        if (bytesHeld <= bytesMax) break;
-        drop(oldest);
-      }
-    },
-    drop,
-  };
+function keep(bytesMax: number): Kept {
+  return new LRUCache({ maxSize: bytesMax, sizeCalculation: sizeOf });
 }
 
 function sizeOf({ graph, labels }: Upload): number {
-  return graph.byteLength + (labels?.bytes.length ?? 0);
+  return Math.max(1, graph.byteLength + (labels?.bytes.length ?? 0));
 }

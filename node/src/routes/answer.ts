@@ -1,65 +1,59 @@
 /** The answer in the form that the client asked for: JSON, the sentence, a page with it, or plain text. */
+
 import type { Response } from "express";
-import type { AppError, Problem } from "../errors.js";
+import type { Item } from "../classify.js";
+import { visitOf } from "../front/enter.js";
 import { type Html, html } from "../front/html.js";
 import type { Form } from "../front/negotiate.js";
 import { page } from "../front/page.js";
 import { requestIdOf } from "../front/request-id.js";
-import type { Answer } from "../generated/contract.js";
-import type { ModelIdentity } from "../ports.js";
 import { printable } from "../printable.js";
 
-/** An image with its answer. */
-export type AnsweredItem = Omit<Answer, "image"> & {
-  readonly image: Answer["image"] & { readonly name: string };
-  readonly model: ModelIdentity;
-};
-
-/** An image that failed among others; `cause` stays in this process. */
-export interface FailedItem {
-  readonly image: { readonly name: string };
-  readonly model: { readonly id: string };
-  readonly error: Problem;
-  readonly cause: AppError;
-}
-
-export type InferItem = AnsweredItem | FailedItem;
-
-export function sendAnswer(response: Response, form: Form, items: readonly InferItem[]): void {
+export function sendAnswer(response: Response, form: Form, items: readonly Item[]): void {
   switch (form) {
     case "json":
-      response.json({ request_id: requestIdOf(response), results: items.map(toJson) });
+      send(
+        response,
+        "json",
+        JSON.stringify({ request_id: requestIdOf(response), results: items.map(toJson(requestIdOf(response))) }),
+      );
       break;
     case "html":
-      response.type("html").send(`${items.map((item) => sentence(item).markup).join("\n")}\n`);
+      send(response, "html", `${items.map((item) => sentence(item).markup).join("\n")}\n`);
       break;
     case "page":
-      response.type("html").send(page("Answer", html`${items.map(section)}`));
+      send(response, "html", page("Answer", html`${items.map(section)}`));
       break;
     case "text":
-      response.type("text").send(`${items.map(plainSentence).join("\n")}\n`);
+      send(response, "text", `${items.map(plainSentence).join("\n")}\n`);
       break;
   }
 }
 
-/** The fields in the order of the contract. */
-function toJson(item: InferItem): object {
-  const { image, model, ...rest } = item;
-  if ("error" in item) return { image, model, error: item.error };
-  return { image, model, ...rest };
+/** What is sent is counted until the client has it. */
+function send(response: Response, type: string, body: string): void {
+  const bytes = Buffer.from(body);
+  visitOf(response).chargeAnswer(bytes.length);
+  response.type(type).send(bytes);
 }
 
-function sentence(item: InferItem): Html {
-  if ("error" in item) return html`Failed: ${item.error.detail}`;
+/** The fields in the order of the contract. */
+function toJson(requestId: string): (item: Item) => object {
+  return ({ image, model, ...rest }) =>
+    "error" in rest ? { image, model, error: rest.error.problem(requestId) } : { image, model, ...rest };
+}
+
+function sentence(item: Item): Html {
+  if ("error" in item) return html`Failed: ${item.error.message}`;
   return html`Detected <b>${item.label}</b> with <u>${item.band}</u> confidence.`;
 }
 
-function plainSentence(item: InferItem): string {
-  if ("error" in item) return `Failed: ${printable(item.error.detail)}`;
+function plainSentence(item: Item): string {
+  if ("error" in item) return `Failed: ${printable(item.error.message)}`;
   return `Detected ${printable(item.label)} with ${item.band} confidence.`;
 }
 
-function section(item: InferItem): Html {
+function section(item: Item): Html {
   const heading = html`<h2>${item.image.name}</h2><p>${sentence(item)}</p>`;
   if ("error" in item) return html`<section>${heading}</section>`;
   const rows = item.top.map(

@@ -1,7 +1,8 @@
 /** The zoo to clients: what there is, what each model expects, and its labels. */
+
 import type { Request, RequestHandler } from "express";
 import { AppError } from "../errors.js";
-import { holdPermit } from "../front/gate.js";
+import { visitOf } from "../front/enter.js";
 import { uploadOf } from "../front/read-upload.js";
 import type { Route } from "../front/route.js";
 import type { Classifier, ModelListing, Models, ModelZoo, ZooModel } from "../ports.js";
@@ -21,6 +22,8 @@ import {
   queryOf,
   STRING,
 } from "./schemas.js";
+
+const NO_SETTINGS = { overrides: {}, labelOffset: null };
 
 export interface ModelDeps {
   readonly models: Models;
@@ -98,18 +101,14 @@ function listModels(models: Models): RequestHandler {
 function describeModel(models: Models, classifier: Classifier): RequestHandler {
   return async (request, response) => {
     const { id, version } = idOf(request);
-    const describe = async () => {
-      const { identity, target, release } = await models.open(
-        { kind: "zoo", id, version },
-        { overrides: {}, labelOffset: null },
-      );
-      try {
-        return { ...identity, ...(await classifier.describe(target)) };
-      } finally {
-        release();
-      }
-    };
-    response.json(await holdPermit(response, describe()));
+    const choice = { kind: "zoo", id, version } as const;
+    const visit = visitOf(response);
+    const describe = () =>
+      models.use(choice, NO_SETTINGS, visit, async ({ identity, target }) => ({
+        ...identity,
+        ...(await classifier.describe(target)),
+      }));
+    response.json(await visit.run(describe, models.isStrangers(choice) ? "strangers" : "zoo"));
   };
 }
 
@@ -120,15 +119,10 @@ function inspectModel(models: Models, classifier: Classifier): RequestHandler {
     const { graph, labels } = upload;
     if (graph === null) throw new AppError("field_invalid", "model_file is missing; send the frozen graph to inspect.");
     const settings = parseSettings(upload);
-    const describe = async () => {
-      const { target, release } = await models.open({ kind: "upload", graph, labels }, settings);
-      try {
-        return await classifier.describe(target);
-      } finally {
-        release();
-      }
-    };
-    response.json(await holdPermit(response, describe()));
+    const choice = { kind: "upload", graph, labels } as const;
+    const visit = visitOf(response);
+    const describe = () => models.use(choice, settings, visit, ({ target }) => classifier.describe(target));
+    response.json(await visit.run(describe, "strangers"));
   };
 }
 
@@ -152,7 +146,9 @@ function downloadGraph(zoo: ModelZoo): RequestHandler {
     if (!model.present && model.damage === null) {
       throw new AppError("engine_unavailable", `The graph of ${id} was not fetched to this server yet.`);
     }
-    const graph = await holdPermit(response, model.readGraph());
+    const visit = visitOf(response);
+    const graph = await visit.run(() => model.readGraph());
+    visit.chargeAnswer(graph.length);
     response.attachment(`${id}-${version}.pb`).type("application/octet-stream").send(Buffer.from(graph));
   };
 }

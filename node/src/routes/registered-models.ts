@@ -1,8 +1,9 @@
 /** Models that clients keep here: registered, versioned, removed. */
+
 import { json as jsonBody, type RequestHandler } from "express";
 import { z } from "zod";
 import { AppError } from "../errors.js";
-import { holdPermit } from "../front/gate.js";
+import { visitOf } from "../front/enter.js";
 import { type Upload, uploadOf } from "../front/read-upload.js";
 import type { Route } from "../front/route.js";
 import type { Registrar } from "../ports.js";
@@ -89,15 +90,16 @@ function registerModel(registrar: Registrar): RequestHandler {
     const upload = uploadOf(response);
     const { graph, labels } = upload;
     if (graph === null) throw new AppError("field_invalid", "model_file is missing; send the graph to register.");
-    const registering = registrar.register({
+    const visit = visitOf(response);
+    const registration = {
       id: single(upload, "id"),
       version: single(upload, "version"),
       manifest: single(upload, "manifest"),
       graph,
       labels,
       settings: parseSettings(upload),
-    });
-    const { identity, spec, added } = await holdPermit(response, registering);
+    };
+    const { identity, spec, added } = await visit.run(() => registrar.register(registration, visit), "strangers");
     response.location(`/api/models/${identity.id}@${identity.version}`);
     if (added) response.status(CREATED);
     response.json({ ...identity, ...spec });

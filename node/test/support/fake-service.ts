@@ -182,6 +182,7 @@ export async function startFakeService(
     modelsLoadedMax: limits.modelsLoadedMax,
     modelsMemoryBytesMax: limits.modelsMemoryBytesMax,
     uploadedGraphsBytesMax: limits.uploadedGraphsBytesMax,
+    strangerLoadsMax: limits.strangerLoadsMax,
     retryCount: limits.engineRetries,
     threads: 0,
     sandboxRequired: limits.sandbox === "required",

@@ -1,4 +1,4 @@
-/** The gate before the work, through HTTP. */
+/** Admission through HTTP: places, permits, and what becomes of them. */
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Config } from "../src/config.js";
@@ -26,9 +26,9 @@ function ask(service: FakeService, signal?: AbortSignal): Promise<Response> {
   return fetch(`${service.url}/infer`, { method: "POST", body, ...(signal === undefined ? {} : { signal }) });
 }
 
-describe("the gate", () => {
+describe("admission", () => {
   it("lets requests wait for their turn, and answers them all", async () => {
-    const service = await start({ requestsMax: 2, requestsQueuedMax: 50 });
+    const service = await start({ requestsMax: 4, requestsQueuedMax: 100 });
     const answers = Array.from({ length: 40 }, () => ask(service));
     await expect.poll(() => service.classifier.seen.length).toBe(2);
     service.release();
@@ -36,7 +36,7 @@ describe("the gate", () => {
   });
 
   it("refuses with overloaded and Retry-After when the queue is full", async () => {
-    const service = await start({ requestsMax: 1, requestsQueuedMax: 1 });
+    const service = await start({ requestsMax: 1, requestsQueuedMax: 3 });
     const working = ask(service);
     await expect.poll(() => service.classifier.seen.length).toBe(1);
     const others = [ask(service), ask(service)];
@@ -75,7 +75,8 @@ describe("the gate", () => {
     expect(early.problem).toMatchObject({ status: 503, code: "overloaded", request_id: "asked" });
     expect(early.headers["access-control-allow-origin"]).toBe(origin);
     expect(early.port).toBe(late.port);
-    expect(service.logLines.filter((line) => line.includes('"path":"/infer"'))).toHaveLength(1);
+    const counted = () => service.logLines.filter((line) => line.includes('"refused":1'));
+    await expect.poll(counted).toHaveLength(1);
     connection.destroy();
     service.release();
     expect((await working).status).toBe(200);
@@ -103,7 +104,7 @@ describe("the gate", () => {
   });
 
   it("forgets those who went away while they waited", async () => {
-    const service = await start({ requestsMax: 1, requestsQueuedMax: 1 });
+    const service = await start({ requestsMax: 1, requestsQueuedMax: 3 });
     const working = ask(service);
     await expect.poll(() => service.classifier.seen.length).toBe(1);
     const gone = new AbortController();

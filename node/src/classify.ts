@@ -1,0 +1,168 @@
+/**
+ * What every door calls: the images of one visit, with each of its models. Admission, shares and deadlines are the
+ * visit's; decoding, models and engines are behind the ports.
+ */
+import { AppError } from "./errors.js";
+import type { Answer } from "./generated/contract.js";
+import type {
+  Classifier,
+  ClassifyOptions,
+  FetchImage,
+  ImageSource,
+  ModelChoice,
+  ModelIdentity,
+  ModelSettings,
+  Models,
+  OpenModel,
+  Visit,
+} from "./ports.js";
+
+export interface Question {
+  readonly images: readonly ImageSource[];
+  readonly choices: readonly ModelChoice[];
+  readonly settings: ModelSettings;
+  readonly options: ClassifyOptions;
+}
+
+/** An image with its answer. */
+export type AnsweredItem = Omit<Answer, "image"> & {
+  readonly image: Answer["image"] & { readonly name: string };
+  readonly model: ModelIdentity;
+};
+
+/** An image that failed among others. */
+export interface FailedItem {
+  readonly image: { readonly name: string };
+  readonly model: { readonly id: string };
+  readonly error: AppError;
+}
+
+export type Item = AnsweredItem | FailedItem;
+
+/**
+ * Every image with every model, images outermost. An item that failed alone is in its place; rejects with the first
+ * problem when not a single one succeeded.
+ */
+export type Classify = (visit: Visit, question: Question) => Promise<Item[]>;
+
+export interface ClassifyDeps {
+  readonly models: Models;
+  readonly classifier: Classifier;
+  readonly fetchImage: FetchImage;
+  readonly imageBytesMax: number;
+  /** Bytes of one answer, of which pictures take most. */
+  readonly answerBytesMax: number;
+}
+
+/** Items of one visit that are worked on at once: enough for every thread, and few frames in memory. */
+const ITEMS_AT_ONCE_MAX = 16;
+/** A picture is a PNG of RGB bytes at worst, in base64. */
+const PICTURE_BYTES_PER_PIXEL = 4;
+
+export function createClassify(deps: ClassifyDeps): Classify {
+  return (visit, question) => {
+    const isStrangers = question.choices.some((choice) => deps.models.isStrangers(choice));
+    return visit.run(() => classifyAll(deps, visit, question), isStrangers ? "strangers" : "zoo");
+  };
+}
+
+async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question): Promise<Item[]> {
+  const { images, choices, settings, options } = question;
+  const contents = images.map((image) => read(deps, visit, image));
+  // What fails here is told where it is awaited, and it may fail before that.
+  for (const content of contents) content.catch(() => {});
+  const inTurn = limitAtOnce(ITEMS_AT_ONCE_MAX);
+  const columns = await Promise.all(
+    choices.map(async (choice, modelIndex) => {
+      const isLast = modelIndex === choices.length - 1;
+      const failed = (image: ImageSource, error: unknown): FailedItem => {
+        if (!(error instanceof AppError)) throw error;
+        return { image: { name: nameOf(image) }, model: { id: idOf(choice) }, error };
+      };
+      try {
+        return await deps.models.use(choice, settings, visit, (model) => {
+          if (options.picture) checkPictures(model, images.length * choices.length, deps.answerBytesMax);
+          return Promise.all(
+            images.map((image, imageIndex) =>
+              inTurn(async (): Promise<Item> => {
+                try {
+                  const content = await contents[imageIndex];
+                  if (content === undefined) throw new Error("each image is read");
+                  // Classifying takes the bytes away: each model but the last gets a copy (`slice` of a Buffer is none).
+                  const bytes = isLast && choices.length === 1 ? content : new Uint8Array(content);
+                  return await classifyOne(deps.classifier, model, nameOf(image), bytes, options);
+                } catch (error) {
+                  return failed(image, error);
+                }
+              }),
+            ),
+          );
+        });
+      } catch (error) {
+        return images.map((image) => failed(image, error));
+      }
+    }),
+  );
+  const items = images.flatMap((_image, index) => columns.flatMap((column) => column[index] ?? []));
+  const [first] = items;
+  if (first !== undefined && "error" in first && items.every((item) => "error" in item)) throw first.error;
+  return items;
+}
+
+async function read(deps: ClassifyDeps, visit: Visit, image: ImageSource): Promise<Uint8Array> {
+  if (!("url" in image)) return image.bytes;
+  const release = visit.hold(deps.imageBytesMax);
+  try {
+    const bytes = await deps.fetchImage(image.url);
+    visit.charge(bytes.length);
+    return bytes;
+  } finally {
+    release();
+  }
+}
+
+async function classifyOne(
+  classifier: Classifier,
+  { identity, target }: OpenModel,
+  name: string,
+  bytes: Uint8Array,
+  options: ClassifyOptions,
+): Promise<AnsweredItem> {
+  const { image: facts, ...answer } = await classifier.classify(target, bytes, options);
+  return { image: { name, ...facts }, model: identity, ...answer };
+}
+
+/** @throws AppError `field_invalid` where the pictures could make the answer too large. */
+function checkPictures({ target }: OpenModel, count: number, bytesMax: number): void {
+  const { width, height } = target.spec.input;
+  const bytes = count * width * height * PICTURE_BYTES_PER_PIXEL;
+  if (bytes <= bytesMax) return;
+  const detail = `picture=1: ${count} pictures of ${width}x${height} may make an answer of ${bytes} bytes; at most ${bytesMax} are sent. Ask for fewer at once.`;
+  throw new AppError("field_invalid", detail);
+}
+
+function nameOf(image: ImageSource): string {
+  return "url" in image ? image.url : image.name;
+}
+
+/** What the request called the model, for an item that failed before the model was known. */
+function idOf(choice: ModelChoice): string {
+  return choice.kind === "zoo" ? (choice.id ?? "default") : "uploaded";
+}
+
+/** Calls at most `countMax` at once, the others in their order. */
+function limitAtOnce(countMax: number): <T>(call: () => Promise<T>) => Promise<T> {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return async (call) => {
+    if (running >= countMax) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running += 1;
+    try {
+      return await call();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}

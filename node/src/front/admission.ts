@@ -1,0 +1,183 @@
+/**
+ * Admission: what a caller is given while it is here, and the one owner of that. It knows neither Express nor HTTP: every
+ * door (a request, later a call of another protocol) is a *visit*.
+ *
+ * A visit takes a place when it comes, counts the bytes that arrive for it, and takes a permit for its work. The place
+ * and the permit go back when its work has settled, whether or not its client still listens; so do the bytes. What is
+ * answered is counted until the client has it. Places, permits and bytes are given in fair shares (`Shares`).
+ */
+import { AppError } from "../errors.js";
+import type { Visit } from "../ports.js";
+import { Permits, Shares } from "../shares.js";
+import { unlessAborted } from "../unless-aborted.js";
+
+export interface AdmissionLimits {
+  /** Visits that are worked on at once. */
+  readonly requestsMax: number;
+  /** Visits that wait or send their body. */
+  readonly requestsQueuedMax: number;
+  /** Longest wait for a permit, in ms. */
+  readonly queueWaitMsMax: number;
+  /** From when a visit asks for its permit to its answer, in ms. */
+  readonly classifyMsMax: number;
+  /** Bytes of bodies, photos in the making and answers of all visits. */
+  readonly uploadsHeldBytesMax: number;
+}
+
+export interface Admission {
+  /** What a caller would be refused with now; null when it would be admitted. */
+  refusal(caller: string): AppError | null;
+  /** @throws AppError `overloaded`. */
+  admit(caller: string): Visit;
+  /** What is held now. */
+  held(): { readonly places: number; readonly permits: number; readonly bytes: number };
+}
+
+const RETRY_AFTER_SECONDS = 1;
+const BYTES_RETRY_AFTER_SECONDS = 2;
+
+export function createAdmission(limits: AdmissionLimits): Admission {
+  const { requestsMax, requestsQueuedMax, uploadsHeldBytesMax } = limits;
+  const places = new Shares(requestsMax + requestsQueuedMax);
+  const permits = new Permits(requestsMax);
+  const bytes = new Shares(uploadsHeldBytesMax);
+  // Errors are dear to make, for the stack in them; this one is always the same.
+  const full = overloaded(
+    `${requestsMax} requests are worked on and ${requestsQueuedMax} wait, of which one caller leaves as many to others as it has`,
+  );
+  const refusal = (caller: string) => (places.allows(caller) ? null : full);
+  return {
+    refusal,
+    admit(caller) {
+      const refused = refusal(caller);
+      if (refused !== null) throw refused;
+      places.take(caller);
+      return new OneVisit(caller, places, permits, bytes, limits);
+    },
+    held: () => ({ places: places.total, permits: permits.held, bytes: bytes.total }),
+  };
+}
+
+class OneVisit implements Visit {
+  readonly caller: string;
+  readonly request = this;
+  readonly #places: Shares;
+  readonly #permits: Permits;
+  readonly #bytes: Shares;
+  readonly #limits: AdmissionLimits;
+  readonly #deadline = new AbortController();
+  #bodyBytes = 0;
+  #answerBytes = 0;
+  #work: "none" | "begun" | "settled" = "none";
+  #hasLeft = false;
+  #hasPlace = true;
+
+  constructor(caller: string, places: Shares, permits: Permits, bytes: Shares, limits: AdmissionLimits) {
+    this.caller = caller;
+    this.#places = places;
+    this.#permits = permits;
+    this.#bytes = bytes;
+    this.#limits = limits;
+  }
+
+  get signal(): AbortSignal {
+    return this.#deadline.signal;
+  }
+
+  charge(bytes: number): void {
+    this.#take(bytes);
+    this.#bodyBytes += bytes;
+  }
+
+  chargeAnswer(bytes: number): void {
+    if (this.#hasLeft) return;
+    this.#take(bytes);
+    this.#answerBytes += bytes;
+  }
+
+  hold(bytes: number): () => void {
+    this.#take(bytes);
+    return () => this.#bytes.giveBack(this.caller, bytes);
+  }
+
+  async run<T>(work: () => Promise<T>, kind: "zoo" | "strangers" = "zoo"): Promise<T> {
+    if (this.#work !== "none") throw new Error("a visit works once");
+    this.#work = "begun";
+    const { classifyMsMax } = this.#limits;
+    const timer = setTimeout(() => {
+      this.#deadline.abort(
+        new AppError("engine_timeout", `The request was not answered within ${classifyMsMax} ms of its arrival.`),
+      );
+    }, classifyMsMax);
+    const working = this.#withPermit(kind, work).finally(() => {
+      clearTimeout(timer);
+      this.#work = "settled";
+      this.#settle();
+    });
+    return await unlessAborted(this.signal, working);
+  }
+
+  leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    if (this.#work !== "settled") this.#deadline.abort(new AppError("engine_timeout", "The client went away."));
+    this.#bytes.giveBack(this.caller, this.#answerBytes);
+    this.#settle();
+  }
+
+  async #withPermit<T>(kind: "zoo" | "strangers", work: () => Promise<T>): Promise<T> {
+    const release = await this.#takePermit(kind);
+    try {
+      return await work();
+    } finally {
+      release();
+    }
+  }
+
+  async #takePermit(kind: "zoo" | "strangers"): Promise<() => void> {
+    const { queueWaitMsMax } = this.#limits;
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(overloaded(`the request waited ${queueWaitMsMax} ms for its turn`)),
+      queueWaitMsMax,
+    );
+    const passOn = () => late.abort(this.signal.reason);
+    this.signal.addEventListener("abort", passOn);
+    try {
+      this.signal.throwIfAborted();
+      return await this.#permits.take({
+        caller: kind === "zoo" ? this.caller : `${this.caller}, graphs of clients`,
+        request: this,
+        signal: late.signal,
+        hold: (bytes) => this.hold(bytes),
+      });
+    } finally {
+      clearTimeout(timer);
+      this.signal.removeEventListener("abort", passOn);
+    }
+  }
+
+  /** Gives the place and the body's bytes back: once, when no work needs them and no more of the body comes. */
+  #settle(): void {
+    const isOver = this.#work === "settled" || (this.#work === "none" && this.#hasLeft);
+    if (!isOver || !this.#hasPlace) return;
+    this.#hasPlace = false;
+    this.#places.giveBack(this.caller);
+    this.#bytes.giveBack(this.caller, this.#bodyBytes);
+  }
+
+  #take(bytes: number): void {
+    if (!this.#bytes.allows(this.caller, bytes)) {
+      const { uploadsHeldBytesMax } = this.#limits;
+      const held = `${this.#bytes.total} bytes, ${this.#bytes.heldBy(this.caller)} of them for this caller`;
+      const detail = `The service holds ${held}; it takes ${uploadsHeldBytesMax} at most, of which one caller leaves as many to others as it has. Try again in ${BYTES_RETRY_AFTER_SECONDS} s.`;
+      throw new AppError("overloaded", detail, { retryAfterSeconds: BYTES_RETRY_AFTER_SECONDS });
+    }
+    this.#bytes.take(this.caller, bytes);
+  }
+}
+
+function overloaded(why: string): AppError {
+  const detail = `The service is full: ${why}. Try again in ${RETRY_AFTER_SECONDS} s.`;
+  return new AppError("overloaded", detail, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+}

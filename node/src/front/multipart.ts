@@ -1,0 +1,116 @@
+/**
+ * The parts of a `multipart/form-data` body as they stream in. express-fileupload is known here alone: its parser is
+ * watched as the request is piped into it, and what comes of a file goes to whoever reads the part. Left to itself it
+ * hashes every file on the main thread, and joins its chunks at the end, which for a graph takes as long as its last
+ * megabytes need to arrive.
+ */
+import type { Readable, Writable } from "node:stream";
+import type { Request, Response } from "express";
+import fileUpload from "express-fileupload";
+import { joinChunks } from "../join-chunks.js";
+
+export interface MultipartLimits {
+  readonly filesMax: number;
+  readonly fieldsMax: number;
+  readonly fieldBytesMax: number;
+  readonly fieldNameBytesMax: number;
+  /** Of a whole file; those of its field are for the reader to keep. */
+  readonly fileBytesMax: number;
+}
+
+/** Takes what comes of one file; chunks are at least 32 KiB, but for the last one. */
+export type TakeChunk = (chunk: Buffer) => void;
+
+/** Reads a form. Each method may throw: the rest of the body is not read then, and `readParts` rejects with that. */
+export interface PartReader {
+  /** Called with each piece of the body, before it is taken apart. */
+  bytes(count: number): void;
+  /** A file begins; `name` is empty where it has none. */
+  file(field: string, name: string): TakeChunk;
+  field(name: string, value: string, cut: { readonly name: boolean; readonly value: boolean }): void;
+  /** There are more files or fields than the limits allow. */
+  tooMany(what: "files" | "fields"): void;
+}
+
+export type ReadParts = (request: Request, response: Response, reader: PartReader) => Promise<void>;
+
+export function createPartsReader(limits: MultipartLimits): ReadParts {
+  const parse = fileUpload({
+    defParamCharset: "utf8",
+    uploadTimeout: 0,
+    limits: {
+      fileSize: limits.fileBytesMax,
+      files: limits.filesMax,
+      fields: limits.fieldsMax,
+      fieldSize: limits.fieldBytesMax,
+      fieldNameSize: limits.fieldNameBytesMax,
+    },
+  });
+
+  return (request, response, reader) =>
+    new Promise((resolve, reject) => {
+      let settled = false;
+      const settle = (error?: unknown) => {
+        if (settled) return;
+        settled = true;
+        request.unpipe();
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      /** What follows a failure is not looked at. */
+      const guard =
+        <A extends unknown[]>(read: (...args: A) => void) =>
+        (...args: A) => {
+          if (settled) return;
+          try {
+            read(...args);
+          } catch (error) {
+            settle(error);
+          }
+        };
+      const watch = (parser: Writable) => {
+        parser.on(
+          "file",
+          guard((field: string, file: Readable, { filename = "" }: { filename?: string }) => {
+            file.removeAllListeners("data");
+            const take = reader.file(field, filename);
+            file.on("data", guard(take));
+            // express-fileupload takes a file that breaks off for the end of the form.
+            file.prependListener("error", settle);
+          }),
+        );
+        parser.on(
+          "field",
+          guard((name: string, value: string, info: { nameTruncated: boolean; valueTruncated: boolean }) => {
+            reader.field(name, value, { name: info.nameTruncated, value: info.valueTruncated });
+          }),
+        );
+        parser.on(
+          "filesLimit",
+          guard(() => reader.tooMany("files")),
+        );
+        parser.on(
+          "fieldsLimit",
+          guard(() => reader.tooMany("fields")),
+        );
+      };
+      const count = guard((chunk: Buffer) => reader.bytes(chunk.length));
+      watchPipe(request, watch, count);
+      try {
+        parse(request, response, settle);
+      } catch (error) {
+        settle(error);
+      }
+    });
+}
+
+/** Calls `watch` with the stream that the request is piped into, before the first byte. It gets small chunks joined. */
+function watchPipe(request: Request, watch: (parser: Writable) => void, count: (chunk: Buffer) => void): void {
+  const pipe = request.pipe.bind(request);
+  request.pipe = (destination, options) => {
+    if (destination === undefined) return pipe(destination, options);
+    watch(destination as unknown as Writable);
+    pipe(joinChunks().on("data", count), options).pipe(destination, options);
+    return destination;
+  };
+}

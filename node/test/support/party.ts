@@ -1,0 +1,16 @@
+import type { ModelChoice, ModelSettings, Models, OpenModel, Party } from "../../src/ports.js";
+
+/** Somebody who asks, and waits for as long as it takes. */
+export function party(caller = "somebody", signal: AbortSignal = new AbortController().signal): Party {
+  return { caller, request: {}, signal, hold: () => () => {} };
+}
+
+/** A model as it is while it is used. */
+export function open(
+  models: Models,
+  choice: ModelChoice,
+  settings: ModelSettings,
+  by: Party = party(),
+): Promise<OpenModel> {
+  return models.use(choice, settings, by, async (model) => model);
+}
