@@ -3,7 +3,7 @@
     cargo run --release -p menagerie-graph --example features -- GRAPHS/* > clues.jsonl
     python -m family.fit clues.jsonl
 
-prints the constants of `native/graph/src/normalization/weigh.rs`. Every net
+prints the constants of `native/graph/src/find/normalization/weigh.rs`. Every net
 counts once, however many forms of it there are; all candidates are equally
 likely beforehand, as they are in the family.
 """

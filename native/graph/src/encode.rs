@@ -1,9 +1,11 @@
 //! Attributes and tensors written as protocol buffer bytes.
 
 use crate::{
-    dtype::DataType,
+    data::{
+        dtype::DataType,
+        wire::{put_bytes, put_header, put_int},
+    },
     shapes::Extents,
-    wire::{put_bytes, put_header, put_int},
 };
 
 /// `AttrValue` with an element type.

@@ -2,7 +2,7 @@
 
 use menagerie_contract::{ErrorCode, ForbiddenOp, Problem};
 
-use crate::wire::WireError;
+use crate::data::wire::WireError;
 
 /// Why a graph cannot be served.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

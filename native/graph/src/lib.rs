@@ -5,34 +5,27 @@
 //! Rust without libtensorflow and also compiles to WebAssembly.
 #![forbid(unsafe_code)]
 
-pub mod allow_list;
-pub mod attr;
-pub mod detach;
-pub mod dtype;
+pub mod data;
 pub mod encode;
 pub mod error;
-pub mod facts;
+pub mod find;
 pub mod forms;
-pub mod found;
-pub mod graph;
-pub mod input;
 pub mod labels;
 pub mod limits;
-pub mod node;
-pub mod normalization;
-pub mod output;
-pub mod parse;
-pub mod prepare;
-pub mod quantised;
 pub mod resolve;
-pub mod savedmodel;
+pub mod rewrite;
 pub mod shapes;
-pub mod simplify;
-pub mod tensor;
-pub mod wire;
 
-pub use detach::{Detached, Weight, detach};
+pub use data::{
+    attr, dtype,
+    graph::{Constant, Endpoint, Graph, Node, NodeId},
+    parse, quantised, tensor, wire,
+};
 pub use error::GraphError;
-pub use graph::{Constant, Endpoint, Graph, Node, NodeId};
+pub use find::{allow_list, facts, found, input, normalization, output};
 pub use limits::GraphLimits;
 pub use resolve::{Preparation, Resolved, inspect, inspect_files, resolve, resolve_with};
+pub use rewrite::{
+    detach::{Detached, Weight, detach},
+    prepare,
+};

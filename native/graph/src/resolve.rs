@@ -8,18 +8,24 @@ use menagerie_contract::{
 };
 
 use crate::{
-    allow_list,
+    data::{
+        graph::{Graph, NodeId},
+        parse,
+    },
     error::GraphError,
-    facts, forms,
-    found::{InputFound, Normalization, OutputFound, evidence},
-    graph::{Graph, NodeId},
-    input, labels,
+    find::{
+        allow_list, facts,
+        found::{InputFound, Normalization, OutputFound, evidence},
+        input, normalization, output,
+    },
+    forms, labels,
     limits::GraphLimits,
-    normalization, output, parse,
-    prepare::{Prepared, prepare},
-    savedmodel,
+    rewrite::{
+        prepare::{Prepared, prepare},
+        savedmodel,
+        simplify::simplify,
+    },
     shapes::Shapes,
-    simplify::simplify,
 };
 
 /// A graph that can be served.

@@ -1,7 +1,7 @@
 //! Shapes of ops that only move values or drop axes.
 
 use super::{Extents, Fact, positive_axis};
-use crate::graph::Node;
+use crate::data::graph::Node;
 
 /// The fact of an arranging op; absent for other ops.
 pub(super) fn infer(node: &Node<'_>, inputs: &[&Fact]) -> Result<Option<Fact>, String> {
@@ -46,10 +46,10 @@ fn reshape(value: &Fact, target: &Fact) -> Result<Fact, String> {
         return Err("its target shape leaves several extents open".to_owned());
     }
     let mut out: Extents = wanted.iter().map(|extent| extent.and_then(|extent| u64::try_from(extent).ok())).collect();
-    let Some(count) = value.closed().map(|extents| crate::tensor::element_count(&extents)) else {
+    let Some(count) = value.closed().map(|extents| crate::data::tensor::element_count(&extents)) else {
         return Ok(Fact::of(out));
     };
-    let known = crate::tensor::element_count(&out.iter().flatten().copied().collect::<Vec<_>>());
+    let known = crate::data::tensor::element_count(&out.iter().flatten().copied().collect::<Vec<_>>());
     let open: Vec<usize> = (0..out.len()).filter(|index| out[*index].is_none()).collect();
     match open.as_slice() {
         [] if known != count => Err(format!("it makes {known} values of {count}")),

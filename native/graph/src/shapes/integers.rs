@@ -1,7 +1,7 @@
 //! Values of small integer tensors, as far as they are known: the arithmetic that graphs do on shapes.
 
 use super::{Fact, INTS_MAX, arrange::bounds};
-use crate::{
+use crate::data::{
     dtype::DataType,
     graph::{Graph, Node, NodeId},
 };
@@ -31,8 +31,8 @@ pub(super) fn infer(node: &Node<'_>, inputs: &[&Fact]) -> Option<Fact> {
             Some(vector(extents.iter().map(|extent| extent.and_then(|extent| i64::try_from(extent).ok())).collect()))
         }
         "Rank" => Some(scalar(Some(first?.extents.as_ref()?.len() as i64))),
-        "Size" => Some(scalar(i64::try_from(crate::tensor::element_count(&first?.closed()?)).ok())),
-        op if crate::graph::is_passage(op) => Some(like(ints(0)?.clone(), 0)),
+        "Size" => Some(scalar(i64::try_from(crate::data::tensor::element_count(&first?.closed()?)).ok())),
+        op if crate::data::graph::is_passage(op) => Some(like(ints(0)?.clone(), 0)),
         "Cast" if node.dtype("DstT").is_some_and(is_integer) => Some(like(ints(0)?.clone(), 0)),
         "Neg" => Some(like(ints(0)?.iter().map(|value| value.and_then(i64::checked_neg)).collect(), 0)),
         "Pack" => {

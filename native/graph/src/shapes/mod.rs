@@ -10,8 +10,8 @@ mod spatial;
 pub(crate) use spatial::same_paddings;
 
 use crate::{
+    data::graph::{Graph, Node, NodeId},
     error::GraphError,
-    graph::{Graph, Node, NodeId},
     limits::GraphLimits,
 };
 
@@ -148,7 +148,7 @@ fn check_size(node: &Node<'_>, fact: &Fact, limits: &GraphLimits) -> Result<(), 
 
 /// Ops whose output has the shape of their first input.
 fn keeps_shape(op: &str) -> bool {
-    crate::graph::is_passage(op)
+    crate::data::graph::is_passage(op)
         || matches!(
             op,
             "Relu"

@@ -1,7 +1,7 @@
 //! Shapes of convolutions, poolings, paddings, resizes and matrix products.
 
 use super::{Extents, Fact};
-use crate::graph::Node;
+use crate::data::graph::Node;
 
 /// The fact of a spatial op; absent for other ops.
 pub(super) fn infer(node: &Node<'_>, inputs: &[&Fact]) -> Result<Option<Fact>, String> {

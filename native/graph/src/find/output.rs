@@ -1,0 +1,288 @@
+//! Which node answers with the class scores, wherever in the graph it stands.
+
+mod walk;
+
+use std::collections::HashSet;
+
+use menagerie_contract::{LoadRequest, OutputKind, Source};
+
+use self::walk::Candidate;
+use crate::{
+    data::graph::{Graph, NodeId},
+    error::GraphError,
+    find::{
+        allow_list,
+        found::{InputFound, OutputFound, alternative, evidence},
+        input::{is_placeholder, is_weighted},
+    },
+    limits::GraphLimits,
+    shapes::{Extents, Shapes},
+};
+
+/// Finds the class output behind `input`.
+///
+/// # Errors
+/// No class scores, or several that are equally good.
+pub fn find(
+    graph: &Graph<'_>,
+    input: &InputFound,
+    request: &LoadRequest,
+    limits: &GraphLimits,
+) -> Result<OutputFound, GraphError> {
+    let reached = answerable(graph, input)?;
+    let mut candidates = match &request.overrides.output_tensor {
+        Some(name) => vec![named(graph, name, &reached, input)?],
+        None => candidates(graph, input, &reached),
+    };
+    let shapes = shapes_of(graph, input, &candidates, limits)?;
+    let ends: Vec<NodeId> = candidates.iter().map(|candidate| candidate.scores).collect();
+    let mut refused = Vec::new();
+    candidates.retain_mut(|candidate| match classes(shapes.extents(candidate.scores)) {
+        Ok(classes) => {
+            candidate.classes = classes.or_else(|| candidate.kernel_classes(graph));
+            candidate.classes.is_some()
+        }
+        Err(reason) => {
+            refused.push(format!("{:?} {reason}", graph.node(candidate.scores).name));
+            false
+        }
+    });
+    if candidates.is_empty() {
+        // An op that may not run hides the shape of what comes behind it; it is the better reason.
+        let forbidden = ends.iter().find_map(|end| {
+            let needed = graph.between(input.node, *end, true);
+            allow_list::audit(graph, &needed).into_iter().next()
+        });
+        if let Some(forbidden) = forbidden {
+            return Err(GraphError::OpForbidden(forbidden));
+        }
+        let reason = match refused.first() {
+            Some(reason) => format!("its output {reason}"),
+            None => "no list of class scores depends on the image input".to_owned(),
+        };
+        return Err(GraphError::NoOutput(reason));
+    }
+    let (chosen, because, confidence) = choose(graph, &mut candidates, request)?;
+    let values = chosen.classes.unwrap_or(0);
+    if request.overrides.output_kind == Some(OutputKind::Index) && values != 1 {
+        return Err(GraphError::Override {
+            field: "output_kind",
+            value: "index".to_owned(),
+            reason: format!(
+                "{:?} has {values} values for each image, and a class number is one; leave it out",
+                graph.node(chosen.scores).name
+            ),
+        });
+    }
+    let heads: Vec<String> = candidates.iter().map(|other| graph.node(other.tensor).name.to_string()).collect();
+    Ok(describe(graph, &chosen, because, confidence, heads, request))
+}
+
+fn describe(
+    graph: &Graph<'_>,
+    chosen: &Candidate,
+    because: String,
+    confidence: f32,
+    heads: Vec<String>,
+    request: &LoadRequest,
+) -> OutputFound {
+    let tensor = graph.node(chosen.tensor).name.to_string();
+    let classes = chosen.classes.unwrap_or(0);
+    let is_named = request.overrides.output_tensor.is_some();
+    let mut tensor_evidence =
+        evidence("output.tensor", &tensor, if is_named { request.source } else { Source::Read }, confidence, because);
+    tensor_evidence.alternatives = heads.iter().map(|head| alternative(head, 0.0)).collect();
+    let (kind, kind_source, kind_because, kind_confidence) = match request.overrides.output_kind {
+        Some(kind) => (kind, request.source, "set by the caller".to_owned(), 1.0),
+        None => (chosen.kind, Source::Read, chosen.kind_because(graph), 0.98),
+    };
+    let mut warnings = Vec::new();
+    if chosen.is_single_row {
+        warnings.push(format!(
+            "Output {tensor:?} answers only for the first image of a batch; the scores before it, {:?}, are fetched.",
+            graph.node(chosen.scores).name
+        ));
+    }
+    if kind == OutputKind::Sigmoid && classes > 1 {
+        warnings.push("The classes are independent: their probabilities need not sum to 1.".to_owned());
+    }
+    OutputFound {
+        node: chosen.tensor,
+        tensor,
+        scores: chosen.scores,
+        kind,
+        classes,
+        heads,
+        evidence: vec![
+            tensor_evidence,
+            evidence("output.kind", kind, kind_source, kind_confidence, kind_because),
+            evidence(
+                "output.classes",
+                classes,
+                Source::Read,
+                0.99,
+                format!("{:?} has {classes} values for each image", graph.node(chosen.scores).name),
+            ),
+        ],
+        warnings,
+    }
+}
+
+/// Nodes that depend on the image and on no other placeholder.
+fn answerable(graph: &Graph<'_>, input: &InputFound) -> Result<HashSet<NodeId>, GraphError> {
+    let others: Vec<NodeId> =
+        graph.iter().filter(|(id, node)| is_placeholder(node.op) && *id != input.node).map(|(id, _)| id).collect();
+    let tainted = graph.descendants(others.iter().copied());
+    let mut reached = graph.descendants([input.node]);
+    // Gradients depend on the wanted labels, and nothing that answers depends on them.
+    let is_layer = |id: NodeId| is_weighted(graph.node(id).op) && !graph.node(id).name.contains("gradients");
+    if let Some(layer) = graph.order().iter().find(|id| reached.contains(id) && tainted.contains(id) && is_layer(**id))
+    {
+        let above = graph.ancestors([*layer], false);
+        let placeholder = others.iter().find(|id| above.contains(id)).map_or("", |id| &graph.node(*id).name);
+        return Err(GraphError::ExtraInput {
+            placeholder: placeholder.to_owned(),
+            layer: graph.node(*layer).name.to_string(),
+        });
+    }
+    reached.retain(|id| !tainted.contains(id));
+    Ok(reached)
+}
+
+/// The ends of all paths from a last layer with weights.
+fn candidates(graph: &Graph<'_>, input: &InputFound, reached: &HashSet<NodeId>) -> Vec<Candidate> {
+    let mut leads_to_layer = HashSet::new();
+    let mut last_layers = Vec::new();
+    for id in graph.order().iter().rev().filter(|id| reached.contains(id)) {
+        let below = graph.consumers(*id);
+        let leads = below.iter().any(|next| leads_to_layer.contains(next));
+        let is_layer = is_weighted(graph.node(*id).op);
+        if is_layer && !leads {
+            last_layers.push(*id);
+        }
+        if leads || is_layer {
+            leads_to_layer.insert(*id);
+        }
+    }
+    if last_layers.is_empty() {
+        last_layers.push(input.node);
+    }
+    let mut found: Vec<Candidate> = Vec::new();
+    for layer in last_layers {
+        let candidate = walk::from_layer(graph, layer, reached);
+        let same =
+            |other: &Candidate| other.scores == candidate.scores || shares_weights(graph, other.layer, candidate.layer);
+        match found.iter_mut().find(|other| same(other)) {
+            // One of two uses of the same layer may end in an `ArgMax`; the other is the better answer.
+            Some(other) if graph.consumers(other.tensor).len() > graph.consumers(candidate.tensor).len() => {
+                *other = candidate;
+            }
+            Some(_) => {}
+            None if candidate.scores == input.node => {}
+            None => found.push(candidate),
+        }
+    }
+    found
+}
+
+/// Whether two layers use one kernel, as a model that is called twice in one graph does.
+fn shares_weights(graph: &Graph<'_>, left: NodeId, right: NodeId) -> bool {
+    let kernel = |layer: NodeId| graph.input(layer, 1).map(|kernel| graph.skip_passages(kernel));
+    is_weighted(graph.node(left).op) && kernel(left).is_some() && kernel(left) == kernel(right)
+}
+
+fn named(
+    graph: &Graph<'_>,
+    name: &str,
+    reached: &HashSet<NodeId>,
+    input: &InputFound,
+) -> Result<Candidate, GraphError> {
+    let refuse = |reason: String| GraphError::Override { field: "output_tensor", value: format!("{name:?}"), reason };
+    let id = graph.find(name).ok_or_else(|| refuse("the graph has no such node".to_owned()))?;
+    if !reached.contains(&id) {
+        return Err(refuse(format!("it does not depend on the image input {:?} alone", input.tensor)));
+    }
+    Ok(walk::from_named(graph, id))
+}
+
+fn shapes_of(
+    graph: &Graph<'_>,
+    input: &InputFound,
+    candidates: &[Candidate],
+    limits: &GraphLimits,
+) -> Result<Shapes, GraphError> {
+    let needed = graph.ancestors(candidates.iter().map(|candidate| candidate.scores), false);
+    let scope: Vec<NodeId> = graph.order().iter().copied().filter(|id| needed.contains(id)).collect();
+    Shapes::propagate(graph, &scope, input.node, &input.extents(input.batch.map_or(1, u64::from)), limits)
+}
+
+/// Number of classes from the extents of the scores: one list of values for each image.
+fn classes(extents: Option<&Extents>) -> Result<Option<u32>, String> {
+    let Some(extents) = extents else { return Ok(None) };
+    let written = || {
+        let sides: Vec<String> =
+            extents.iter().map(|extent| extent.map_or_else(|| "?".to_owned(), |extent| extent.to_string())).collect();
+        format!("[{}]", sides.join(", "))
+    };
+    let per_image = match extents.as_slice() {
+        [] => return Err("is a single number for the whole batch".to_owned()),
+        [values] => std::slice::from_ref(values),
+        [_, rest @ ..] => rest,
+    };
+    let mut classes = 1;
+    for extent in per_image {
+        match (extent, classes) {
+            (None, _) => return Ok(None),
+            (Some(1), _) => {}
+            (Some(extent), 1) => classes = *extent,
+            _ => {
+                return Err(format!("has the shape {}, which is a picture or a map and no list of classes", written()));
+            }
+        }
+    }
+    u32::try_from(classes).map(Some).map_err(|_| format!("has the shape {}", written()))
+}
+
+/// The best candidate, taken out of `candidates`; why; and how sure that is.
+fn choose(
+    graph: &Graph<'_>,
+    candidates: &mut Vec<Candidate>,
+    request: &LoadRequest,
+) -> Result<(Candidate, String, f32), GraphError> {
+    if candidates.len() == 1 {
+        let chosen = candidates.remove(0);
+        let (because, confidence) = match &request.overrides.output_tensor {
+            Some(_) => ("named by the caller".to_owned(), 1.0),
+            None => (chosen.because(graph), 0.97),
+        };
+        return Ok((chosen, because, confidence));
+    }
+    let fit = |candidate: &Candidate| match (request.label_count, candidate.classes) {
+        (Some(labels), Some(classes)) if labels == classes => 2,
+        (Some(labels), Some(classes)) if labels.abs_diff(classes) == 1 => 1,
+        _ => 0,
+    };
+    let rank = |candidate: &Candidate| {
+        let name = graph.node(candidate.scores).name.to_ascii_lowercase();
+        (fit(candidate), !name.contains("aux"), candidate.activation.is_some(), candidate.classes > Some(1))
+    };
+    candidates.sort_by_key(|candidate| std::cmp::Reverse(rank(candidate)));
+    if rank(&candidates[0]) == rank(&candidates[1]) {
+        let equal = candidates.iter().filter(|other| rank(other) == rank(&candidates[0]));
+        return Err(GraphError::Ambiguous {
+            what: "class output",
+            field: "output_tensor",
+            candidates: equal.map(|other| graph.node(other.tensor).name.to_string()).collect(),
+        });
+    }
+    let chosen = candidates.remove(0);
+    let because = match (request.label_count, fit(&chosen)) {
+        (Some(labels), 1..) => format!(
+            "of {} heads the one whose {} classes fit the {labels} labels",
+            candidates.len() + 1,
+            chosen.classes.unwrap_or(0)
+        ),
+        _ => format!("of {} heads the main one: {}", candidates.len() + 1, chosen.because(graph)),
+    };
+    Ok((chosen, because, 0.9))
+}

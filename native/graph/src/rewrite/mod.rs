@@ -1,0 +1,6 @@
+//! What is made of a graph: a frozen one of a `SavedModel`, one without training, the one that is served.
+
+pub mod detach;
+pub mod prepare;
+pub mod savedmodel;
+pub mod simplify;

@@ -1,0 +1,171 @@
+//! Variables become constants, and what the serving signature needs becomes a GraphDef.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    archive::Folder,
+    bundle::Bundle,
+    flatten::{FlatGraph, FlatNode, Library, Source, flatten},
+    proto::{self, MetaGraph, Signature},
+    refuse,
+};
+use crate::{
+    data::{attr::Attr, parse, wire::put_bytes},
+    encode,
+    error::GraphError,
+    limits::GraphLimits,
+};
+
+/// The signature that TensorFlow gives the model's call.
+const SERVING_SIGNATURE: &str = "serving_default";
+/// The tag of graphs for answering.
+const SERVING_TAG: &str = "serve";
+
+/// The frozen graph of `folder`.
+pub(super) fn freeze(folder: &Folder, limits: &GraphLimits) -> Result<Vec<u8>, GraphError> {
+    let damaged = |error| refuse(format!("saved_model.pb is damaged: {error}"));
+    let mut metas = proto::meta_graphs(folder.graph()).map_err(damaged)?;
+    let serving = metas.iter().position(|meta| meta.tags.contains(&SERVING_TAG)).unwrap_or(0);
+    if metas.is_empty() {
+        return Err(refuse("saved_model.pb holds no graph"));
+    }
+    let meta = metas.swap_remove(serving);
+    let signature = serving_signature(&meta)?;
+    let definition = parse::parse(meta.graph, limits)?;
+    let producer = definition.producer;
+    let library = Library::read(&definition.functions)?;
+    let graph = flatten(meta.graph, &library, limits)?;
+    let bundle = Bundle::open(folder)?;
+    Frozen { keys: saved_keys(&graph), graph: &graph, bundle: &bundle, limits }.write(signature, producer)
+}
+
+fn serving_signature<'m, 'a>(meta: &'m MetaGraph<'a>) -> Result<&'m Signature<'a>, GraphError> {
+    let named = meta.signatures.iter().find(|signature| signature.name == SERVING_SIGNATURE);
+    let with_outputs =
+        || meta.signatures.iter().find(|signature| !signature.name.starts_with("__") && !signature.outputs.is_empty());
+    named.or_else(with_outputs).ok_or_else(|| {
+        refuse("it has no signature that says what it answers; save it with a serving signature (`model.export`)")
+    })
+}
+
+/// The checkpoint key of each variable, by the name that its handles share: the graph itself restores its variables, and
+/// so says which is which.
+fn saved_keys(graph: &FlatGraph<'_>) -> HashMap<String, String> {
+    let mut keys = HashMap::new();
+    let mut copies = Vec::new();
+    for node in &graph.nodes {
+        let ("AssignVariableOp" | "Assign", [variable, value, ..]) = (node.op.as_str(), node.inputs.as_slice()) else {
+            continue;
+        };
+        let variable = shared_name(&graph.nodes[graph.origin(*variable).node]);
+        let value = graph.origin(*value);
+        let source = &graph.nodes[value.node];
+        if let Some(key) = restored_key(graph, source, value.port) {
+            keys.insert(variable, key);
+        } else if let ("ReadVariableOp", Some(original)) = (source.op.as_str(), source.inputs.first()) {
+            copies.push((variable, shared_name(&graph.nodes[graph.origin(*original).node])));
+        }
+    }
+    // Keras 3 saves copies of its variables and calls the originals.
+    for (copy, original) in copies {
+        if let (Some(key), false) = (keys.get(&copy).cloned(), keys.contains_key(&original)) {
+            keys.insert(original, key);
+        }
+    }
+    keys
+}
+
+/// The checkpoint key that output `port` of `restore` reads.
+fn restored_key(graph: &FlatGraph<'_>, restore: &FlatNode<'_>, port: u32) -> Option<String> {
+    if restore.op != "RestoreV2" {
+        return None;
+    }
+    let names = &graph.nodes[graph.origin(*restore.inputs.get(1)?).node];
+    match names.attr("value")? {
+        Attr::Tensor(names) => std::str::from_utf8(names.texts().get(port as usize)?).ok().map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// The name by which all handles of one variable know it.
+fn shared_name(node: &FlatNode<'_>) -> String {
+    match node.attr("shared_name") {
+        Some(Attr::Bytes(name)) if !name.is_empty() => String::from_utf8_lossy(name).into_owned(),
+        _ => node.name.clone(),
+    }
+}
+
+struct Frozen<'g, 'l> {
+    graph: &'g FlatGraph<'l>,
+    bundle: &'g Bundle<'g>,
+    keys: HashMap<String, String>,
+    limits: &'g GraphLimits,
+}
+
+impl Frozen<'_, '_> {
+    fn write(&self, signature: &Signature<'_>, producer: i64) -> Result<Vec<u8>, GraphError> {
+        let mut outputs = Vec::new();
+        for (output, tensor) in &signature.outputs {
+            let source = self.graph.source(tensor).ok_or_else(|| {
+                refuse(format!("output {output:?} of its signature is {tensor:?}, which the graph does not make"))
+            })?;
+            outputs.push((*tensor, source));
+        }
+        let needed = self.needed(outputs.iter().map(|(_, source)| source.node));
+        let mut out = Vec::new();
+        for (_, node) in self.graph.nodes.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
+            put_bytes(&mut out, 1, &self.node(node)?);
+            if out.len() as u64 > self.limits.file_bytes_max {
+                return Err(GraphError::FileTooLarge { bytes: out.len() as u64, limit: self.limits.file_bytes_max });
+            }
+        }
+        let taken: HashSet<&str> = needed.iter().map(|index| self.graph.nodes[*index].name.as_str()).collect();
+        for (tensor, source) in outputs {
+            let name = tensor.replace(':', "_");
+            let name = name.strip_suffix("_0").unwrap_or(&name);
+            if !taken.contains(name) {
+                put_bytes(&mut out, 1, &encode::node(name, "Identity", &[self.written(source)], &[]));
+            }
+        }
+        encode::put_versions(&mut out, producer);
+        Ok(out)
+    }
+
+    fn needed(&self, from: impl Iterator<Item = usize>) -> HashSet<usize> {
+        let mut needed = HashSet::new();
+        let mut stack: Vec<usize> = from.collect();
+        while let Some(index) = stack.pop() {
+            if needed.insert(index) {
+                stack.extend(self.graph.nodes[index].inputs.iter().map(|source| source.node));
+            }
+        }
+        needed
+    }
+
+    fn node(&self, node: &FlatNode<'_>) -> Result<Vec<u8>, GraphError> {
+        let is_variable = matches!(node.op.as_str(), "VarHandleOp" | "VariableV2" | "Variable");
+        if is_variable {
+            // Graphs of TensorFlow 1 save a variable under its own name.
+            let key = self.keys.get(&shared_name(node)).unwrap_or(&node.name);
+            let weight = self.bundle.weight(key)?;
+            let value = encode::tensor_attr(weight.dtype, &weight.shape, weight.content);
+            return Ok(encode::node(
+                &node.name,
+                "Const",
+                &[] as &[&str],
+                &[("dtype", &encode::dtype_attr(weight.dtype)), ("value", &value)],
+            ));
+        }
+        let inputs: Vec<String> = node.inputs.iter().map(|source| self.written(*source)).collect();
+        if node.op == "ReadVariableOp" {
+            let dtype = node.attributes.iter().find(|(key, _)| *key == "dtype").map_or(&[][..], |(_, body)| body);
+            return Ok(encode::node(&node.name, "Identity", &inputs, &[("T", dtype)]));
+        }
+        Ok(encode::node(&node.name, &node.op, &inputs, &node.attributes))
+    }
+
+    fn written(&self, source: Source) -> String {
+        let name = &self.graph.nodes[source.node].name;
+        if source.port == 0 { name.clone() } else { format!("{name}:{}", source.port) }
+    }
+}
