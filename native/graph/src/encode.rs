@@ -1,11 +1,9 @@
 //! Attributes and tensors written as protocol buffer bytes.
 
-use crate::{
-    data::{
-        dtype::DataType,
-        wire::{put_bytes, put_header, put_int},
-    },
-    shapes::Extents,
+use crate::data::{
+    dtype::DataType,
+    tensor::Extents,
+    wire::{put_bytes, put_header, put_int},
 };
 
 /// `AttrValue` with an element type.

@@ -2,7 +2,22 @@
 
 use menagerie_contract::{ErrorCode, ForbiddenOp, Problem};
 
-use crate::data::wire::WireError;
+/// Why bytes are not a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// A field ends behind the end of its message.
+    #[error("a field reaches beyond the end of the data")]
+    Truncated,
+    /// A varint of more than ten bytes, field number 0 or an unknown wire type.
+    #[error("a field has an impossible header")]
+    Malformed,
+    /// A field has another type than its number promises.
+    #[error("field {0} has an unexpected type")]
+    FieldType(u32),
+    /// A string is not UTF-8.
+    #[error("a name is not UTF-8 text")]
+    Text,
+}
 
 /// Why a graph cannot be served.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

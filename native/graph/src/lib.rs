@@ -12,14 +12,17 @@ pub mod find;
 pub mod forms;
 pub mod labels;
 pub mod limits;
+pub mod ops;
 pub mod resolve;
 pub mod rewrite;
 pub mod shapes;
 
 pub use data::{
-    attr, dtype,
-    graph::{Constant, Endpoint, Graph, Node, NodeId},
-    parse, quantised, tensor, wire,
+    attr,
+    constant::Constant,
+    dtype,
+    graph::{Endpoint, Graph, Node, NodeId},
+    parse, tensor, wire,
 };
 pub use error::GraphError;
 pub use find::{allow_list, facts, found, input, normalization, output};

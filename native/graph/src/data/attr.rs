@@ -1,9 +1,12 @@
 //! Attributes of nodes, decoded on demand from their bytes in the file.
 
-use crate::data::{
-    dtype::DataType,
-    tensor::{Tensor, parse_shape},
-    wire::{Fields, Value, WireError},
+use crate::{
+    data::{
+        dtype::DataType,
+        tensor::{Extents, Tensor, parse_shape},
+        wire::{Fields, Value},
+    },
+    error::WireError,
 };
 
 /// An attribute's value.
@@ -20,7 +23,7 @@ pub enum Attr<'a> {
     /// An element type.
     Type(DataType),
     /// A shape: absent rank, or extents of which open ones are absent.
-    Shape(Option<Vec<Option<u64>>>),
+    Shape(Option<Extents>),
     /// A tensor.
     Tensor(Tensor<'a>),
     /// A list of integers.

@@ -9,29 +9,17 @@ pub use crate::data::node::{Endpoint, Node, NodeId};
 use crate::{
     data::{
         attr::Attr,
-        dtype::DataType,
         parse::{GraphDef, NodeDef},
-        quantised,
-        tensor::{Tensor, TensorError},
+        tensor::Extents,
     },
     error::GraphError,
-    find::allow_list,
     limits::GraphLimits,
+    ops,
 };
 
-/// A tensor this many times larger than its bytes in the file is spelled with a repeated value.
-const FILLED_RATIO: u64 = 16;
-/// Longer integer constants hold indices or picture values, not shapes and axes.
-const INTS_MAX: u64 = 1 << 16;
-
-/// A constant as plain floats.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Constant {
-    /// Extents; empty for a scalar.
-    pub shape: Vec<u64>,
-    /// Row-major values.
-    pub values: Vec<f32>,
-}
+/// Graph formats before this version wrote a shape of rank 0 where they meant an unknown one
+/// (`tensorflow/core/public/version.h`).
+const SCALAR_SHAPES_SINCE: i64 = 24;
 
 /// A graph without cycles in which every name is found.
 #[derive(Clone, Debug)]
@@ -75,6 +63,7 @@ impl<'a> Graph<'a> {
     pub(crate) fn replace(&mut self, id: NodeId, op: &'a str, attributes: Vec<(&'a str, Vec<u8>)>) {
         let node = &mut self.nodes[id.0 as usize];
         node.op = op;
+        node.kind = ops::of(op);
         node.inputs.clear();
         node.controls.clear();
         node.attributes = attributes.into_iter().map(|(key, body)| (key, Cow::Owned(body))).collect();
@@ -130,6 +119,17 @@ impl<'a> Graph<'a> {
         self.by_name.get(name.strip_suffix(":0").unwrap_or(name)).copied()
     }
 
+    /// The shape that the node `id` states; absent when it states none.
+    #[must_use]
+    pub fn stated_shape(&self, id: NodeId) -> Option<Extents> {
+        match self.node(id).attr("shape") {
+            Some(Attr::Shape(Some(extents))) if !extents.is_empty() || self.producer >= SCALAR_SHAPES_SINCE => {
+                Some(extents)
+            }
+            _ => None,
+        }
+    }
+
     /// A name that no node has.
     pub(crate) fn fresh_name(&self, base: &str, ending: &str) -> Cow<'static, str> {
         let mut name = format!("{base}/{ending}");
@@ -163,206 +163,6 @@ impl<'a> Graph<'a> {
     pub fn skip_passages(&self, id: NodeId) -> NodeId {
         self.sources[id.0 as usize]
     }
-
-    /// The tensor of a `Const` node.
-    #[must_use]
-    pub fn tensor(&self, id: NodeId) -> Option<Tensor<'_>> {
-        let node = self.node(id);
-        match node.attr("value")? {
-            Attr::Tensor(tensor) if node.op == "Const" => Some(tensor),
-            _ => None,
-        }
-    }
-
-    /// The value of `id` as floats when it is a constant, through Identity-like nodes, casts and `Dequantize`.
-    #[must_use]
-    pub fn constant(&self, id: NodeId) -> Option<Constant> {
-        let id = self.skip_to_constant(id)?;
-        if self.node(id).op == "Dequantize" {
-            return quantised::dequantize(self, id);
-        }
-        let tensor = self.tensor(id)?;
-        Some(Constant { values: tensor.to_f32()?, shape: tensor.shape })
-    }
-
-    /// The value of `id` as integers when it is a small constant of an integer type.
-    #[must_use]
-    pub fn constant_ints(&self, id: NodeId) -> Option<Vec<i64>> {
-        let tensor = self.tensor(self.skip_passages(id))?;
-        if tensor.element_count() <= INTS_MAX { tensor.to_i64() } else { None }
-    }
-
-    /// Extents of `id` when it is a constant, without reading its values.
-    #[must_use]
-    pub fn constant_shape(&self, id: NodeId) -> Option<Vec<u64>> {
-        let mut id = self.skip_to_constant(id)?;
-        if self.node(id).op == "Dequantize" {
-            id = self.skip_passages(self.input(id, 0)?);
-        }
-        Some(self.tensor(id)?.shape)
-    }
-
-    /// The `Const` or `Dequantize` above `id`, through passages and casts to a float type.
-    fn skip_to_constant(&self, mut id: NodeId) -> Option<NodeId> {
-        loop {
-            id = self.skip_passages(id);
-            let node = self.node(id);
-            match node.op {
-                "Const" | "Dequantize" => return Some(id),
-                "Cast" if matches!(node.dtype("DstT"), Some(DataType::Float | DataType::Double)) => {
-                    id = self.input(id, 0)?;
-                }
-                _ => return None,
-            }
-        }
-    }
-
-    /// Everything that the nodes `from` need, through data and, when `with_controls`, control inputs, and they themselves.
-    #[must_use]
-    pub fn ancestors(&self, from: impl IntoIterator<Item = NodeId>, with_controls: bool) -> HashSet<NodeId> {
-        self.above(from, with_controls, |_| false)
-    }
-
-    /// What lies between `input` and `output`, in topological order; `with_controls` also what must run before, except
-    /// for what only checks need that are left out ([`allow_list::DROPPED`]).
-    #[must_use]
-    pub fn between(&self, input: NodeId, output: NodeId, with_controls: bool) -> Vec<NodeId> {
-        let needed = self.above([output], with_controls, |id| {
-            id == input || with_controls && allow_list::DROPPED.ops.contains(&self.node(id).op)
-        });
-        self.order.iter().copied().filter(|id| needed.contains(id)).collect()
-    }
-
-    fn above(
-        &self,
-        from: impl IntoIterator<Item = NodeId>,
-        with_controls: bool,
-        is_end: impl Fn(NodeId) -> bool,
-    ) -> HashSet<NodeId> {
-        let mut seen = HashSet::new();
-        let mut stack: Vec<NodeId> = from.into_iter().collect();
-        while let Some(id) = stack.pop() {
-            if seen.insert(id) && !is_end(id) {
-                let node = self.node(id);
-                stack.extend(node.inputs.iter().map(|endpoint| endpoint.node));
-                if with_controls {
-                    stack.extend(&node.controls);
-                }
-            }
-        }
-        seen
-    }
-
-    /// Everything that takes data from the nodes `from`, directly or not, and they themselves.
-    #[must_use]
-    pub fn descendants(&self, from: impl IntoIterator<Item = NodeId>) -> HashSet<NodeId> {
-        let mut seen = HashSet::new();
-        let mut stack: Vec<NodeId> = from.into_iter().collect();
-        while let Some(id) = stack.pop() {
-            if seen.insert(id) {
-                stack.extend(self.consumers(id));
-            }
-        }
-        seen
-    }
-
-    fn sort(&self) -> Result<Vec<NodeId>, GraphError> {
-        let is_back_edge = |from: NodeId| matches!(self.node(from).op, "NextIteration" | "RefNextIteration");
-        let mut waiting: Vec<u32> = self
-            .nodes
-            .iter()
-            .map(|node| {
-                let data = node.inputs.iter().map(|endpoint| endpoint.node);
-                data.chain(node.controls.iter().copied()).filter(|from| !is_back_edge(*from)).count() as u32
-            })
-            .collect();
-        let mut followers: Vec<Vec<NodeId>> = vec![Vec::new(); self.nodes.len()];
-        for (id, node) in self.iter() {
-            for control in node.controls.iter().filter(|from| !is_back_edge(**from)) {
-                followers[control.0 as usize].push(id);
-            }
-        }
-        let mut order: Vec<NodeId> = self.iter().map(|(id, _)| id).filter(|id| waiting[id.0 as usize] == 0).collect();
-        let mut done = 0;
-        while let Some(&id) = order.get(done) {
-            done += 1;
-            let data: &[NodeId] = if is_back_edge(id) { &[] } else { self.consumers(id) };
-            for next in data.iter().chain(&followers[id.0 as usize]) {
-                let left = &mut waiting[next.0 as usize];
-                *left -= 1;
-                if *left == 0 {
-                    order.push(*next);
-                }
-            }
-        }
-        match self.nodes.iter().zip(&waiting).find(|(_, left)| **left > 0) {
-            Some(_) => Err(GraphError::Cycle(self.node_in_cycle(&waiting).to_owned())),
-            None => Ok(order),
-        }
-    }
-
-    fn find_sources(&self) -> Vec<NodeId> {
-        let mut sources: Vec<NodeId> = self.iter().map(|(id, _)| id).collect();
-        for id in &self.order {
-            if let (true, Some(up)) = (is_passage(self.node(*id).op), self.input(*id, 0)) {
-                sources[id.0 as usize] = sources[up.0 as usize];
-            }
-        }
-        sources
-    }
-
-    /// A node that truly lies on a cycle, among those that the sort could not reach: walking up through unreached nodes
-    /// must come back to one already met.
-    fn node_in_cycle(&self, waiting: &[u32]) -> &str {
-        let stuck = |id: &NodeId| waiting[id.0 as usize] > 0;
-        let mut met = HashSet::new();
-        let mut at = self.iter().map(|(id, _)| id).find(|id| stuck(id));
-        while let Some(id) = at {
-            let node = self.node(id);
-            if !met.insert(id) {
-                return &node.name;
-            }
-            at = node.inputs.iter().map(|endpoint| endpoint.node).chain(node.controls.iter().copied()).find(&stuck);
-        }
-        ""
-    }
-
-    fn check_constants(&self, limits: &GraphLimits) -> Result<(), GraphError> {
-        for node in &self.nodes {
-            for (_, body) in &node.attributes {
-                let malformed = |reason| GraphError::NodeMalformed { node: node.name.to_string(), reason };
-                let Attr::Tensor(tensor) = Attr::parse(body).map_err(malformed)? else { continue };
-                tensor.check().map_err(|error| match error {
-                    TensorError::Wire(reason) => malformed(reason),
-                    TensorError::Mismatch { expected, found } => {
-                        GraphError::ConstantMismatch { node: node.name.to_string(), expected, found }
-                    }
-                })?;
-                let bytes = tensor.element_count().saturating_mul(tensor.dtype.size_bytes().unwrap_or(1));
-                let is_filled = bytes / FILLED_RATIO > body.len() as u64;
-                let limit = if is_filled { limits.filled_tensor_bytes_max } else { limits.tensor_bytes_max };
-                if bytes > limit {
-                    return Err(GraphError::TensorTooLarge { node: node.name.to_string(), bytes, limit });
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether `op` hands its first input on unchanged when the graph answers.
-#[must_use]
-pub fn is_passage(op: &str) -> bool {
-    matches!(
-        op,
-        "Identity"
-            | "StopGradient"
-            | "CheckNumerics"
-            | "PreventGradient"
-            | "PlaceholderWithDefault"
-            | "Snapshot"
-            | "EnsureShape"
-    )
 }
 
 fn resolve_inputs<'a>(node: NodeDef<'a>, by_name: &HashMap<&'a str, NodeId>) -> Result<Node<'a>, GraphError> {
@@ -384,7 +184,7 @@ fn resolve_inputs<'a>(node: NodeDef<'a>, by_name: &HashMap<&'a str, NodeId>) -> 
         inputs.push(Endpoint { node: *by_name.get(name).ok_or_else(dangling)?, port });
     }
     let attributes = node.attributes.into_iter().map(|(key, body)| (key, Cow::Borrowed(body))).collect();
-    Ok(Node { name: Cow::Borrowed(node.name), op: node.op, inputs, controls, attributes })
+    Ok(Node { name: Cow::Borrowed(node.name), op: node.op, kind: ops::of(node.op), inputs, controls, attributes })
 }
 
 /// Each redirect with the end of its chain; linear, and a ring ends where it was entered.

@@ -1,10 +1,13 @@
 //! The file as data: the wire format, tensors, attributes, nodes, and the graph that they make.
 
 pub mod attr;
+pub mod constant;
 pub mod dtype;
 pub mod graph;
 pub mod node;
+mod order;
 pub mod parse;
-pub mod quantised;
+mod quantised;
+mod reach;
 pub mod tensor;
 pub mod wire;

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::data::{attr::Attr, dtype::DataType};
+use crate::{
+    data::{attr::Attr, dtype::DataType},
+    ops::Op,
+};
 
-/// A node of one [`crate::Graph`], by its position in the file.
+/// A node of one graph, by its position in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u32);
 
@@ -24,6 +27,8 @@ pub struct Node<'a> {
     pub name: Cow<'a, str>,
     /// Op.
     pub op: &'a str,
+    /// What is known of the op.
+    pub kind: &'static Op,
     /// Data inputs in order.
     pub inputs: Vec<Endpoint>,
     /// Control inputs.

@@ -1,8 +1,8 @@
 //! A GraphDef as a list of nodes that borrow from the file.
 
 use crate::{
-    data::wire::{Fields, WireError},
-    error::GraphError,
+    data::wire::Fields,
+    error::{GraphError, WireError},
     limits::GraphLimits,
 };
 

@@ -1,18 +1,11 @@
 //! Weights stored as 8-bit numbers with a range, as `Dequantize` expands them
 //! (`tensorflow/core/kernels/dequantize_op.cc`).
 
-use crate::data::{
-    dtype::DataType,
-    graph::{Constant, Graph, NodeId},
-};
+use crate::data::{dtype::DataType, node::Node, tensor::Tensor};
 
-/// The floats that the `Dequantize` node `id` makes, when all its inputs are constants.
-#[must_use]
-pub fn dequantize(graph: &Graph<'_>, id: NodeId) -> Option<Constant> {
-    let node = graph.node(id);
-    let stored = graph.tensor(graph.skip_passages(graph.input(id, 0)?))?;
-    let minimum = *graph.constant(graph.input(id, 1)?)?.values.first()?;
-    let maximum = *graph.constant(graph.input(id, 2)?)?.values.first()?;
+/// The floats that `node`, a `Dequantize`, makes of `stored` between `minimum` and `maximum`; absent in other forms than
+/// one range for all values.
+pub(super) fn expand(node: &Node<'_>, stored: &Tensor<'_>, minimum: f32, maximum: f32) -> Option<Vec<f32>> {
     if node.int("axis").is_some_and(|axis| axis != -1) {
         return None;
     }
@@ -40,6 +33,5 @@ pub fn dequantize(graph: &Graph<'_>, id: NodeId) -> Option<Constant> {
         }
         _ => return None,
     };
-    let values = stored.to_f32()?.into_iter().map(|code| code * scale + offset).collect();
-    Some(Constant { shape: stored.shape, values })
+    Some(stored.to_f32()?.into_iter().map(|code| code * scale + offset).collect())
 }

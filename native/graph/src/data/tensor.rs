@@ -1,8 +1,11 @@
 //! Constants: a `TensorProto` as a view of the file, its values read on demand.
 
-use crate::data::{
-    dtype::{DataType, bfloat16_to_f32, half_to_f32},
-    wire::{Fields, WireError, fixed},
+use crate::{
+    data::{
+        dtype::{DataType, bfloat16_to_f32, half_to_f32},
+        wire::{Fields, fixed},
+    },
+    error::WireError,
 };
 
 /// Field numbers of `TensorProto`.
@@ -20,6 +23,9 @@ mod field {
     pub const UINT32: u32 = 16;
     pub const UINT64: u32 = 17;
 }
+
+/// Extents of a tensor; open ones are absent.
+pub type Extents = Vec<Option<u64>>;
 
 /// A constant tensor; nothing is copied until its values are asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -242,7 +248,7 @@ pub fn element_count(shape: &[u64]) -> u64 {
 }
 
 /// Reads a `TensorShapeProto`: absent when the rank is unknown, extents absent when they are open (-1).
-pub fn parse_shape(body: &[u8]) -> Result<Option<Vec<Option<u64>>>, WireError> {
+pub fn parse_shape(body: &[u8]) -> Result<Option<Extents>, WireError> {
     const RANK_MAX: usize = 254;
     let mut extents = Vec::new();
     let mut unknown_rank = false;

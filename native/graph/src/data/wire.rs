@@ -3,6 +3,8 @@
 //! GraphDef files are a few thousand tiny messages around a few large byte strings. Reading them as slices of the file
 //! keeps memory near the file's size, and a small reader of our own can refuse a hostile file at the first odd byte.
 
+use crate::error::WireError;
+
 /// One field of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
@@ -14,23 +16,6 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
     /// Wire type 5.
     Fixed32(u32),
-}
-
-/// Why bytes are not a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WireError {
-    /// A field ends behind the end of its message.
-    #[error("a field reaches beyond the end of the data")]
-    Truncated,
-    /// A varint of more than ten bytes, field number 0 or an unknown wire type.
-    #[error("a field has an impossible header")]
-    Malformed,
-    /// A field has another type than its number promises.
-    #[error("field {0} has an unexpected type")]
-    FieldType(u32),
-    /// A string is not UTF-8.
-    #[error("a name is not UTF-8 text")]
-    Text,
 }
 
 /// The fields of one message, in file order.

@@ -10,6 +10,7 @@ use crate::{
         graph::{Graph, NodeId},
         tensor::element_count,
     },
+    ops::Layer,
     shapes::Shapes,
 };
 
@@ -85,12 +86,12 @@ fn layer_multiply_adds(graph: &Graph<'_>, id: NodeId, shapes: &Shapes) -> u64 {
     let out = || shapes.fact(id).closed().map(|extents| element_count(&extents));
     let kernel = || graph.input(id, 1).and_then(|kernel| shapes.fact(kernel).closed());
     let node = graph.node(id);
-    let per_value = match (node.op, kernel().as_deref()) {
-        ("Conv2D" | "QuantizedConv2D", Some([rows, columns, deep, _])) => {
+    let per_value = match (node.kind.layer_kind(), kernel().as_deref()) {
+        (Some(Layer::Convolution), Some([rows, columns, deep, _])) => {
             rows.saturating_mul(*columns).saturating_mul(*deep)
         }
-        ("DepthwiseConv2dNative", Some([rows, columns, ..])) => rows.saturating_mul(*columns),
-        ("MatMul" | "QuantizedMatMul", Some([rows, columns])) => {
+        (Some(Layer::Depthwise), Some([rows, columns, ..])) => rows.saturating_mul(*columns),
+        (Some(Layer::Product), Some([rows, columns])) => {
             if node.flag("transpose_b") {
                 *columns
             } else {

@@ -10,19 +10,15 @@ use menagerie_contract::{Dtype, Evidence, Layout, LoadRequest, Source};
 use self::layout::Plan;
 use crate::{
     data::{
-        attr::Attr,
         dtype::DataType,
         graph::{Graph, NodeId},
+        tensor::Extents,
     },
     error::GraphError,
     find::found::{InputFound, evidence},
     limits::GraphLimits,
-    shapes::Extents,
 };
 
-/// Graph formats before this version wrote a shape of rank 0 where they meant an unknown one
-/// (`tensorflow/core/public/version.h`).
-const SCALAR_SHAPES_SINCE: i64 = 24;
 /// Each placeholder is followed on its own; a classifier has a handful.
 const PLACEHOLDERS_MAX: usize = 64;
 
@@ -46,7 +42,7 @@ pub fn find(graph: &Graph<'_>, request: &LoadRequest, limits: &GraphLimits) -> R
     };
     let node = node.0;
     let first_layer = first_layer(graph, node);
-    let shape = stated_shape(graph, node);
+    let shape = graph.stated_shape(node);
     let dtype = element_type(graph, node, &mut found)?;
     let plan = Plan::of(graph, node, first_layer, shape.as_ref(), request, &mut found)?;
     let (width, height) = size::find(graph, node, first_layer, &plan, request, limits, &mut found)?;
@@ -92,30 +88,6 @@ struct Draft {
     warnings: Vec<String>,
 }
 
-/// Whether `op` multiplies by trained weights.
-#[must_use]
-pub fn is_weighted(op: &str) -> bool {
-    matches!(
-        op,
-        "Conv2D"
-            | "DepthwiseConv2dNative"
-            | "MatMul"
-            | "QuantizedConv2D"
-            | "QuantizedMatMul"
-            | "BatchMatMul"
-            | "BatchMatMulV2"
-            | "_FusedConv2D"
-            | "_FusedMatMul"
-            | "_FusedDepthwiseConv2dNative"
-    )
-}
-
-/// Whether `op` is fed from outside and has no value of its own.
-#[must_use]
-pub fn is_placeholder(op: &str) -> bool {
-    matches!(op, "Placeholder" | "PlaceholderV2")
-}
-
 /// The input with its confidence, and why it was taken.
 fn choose(graph: &Graph<'_>, request: &LoadRequest) -> Result<((NodeId, f32), String), GraphError> {
     if let Some(name) = &request.overrides.input_tensor {
@@ -128,7 +100,7 @@ fn choose(graph: &Graph<'_>, request: &LoadRequest) -> Result<((NodeId, f32), St
     }
     let mut placeholders: Vec<NodeId> = graph
         .iter()
-        .filter(|(id, node)| is_placeholder(node.op) && may_be_image(graph, *id))
+        .filter(|(id, node)| node.kind.is_placeholder() && may_be_image(graph, *id))
         .map(|(id, _)| id)
         .collect();
     if placeholders.is_empty() {
@@ -141,7 +113,7 @@ fn choose(graph: &Graph<'_>, request: &LoadRequest) -> Result<((NodeId, f32), St
         .into_iter()
         .map(|id| {
             let reached = graph.descendants([id]);
-            let layers = reached.iter().filter(|id| is_weighted(graph.node(**id).op)).count();
+            let layers = reached.iter().filter(|id| graph.node(**id).kind.is_layer()).count();
             (id, layers, reached.len() - 1)
         })
         .filter(|(_, _, reached)| *reached > 0)
@@ -178,7 +150,7 @@ fn placeholders_with_constants(graph: &Graph<'_>) -> Vec<NodeId> {
 fn no_input_reason(graph: &Graph<'_>) -> String {
     if graph.is_empty() {
         "it has no nodes at all".to_owned()
-    } else if graph.iter().any(|(_, node)| is_placeholder(node.op)) {
+    } else if graph.iter().any(|(_, node)| node.kind.is_placeholder()) {
         format!("none of its placeholders ({}) takes numbers and leads on", placeholder_names(graph))
     } else {
         "it has no placeholder; freeze the inference graph, not a part of it".to_owned()
@@ -186,26 +158,18 @@ fn no_input_reason(graph: &Graph<'_>) -> String {
 }
 
 fn placeholder_names(graph: &Graph<'_>) -> String {
-    let names: Vec<String> =
-        graph.iter().filter(|(_, node)| is_placeholder(node.op)).map(|(_, node)| format!("{:?}", node.name)).collect();
+    let names: Vec<String> = graph
+        .iter()
+        .filter(|(_, node)| node.kind.is_placeholder())
+        .map(|(_, node)| format!("{:?}", node.name))
+        .collect();
     names.join(", ")
 }
 
 /// Whether the placeholder takes numbers and is no scalar switch such as `keep_prob`.
 fn may_be_image(graph: &Graph<'_>, id: NodeId) -> bool {
     graph.node(id).dtype("dtype").is_none_or(DataType::is_numeric)
-        && stated_shape(graph, id).is_none_or(|extents| extents.len() >= 2)
-}
-
-/// The shape that the node states; absent when it states none.
-pub(crate) fn stated_shape(graph: &Graph<'_>, id: NodeId) -> Option<Extents> {
-    let node = graph.node(id);
-    match node.attr("shape") {
-        Some(Attr::Shape(Some(extents))) if !extents.is_empty() || graph.producer >= SCALAR_SHAPES_SINCE => {
-            Some(extents)
-        }
-        _ => None,
-    }
+        && graph.stated_shape(id).is_none_or(|extents| extents.len() >= 2)
 }
 
 /// The nearest layer with weights on the way down from `input`.
@@ -213,7 +177,7 @@ fn first_layer(graph: &Graph<'_>, input: NodeId) -> Option<NodeId> {
     let mut seen = HashSet::from([input]);
     let mut queue = VecDeque::from([input]);
     while let Some(id) = queue.pop_front() {
-        if is_weighted(graph.node(id).op) {
+        if graph.node(id).kind.is_layer() {
             return Some(id);
         }
         for next in graph.consumers(id) {

@@ -8,15 +8,17 @@ use menagerie_contract::{LoadRequest, OutputKind, Source};
 
 use self::walk::Candidate;
 use crate::{
-    data::graph::{Graph, NodeId},
+    data::{
+        graph::{Graph, NodeId},
+        tensor::Extents,
+    },
     error::GraphError,
     find::{
         allow_list,
         found::{InputFound, OutputFound, alternative, evidence},
-        input::{is_placeholder, is_weighted},
     },
     limits::GraphLimits,
-    shapes::{Extents, Shapes},
+    shapes::Shapes,
 };
 
 /// Finds the class output behind `input`.
@@ -131,11 +133,11 @@ fn describe(
 /// Nodes that depend on the image and on no other placeholder.
 fn answerable(graph: &Graph<'_>, input: &InputFound) -> Result<HashSet<NodeId>, GraphError> {
     let others: Vec<NodeId> =
-        graph.iter().filter(|(id, node)| is_placeholder(node.op) && *id != input.node).map(|(id, _)| id).collect();
+        graph.iter().filter(|(id, node)| node.kind.is_placeholder() && *id != input.node).map(|(id, _)| id).collect();
     let tainted = graph.descendants(others.iter().copied());
     let mut reached = graph.descendants([input.node]);
     // Gradients depend on the wanted labels, and nothing that answers depends on them.
-    let is_layer = |id: NodeId| is_weighted(graph.node(id).op) && !graph.node(id).name.contains("gradients");
+    let is_layer = |id: NodeId| graph.node(id).kind.is_layer() && !graph.node(id).name.contains("gradients");
     if let Some(layer) = graph.order().iter().find(|id| reached.contains(id) && tainted.contains(id) && is_layer(**id))
     {
         let above = graph.ancestors([*layer], false);
@@ -156,7 +158,7 @@ fn candidates(graph: &Graph<'_>, input: &InputFound, reached: &HashSet<NodeId>) 
     for id in graph.order().iter().rev().filter(|id| reached.contains(id)) {
         let below = graph.consumers(*id);
         let leads = below.iter().any(|next| leads_to_layer.contains(next));
-        let is_layer = is_weighted(graph.node(*id).op);
+        let is_layer = graph.node(*id).kind.is_layer();
         if is_layer && !leads {
             last_layers.push(*id);
         }
@@ -188,7 +190,7 @@ fn candidates(graph: &Graph<'_>, input: &InputFound, reached: &HashSet<NodeId>) 
 /// Whether two layers use one kernel, as a model that is called twice in one graph does.
 fn shares_weights(graph: &Graph<'_>, left: NodeId, right: NodeId) -> bool {
     let kernel = |layer: NodeId| graph.input(layer, 1).map(|kernel| graph.skip_passages(kernel));
-    is_weighted(graph.node(left).op) && kernel(left).is_some() && kernel(left) == kernel(right)
+    graph.node(left).kind.is_layer() && kernel(left).is_some() && kernel(left) == kernel(right)
 }
 
 fn named(

@@ -19,14 +19,16 @@ use menagerie_contract::ForbiddenOp;
 use crate::{
     data::{
         attr::Attr,
+        constant::Constant,
         dtype::DataType,
-        graph::{Constant, Graph, NodeId},
+        graph::{Graph, NodeId},
         parse::{self, NodeDef},
         wire::put_bytes,
     },
     encode,
     error::GraphError,
     limits::GraphLimits,
+    ops::{self, Kernel, Role},
 };
 
 /// A graph and what is fed to it beside the photo.
@@ -68,7 +70,9 @@ pub fn detach<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<Detached<'a>, 
     for ((id, node), source) in graph.iter().zip(&definition.nodes).filter(|((id, _), _)| !spent.contains(id)) {
         if let Some(weight) = weights.get(&id) {
             put_placeholder(&mut out, weight);
-        } else if takes_kernel(node.op) && graph.input(id, 1).is_some_and(|kernel| of_photo.contains(&kernel)) {
+        } else if matches!(node.kind.role, Role::Layer(_, Kernel::Weights | Kernel::Bound))
+            && graph.input(id, 1).is_some_and(|kernel| of_photo.contains(&kernel))
+        {
             put_in_float64(&mut out, &graph, source, node.dtype("T").unwrap_or(DataType::Float))?;
         } else {
             put_node(&mut out, source.name, source.op, &source.inputs, &source.attributes);
@@ -83,29 +87,12 @@ pub fn detach<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<Detached<'a>, 
     Ok(Detached { graph: out, weights: weights.into_values().collect() })
 }
 
-/// Ops whose second input oneDNN may take for constant.
-fn takes_kernel(op: &str) -> bool {
-    const OTHERS: [&str; 6] = [
-        "_FusedConv2D",
-        "_FusedDepthwiseConv2dNative",
-        "_FusedMatMul",
-        "QuantizedConv2D",
-        "QuantizedDepthwiseConv2D",
-        "QuantizedMatMul",
-    ];
-    is_layer(op) || OTHERS.contains(&op)
-}
-
-/// Layers with two inputs, for which TensorFlow has code for float64 too.
-fn is_layer(op: &str) -> bool {
-    matches!(op, "Conv2D" | "DepthwiseConv2dNative" | "MatMul")
-}
-
 /// Nodes that are kernels of float32 and nothing else.
 fn kernels(graph: &Graph<'_>) -> HashSet<NodeId> {
     let (mut kernels, mut others) = (HashSet::new(), HashSet::new());
     for (_, node) in graph.iter() {
-        let takes_float32 = is_layer(node.op) && node.dtype("T").is_none_or(|dtype| dtype == DataType::Float);
+        let takes_float32 =
+            node.kind.plain_layer().is_some() && node.dtype("T").is_none_or(|dtype| dtype == DataType::Float);
         for (index, input) in node.inputs.iter().enumerate() {
             if index == 1 && takes_float32 && input.port == 0 {
                 kernels.insert(input.node);
@@ -166,7 +153,7 @@ fn put_placeholder(out: &mut Vec<u8>, weight: &Weight<'_>) {
 
 /// `node` as casts of both inputs to float64, the layer, and a cast back that has its name.
 fn put_in_float64(out: &mut Vec<u8>, graph: &Graph<'_>, node: &NodeDef<'_>, dtype: DataType) -> Result<(), GraphError> {
-    let (&[image, kernel], true) = (node.inputs.as_slice(), is_layer(node.op)) else {
+    let (&[image, kernel], true) = (node.inputs.as_slice(), ops::of(node.op).plain_layer().is_some()) else {
         return Err(GraphError::OpForbidden(ForbiddenOp {
             op: node.op.to_owned(),
             node: node.name.to_owned(),

@@ -12,13 +12,14 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     data::{
-        graph::{Endpoint, Graph, NodeId, is_passage},
+        graph::{Endpoint, Graph, NodeId},
         parse,
+        tensor::{Extents, element_count},
     },
     error::GraphError,
     find::found::{InputFound, OutputFound},
     limits::GraphLimits,
-    shapes::{Extents, Shapes},
+    shapes::Shapes,
 };
 use fold::Fold;
 
@@ -114,7 +115,7 @@ impl<'g, 'a> Plan<'g, 'a> {
 
     /// Whether `id` is left out and its consumers take its first input.
     fn is_dropped(&self, id: NodeId) -> bool {
-        is_passage(self.graph.node(id).op)
+        self.graph.node(id).kind.is_passage()
             && id != self.output.scores
             && id != self.input.node
             && !self.graph.node(id).inputs.is_empty()
@@ -156,8 +157,6 @@ fn answers_any_batch(file: &[u8], plan: &Plan<'_, '_>, limits: &GraphLimits) -> 
         Shapes::propagate(&graph, graph.order(), input, &extents, limits)
             .ok()
             .and_then(|shapes| shapes.fact(scores).closed())
-            .is_some_and(|extents| {
-                extents.first() == Some(&batch) && crate::data::tensor::element_count(&extents) == wanted
-            })
+            .is_some_and(|extents| extents.first() == Some(&batch) && element_count(&extents) == wanted)
     })
 }

@@ -1,31 +1,31 @@
 //! Shapes of ops that only move values or drop axes.
 
-use super::{Extents, Fact, positive_axis};
-use crate::data::graph::Node;
+use super::{Fact, positive_axis};
+use crate::{
+    data::{graph::Node, tensor::Extents},
+    ops::Shape,
+};
 
 /// The fact of an arranging op; absent for other ops.
 pub(super) fn infer(node: &Node<'_>, inputs: &[&Fact]) -> Result<Option<Fact>, String> {
-    let fact = match (node.op, inputs) {
-        ("Reshape" | "QuantizedReshape", [value, target, ..]) => reshape(value, target)?,
-        ("Squeeze", [value]) => squeeze(node, value)?,
-        ("ExpandDims", [value, axis]) => expand(value, axis)?,
-        ("Transpose", [value, order]) => transpose(value, order)?,
-        ("ConcatV2", [parts @ .., axis]) | ("Concat", [axis, parts @ ..]) => concat(parts, axis)?,
-        ("QuantizedConcat", [axis, rest @ ..]) => concat(&rest[..rest.len() / 3], axis)?,
-        ("Split", [axis, value]) => split(node, value, axis)?,
-        ("SplitV", [value, _, axis]) => open_axis(value, axis)?,
-        ("Pack", parts) => pack(node, parts)?,
-        ("Unpack", [value]) => unpack(node, value)?,
-        ("Mean" | "Sum" | "Max" | "Min" | "Prod" | "All" | "Any" | "EuclideanNorm", [value, axes]) => {
-            reduce(node, value, axes)?
-        }
-        ("ArgMax" | "ArgMin", [value, axis]) => drop_axis(value, axis)?,
-        ("StridedSlice", [value, begin, end, strides]) => strided_slice(node, value, begin, end, strides)?,
-        ("Slice", [value, begin, size]) => slice(value, begin, size),
-        ("Fill", [extents, _]) | ("BroadcastTo", [_, extents]) => from_values(extents),
-        ("Tile", [value, times]) => tile(value, times),
-        ("GatherV2" | "Gather", [value, indices, ..]) => gather(value, indices),
-        ("Shape" | "Rank" | "Size" | "Range" | "Where" | "TopKV2" | "InTopK", _) => Fact::open(),
+    let fact = match (node.kind.shape, inputs) {
+        (Shape::Reshape, [value, target, ..]) => reshape(value, target)?,
+        (Shape::Squeeze, [value]) => squeeze(node, value)?,
+        (Shape::ExpandDims, [value, axis]) => expand(value, axis)?,
+        (Shape::Transpose, [value, order]) => transpose(value, order)?,
+        (Shape::Join, [parts @ .., axis]) | (Shape::JoinAxisFirst, [axis, parts @ ..]) => concat(parts, axis)?,
+        (Shape::JoinQuantized, [axis, rest @ ..]) => concat(&rest[..rest.len() / 3], axis)?,
+        (Shape::Split, [axis, value]) => split(node, value, axis)?,
+        (Shape::SplitSizes, [value, _, axis]) => open_axis(value, axis)?,
+        (Shape::Pack, parts) => pack(node, parts)?,
+        (Shape::Unpack, [value]) => unpack(node, value)?,
+        (Shape::Reduce, [value, axes]) => reduce(node, value, axes)?,
+        (Shape::DropAxis, [value, axis]) => drop_axis(value, axis)?,
+        (Shape::StridedSlice, [value, begin, end, strides]) => strided_slice(node, value, begin, end, strides)?,
+        (Shape::Slice, [value, begin, size]) => slice(value, begin, size),
+        (Shape::FromFirst, [extents, _]) | (Shape::FromSecond, [_, extents]) => from_values(extents),
+        (Shape::Tile, [value, times]) => tile(value, times),
+        (Shape::Gather, [value, indices, ..]) => gather(value, indices),
         _ => return Ok(None),
     };
     Ok(Some(fact))

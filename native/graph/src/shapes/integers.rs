@@ -1,9 +1,13 @@
 //! Values of small integer tensors, as far as they are known: the arithmetic that graphs do on shapes.
 
 use super::{Fact, INTS_MAX, arrange::bounds};
-use crate::data::{
-    dtype::DataType,
-    graph::{Graph, Node, NodeId},
+use crate::{
+    data::{
+        dtype::DataType,
+        graph::{Graph, Node, NodeId},
+        tensor::element_count,
+    },
+    ops::Shape,
 };
 
 type Ints = Vec<Option<i64>>;
@@ -31,8 +35,8 @@ pub(super) fn infer(node: &Node<'_>, inputs: &[&Fact]) -> Option<Fact> {
             Some(vector(extents.iter().map(|extent| extent.and_then(|extent| i64::try_from(extent).ok())).collect()))
         }
         "Rank" => Some(scalar(Some(first?.extents.as_ref()?.len() as i64))),
-        "Size" => Some(scalar(i64::try_from(crate::data::tensor::element_count(&first?.closed()?)).ok())),
-        op if crate::data::graph::is_passage(op) => Some(like(ints(0)?.clone(), 0)),
+        "Size" => Some(scalar(i64::try_from(element_count(&first?.closed()?)).ok())),
+        _ if node.kind.is_passage() => Some(like(ints(0)?.clone(), 0)),
         "Cast" if node.dtype("DstT").is_some_and(is_integer) => Some(like(ints(0)?.clone(), 0)),
         "Neg" => Some(like(ints(0)?.iter().map(|value| value.and_then(i64::checked_neg)).collect(), 0)),
         "Pack" => {
@@ -113,7 +117,8 @@ pub(super) fn infer(node: &Node<'_>, inputs: &[&Fact]) -> Option<Fact> {
             }
             Some(vector(dense))
         }
-        _ => arithmetic(node.op, ints(0)?, ints(1)?, inputs),
+        _ if node.kind.shape == Shape::Broadcast => arithmetic(node.op, ints(0)?, ints(1)?, inputs),
+        _ => None,
     }
 }
 
@@ -142,9 +147,6 @@ fn arithmetic(op: &str, left: &Ints, right: &Ints, inputs: &[&Fact]) -> Option<F
         "GreaterEqual" => Some(i64::from(left >= right)),
         _ => None,
     };
-    if !super::broadcasts(op) {
-        return None;
-    }
     let count = match (left.len(), right.len()) {
         (1, count) | (count, 1) => count,
         (left, right) if left == right => left,

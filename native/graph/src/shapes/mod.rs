@@ -10,13 +10,14 @@ mod spatial;
 pub(crate) use spatial::same_paddings;
 
 use crate::{
-    data::graph::{Graph, Node, NodeId},
+    data::{
+        graph::{Graph, Node, NodeId},
+        tensor::Extents,
+    },
     error::GraphError,
     limits::GraphLimits,
+    ops::Shape,
 };
-
-/// Extents of a tensor; open ones are absent.
-pub type Extents = Vec<Option<u64>>;
 
 /// What is known of a node's first output before the graph runs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -109,7 +110,7 @@ impl Shapes {
 
     fn infer(&self, graph: &Graph<'_>, id: NodeId) -> Result<Fact, String> {
         let node = graph.node(id);
-        if node.op == "Const" {
+        if node.kind.shape == Shape::Constant {
             return Ok(integers::constant(graph, id));
         }
         let inputs: Vec<&Fact> = node.inputs.iter().map(|endpoint| self.fact(endpoint.node)).collect();
@@ -146,129 +147,13 @@ fn check_size(node: &Node<'_>, fact: &Fact, limits: &GraphLimits) -> Result<(), 
     Ok(())
 }
 
-/// Ops whose output has the shape of their first input.
-fn keeps_shape(op: &str) -> bool {
-    crate::data::graph::is_passage(op)
-        || matches!(
-            op,
-            "Relu"
-                | "IdentityN"
-                | "Relu6"
-                | "Elu"
-                | "Selu"
-                | "LeakyRelu"
-                | "Sigmoid"
-                | "Tanh"
-                | "Softplus"
-                | "Softsign"
-                | "Softmax"
-                | "LogSoftmax"
-                | "Exp"
-                | "Expm1"
-                | "Log"
-                | "Log1p"
-                | "Sqrt"
-                | "Rsqrt"
-                | "Square"
-                | "Neg"
-                | "Abs"
-                | "Sign"
-                | "Floor"
-                | "Ceil"
-                | "Round"
-                | "Rint"
-                | "Reciprocal"
-                | "Inv"
-                | "Erf"
-                | "Erfc"
-                | "Sin"
-                | "Cos"
-                | "Cast"
-                | "Dequantize"
-                | "QuantizeV2"
-                | "LRN"
-                | "BiasAdd"
-                | "BiasAddV1"
-                | "FusedBatchNorm"
-                | "FusedBatchNormV2"
-                | "FusedBatchNormV3"
-                | "_FusedBatchNormEx"
-                | "BatchNormWithGlobalNormalization"
-                | "ZerosLike"
-                | "OnesLike"
-                | "FakeQuantWithMinMaxArgs"
-                | "FakeQuantWithMinMaxVars"
-                | "FakeQuantWithMinMaxVarsPerChannel"
-                | "QuantizeAndDequantize"
-                | "QuantizeAndDequantizeV2"
-                | "QuantizeAndDequantizeV3"
-                | "ClipByValue"
-                | "Bitcast"
-                | "LogicalNot"
-                | "IsNan"
-                | "IsInf"
-                | "IsFinite"
-                | "QuantizedRelu"
-                | "QuantizedRelu6"
-                | "QuantizedBiasAdd"
-                | "Requantize"
-                | "QuantizeDownAndShrinkRange"
-                | "Cumsum"
-                | "InvertPermutation"
-                | "L2Normalize"
-                | "Reverse"
-                | "ReverseV2"
-                | "RandomUniformLike"
-        )
-}
-
-/// Ops of two inputs that are broadcast to each other.
-fn broadcasts(op: &str) -> bool {
-    matches!(
-        op,
-        "Add"
-            | "AddV2"
-            | "Sub"
-            | "Mul"
-            | "Div"
-            | "RealDiv"
-            | "FloorDiv"
-            | "FloorMod"
-            | "Mod"
-            | "TruncateDiv"
-            | "Maximum"
-            | "Minimum"
-            | "Pow"
-            | "SquaredDifference"
-            | "Equal"
-            | "NotEqual"
-            | "Less"
-            | "LessEqual"
-            | "Greater"
-            | "GreaterEqual"
-            | "LogicalAnd"
-            | "LogicalOr"
-            | "DivNoNan"
-            | "MulNoNan"
-            | "Xdivy"
-            | "Xlogy"
-    )
-}
-
 fn elementwise(node: &Node<'_>, inputs: &[&Fact]) -> Result<Fact, String> {
-    let first = inputs.first().copied();
-    if keeps_shape(node.op) {
-        return Ok(first.map_or_else(Fact::open, |fact| Fact { extents: fact.extents.clone(), ints: None }));
-    }
-    if broadcasts(node.op) {
-        if let [left, right] = inputs {
-            return broadcast(left, right);
-        }
-        return Err(format!("it has {} inputs instead of 2", inputs.len()));
-    }
-    match (node.op, inputs) {
-        ("AddN", [first, ..]) => Ok((*first).clone()),
-        ("Select" | "SelectV2", [_, then, otherwise]) => broadcast(then, otherwise),
+    match (node.kind.shape, inputs) {
+        (Shape::Same, [first, ..]) => Ok(Fact { extents: first.extents.clone(), ints: None }),
+        (Shape::Broadcast, [left, right]) => broadcast(left, right),
+        (Shape::Broadcast, _) => Err(format!("it has {} inputs instead of 2", inputs.len())),
+        (Shape::First, [first, ..]) => Ok((*first).clone()),
+        (Shape::Select, [_, then, otherwise]) => broadcast(then, otherwise),
         _ => Ok(Fact::open()),
     }
 }

@@ -1,25 +1,26 @@
 //! Shapes of convolutions, poolings, paddings, resizes and matrix products.
 
-use super::{Extents, Fact};
-use crate::data::graph::Node;
+use super::Fact;
+use crate::{
+    data::{graph::Node, tensor::Extents},
+    ops::Shape,
+};
 
 /// The fact of a spatial op; absent for other ops.
 pub(super) fn infer(node: &Node<'_>, inputs: &[&Fact]) -> Result<Option<Fact>, String> {
     let extents = |index: usize| inputs.get(index).and_then(|fact| fact.extents.as_ref());
-    let fact = match node.op {
-        "Conv2D" | "QuantizedConv2D" | "_FusedConv2D" => convolution(node, extents(0), extents(1), false)?,
-        "DepthwiseConv2dNative" | "_FusedDepthwiseConv2dNative" => convolution(node, extents(0), extents(1), true)?,
-        "MaxPool" | "AvgPool" | "QuantizedMaxPool" | "QuantizedAvgPool" => pool(node, extents(0))?,
-        "MatMul" | "QuantizedMatMul" | "_FusedMatMul" => product(node, extents(0), extents(1))?,
-        "BatchMatMul" | "BatchMatMulV2" | "BatchMatMulV3" => batch_product(node, extents(0), extents(1)),
-        "Pad" | "PadV2" | "MirrorPad" => pad(extents(0), inputs.get(1))?,
-        "ResizeBilinear" | "ResizeNearestNeighbor" | "ResizeBicubic" | "ResizeArea" => {
-            resize(extents(0), inputs.get(1))
-        }
-        "SpaceToBatchND" => space_to_batch(inputs)?,
-        "BatchToSpaceND" => batch_to_space(inputs)?,
-        "DepthToSpace" => block(node, extents(0), true),
-        "SpaceToDepth" => block(node, extents(0), false),
+    let fact = match node.kind.shape {
+        Shape::Convolution => convolution(node, extents(0), extents(1), false)?,
+        Shape::Depthwise => convolution(node, extents(0), extents(1), true)?,
+        Shape::Pool => pool(node, extents(0))?,
+        Shape::Product => product(node, extents(0), extents(1))?,
+        Shape::BatchProduct => batch_product(node, extents(0), extents(1)),
+        Shape::Pad => pad(extents(0), inputs.get(1))?,
+        Shape::Resize => resize(extents(0), inputs.get(1)),
+        Shape::SpaceToBatch => space_to_batch(inputs)?,
+        Shape::BatchToSpace => batch_to_space(inputs)?,
+        Shape::DepthToSpace => block(node, extents(0), true),
+        Shape::SpaceToDepth => block(node, extents(0), false),
         _ => return Ok(None),
     };
     Ok(Some(fact))

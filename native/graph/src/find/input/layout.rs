@@ -4,10 +4,13 @@ use menagerie_contract::{Layout, LoadRequest, Source};
 
 use super::Draft;
 use crate::{
-    data::graph::{Graph, NodeId},
+    data::{
+        graph::{Graph, NodeId},
+        tensor::Extents,
+    },
     error::GraphError,
     find::found::evidence,
-    shapes::Extents,
+    ops::Layer,
 };
 
 /// How the values of an image are laid out in the tensor.
@@ -58,8 +61,8 @@ impl Plan {
                     other.len()
                 )));
             }
-            None => match first_layer.map(|layer| graph.node(layer).op) {
-                Some("MatMul" | "QuantizedMatMul") if reshaped_image(graph, node).is_none() => {
+            None => match first_layer.and_then(|layer| graph.node(layer).kind.layer_kind()) {
+                Some(Layer::Product) if reshaped_image(graph, node).is_none() => {
                     let values = flat_values(graph, first_layer);
                     let because = "the placeholder states no shape and a matrix product comes first";
                     Self::flat(graph, node, None, values, because, request, found)?
@@ -207,7 +210,7 @@ impl Plan {
 
 /// Channels that the kernel of convolution `layer` takes.
 fn kernel_channels(graph: &Graph<'_>, layer: NodeId) -> Option<u64> {
-    if graph.node(layer).op.contains("MatMul") {
+    if graph.node(layer).kind.is_product() {
         return None;
     }
     match graph.constant_shape(graph.input(layer, 1)?)?.as_slice() {

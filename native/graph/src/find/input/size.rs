@@ -2,9 +2,12 @@
 
 use menagerie_contract::{LoadRequest, Source};
 
-use super::{Draft, is_weighted, layout::Plan};
+use super::{Draft, layout::Plan};
 use crate::{
-    data::graph::{Graph, NodeId},
+    data::{
+        graph::{Graph, NodeId},
+        tensor::Extents,
+    },
     error::GraphError,
     find::found::{alternative, evidence},
     limits::GraphLimits,
@@ -78,7 +81,7 @@ fn resized_inside<'g>(graph: &'g Graph<'_>, input: NodeId) -> Option<(u64, u64, 
     let mut seen = std::collections::HashSet::new();
     while let Some(id) = stack.pop() {
         let node = graph.node(id);
-        if !seen.insert(id) || is_weighted(node.op) {
+        if !seen.insert(id) || node.kind.is_layer() {
             continue;
         }
         if node.op.starts_with("Resize") {
@@ -156,7 +159,7 @@ fn scope(graph: &Graph<'_>, input: NodeId, first_layer: Option<NodeId>) -> Vec<N
     let product = graph
         .order()
         .iter()
-        .find(|id| reached.contains(id) && Some(**id) != first_layer && graph.node(**id).op.contains("MatMul"));
+        .find(|id| reached.contains(id) && Some(**id) != first_layer && graph.node(**id).kind.is_product());
     let target = product.or_else(|| graph.order().iter().rev().find(|id| reached.contains(id)));
     let needed = graph.ancestors(target.copied(), false);
     graph.order().iter().copied().filter(|id| needed.contains(id)).collect()
@@ -177,7 +180,7 @@ fn roundness(side: u64) -> u32 {
 }
 
 impl Plan {
-    fn extents(&self, batch: u64, side: u64) -> crate::shapes::Extents {
+    fn extents(&self, batch: u64, side: u64) -> Extents {
         let (height, width) = (Some(self.height.unwrap_or(side)), Some(self.width.unwrap_or(side)));
         let channels = Some(u64::from(self.channels));
         match self.layout {

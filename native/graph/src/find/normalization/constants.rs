@@ -1,6 +1,9 @@
 //! Values of the small constant expressions that stand behind an input or make up an unfused `BatchNorm`.
 
-use crate::data::graph::{Constant, Graph, NodeId, is_passage};
+use crate::data::{
+    constant::Constant,
+    graph::{Graph, NodeId},
+};
 
 /// Nodes between an expression and its constants.
 const DEPTH_MAX: u32 = 9;
@@ -46,7 +49,7 @@ fn evaluate_to(graph: &Graph<'_>, id: NodeId, depth: u32) -> Option<Constant> {
             Some(value)
         }
         "FakeQuantWithMinMaxArgs" | "FakeQuantWithMinMaxVars" | "FakeQuantWithMinMaxVarsPerChannel" => any(0),
-        op if is_passage(op) => any(0),
+        _ if node.kind.is_passage() => any(0),
         _ => None,
     }
 }

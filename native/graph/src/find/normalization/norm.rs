@@ -1,7 +1,10 @@
 //! Batch normalisation with stored moments, in every form that graphs have it.
 
 use super::constants::evaluate;
-use crate::data::graph::{Graph, NodeId};
+use crate::{
+    data::graph::{Graph, NodeId},
+    ops::Role,
+};
 
 /// Nodes that are searched in one constant expression.
 const EXPRESSION_NODES_MAX: usize = 24;
@@ -39,8 +42,10 @@ impl Norm {
 pub fn norm_behind(graph: &Graph<'_>, tensor: NodeId) -> Option<Norm> {
     graph.consumers(tensor).iter().find_map(|consumer| {
         let node = graph.node(*consumer);
+        if node.kind.role == Role::BatchNorm {
+            return fused(graph, tensor, *consumer);
+        }
         match node.op {
-            "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3" => fused(graph, tensor, *consumer),
             "BatchNormWithGlobalNormalization" => with_global_normalization(graph, *consumer),
             "Mul" => scaled(graph, tensor, *consumer),
             "Sub" => centred(graph, tensor, *consumer),

@@ -7,6 +7,7 @@ use super::candidates::Candidate;
 use crate::{
     data::graph::Graph,
     find::found::{InputFound, OutputFound},
+    ops,
 };
 
 /// Marks of a maker.
@@ -49,9 +50,12 @@ impl Family {
     #[must_use]
     pub fn of(graph: &Graph<'_>, input: &InputFound, output: &OutputFound) -> Self {
         let any = |matches: &dyn Fn(&str, &str) -> bool| graph.iter().any(|(_, node)| matches(node.op, &node.name));
+        let has_layer = |layer: ops::Layer, prefix: &str| {
+            graph.iter().any(|(_, node)| node.kind.plain_layer() == Some(layer) && node.name.starts_with(prefix))
+        };
         Self {
-            is_mobile: any(&|op, _| op == "Relu6") && any(&|op, _| op == "DepthwiseConv2dNative"),
-            is_custom_vision: any(&|op, name| op == "Conv2D" && name.starts_with("fire"))
+            is_mobile: any(&|op, _| op == "Relu6") && has_layer(ops::Layer::Depthwise, ""),
+            is_custom_vision: has_layer(ops::Layer::Convolution, "fire")
                 || any(&|_, name| name.starts_with("data_bn/")),
             is_channels_first: input.layout == Layout::Nchw,
             is_cifar: input.width == 32 && input.height == 32 && output.classes == 10,

@@ -7,7 +7,10 @@ use super::{
     layers::{Layer, Window},
     norm::{Norm, norm_behind, other_operand},
 };
-use crate::data::graph::{Graph, NodeId, is_passage};
+use crate::{
+    data::graph::{Graph, NodeId},
+    ops::{self, Role},
+};
 
 /// Weights of a layer that are still read.
 const KERNEL_VALUES_MAX: u64 = 2 << 20;
@@ -75,7 +78,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     fn only_consumer(&self) -> Option<NodeId> {
         let mut found = None;
         for consumer in self.graph.consumers(self.at) {
-            let takes_values = !matches!(self.graph.node(*consumer).op, "Shape" | "ShapeN" | "Size" | "Rank");
+            let takes_values = self.graph.node(*consumer).kind.role != Role::Measure;
             if takes_values && self.leads_on(*consumer) && found != Some(*consumer) {
                 if found.is_some() {
                     return None;
@@ -98,15 +101,18 @@ impl<'w, 'a> Walk<'w, 'a> {
             "FakeQuantWithMinMaxArgs" | "FakeQuantWithMinMaxVars" | "FakeQuantWithMinMaxVarsPerChannel" => {
                 self.graph.input(id, 0) == Some(self.at)
             }
-            op => is_passage(op),
+            _ => node.kind.is_passage(),
         }
     }
 
     fn layer_of(&self, id: NodeId) -> Option<Layer> {
         let node = self.graph.node(id);
+        match node.kind.plain_layer() {
+            Some(ops::Layer::Convolution | ops::Layer::Depthwise) => return self.convolution(id),
+            Some(ops::Layer::Product) => return self.dense(id),
+            _ => {}
+        }
         match node.op {
-            "Conv2D" | "DepthwiseConv2dNative" => self.convolution(id),
-            "MatMul" => self.dense(id),
             "BiasAdd" | "Add" | "AddV2" | "Sub" | "Mul" | "RealDiv" | "Div" | "Neg" => self.affine(id),
             "Relu" => Some(Layer::Rectify { slope: 0.0, ceiling: f32::INFINITY }),
             "Relu6" => Some(Layer::Rectify { slope: 0.0, ceiling: 6.0 }),
@@ -210,7 +216,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         let size = if node.is_channels_first() { [1, 1, rows as i64, columns as i64] } else { size };
         let window = self.window(id, &size)?;
         let channels = [read as usize, made as usize];
-        Some(if node.op == "Conv2D" {
+        Some(if node.kind.layer_kind() == Some(ops::Layer::Convolution) {
             Layer::Convolution { window, channels, kernel: kernel.values }
         } else {
             Layer::Depthwise { window, channels, kernel: kernel.values }

@@ -4,10 +4,7 @@ use std::collections::HashSet;
 
 use menagerie_contract::OutputKind;
 
-use crate::{
-    data::graph::{Graph, Node, NodeId, is_passage},
-    find::allow_list,
-};
+use crate::data::graph::{Graph, Node, NodeId};
 
 /// A possible class output.
 #[derive(Clone, Debug)]
@@ -105,7 +102,7 @@ pub(super) fn from_named(graph: &Graph<'_>, id: NodeId) -> Candidate {
             }
             "StridedSlice" if takes_first_row(graph, at) => is_single_row = true,
             "ArgMax" | "Squeeze" | "Reshape" | "ExpandDims" => {}
-            op if is_passage(op) => {}
+            _ if node.kind.is_passage() => {}
             _ => break,
         }
         let Some(up) = graph.input(at, 0) else { break };
@@ -151,67 +148,18 @@ fn next_step(graph: &Graph<'_>, candidate: &Candidate, reached: &HashSet<NodeId>
 }
 
 fn step(graph: &Graph<'_>, id: NodeId, candidate: &Candidate) -> Option<(u32, Step)> {
-    let op = graph.node(id).op;
+    let node = graph.node(id);
+    let kind = node.kind;
     let is_after = candidate.activation.is_some() || candidate.is_single_row;
-    match op {
+    match node.op {
         "Softmax" if !is_after => Some((0, Step::Activation(OutputKind::Softmax))),
         "Sigmoid" if !is_after => Some((1, Step::Activation(OutputKind::Sigmoid))),
         "Squeeze" | "Reshape" => Some((2, Step::Through)),
         "StridedSlice" if takes_first_row(graph, id) => Some((4, Step::FirstRow)),
-        op if is_passage(op) => Some((3, Step::Through)),
-        "BiasAdd"
-        | "BiasAddV1"
-        | "Add"
-        | "AddV2"
-        | "Sub"
-        | "Mul"
-        | "Div"
-        | "RealDiv"
-        | "AddN"
-        | "FusedBatchNorm"
-        | "FusedBatchNormV2"
-        | "FusedBatchNormV3"
-        | "Relu"
-        | "Relu6"
-        | "LogSoftmax"
-        | "Mean"
-        | "AvgPool"
-        | "MaxPool"
-        | "Max"
-        | "ConcatV2"
-        | "Concat"
-        | "Transpose"
-        | "Pad"
-        | "Dequantize"
-        | "QuantizeV2"
-        | "QuantizedBiasAdd"
-        | "Requantize"
-        | "QuantizeDownAndShrinkRange"
-        | "QuantizedRelu"
-        | "QuantizedRelu6"
-        | "QuantizedReshape"
-        | "QuantizedAvgPool"
-        | "FakeQuantWithMinMaxVarsPerChannel"
-        | "QuantizeAndDequantize"
-        | "QuantizeAndDequantizeV2"
-        | "QuantizeAndDequantizeV3"
-        | "FakeQuantWithMinMaxVars"
-        | "FakeQuantWithMinMaxArgs"
-        | "Cast"
-        | "ExpandDims"
-        | "BatchToSpaceND"
-            if !is_after =>
-        {
-            Some((5, Step::Through))
-        }
+        _ if kind.is_passage() => Some((3, Step::Through)),
+        _ if !is_after && kind.carries_scores => Some((5, Step::Through)),
         // What may not run stands on the way all the same; the audit refuses it by name.
-        op if !is_after
-            && !allow_list::is_allowed(op)
-            && !allow_list::DROPPED.ops.contains(&op)
-            && !op.ends_with("Summary") =>
-        {
-            Some((9, Step::Through))
-        }
+        op if !is_after && !kind.is_bearable() && !op.ends_with("Summary") => Some((9, Step::Through)),
         _ => None,
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::data::graph::{Constant, Graph, NodeId};
+use crate::data::{
+    constant::Constant,
+    graph::{Graph, NodeId},
+};
 
 /// Longer tensors are no per-channel numbers.
 const VALUES_MAX: u64 = 1 << 16;

@@ -6,9 +6,13 @@
 use std::collections::HashMap;
 
 use super::{Plan, constants::evaluate};
-use crate::data::{
-    dtype::DataType,
-    graph::{Constant, Endpoint, NodeId},
+use crate::{
+    data::{
+        constant::Constant,
+        dtype::DataType,
+        graph::{Endpoint, NodeId},
+    },
+    ops,
 };
 
 /// A layer with the chain behind it in two vectors.
@@ -51,10 +55,10 @@ fn layer(plan: &Plan<'_, '_>, id: NodeId) -> Option<Layer> {
     if tensor.dtype != DataType::Float || tensor.content.is_empty() {
         return None;
     }
-    let (channels, stride, rank) = match (node.op, tensor.shape.as_slice()) {
-        ("Conv2D", [_, _, _, out]) => (*out, 1, 4),
-        ("DepthwiseConv2dNative", [_, _, deep, times]) => (deep.checked_mul(*times)?, 1, 4),
-        ("MatMul", [inner, out]) => {
+    let (channels, stride, rank) = match (node.kind.plain_layer()?, tensor.shape.as_slice()) {
+        (ops::Layer::Convolution, [_, _, _, out]) => (*out, 1, 4),
+        (ops::Layer::Depthwise, [_, _, deep, times]) => (deep.checked_mul(*times)?, 1, 4),
+        (ops::Layer::Product, [inner, out]) => {
             if node.flag("transpose_b") {
                 (*inner, *out, 2)
             } else {
@@ -139,7 +143,7 @@ fn step(plan: &Plan<'_, '_>, at: NodeId, next: NodeId, layer: &Layer) -> Option<
         "Div" | "RealDiv" if is_here(0) && !is_here(1) => {
             Some((Some(constant(1)?.into_iter().map(|value| 1.0 / value).collect()), None))
         }
-        "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3" if is_here(0) => {
+        _ if node.kind.role == ops::Role::BatchNorm && is_here(0) => {
             if node.is_channels_first() != layer.is_channels_first || uses_other_ports(plan, next) {
                 return None;
             }

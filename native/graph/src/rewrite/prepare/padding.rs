@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::Plan;
 use crate::{
     data::graph::{Endpoint, NodeId},
+    ops::Layer,
     shapes::{Shapes, same_paddings},
 };
 
@@ -19,7 +20,8 @@ pub(super) fn find(plan: &Plan<'_, '_>, shapes: &Shapes) -> HashMap<NodeId, Endp
 fn unpadded(plan: &Plan<'_, '_>, shapes: &Shapes, id: NodeId) -> Option<Endpoint> {
     let graph = plan.graph;
     let node = graph.node(id);
-    if !matches!(node.op, "Conv2D" | "DepthwiseConv2dNative") || node.text("padding") != Some("VALID") {
+    let is_window = matches!(node.kind.plain_layer(), Some(Layer::Convolution | Layer::Depthwise));
+    if !is_window || node.text("padding") != Some("VALID") {
         return None;
     }
     let pad = plan.source(*node.inputs.first()?).node;

@@ -8,9 +8,9 @@ use crate::{
     data::{
         dtype::DataType,
         tensor::{element_count, parse_shape},
-        wire::{Fields, Value, WireError, take_varint},
+        wire::{Fields, Value, take_varint},
     },
-    error::GraphError,
+    error::{GraphError, WireError},
     forms::is_leveldb_table,
 };
 

@@ -14,6 +14,7 @@ use crate::{
     },
     error::GraphError,
     limits::GraphLimits,
+    ops,
 };
 
 /// Calls within calls.
@@ -94,7 +95,7 @@ impl FlatGraph<'_> {
 
     /// The node that `source` comes from, through passages.
     pub(super) fn origin(&self, mut source: Source) -> Source {
-        while crate::data::graph::is_passage(&self.nodes[source.node].op) {
+        while ops::of(&self.nodes[source.node].op).is_passage() {
             match self.nodes[source.node].inputs.first() {
                 Some(up) => source = *up,
                 None => break,

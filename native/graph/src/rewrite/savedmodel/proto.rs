@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::data::wire::{Fields, WireError, put_bytes};
+use crate::{
+    data::wire::{Fields, put_bytes},
+    error::WireError,
+    ops::of,
+};
 
 /// A graph with its functions and signatures.
 #[derive(Debug, Default)]
@@ -193,15 +197,7 @@ fn plain_input(input: &str, ops: &HashMap<&str, &str>) -> String {
     let (Some(index), Some(output), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
         return input.to_owned();
     };
-    let outputs: &[&str] = match ops.get(name).copied().unwrap_or("") {
-        "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3" => &["y", "batch_mean", "batch_variance"],
-        "TopK" | "TopKV2" => &["values", "indices"],
-        "Switch" => &["output_false", "output_true"],
-        "Merge" => &["output", "value_index"],
-        "QuantizeV2" | "Requantize" => &["output", "output_min", "output_max"],
-        "Unique" => &["y", "idx"],
-        _ => &[],
-    };
+    let outputs = ops.get(name).map_or(&[][..], |op| of(op).outputs);
     match outputs.iter().position(|known| *known == output) {
         Some(port) => format!("{name}:{port}"),
         None => format!("{name}:{index}"),

@@ -2,10 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{
-    data::graph::{Endpoint, Graph, NodeId},
-    find::input::is_placeholder,
-};
+use crate::data::graph::{Endpoint, Graph, NodeId};
 
 /// Takes every masked value from before its mask.
 pub(super) fn remove(mut graph: Graph<'_>) -> Graph<'_> {
@@ -41,7 +38,8 @@ pub(super) fn remove(mut graph: Graph<'_>) -> Graph<'_> {
 /// Nodes whose values, not only their shapes, depend on a placeholder.
 fn image_values(graph: &Graph<'_>) -> HashSet<NodeId> {
     let mut values = HashSet::new();
-    let mut stack: Vec<NodeId> = graph.iter().filter(|(_, node)| is_placeholder(node.op)).map(|(id, _)| id).collect();
+    let mut stack: Vec<NodeId> =
+        graph.iter().filter(|(_, node)| node.kind.is_placeholder()).map(|(id, _)| id).collect();
     while let Some(id) = stack.pop() {
         if matches!(graph.node(id).op, "Shape" | "ShapeN" | "Rank" | "Size") || !values.insert(id) {
             continue;

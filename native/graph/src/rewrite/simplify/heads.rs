@@ -5,21 +5,17 @@ use std::collections::HashMap;
 use crate::{
     data::{
         dtype::DataType,
-        graph::{Endpoint, Graph, NodeId, is_passage},
+        graph::{Endpoint, Graph, NodeId},
+        tensor::Extents,
     },
     encode,
-    find::input::{is_placeholder, stated_shape},
-    shapes::Extents,
+    ops::Role,
 };
-
-/// Ops that turn the bytes of an image file into pixels.
-fn is_decoder(op: &str) -> bool {
-    matches!(op, "DecodeJpeg" | "DecodePng" | "DecodeImage" | "DecodeBmp" | "DecodeAndCropJpeg" | "DecodeGif")
-}
 
 /// Puts a placeholder in the place of a decoder and of the resize behind it.
 pub(super) fn cut_decoders(mut graph: Graph<'_>) -> Graph<'_> {
-    let decoders: Vec<NodeId> = graph.iter().filter(|(_, node)| is_decoder(node.op)).map(|(id, _)| id).collect();
+    let decoders: Vec<NodeId> =
+        graph.iter().filter(|(_, node)| node.kind.role == Role::Decoder).map(|(id, _)| id).collect();
     let [decoder] = decoders.as_slice() else { return graph };
     let channels = graph.node(*decoder).int("channels").and_then(|channels| u64::try_from(channels).ok());
     let colours = channels.filter(|channels| *channels > 0).unwrap_or(3);
@@ -39,7 +35,7 @@ pub(super) fn cut_decoders(mut graph: Graph<'_>) -> Graph<'_> {
                 let side = |index: usize| target.get(index).and_then(|side| u64::try_from(*side).ok());
                 extents = vec![None, side(0), side(1), Some(colours)];
             }
-            op if is_passage(op) => {}
+            _ if node.kind.is_passage() => {}
             _ => break,
         }
         cut = *next;
@@ -51,7 +47,7 @@ pub(super) fn cut_decoders(mut graph: Graph<'_>) -> Graph<'_> {
 /// Gives a placeholder of one image without a batch axis that axis, and leaves the op out that adds it later.
 pub(super) fn add_batch_axis(mut graph: Graph<'_>) -> Graph<'_> {
     let unbatched = graph.iter().find_map(|(id, node)| {
-        let extents = stated_shape(&graph, id).filter(|_| is_placeholder(node.op))?;
+        let extents = graph.stated_shape(id).filter(|_| node.kind.is_placeholder())?;
         let is_image = matches!(extents.as_slice(), [height, width, Some(1 | 3)]
             if !matches!(height, Some(1 | 3)) && !matches!(width, Some(1 | 3)));
         let adder = if is_image { batch_adder(&graph, id)? } else { return None };
@@ -83,7 +79,7 @@ fn batch_adder(graph: &Graph<'_>, from: NodeId) -> Option<NodeId> {
             }
             "Cast" => {}
             "Add" | "AddV2" | "Sub" | "Mul" | "Div" | "RealDiv" if others_are_small() => {}
-            op if is_passage(op) => {}
+            _ if node.kind.is_passage() => {}
             _ => return None,
         }
         at = *next;

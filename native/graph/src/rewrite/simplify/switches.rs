@@ -9,7 +9,6 @@ use crate::{
         graph::{Endpoint, Graph, Node, NodeId},
     },
     encode,
-    find::input::{is_placeholder, stated_shape},
 };
 
 /// Turns switch placeholders into constants.
@@ -33,7 +32,7 @@ pub(super) fn settle_placeholders(mut graph: Graph<'_>) -> Graph<'_> {
 
 /// Type and little-endian value of a switch when the graph answers; absent for other nodes.
 fn answering_value(graph: &Graph<'_>, id: NodeId, node: &Node<'_>) -> Option<(DataType, Vec<u8>)> {
-    if !is_placeholder(node.op) {
+    if !node.kind.is_placeholder() {
         return None;
     }
     let name = node.name.to_ascii_lowercase();
@@ -41,7 +40,7 @@ fn answering_value(graph: &Graph<'_>, id: NodeId, node: &Node<'_>) -> Option<(Da
     match dtype {
         DataType::Bool => Some((dtype, vec![0])),
         DataType::Int32 if name.contains("learning_phase") => Some((dtype, vec![0; 4])),
-        DataType::Float if stated_shape(graph, id).is_none_or(|extents| extents.is_empty()) => {
+        DataType::Float if graph.stated_shape(id).is_none_or(|extents| extents.is_empty()) => {
             let is_named = ["keep", "drop", "rate", "prob"].iter().any(|word| name.contains(word));
             let value: f32 = if divides(graph, id) {
                 1.0
@@ -126,7 +125,7 @@ fn truth(graph: &Graph<'_>, id: NodeId, known: &HashMap<NodeId, bool>) -> Option
         "LogicalOr" => input(0).zip(input(1)).map(|(left, right)| left || right),
         // A switch hands its own condition on through both of its branches (`cond/switch_t`).
         "Switch" => input(0),
-        op if crate::data::graph::is_passage(op) => input(0),
+        _ if node.kind.is_passage() => input(0),
         _ => None,
     }
 }
