@@ -1,9 +1,6 @@
 //! Writing a small frozen graph: the engine's own probe, and the graphs of tests.
 
-use menagerie_graph::{
-    encode,
-    wire::{put_bytes, put_header, put_int, put_varint},
-};
+use menagerie_graph::{dtype::DataType, encode};
 
 use crate::tensor::ElementType;
 
@@ -54,19 +51,8 @@ impl GraphBuilder {
     /// Adds a node.
     #[must_use]
     pub fn node(mut self, name: &str, op: &str, inputs: &[&str], attributes: &[(&str, Attribute<'_>)]) -> Self {
-        let mut node = Vec::new();
-        put_bytes(&mut node, 1, name.as_bytes());
-        put_bytes(&mut node, 2, op.as_bytes());
-        for input in inputs {
-            put_bytes(&mut node, 3, input.as_bytes());
-        }
-        for (key, attribute) in attributes {
-            let mut entry = Vec::new();
-            put_bytes(&mut entry, 1, key.as_bytes());
-            put_bytes(&mut entry, 2, &attribute.encode());
-            put_bytes(&mut node, 5, &entry);
-        }
-        put_bytes(&mut self.bytes, 1, &node);
+        let attributes: Vec<_> = attributes.iter().map(|(key, attribute)| (*key, attribute.encode())).collect();
+        encode::put_node(&mut self.bytes, name, op, inputs, &attributes);
         self
     }
 
@@ -111,54 +97,26 @@ impl GraphBuilder {
 impl Attribute<'_> {
     /// An `AttrValue` (`tensorflow/core/framework/attr_value.proto`).
     fn encode(self) -> Vec<u8> {
-        let mut value = Vec::new();
+        let four_bytes = |bytes: &mut dyn Iterator<Item = [u8; 4]>| bytes.flatten().collect::<Vec<u8>>();
+        let extents = |shape: &[i64]| shape.iter().map(|axis| *axis as u64).collect::<Vec<u64>>();
         match self {
-            Self::Type(element) => put_int(&mut value, 6, element.into()),
-            Self::Text(text) => put_bytes(&mut value, 2, text.as_bytes()),
-            Self::Shape(shape) => put_bytes(&mut value, 7, &encode_shape(shape)),
-            Self::Ints(ints) => {
-                let (mut packed, mut list) = (Vec::new(), Vec::new());
-                for int in ints {
-                    put_varint(&mut packed, *int as u64);
-                }
-                put_bytes(&mut list, 3, &packed);
-                put_bytes(&mut value, 1, &list);
+            Self::Type(element) => encode::dtype_attr(DataType::of(element.into())),
+            Self::Text(text) => encode::text_attr(text),
+            Self::Shape(shape) => {
+                encode::shape_attr(&shape.iter().map(|axis| u64::try_from(*axis).ok()).collect::<Vec<_>>())
             }
+            Self::Ints(ints) => encode::ints_attr(ints),
             Self::Floats { shape, values } => {
-                let content: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-                put_bytes(&mut value, 8, &encode_tensor(ElementType::Float, shape, &content));
+                let content = four_bytes(&mut values.iter().map(|value| value.to_le_bytes()));
+                encode::tensor_attr(DataType::Float, &extents(shape), &content)
             }
             Self::Indices(values) => {
-                let content: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-                put_bytes(&mut value, 8, &encode_tensor(ElementType::Int32, &[values.len() as i64], &content));
+                let content = four_bytes(&mut values.iter().map(|value| value.to_le_bytes()));
+                encode::tensor_attr(DataType::Int32, &[values.len() as u64], &content)
             }
-            Self::Integer(integer) => put_int(&mut value, 3, integer),
-            Self::Encoded(bytes) => value.extend_from_slice(bytes),
-            Self::Scalar(scalar) => {
-                put_bytes(&mut value, 8, &encode_tensor(ElementType::Int32, &[], &scalar.to_le_bytes()));
-            }
+            Self::Integer(integer) => encode::int_attr(integer),
+            Self::Encoded(bytes) => bytes.to_vec(),
+            Self::Scalar(scalar) => encode::tensor_attr(DataType::Int32, &[], &scalar.to_le_bytes()),
         }
-        value
     }
-}
-
-/// A `TensorShapeProto`.
-fn encode_shape(shape: &[i64]) -> Vec<u8> {
-    let mut message = Vec::new();
-    for axis in shape {
-        let mut dimension = Vec::new();
-        put_int(&mut dimension, 1, *axis);
-        put_bytes(&mut message, 2, &dimension);
-    }
-    message
-}
-
-/// A `TensorProto`.
-fn encode_tensor(element: ElementType, shape: &[i64], content: &[u8]) -> Vec<u8> {
-    let mut message = Vec::with_capacity(content.len() + 64);
-    put_int(&mut message, 1, element as i64);
-    put_bytes(&mut message, 2, &encode_shape(shape));
-    put_header(&mut message, 4, content.len());
-    message.extend_from_slice(content);
-    message
 }

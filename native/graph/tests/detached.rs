@@ -7,7 +7,7 @@ mod support;
 use std::borrow::Cow;
 
 use menagerie_graph::{Detached, Graph, GraphError, GraphLimits, attr::Attr, detach, dtype::DataType, encode, parse};
-use support::{GraphBuilder, int_attr, seeds, small_net};
+use support::{GraphBuilder, seeds, small_net};
 
 fn taken_apart(bytes: &[u8]) -> Detached<'_> {
     detach(bytes, &GraphLimits::default()).unwrap()
@@ -131,7 +131,7 @@ fn a_layer_whose_kernel_is_computed_from_the_photo_computes_in_float64() {
 fn a_fused_layer_whose_kernel_is_computed_from_the_photo_is_refused() {
     let mut source = GraphBuilder::with_input(&[Some(2), Some(2)]);
     source.floats("bias", &[2], &[1.0, 2.0]);
-    let attributes = [("T", encode::dtype_attr(DataType::Float)), ("num_args", int_attr(1))];
+    let attributes = [("T", encode::dtype_attr(DataType::Float)), ("num_args", encode::int_attr(1))];
     source.node("product", "_FusedMatMul", &["input", "input", "bias"], &attributes);
     let error = detach(&source.bytes, &GraphLimits::default()).unwrap_err();
     let GraphError::OpForbidden(op) = &error else { panic!("{error}") };

@@ -131,19 +131,9 @@ fn function_attr(name: &str) -> Vec<u8> {
 
 /// Adds a function `endless` of one float that calls itself (`function.proto`).
 fn add_recursive_function(graph: &mut GraphBuilder) {
-    let mut argument = Vec::new();
-    put_bytes(&mut argument, 1, b"x");
-    argument.extend_from_slice(&[0x18, 1]);
-    let mut signature = Vec::new();
-    put_bytes(&mut signature, 1, b"endless");
-    put_bytes(&mut signature, 2, &argument);
-    put_bytes(&mut signature, 3, &argument);
-    let mut function = Vec::new();
-    put_bytes(&mut function, 1, &signature);
-    put_bytes(&mut function, 3, &encode::node("again", "endless", &["x"], &[]));
-    let mut library = Vec::new();
-    put_bytes(&mut library, 1, &function);
-    put_bytes(&mut graph.bytes, 2, &library);
+    let mut body = GraphBuilder::default();
+    body.node("again", "endless", &["x"], &[]);
+    graph.function("endless", &["x"], &[("y", "again:y:0")], &body);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use menagerie_graph::{
     normalization::{candidates::Candidate, images::dead_leaves},
     resolve,
 };
-use support::{GraphBuilder, Random, int_attr, request, with};
+use support::{GraphBuilder, Random, request, with};
 
 const SIDE: u64 = 32;
 const CHANNELS: usize = 16;
@@ -314,7 +314,7 @@ fn turn(graph: &mut GraphBuilder, op: &str, axis: i32) {
     match op {
         "StridedSlice" => {
             let masks = [("begin_mask", 2), ("end_mask", 2), ("ellipsis_mask", 1)];
-            let masks = masks.map(|(key, value)| (key, int_attr(value)));
+            let masks = masks.map(|(key, value)| (key, encode::int_attr(value)));
             graph.ints("begin", &[0, 0]).ints("end", &[0, 0]).ints("strides", &[1, -1]);
             graph.node("turned", op, &["input", "begin", "end", "strides"], &masks);
         }

@@ -7,7 +7,7 @@ mod support;
 use menagerie_graph::{
     Constant, Graph, GraphLimits, Preparation, attr::Attr, dtype::DataType, encode, parse, resolve, resolve_with,
 };
-use support::{GraphBuilder, ints_attr, request, small_net};
+use support::{GraphBuilder, request, small_net};
 
 fn graph(bytes: &[u8]) -> Graph<'_> {
     let limits = GraphLimits::default();
@@ -90,8 +90,12 @@ fn fused_batch_norm_folds_in_every_version_and_layout() {
             let format = || ("data_format", encode::text_attr(format));
             source.floats("kernel", &[1, 1, 1, 2], &[3.0, 5.0]);
             let float = || ("T", encode::dtype_attr(DataType::Float));
-            let window =
-                [float(), format(), ("strides", ints_attr(&[1, 1, 1, 1])), ("padding", encode::text_attr("VALID"))];
+            let window = [
+                float(),
+                format(),
+                ("strides", encode::ints_attr(&[1, 1, 1, 1])),
+                ("padding", encode::text_attr("VALID")),
+            ];
             source.node("conv", "Conv2D", &["input", "kernel"], &window);
             moments(&mut source, &[2]);
             let mut epsilon = vec![0x25];
@@ -120,7 +124,7 @@ fn depthwise_and_matrix_layers_fold_along_their_own_channels() {
     source.floats("deep_kernel", &[2, 1, 1, 2], &[3.0, 5.0, 7.0, 9.0]);
     let window = [
         ("T", encode::dtype_attr(DataType::Float)),
-        ("strides", ints_attr(&[1, 1, 1, 1])),
+        ("strides", encode::ints_attr(&[1, 1, 1, 1])),
         ("padding", encode::text_attr("SAME")),
     ];
     source.node("deep", "DepthwiseConv2dNative", &["input", "deep_kernel"], &window);
@@ -172,7 +176,7 @@ fn a_pad_that_adds_what_same_does_is_left_to_the_layer() {
             source.floats("kernel", &[3, 3, 1, 2], &[0.5; 18]);
             let window = [
                 ("T", encode::dtype_attr(DataType::Float)),
-                ("strides", ints_attr(&[1, 2, 2, 1])),
+                ("strides", encode::ints_attr(&[1, 2, 2, 1])),
                 ("padding", encode::text_attr("VALID")),
             ];
             source.node("conv", op, &["pad", "kernel"], &window);

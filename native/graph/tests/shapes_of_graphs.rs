@@ -211,7 +211,7 @@ fn channels_before_rows_are_seen() {
     graph.floats("kernel", &[3, 3, 3, 4], &[0.1; 108]);
     let attributes = [
         ("T", encode::dtype_attr(DataType::Float)),
-        ("strides", support::ints_attr(&[1, 1, 1, 1])),
+        ("strides", encode::ints_attr(&[1, 1, 1, 1])),
         ("padding", encode::text_attr("SAME")),
         ("data_format", encode::text_attr("NCHW")),
     ];
@@ -312,7 +312,7 @@ fn eight_bit_arithmetic_is_followed() {
     let attributes = [
         ("Tinput", quint8()),
         ("Tfilter", quint8()),
-        ("strides", support::ints_attr(&[1, 1, 1, 1])),
+        ("strides", encode::ints_attr(&[1, 1, 1, 1])),
         ("padding", encode::text_attr("SAME")),
     ];
     let inputs = ["quantize", "weights", "quantize:1", "quantize:2", "low", "high"];

@@ -25,7 +25,7 @@ use crate::{
         parse::{self, NodeDef},
         wire::put_bytes,
     },
-    encode,
+    encode::{self, Piece, put_node},
     error::GraphError,
     limits::GraphLimits,
     ops::{self, Kernel, Role},
@@ -69,7 +69,8 @@ pub fn detach<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<Detached<'a>, 
     let mut out = Vec::new();
     for ((id, node), source) in graph.iter().zip(&definition.nodes).filter(|((id, _), _)| !spent.contains(id)) {
         if let Some(weight) = weights.get(&id) {
-            put_placeholder(&mut out, weight);
+            let extents = weight.shape.iter().copied().map(Some).collect();
+            Piece::placeholder(Cow::Borrowed(weight.name), DataType::Float, &extents).put(&mut out);
         } else if matches!(node.kind.role, Role::Layer(_, Kernel::Weights | Kernel::Bound))
             && graph.input(id, 1).is_some_and(|kernel| of_photo.contains(&kernel))
         {
@@ -145,12 +146,6 @@ fn spent(graph: &Graph<'_>, weights: &BTreeMap<NodeId, Weight<'_>>) -> HashSet<N
     spent
 }
 
-fn put_placeholder(out: &mut Vec<u8>, weight: &Weight<'_>) {
-    let extents = weight.shape.iter().copied().map(Some).collect();
-    let (dtype, shape) = (encode::dtype_attr(DataType::Float), encode::shape_attr(&extents));
-    put_node(out, weight.name, "Placeholder", &[], &[("dtype", &dtype), ("shape", &shape)]);
-}
-
 /// `node` as casts of both inputs to float64, the layer, and a cast back that has its name.
 fn put_in_float64(out: &mut Vec<u8>, graph: &Graph<'_>, node: &NodeDef<'_>, dtype: DataType) -> Result<(), GraphError> {
     let (&[image, kernel], true) = (node.inputs.as_slice(), ops::of(node.op).plain_layer().is_some()) else {
@@ -160,20 +155,15 @@ fn put_in_float64(out: &mut Vec<u8>, graph: &Graph<'_>, node: &NodeDef<'_>, dtyp
             reason: "its kernel is computed from the photo; export the graph again without fusing or quantising".into(),
         }));
     };
-    let (narrow, double) = (encode::dtype_attr(dtype), encode::dtype_attr(DataType::Double));
     let fresh = |ending| graph.fresh_name(node.name, ending);
     let (wide_image, wide_kernel, wide) = (fresh("image64"), fresh("kernel64"), fresh("float64"));
-    let widen: [(&str, &[u8]); 2] = [("SrcT", &narrow), ("DstT", &double)];
-    put_node(out, &wide_image, "Cast", &[image], &widen);
-    put_node(out, &wide_kernel, "Cast", &[kernel], &widen);
+    Piece::cast(wide_image.clone(), Cow::Borrowed(image), dtype, DataType::Double).put(out);
+    Piece::cast(wide_kernel.clone(), Cow::Borrowed(kernel), dtype, DataType::Double).put(out);
+    let double = encode::dtype_attr(DataType::Double);
     let mut attributes = node.attributes.clone();
     attributes.retain(|(name, _)| *name != "T");
     attributes.push(("T", &double));
-    put_node(out, &wide, node.op, &[&wide_image, &wide_kernel], &attributes);
-    put_node(out, node.name, "Cast", &[&wide], &[("SrcT", &double), ("DstT", &narrow)]);
+    put_node(out, &wide, node.op, &[wide_image, wide_kernel], &attributes);
+    Piece::cast(Cow::Borrowed(node.name), wide, DataType::Double, dtype).put(out);
     Ok(())
-}
-
-fn put_node(out: &mut Vec<u8>, name: &str, op: &str, inputs: &[&str], attributes: &[(&str, &[u8])]) {
-    put_bytes(out, 1, &encode::node(name, op, inputs, attributes));
 }

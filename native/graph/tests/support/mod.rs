@@ -6,8 +6,8 @@ use std::{fs, path::PathBuf};
 use menagerie_contract::{LoadRequest, Source, SpecOverrides};
 use menagerie_graph::{
     dtype::DataType,
-    encode,
-    wire::{put_bytes, put_int},
+    encode::{self, ints_attr},
+    wire::{Fields, put_bytes, put_int},
 };
 
 /// The folder of test data beside the project, from `MENAGERIE_SHARED` or next to the repository; absent when there is
@@ -48,8 +48,33 @@ impl GraphBuilder {
     }
 
     pub fn node(&mut self, name: &str, op: &str, inputs: &[&str], attributes: &[(&str, Vec<u8>)]) -> &mut Self {
-        let attributes: Vec<_> = attributes.iter().map(|(key, value)| (*key, value.as_slice())).collect();
-        put_bytes(&mut self.bytes, 1, &encode::node(name, op, inputs, &attributes));
+        encode::put_node(&mut self.bytes, name, op, inputs, attributes);
+        self
+    }
+
+    /// A function of the graph's library (`function.proto`): `body` takes `arguments`, and its endpoints give the results.
+    pub fn function(&mut self, name: &str, arguments: &[&str], results: &[(&str, &str)], body: &Self) -> &mut Self {
+        let (mut signature, mut function, mut library) = (Vec::new(), Vec::new(), Vec::new());
+        put_bytes(&mut signature, 1, name.as_bytes());
+        for (field, name) in arguments.iter().map(|name| (2, *name)).chain(results.iter().map(|(name, _)| (3, *name))) {
+            let mut argument = Vec::new();
+            put_bytes(&mut argument, 1, name.as_bytes());
+            put_int(&mut argument, 3, 1);
+            put_bytes(&mut signature, field, &argument);
+        }
+        put_bytes(&mut function, 1, &signature);
+        for node in Fields::new(&body.bytes) {
+            let (_, node) = node.unwrap();
+            put_bytes(&mut function, 3, node.bytes(1).unwrap());
+        }
+        for (name, endpoint) in results {
+            let mut entry = Vec::new();
+            put_bytes(&mut entry, 1, name.as_bytes());
+            put_bytes(&mut entry, 2, endpoint.as_bytes());
+            put_bytes(&mut function, 4, &entry);
+        }
+        put_bytes(&mut library, 1, &function);
+        put_bytes(&mut self.bytes, 2, &library);
         self
     }
 
@@ -105,24 +130,6 @@ impl GraphBuilder {
         self.floats(&kernel, &extents, &values);
         self.op(name, "MatMul", &[input, &kernel])
     }
-}
-
-/// `AttrValue` with an integer.
-pub fn int_attr(value: i64) -> Vec<u8> {
-    let mut out = Vec::new();
-    put_int(&mut out, 3, value);
-    out
-}
-
-/// `AttrValue` with a list of integers.
-pub fn ints_attr(values: &[i64]) -> Vec<u8> {
-    let mut list = Vec::new();
-    for value in values {
-        put_int(&mut list, 3, *value);
-    }
-    let mut out = Vec::new();
-    put_bytes(&mut out, 1, &list);
-    out
 }
 
 /// A small net for 8 x 8 colour images and `classes` classes that ends at node `logits`.

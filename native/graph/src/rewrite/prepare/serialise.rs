@@ -13,28 +13,14 @@ use crate::{
         dtype::DataType,
         graph::{Endpoint, NodeId},
         tensor::Tensor,
-        wire::{field_bytes, put_bytes, put_header},
+        wire::{field_bytes, put_header},
     },
-    encode,
+    encode::{self, Content, Piece},
 };
 
 /// Attributes that name other nodes or cached facts; they would dangle or lie.
 fn is_dropped_attribute(name: &str) -> bool {
     name.starts_with('_')
-}
-
-/// A node to write.
-struct Piece<'p> {
-    name: Cow<'p, str>,
-    op: &'p str,
-    inputs: Vec<Cow<'p, str>>,
-    attributes: Vec<(&'p str, Content<'p>)>,
-}
-
-/// The bytes of an `AttrValue`.
-enum Content<'p> {
-    Ready(Cow<'p, [u8]>),
-    Scaled(Scaled<'p>),
 }
 
 /// A float tensor times a factor for each channel.
@@ -47,11 +33,9 @@ struct Scaled<'p> {
 /// Writes the plan with the batch free, or fixed at `batch`.
 pub(super) fn write(plan: &Plan<'_, '_>, batch: Option<u64>) -> Vec<u8> {
     let pieces = Layout::new(plan, batch).pieces();
-    let sizes: Vec<usize> = pieces.iter().map(Piece::byte_count).collect();
-    let mut out = Vec::with_capacity(sizes.iter().map(|size| field_bytes(1, *size)).sum::<usize>() + 16);
-    for (piece, size) in pieces.iter().zip(sizes) {
-        put_header(&mut out, 1, size);
-        piece.write(&mut out);
+    let mut out = Vec::with_capacity(pieces.iter().map(Piece::byte_count).sum::<usize>() + 16);
+    for piece in &pieces {
+        piece.put(&mut out);
     }
     encode::put_versions(&mut out, plan.graph.producer);
     out
@@ -136,14 +120,14 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
             let name = plan.graph.fresh_name(&node.name, "target");
             let content: Vec<u8> = target.iter().flat_map(|extent| (*extent as i32).to_le_bytes()).collect();
             let tensor = encode::tensor_attr(DataType::Int32, &[target.len() as u64], &content);
-            pieces.push(constant(name.clone(), DataType::Int32, Content::Ready(Cow::Owned(tensor))));
+            pieces.push(Piece::constant(name.clone(), DataType::Int32, tensor.into()));
             inputs.push(name);
         } else if let Some((fold, factors)) = plan.folds.get(&id).and_then(|fold| Some((fold, fold.scale.as_ref()?)))
             && let Some(tensor) = plan.graph.tensor(fold.kernel)
         {
             let name = plan.graph.fresh_name(&node.name, "folded_kernel");
             let scaled = Scaled { tensor, factors, stride: fold.stride };
-            pieces.push(constant(name.clone(), DataType::Float, Content::Scaled(scaled)));
+            pieces.push(Piece::constant(name.clone(), DataType::Float, scaled.content()));
             inputs.push(name);
         }
         let attributes = node
@@ -152,11 +136,9 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
             .filter(|(name, _)| !is_dropped_attribute(name))
             .map(|(name, body)| match *name {
                 // The new target is a 32-bit one.
-                "Tshape" if plan.targets.contains_key(&id) => {
-                    (*name, Content::Ready(Cow::Owned(encode::dtype_attr(DataType::Int32))))
-                }
-                "padding" if plan.unpadded.contains_key(&id) => (*name, ready(encode::text_attr("SAME"))),
-                _ => (*name, Content::Ready(Cow::Borrowed(body.as_ref()))),
+                "Tshape" if plan.targets.contains_key(&id) => (*name, encode::dtype_attr(DataType::Int32).into()),
+                "padding" if plan.unpadded.contains_key(&id) => (*name, encode::text_attr("SAME").into()),
+                _ => (*name, body.as_ref().into()),
             })
             .collect();
         let mut piece = Piece { name: Cow::Borrowed(node.name.as_ref()), op: node.op, inputs, attributes };
@@ -172,25 +154,9 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
         };
         let mut extents = input.extents(1);
         extents[0] = self.batch;
-        pieces.push(Piece {
-            name: Cow::Borrowed(&input.tensor),
-            op: "Placeholder",
-            inputs: Vec::new(),
-            attributes: vec![
-                ("dtype", ready(encode::dtype_attr(dtype))),
-                ("shape", ready(encode::shape_attr(&extents))),
-            ],
-        });
+        pieces.push(Piece::placeholder(Cow::Borrowed(&input.tensor), dtype, &extents));
         if let Some((wanted, name)) = &self.cast {
-            pieces.push(Piece {
-                name: name.clone(),
-                op: "Cast",
-                inputs: vec![Cow::Borrowed(&input.tensor)],
-                attributes: vec![
-                    ("SrcT", ready(encode::dtype_attr(dtype))),
-                    ("DstT", ready(encode::dtype_attr(*wanted))),
-                ],
-            });
+            pieces.push(Piece::cast(name.clone(), Cow::Borrowed(&input.tensor), dtype, *wanted));
         }
     }
 
@@ -200,7 +166,7 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
         let name = plan.graph.fresh_name(&node.name, "folded_bias");
         let content: Vec<u8> = fold.shift.iter().flat_map(|value| value.to_le_bytes()).collect();
         let tensor = encode::tensor_attr(DataType::Float, &[fold.shift.len() as u64], &content);
-        pieces.push(constant(name.clone(), DataType::Float, ready(tensor)));
+        pieces.push(Piece::constant(name.clone(), DataType::Float, tensor.into()));
         let mut inputs: Vec<Cow<'p, str>> = self.inputs(id).iter().map(|endpoint| self.written(*endpoint)).collect();
         inputs.push(name);
         let format = if fold.is_channels_first { "NCHW" } else { "NHWC" };
@@ -209,8 +175,8 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
             op: "BiasAdd",
             inputs,
             attributes: vec![
-                ("T", ready(encode::dtype_attr(DataType::Float))),
-                ("data_format", ready(encode::text_attr(format))),
+                ("T", encode::dtype_attr(DataType::Float).into()),
+                ("data_format", encode::text_attr(format).into()),
             ],
         });
     }
@@ -226,24 +192,11 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
     }
 }
 
-fn ready<'p>(bytes: Vec<u8>) -> Content<'p> {
-    Content::Ready(Cow::Owned(bytes))
-}
-
-fn constant<'p>(name: Cow<'p, str>, dtype: DataType, value: Content<'p>) -> Piece<'p> {
-    Piece {
-        name,
-        op: "Const",
-        inputs: Vec::new(),
-        attributes: vec![("dtype", ready(encode::dtype_attr(dtype))), ("value", value)],
-    }
-}
-
 /// Adds the attributes that old or hand-made graphs leave out: element types, for which TensorFlow has no default, and
 /// the mode of BatchNorm, whose default is training.
 fn fill_attributes(piece: &mut Piece<'_>) {
     if piece.op.starts_with("FusedBatchNorm") && !piece.attributes.iter().any(|(key, _)| *key == "is_training") {
-        piece.attributes.push(("is_training", ready(encode::flag_attr(false))));
+        piece.attributes.push(("is_training", encode::flag_attr(false).into()));
     }
     let name = match piece.op {
         "Const" | "Cast" | "Dequantize" | "QuantizeV2" | "Shape" | "Range" | "ArgMax" => return,
@@ -252,62 +205,22 @@ fn fill_attributes(piece: &mut Piece<'_>) {
     };
     let has_types = piece.attributes.iter().any(|(key, _)| matches!(*key, "T" | "Tparams" | "SrcT" | "dtype" | "Tidx"));
     if !has_types && !piece.inputs.is_empty() {
-        piece.attributes.push((name, ready(encode::dtype_attr(DataType::Float))));
+        piece.attributes.push((name, encode::dtype_attr(DataType::Float).into()));
     }
 }
 
-impl Piece<'_> {
-    fn byte_count(&self) -> usize {
-        let inputs: usize = self.inputs.iter().map(|input| field_bytes(3, input.len())).sum();
-        let attributes: usize =
-            self.attributes.iter().map(|(name, content)| field_bytes(5, entry_bytes(name, content))).sum();
-        field_bytes(1, self.name.len()) + field_bytes(2, self.op.len()) + inputs + attributes
+impl<'p> Scaled<'p> {
+    fn content(self) -> Content<'p> {
+        let byte_count = field_bytes(8, self.tensor_bytes());
+        Content::Made { byte_count, write: Box::new(move |out| self.write(out)) }
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        put_bytes(out, 1, self.name.as_bytes());
-        put_bytes(out, 2, self.op.as_bytes());
-        for input in &self.inputs {
-            put_bytes(out, 3, input.as_bytes());
-        }
-        for (name, content) in &self.attributes {
-            put_header(out, 5, entry_bytes(name, content));
-            put_bytes(out, 1, name.as_bytes());
-            put_header(out, 2, content.byte_count());
-            content.write(out);
-        }
-    }
-}
-
-fn entry_bytes(name: &str, content: &Content<'_>) -> usize {
-    field_bytes(1, name.len()) + field_bytes(2, content.byte_count())
-}
-
-impl Content<'_> {
-    fn byte_count(&self) -> usize {
-        match self {
-            Self::Ready(bytes) => bytes.len(),
-            Self::Scaled(scaled) => field_bytes(8, scaled.tensor_bytes()),
-        }
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Ready(bytes) => out.extend_from_slice(bytes),
-            Self::Scaled(scaled) => {
-                put_header(out, 8, scaled.tensor_bytes());
-                scaled.write(out);
-            }
-        }
-    }
-}
-
-impl Scaled<'_> {
     fn tensor_bytes(&self) -> usize {
         encode::tensor_head(DataType::Float, &self.tensor.shape).len() + field_bytes(4, self.tensor.content.len())
     }
 
     fn write(&self, out: &mut Vec<u8>) {
+        put_header(out, 8, self.tensor_bytes());
         out.extend_from_slice(&encode::tensor_head(DataType::Float, &self.tensor.shape));
         put_header(out, 4, self.tensor.content.len());
         let (values, _) = self.tensor.content.as_chunks::<4>();

@@ -1,6 +1,9 @@
 //! Variables become constants, and what the serving signature needs becomes a GraphDef.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use super::{
     archive::Folder,
@@ -10,8 +13,8 @@ use super::{
     refuse,
 };
 use crate::{
-    data::{attr::Attr, parse, wire::put_bytes},
-    encode,
+    data::{attr::Attr, parse},
+    encode::{self, NO_ATTRIBUTES, Piece, put_node},
     error::GraphError,
     limits::GraphLimits,
 };
@@ -114,7 +117,7 @@ impl Frozen<'_, '_> {
         let needed = self.needed(outputs.iter().map(|(_, source)| source.node));
         let mut out = Vec::new();
         for (_, node) in self.graph.nodes.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
-            put_bytes(&mut out, 1, &self.node(node)?);
+            self.put_node(node, &mut out)?;
             if out.len() as u64 > self.limits.file_bytes_max {
                 return Err(GraphError::FileTooLarge { bytes: out.len() as u64, limit: self.limits.file_bytes_max });
             }
@@ -124,7 +127,7 @@ impl Frozen<'_, '_> {
             let name = tensor.replace(':', "_");
             let name = name.strip_suffix("_0").unwrap_or(&name);
             if !taken.contains(name) {
-                put_bytes(&mut out, 1, &encode::node(name, "Identity", &[self.written(source)], &[]));
+                put_node(&mut out, name, "Identity", &[self.written(source)], NO_ATTRIBUTES);
             }
         }
         encode::put_versions(&mut out, producer);
@@ -142,26 +145,24 @@ impl Frozen<'_, '_> {
         needed
     }
 
-    fn node(&self, node: &FlatNode<'_>) -> Result<Vec<u8>, GraphError> {
+    fn put_node(&self, node: &FlatNode<'_>, out: &mut Vec<u8>) -> Result<(), GraphError> {
         let is_variable = matches!(node.op.as_str(), "VarHandleOp" | "VariableV2" | "Variable");
         if is_variable {
             // Graphs of TensorFlow 1 save a variable under its own name.
             let key = self.keys.get(&shared_name(node)).unwrap_or(&node.name);
             let weight = self.bundle.weight(key)?;
             let value = encode::tensor_attr(weight.dtype, &weight.shape, weight.content);
-            return Ok(encode::node(
-                &node.name,
-                "Const",
-                &[] as &[&str],
-                &[("dtype", &encode::dtype_attr(weight.dtype)), ("value", &value)],
-            ));
+            Piece::constant(Cow::Borrowed(&node.name), weight.dtype, value.into()).put(out);
+            return Ok(());
         }
         let inputs: Vec<String> = node.inputs.iter().map(|source| self.written(*source)).collect();
         if node.op == "ReadVariableOp" {
             let dtype = node.attributes.iter().find(|(key, _)| *key == "dtype").map_or(&[][..], |(_, body)| body);
-            return Ok(encode::node(&node.name, "Identity", &inputs, &[("T", dtype)]));
+            put_node(out, &node.name, "Identity", &inputs, &[("T", dtype)]);
+        } else {
+            put_node(out, &node.name, &node.op, &inputs, &node.attributes);
         }
-        Ok(encode::node(&node.name, &node.op, &inputs, &node.attributes))
+        Ok(())
     }
 
     fn written(&self, source: Source) -> String {
