@@ -154,40 +154,9 @@ impl DataType {
     }
 }
 
-/// The value of IEEE 754 half-precision `bits`.
-#[must_use]
-pub fn half_to_f32(bits: u16) -> f32 {
-    let sign = u32::from(bits & 0x8000) << 16;
-    let exponent = u32::from(bits >> 10 & 0x1f);
-    let fraction = u32::from(bits & 0x3ff);
-    match exponent {
-        0 => {
-            let magnitude = fraction as f32 * (1.0 / 16_777_216.0);
-            if sign == 0 { magnitude } else { -magnitude }
-        }
-        0x1f => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
-        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
-    }
-}
-
-/// The value of bfloat16 `bits`.
-#[must_use]
-pub const fn bfloat16_to_f32(bits: u16) -> f32 {
-    f32::from_bits((bits as u32) << 16)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn half_precision_reads_normal_subnormal_and_special_values() {
-        assert!((half_to_f32(0x3c00) - 1.0).abs() < f32::EPSILON);
-        assert!((half_to_f32(0xc000) + 2.0).abs() < f32::EPSILON);
-        assert!((half_to_f32(0x0001) - 5.960_464_5e-8).abs() < 1e-12);
-        assert!(half_to_f32(0x7c00).is_infinite());
-        assert!(half_to_f32(0x7e00).is_nan());
-    }
 
     #[test]
     fn every_type_keeps_its_number() {

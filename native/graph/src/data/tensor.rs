@@ -1,8 +1,10 @@
 //! Constants: a `TensorProto` as a view of the file, its values read on demand.
 
+use half::{bf16, f16};
+
 use crate::{
     data::{
-        dtype::{DataType, bfloat16_to_f32, half_to_f32},
+        dtype::DataType,
         wire::{Fields, fixed},
     },
     error::WireError,
@@ -157,8 +159,8 @@ impl<'a> Tensor<'a> {
                     let mut list = Vec::new();
                     value.push_ints(number, &mut list).ok()?;
                     values.extend(list.into_iter().map(|value| match self.dtype {
-                        DataType::Half => half_to_f32(value as u16),
-                        DataType::Bfloat16 => bfloat16_to_f32(value as u16),
+                        DataType::Half => f16::from_bits(value as u16).to_f32(),
+                        DataType::Bfloat16 => bf16::from_bits(value as u16).to_f32(),
                         _ => value as f32,
                     }));
                 }
@@ -219,8 +221,8 @@ impl<'a> Tensor<'a> {
             DataType::Uint64 => u64::from_le_bytes(fixed(chunk)) as f32,
             DataType::Int16 | DataType::Qint16 => f32::from(i16::from_le_bytes(fixed(chunk))),
             DataType::Uint16 | DataType::Quint16 => f32::from(u16::from_le_bytes(fixed(chunk))),
-            DataType::Half => half_to_f32(u16::from_le_bytes(fixed(chunk))),
-            DataType::Bfloat16 => bfloat16_to_f32(u16::from_le_bytes(fixed(chunk))),
+            DataType::Half => f16::from_le_bytes(fixed(chunk)).to_f32(),
+            DataType::Bfloat16 => bf16::from_le_bytes(fixed(chunk)).to_f32(),
             DataType::Int8 | DataType::Qint8 => f32::from(i8::from_le_bytes(fixed(chunk))),
             DataType::Uint8 | DataType::Quint8 | DataType::Bool => f32::from(u8::from_le_bytes(fixed(chunk))),
             _ => f32::from_le_bytes(fixed(chunk)),
