@@ -29,8 +29,8 @@ pub struct Ranking {
 impl Ranking {
     /// Ranks the classes.
     ///
-    /// Softmax scores are taken as they are, logits go through a softmax (in f64). A single sigmoid score is the
-    /// probability of the second of two labels, several are independent. For [`OutputKind::Index`] the graph named the
+    /// Softmax scores are taken as they are, logits go through a softmax, a single one through a sigmoid (in f64). A single
+    /// sigmoid score is the probability of the second of two labels, several are independent. For [`OutputKind::Index`] the graph named the
     /// class itself: its probability is 1, and there is no second. `class_count` is the number of classes that have a
     /// name, where known.
     ///
@@ -38,6 +38,7 @@ impl Ranking {
     /// [`Error::Engine`] when a probability lies outside of 0–1, or a class number is none.
     pub fn of(kind: OutputKind, scores: &Scores, class_count: Option<u32>) -> Result<Self, Error> {
         let candidates = match (kind, scores.values.as_slice()) {
+            (OutputKind::Logits, &[second]) => enumerate([sigmoid(-f64::from(second)), sigmoid(second.into())]),
             (OutputKind::Logits, logits) => enumerate(softmax(logits)),
             (OutputKind::Sigmoid, &[second]) => {
                 let second = probability(0, second)?;
@@ -85,6 +86,11 @@ fn softmax(logits: &[f32]) -> Vec<f32> {
     exponentials.iter().map(|exponential| (exponential / sum) as f32).collect()
 }
 
+/// `1 / (1 + exp(-x))`, in f64: the softmax of `x` beside 0.
+fn sigmoid(logit: f64) -> f32 {
+    (1.0 + (-logit).exp()).recip() as f32
+}
+
 fn probability(class: usize, score: f32) -> Result<f32, Error> {
     if (-OVERSHOOT_MAX..=1.0 + OVERSHOOT_MAX).contains(&score) {
         // Adding zero turns -0 into 0, so that ties stay ties.
@@ -114,6 +120,16 @@ mod tests {
 
     fn order(ranking: &Ranking) -> Vec<(u32, f32)> {
         ranking.top(100, 0.0).map(|class| (class.index, class.probability)).collect()
+    }
+
+    #[test]
+    fn a_single_logit_is_that_of_the_second_of_two_labels() {
+        for (logit, best, share) in [(0.0, 0, 0.5), (2.0, 1, 0.880_797), (-2.0, 0, 0.880_797), (300.0, 1, 1.0)] {
+            let ranking = rank(OutputKind::Logits, &[logit]).unwrap();
+            assert_eq!(ranking.best.index, best, "{logit}");
+            assert!((ranking.best.probability - share).abs() < 1e-6, "{logit}: {}", ranking.best.probability);
+            assert!(!ranking.independent);
+        }
     }
 
     #[test]

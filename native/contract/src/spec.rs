@@ -160,12 +160,20 @@ pub struct OutputSpec {
 pub enum OutputKind {
     /// Probabilities that sum to 1.
     Softmax,
-    /// Unbounded scores; the softmax is ours.
+    /// Unbounded scores; the softmax is ours. One alone is the logit of the second of two labels; the sigmoid is ours.
     Logits,
     /// Independent probabilities, or one for the second of two labels.
     Sigmoid,
     /// The class number only.
     Index,
+}
+
+impl OutputKind {
+    /// Whether one value for each image tells two labels apart, of which it scores the second.
+    #[must_use]
+    pub const fn tells_two_apart(self, classes: u32) -> bool {
+        matches!(self, Self::Sigmoid | Self::Logits) && classes == 1
+    }
 }
 
 /// How a label file fits the classes.

@@ -140,8 +140,8 @@ impl Labels {
     ///
     /// The label of class `i` is entry `i - offset`. Without `offset`, equal counts fit; 1000 labels fit the 1001 classes
     /// of ImageNet nets with a background class; a file whose first label is `background` or `dummy` fits a graph
-    /// without that class. A single sigmoid takes one label, or two of which the second is the one it scores: then two
-    /// names come back.
+    /// without that class. A single sigmoid or logit takes one label, or two of which the second is the one it scores: then
+    /// two names come back.
     ///
     /// # Errors
     /// [`LabelsError::Mismatch`] with both counts.
@@ -152,7 +152,7 @@ impl Labels {
         offset: Option<i32>,
     ) -> Result<(LabelsSpec, Vec<String>), LabelsError> {
         let count = self.names.len() as u32;
-        let wanted = if kind == OutputKind::Sigmoid && classes == 1 && count == 2 { 2 } else { classes };
+        let wanted = if kind.tells_two_apart(classes) && count == 2 { 2 } else { classes };
         let offset = match offset {
             Some(offset) => offset,
             None => self.natural_offset(wanted).ok_or_else(|| self.mismatch(classes, String::new()))?,
@@ -314,10 +314,11 @@ mod tests {
     }
 
     #[test]
-    fn a_single_sigmoid_takes_one_label_or_two() {
+    fn a_single_sigmoid_or_logit_takes_one_label_or_two() {
         assert_eq!(numbered_labels(1).align(1, OutputKind::Sigmoid, None).unwrap().1.len(), 1);
         assert_eq!(numbered_labels(2).align(1, OutputKind::Sigmoid, None).unwrap().1.len(), 2);
         assert!(numbered_labels(3).align(1, OutputKind::Sigmoid, None).is_err());
+        assert_eq!(numbered_labels(2).align(1, OutputKind::Logits, None).unwrap().1.len(), 2);
         assert!(numbered_labels(2).align(1, OutputKind::Softmax, None).is_err());
     }
 

@@ -1,5 +1,7 @@
 //! Which node answers with the class scores, wherever in the graph it stands.
 
+mod doubts;
+mod squash;
 mod walk;
 
 use std::collections::HashSet;
@@ -39,7 +41,18 @@ pub fn find(
     let shapes = shapes_of(graph, input, &candidates, limits)?;
     let ends: Vec<NodeId> = candidates.iter().map(|candidate| candidate.scores).collect();
     let mut refused = Vec::new();
-    candidates.retain_mut(|candidate| match classes(shapes.extents(candidate.scores)) {
+    candidates.retain_mut(|candidate| match classes(shapes.extents(candidate.scores), input.batch) {
+        Err(_) if is_of_one_image(graph, &shapes, &reached, candidate.scores) => {
+            candidate.classes = Some(1);
+            true
+        }
+        Ok(Some(1)) if candidate.kind == OutputKind::Softmax => {
+            refused.push(format!(
+                "{:?} is the softmax of one value, which is always 1",
+                graph.node(candidate.scores).name
+            ));
+            false
+        }
         Ok(classes) => {
             candidate.classes = classes.or_else(|| candidate.kernel_classes(graph));
             candidate.classes.is_some()
@@ -66,15 +79,19 @@ pub fn find(
     }
     let (chosen, because, confidence) = choose(graph, &mut candidates, request)?;
     let values = chosen.classes.unwrap_or(0);
-    if request.overrides.output_kind == Some(OutputKind::Index) && values != 1 {
-        return Err(GraphError::Override {
-            field: "output_kind",
-            value: "index".to_owned(),
-            reason: format!(
-                "{:?} has {values} values for each image, and a class number is one; leave it out",
-                graph.node(chosen.scores).name
-            ),
-        });
+    let refuse = |value: &str, reason: String| {
+        let reason = format!("{:?} has {values} values for each image, {reason}", graph.node(chosen.scores).name);
+        Err(GraphError::Override { field: "output_kind", value: value.to_owned(), reason })
+    };
+    match request.overrides.output_kind {
+        Some(OutputKind::Index) if values != 1 => {
+            return refuse("index", "and a class number is one; leave it out".to_owned());
+        }
+        Some(OutputKind::Softmax) if values == 1 => {
+            let reason = "and the softmax of one is always 1; set `sigmoid` for a probability, `logits` for any number";
+            return refuse("softmax", reason.to_owned());
+        }
+        _ => {}
     }
     let heads: Vec<String> = candidates.iter().map(|other| graph.node(other.tensor).name.to_string()).collect();
     Ok(describe(graph, &chosen, because, confidence, heads, request))
@@ -108,6 +125,7 @@ fn describe(
     if kind == OutputKind::Sigmoid && classes > 1 {
         warnings.push("The classes are independent: their probabilities need not sum to 1.".to_owned());
     }
+    warnings.extend(doubts::warnings(graph, chosen, kind, classes, request));
     OutputFound {
         node: chosen.tensor,
         tensor,
@@ -218,8 +236,20 @@ fn shapes_of(
     Shapes::propagate(graph, &scope, input.node, &input.extents(input.batch.map_or(1, u64::from)), limits)
 }
 
-/// Number of classes from the extents of the scores: one list of values for each image.
-fn classes(extents: Option<&Extents>) -> Result<Option<u32>, String> {
+/// Whether the number `id` without axes is what a `Squeeze` or `Reshape` left of one image's value, and no sum over images.
+fn is_of_one_image(graph: &Graph<'_>, shapes: &Shapes, reached: &HashSet<NodeId>, mut id: NodeId) -> bool {
+    let is_number = |id: NodeId| shapes.extents(id).is_some_and(Vec::is_empty);
+    loop {
+        let mut inputs = graph.node(id).inputs.iter().map(|input| input.node);
+        match inputs.find(|up| reached.contains(up) && is_number(*up)) {
+            Some(up) => id = up,
+            None => return is_number(id) && matches!(graph.node(id).op, "Squeeze" | "Reshape"),
+        }
+    }
+}
+
+/// Number of classes from the extents of the scores: one list of values for each image of a batch of `batch`.
+fn classes(extents: Option<&Extents>, batch: Option<u32>) -> Result<Option<u32>, String> {
     let Some(extents) = extents else { return Ok(None) };
     let written = || {
         let sides: Vec<String> =
@@ -228,6 +258,7 @@ fn classes(extents: Option<&Extents>) -> Result<Option<u32>, String> {
     };
     let per_image = match extents.as_slice() {
         [] => return Err("is a single number for the whole batch".to_owned()),
+        [values] if batch.is_some_and(|batch| batch > 1 && *values == Some(u64::from(batch))) => &[],
         [values] => std::slice::from_ref(values),
         [_, rest @ ..] => rest,
     };

@@ -52,6 +52,8 @@ pub enum Role {
     Layer(Layer, Kernel),
     /// It normalises by stored moments: image, scale, offset, mean, variance.
     BatchNorm,
+    /// It bends its input, between layers.
+    Activation,
     /// It turns the bytes of an image file into pixels.
     Decoder,
     /// It tells of its input's shape alone.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use menagerie_contract::OutputKind;
 
+use super::squash::{self, Squashed};
 use crate::data::graph::{Graph, Node, NodeId};
 
 /// A possible class output.
@@ -39,9 +40,24 @@ impl Candidate {
 
     pub(super) fn kind_because(&self, graph: &Graph<'_>) -> String {
         match (self.kind, self.activation) {
-            (OutputKind::Sigmoid, Some(id)) => format!("sigmoid {:?}: each class on its own", graph.node(id).name),
-            (_, Some(id)) => format!("softmax {:?}", graph.node(id).name),
-            _ => "neither softmax nor sigmoid follows the last layer".to_owned(),
+            (kind, Some(id)) => {
+                let node = graph.node(id);
+                let what = match node.op {
+                    "Softmax" => "softmax",
+                    "Sigmoid" => "sigmoid",
+                    _ => "arithmetic that gives probabilities, up to",
+                };
+                let meaning = match (kind, self.classes) {
+                    (OutputKind::Sigmoid, Some(1)) => ": the probability of the second of two classes",
+                    (OutputKind::Sigmoid, _) => ": each class on its own",
+                    _ => "",
+                };
+                format!("{what} {:?}{meaning}", node.name)
+            }
+            (_, None) if self.classes == Some(1) => {
+                "one value and no sigmoid behind the last layer: the logit of the second of two classes".to_owned()
+            }
+            (_, None) => "neither softmax nor sigmoid follows the last layer".to_owned(),
         }
     }
 
@@ -111,10 +127,12 @@ pub(super) fn from_named(graph: &Graph<'_>, id: NodeId) -> Candidate {
         }
         at = up;
     }
-    let kind = match activation.map(|id| graph.node(id).op) {
-        Some("Sigmoid") => OutputKind::Sigmoid,
-        Some(_) => OutputKind::Softmax,
-        None => OutputKind::Logits,
+    let (kind, activation) = match (activation.map(|id| graph.node(id).op), squash::ending_at(graph, scores)) {
+        (Some("Softmax"), _) => (OutputKind::Softmax, activation),
+        (_, Some(Squashed::Pair(end))) => (OutputKind::Softmax, Some(end)),
+        (_, Some(Squashed::Single(end))) => (OutputKind::Sigmoid, activation.or(Some(end))),
+        (Some(_), None) => (OutputKind::Sigmoid, activation),
+        (None, None) => (OutputKind::Logits, None),
     };
     Candidate { layer: scores, scores, tensor: id, activation, kind, is_single_row, classes: None }
 }
@@ -131,29 +149,35 @@ fn next_step(graph: &Graph<'_>, candidate: &Candidate, reached: &HashSet<NodeId>
     if candidate.activation.is_some() && is_authors_name(graph.node(at)) {
         return None;
     }
-    if candidate.activation.is_none()
-        && let Some(end) = spelled_out_softmax(graph, at)
-        && reached.contains(&end)
-    {
-        return Some((end, Step::Activation(OutputKind::Softmax)));
+    if candidate.activation.is_none() && !candidate.is_single_row {
+        if let Some(end) = spelled_out_softmax(graph, at).filter(|end| reached.contains(end)) {
+            return Some((end, Step::Activation(OutputKind::Softmax)));
+        }
+        match squash::behind(graph, at, reached) {
+            Some(Squashed::Single(end)) if !is_gate(graph, end, reached) => {
+                return Some((end, Step::Activation(OutputKind::Sigmoid)));
+            }
+            Some(Squashed::Pair(end)) => return Some((end, Step::Activation(OutputKind::Softmax))),
+            _ => {}
+        }
     }
     let consumers = graph.consumers(at).iter().copied().filter(|id| reached.contains(id));
     consumers
         .filter_map(|id| {
-            let (rank, step) = step(graph, id, candidate)?;
+            let (rank, step) = step(graph, id, candidate, reached)?;
             Some((rank, id, step))
         })
         .min_by_key(|(rank, id, _)| (*rank, *id))
         .map(|(_, id, step)| (id, step))
 }
 
-fn step(graph: &Graph<'_>, id: NodeId, candidate: &Candidate) -> Option<(u32, Step)> {
+fn step(graph: &Graph<'_>, id: NodeId, candidate: &Candidate, reached: &HashSet<NodeId>) -> Option<(u32, Step)> {
     let node = graph.node(id);
     let kind = node.kind;
     let is_after = candidate.activation.is_some() || candidate.is_single_row;
     match node.op {
         "Softmax" if !is_after => Some((0, Step::Activation(OutputKind::Softmax))),
-        "Sigmoid" if !is_after => Some((1, Step::Activation(OutputKind::Sigmoid))),
+        "Sigmoid" if !is_after && !is_gate(graph, id, reached) => Some((1, Step::Activation(OutputKind::Sigmoid))),
         "Squeeze" | "Reshape" => Some((2, Step::Through)),
         "StridedSlice" if takes_first_row(graph, id) => Some((4, Step::FirstRow)),
         _ if kind.is_passage() => Some((3, Step::Through)),
@@ -168,6 +192,14 @@ fn step(graph: &Graph<'_>, id: NodeId, candidate: &Candidate) -> Option<(u32, St
 fn is_authors_name(node: &Node<'_>) -> bool {
     let letters = |text: &str| text.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
     !node.name.contains('/') && letters(&node.name) != letters(node.op)
+}
+
+/// Whether the values of `id` only scale other values of the image, as in `x * sigmoid(x)`.
+fn is_gate(graph: &Graph<'_>, id: NodeId, reached: &HashSet<NodeId>) -> bool {
+    graph.consumers(id).iter().any(|next| {
+        let node = graph.node(*next);
+        node.op == "Mul" && node.inputs.iter().all(|input| reached.contains(&input.node))
+    })
 }
 
 /// Whether the slice `id` takes row 0 and drops the batch axis.
