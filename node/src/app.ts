@@ -4,6 +4,7 @@ import express from "express";
 import type { Logger } from "pino";
 import { createClassify } from "./classify.js";
 import { type AdmissionLimits, createAdmission } from "./front/admission.js";
+import { createAnswers } from "./front/answers.js";
 import { allowRoles } from "./front/authorize.js";
 import { createCallerOf } from "./front/caller.js";
 import { enter } from "./front/enter.js";
@@ -78,14 +79,15 @@ export function createApp({
   const admit = enter(admission, callerOf);
   const upload = readUpload(limits);
   const { modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
+  const { watch, send: sendBytes } = createAnswers(limits);
   const classify = createClassify({ models, classifier, fetchImage, imageBytesMax, answerBytesMax });
 
   const [name, secure, share] = [nameRequest(), secureHeaders(), shareOrigins(corsOrigins)];
 
   const routes = withOpenApi([
     ...healthRoutes(readiness),
-    ...inferRoutes({ classify, modelsPerRequestMax }),
-    ...modelRoutes({ models, zoo, classifier }),
+    ...inferRoutes({ classify, sendBytes, modelsPerRequestMax }),
+    ...modelRoutes({ models, zoo, classifier, sendBytes, allow }),
     ...registeredModelRoutes(registrar),
   ]);
   const mount = (route: Route) => {
@@ -98,6 +100,7 @@ export function createApp({
     app[method](path, ...before, ...[handle].flat());
   };
 
+  app.use(watch);
   app.use(name);
   app.use(logRequests(logger, callerOf));
   app.use(secure);

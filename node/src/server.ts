@@ -1,11 +1,12 @@
 /** The service as a process, and the only file with side effects: configuration, adapters, app, listening, stopping. */
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, Server as NetServer } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { destination } from "pino";
 import { createApp } from "./app.js";
 import { type Config, isLoopback, readConfig } from "./config.js";
 import { AppError, messageOf } from "./errors.js";
+import { boundConnections } from "./front/connections.js";
 import type { Readiness } from "./ports.js";
 import { createLogger, openKeys, openService, type Service, warmUp } from "./service.js";
 
@@ -25,6 +26,9 @@ const HEAP_GROWING_PERCENT = 400;
 let phase: "starting" | "up" | "stopping" = "starting";
 /** Why the default model could not be loaded; null when it was, or when there is none. */
 let warmUpFailure: string | null = null;
+
+/** Of the next try to load the default model. */
+let retry: NodeJS.Timeout | null = null;
 
 setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
 const config = orExit(readConfig);
@@ -53,7 +57,7 @@ const server = createServer(
     readiness: () => readinessOf(service),
   }).listener,
 );
-server.maxConnections = config.connectionsMax;
+const connections = boundConnections(server, config.connectionsMax, config.trustProxy !== "");
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
 await listen(server, config);
@@ -62,15 +66,15 @@ await service.verify();
 
 /** Loads the default model and says so. Where that fails the service is up all the same, and tries again. */
 async function becomeReady(): Promise<void> {
-  const address = addressOf(server);
   const isFirst = phase === "starting";
   const failure = await warmUpProblem();
   if (phase === "stopping") return;
+  const address = addressOf(server);
   phase = "up";
   warmUpFailure = failure;
   if (failure !== null) {
     if (isFirst) say(`Menagerie is up, and not ready: ${failure} (${address})`);
-    setTimeout(() => void becomeReady(), WARM_UP_RETRY_MS).unref();
+    retry = setTimeout(() => void becomeReady(), WARM_UP_RETRY_MS).unref();
   } else if (service.zoo.defaultId === null) {
     say(`Menagerie is ready, without a default model: ${address}`);
   } else {
@@ -113,14 +117,20 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
     logger.error({ ms: config.shutdownMsMax }, "requests in flight did not end in time");
     process.exit(1);
   }, config.shutdownMsMax);
-  const closed = new Promise((resolve) => server.close(resolve));
+  if (retry !== null) clearTimeout(retry);
+  const closed = new Promise<void>((resolve) => stopListening(server, resolve));
   // A connection that is kept alive becomes idle when its last answer is out.
-  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
+  const sweep = setInterval(() => connections.closeIdle(), IDLE_SWEEP_MS);
   await closed;
   clearInterval(sweep);
   await service.close();
   clearTimeout(timer);
   logger.flush(() => process.exit(0));
+}
+
+/** Takes no more connections. `Server.close` would also cut those whose answer is on its way. */
+function stopListening(listener: Server, done: () => void): void {
+  NetServer.prototype.close.call(listener, done);
 }
 
 async function listen(listener: Server, { port, host }: Config): Promise<void> {

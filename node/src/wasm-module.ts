@@ -37,6 +37,8 @@ export interface WasmModule {
   ): { frame: Uint8Array<ArrayBuffer>; seenJson: string };
   /** An engine's reply to `Answer` JSON. */
   answer(model: WasmModel, seenJson: string, optionsJson: string, reply: Uint8Array): string;
+  /** Width times height as an image's header declares them, with nothing decoded; 0 where no header can be read. */
+  declaredPixels(image: Uint8Array): number;
   /** Label file to JSON `{count, format}`. */
   describeLabels(labels: Uint8Array): string;
   /** Bytes of memory that the instance holds: they grow with the largest image and never shrink. */

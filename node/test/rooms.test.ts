@@ -43,7 +43,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "errors",
     "ports",
   ],
-  server: ["app", "service", "config", "errors", "ports"],
+  server: ["app", "front", "service", "config", "errors", "ports"],
   index: ["service", "sha256", "config", "errors", "ports", "generated"],
   cli: ["index", "printable", "server", "service", "config", "errors"],
   web: ["generated"],

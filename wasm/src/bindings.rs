@@ -11,7 +11,7 @@ use menagerie_graph::{GraphLimits, inspect_files};
 use serde_json::{Value, json};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::{error::Error, labels, model, pipeline};
+use crate::{decode, error::Error, labels, model, pipeline};
 
 #[wasm_bindgen]
 extern "C" {
@@ -107,6 +107,13 @@ pub fn preprocess(image: &[u8], input_spec_json: &str, options_json: &str) -> Re
 pub fn memory_bytes() -> usize {
     const PAGE_BYTES: usize = 65536;
     core::arch::wasm32::memory_size(0) * PAGE_BYTES
+}
+
+/// Width times height as the header of an image declares them, with nothing decoded; 0 where no header can be read.
+#[wasm_bindgen(js_name = declaredPixels)]
+#[must_use]
+pub fn declared_pixels(image: &[u8]) -> f64 {
+    decode::declared_pixels(image).unwrap_or(0) as f64
 }
 
 /// What a label file holds, as JSON `{"count", "format"}`.

@@ -82,6 +82,15 @@ pub fn decode_shrunk(
     }
 }
 
+/// Width times height as the header declares them, with nothing decoded; `None` where no header can be read.
+#[must_use]
+pub fn declared_pixels(image: &[u8]) -> Option<u64> {
+    match decode(image, &ImageLimits { pixels_max: 0, side_pixels_max: u32::MAX }) {
+        Err(Error::ImageTooLarge { width, height, .. }) => Some(width * height),
+        _ => None,
+    }
+}
+
 /// Refuses a declared size that passes the limits, or has no pixels.
 fn check_size(format: Format, width: u32, height: u32, limits: &ImageLimits) -> Result<(), Error> {
     let (wide, high) = (u64::from(width), u64::from(height));

@@ -1,13 +1,16 @@
 /**
- * A body has to arrive at a pace: a client that sends one byte now and then would hold a permit and memory for as long as
- * a large upload may take. It is cut off as Node cuts off a request that is late as a whole.
+ * Bodies have to arrive, and answers have to be taken, at a pace: a client that sends or reads a byte now and then would
+ * hold memory and a connection for as long as it likes. It is cut off as Node cuts off a request that is late as a whole.
  */
+import type { ServerResponse } from "node:http";
 import type { Request, Response } from "express";
 
 export interface PaceLimits {
-  /** Time in which a body may come as slowly as it likes. */
+  /** Time in which a body may come, or an answer be taken, as slowly as it likes. */
   readonly uploadGraceMs: number;
   readonly uploadBytesPerSecondMin: number;
+  /** Deadline for a body to come whole, and for an answer to be taken whole. */
+  readonly requestMsMax: number;
 }
 
 const CHECK_EVERY_MS = 250;
@@ -31,4 +34,53 @@ export function keepPace(request: Request, response: Response, limits: PaceLimit
     socket.destroySoon();
   }, CHECK_EVERY_MS);
   response.once("close", () => clearInterval(timer));
+}
+
+interface Taking {
+  readonly began: number;
+  checked: number;
+  takenBytes: number;
+}
+
+/**
+ * Watches answers: each is to be given to it once its first byte is written. The pace is that of the last
+ * `uploadGraceMs`, since the system takes megabytes for a client that reads nothing.
+ */
+export function keepAnswerPace(limits: PaceLimits): (response: ServerResponse) => void {
+  const answers = new Map<ServerResponse, Taking>();
+  let timer: NodeJS.Timeout | null = null;
+  const bytesMin = (limits.uploadBytesPerSecondMin * limits.uploadGraceMs) / 1000;
+
+  const check = () => {
+    const now = performance.now();
+    for (const [response, taking] of answers) {
+      const { socket } = response;
+      // One that waits behind another one of its connection is not the client's to take yet.
+      if (socket === null || now - taking.checked < limits.uploadGraceMs) continue;
+      const takenBytes = takenOf(response);
+      if (takenBytes - taking.takenBytes < bytesMin || now - taking.began > limits.requestMsMax) {
+        socket.destroy();
+        continue;
+      }
+      taking.checked = now;
+      taking.takenBytes = takenBytes;
+    }
+  };
+  return (response) => {
+    if (answers.has(response) || response.closed) return;
+    const now = performance.now();
+    answers.set(response, { began: now, checked: now, takenBytes: takenOf(response) });
+    timer ??= setInterval(check, Math.min(CHECK_EVERY_MS, limits.uploadGraceMs)).unref();
+    response.once("close", () => {
+      answers.delete(response);
+      if (answers.size > 0 || timer === null) return;
+      clearInterval(timer);
+      timer = null;
+    });
+  };
+}
+
+/** Bytes of the connection that the system has taken over. */
+function takenOf({ socket }: ServerResponse): number {
+  return socket === null ? 0 : socket.bytesWritten - socket.writableLength;
 }

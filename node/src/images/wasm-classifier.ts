@@ -6,14 +6,16 @@
 import { AppError, sentence } from "../errors.js";
 import type { Answer, ImageLimits, InferOptions, LabelsSpec, ModelSpec } from "../generated/contract.js";
 import type { Classifier, ClassifyOptions, ClassifyTarget, Party } from "../ports.js";
+import { loadWasm, type WasmModule } from "../wasm-module.js";
 import type { Call, ModelCall, Reply } from "./wasm-worker.js";
 import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
 
 /** More than an image of 512x512 takes. */
 const FRAME_BYTES_KEPT_MAX = 1024 * 1024;
 
-/** Images and label files up to this size take a thread for a few milliseconds. */
+/** Images of so many bytes and pixels, and label files, take a thread for a few milliseconds. */
 const LIGHT_BYTES_MAX = 256 * 1024;
+const LIGHT_PIXELS_MAX = 1024 * 1024;
 
 export interface WasmClassifierOptions {
   readonly threadCount: number;
@@ -33,6 +35,7 @@ export function createWasmClassifier(options: WasmClassifierOptions): Classifier
 class WasmClassifier implements Classifier {
   readonly #pool: WorkerPool<Call, Reply>;
   readonly #options: WasmClassifierOptions;
+  readonly #wasm = loadWasm();
   /** Frames that were answered: their memory is used again, since V8 collects garbage by how much was taken anew. */
   readonly #frames: Uint8Array<ArrayBuffer>[] = [];
 
@@ -61,7 +64,7 @@ class WasmClassifier implements Classifier {
     try {
       const given = { image: transferable(image), room: this.#frames.pop() ?? new Uint8Array() };
       const prepare = { kind: "prepare", model, ...given, optionsJson, memoryBytesKeptMax } as const;
-      const heavy = target.stranger || isHeavy(image);
+      const heavy = target.stranger || isHeavy(this.#wasm, image);
       const { frame, seenJson } = only("prepared", await this.#callWith(target, prepare, { party, heavy }));
       const reply = await exchange(target, frame);
       this.#keep(frame);
@@ -140,8 +143,9 @@ function transferable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return own ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
-function isHeavy(image: Uint8Array): boolean {
-  return image.length > LIGHT_BYTES_MAX;
+/** From the header alone. Where that cannot be read there is nothing to decode. */
+function isHeavy(wasm: WasmModule, image: Uint8Array): boolean {
+  return image.length > LIGHT_BYTES_MAX || wasm.declaredPixels(image) > LIGHT_PIXELS_MAX;
 }
 
 /** Of the pixels at the model's size. */

@@ -2,39 +2,34 @@
 
 import type { Response } from "express";
 import type { Item } from "../classify.js";
-import { visitOf } from "../front/enter.js";
+import type { SendBytes } from "../front/answers.js";
 import { type Html, html } from "../front/html.js";
 import type { Form } from "../front/negotiate.js";
 import { page } from "../front/page.js";
 import { requestIdOf } from "../front/request-id.js";
 import { printable } from "../printable.js";
 
-export function sendAnswer(response: Response, form: Form, items: readonly Item[]): void {
-  switch (form) {
-    case "json":
-      send(
-        response,
-        "json",
-        JSON.stringify({ request_id: requestIdOf(response), results: items.map(toJson(requestIdOf(response))) }),
-      );
-      break;
-    case "html":
-      send(response, "html", `${items.map((item) => sentence(item).markup).join("\n")}\n`);
-      break;
-    case "page":
-      send(response, "html", page("Answer", html`${items.map(section)}`));
-      break;
-    case "text":
-      send(response, "text", `${items.map(plainSentence).join("\n")}\n`);
-      break;
-  }
+export async function sendAnswer(
+  sendBytes: SendBytes,
+  response: Response,
+  form: Form,
+  items: readonly Item[],
+): Promise<void> {
+  response.type(form === "page" ? "html" : form);
+  await sendBytes(response, Buffer.from(bodyOf(form, items, requestIdOf(response))));
 }
 
-/** What is sent is counted until the client has it. */
-function send(response: Response, type: string, body: string): void {
-  const bytes = Buffer.from(body);
-  visitOf(response).chargeAnswer(bytes.length);
-  response.type(type).send(bytes);
+function bodyOf(form: Form, items: readonly Item[], requestId: string): string {
+  switch (form) {
+    case "json":
+      return JSON.stringify({ request_id: requestId, results: items.map(toJson(requestId)) });
+    case "html":
+      return `${items.map((item) => sentence(item).markup).join("\n")}\n`;
+    case "page":
+      return page("Answer", html`${items.map(section)}`);
+    case "text":
+      return `${items.map(plainSentence).join("\n")}\n`;
+  }
 }
 
 /** The fields in the order of the contract. */

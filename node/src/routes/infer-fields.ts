@@ -178,6 +178,8 @@ function chooseModels(upload: Upload, sha256: string | undefined, countMax: numb
     throw invalid("label_file", upload.labels.name, "belongs to model_file or model_sha256, and neither was sent");
   }
   if (named.length > countMax) throw invalid("model", named.join(", "), `may be sent ${countMax} times at most`);
+  const twice = named.find((name, index) => named.indexOf(name) !== index);
+  if (twice !== undefined) throw invalid("model", twice, "is named twice");
   if (named.length === 0) return [{ kind: "zoo", id: null, version: null }];
   return named.map((name) => {
     const [id = "", ...version] = name.split("@");

@@ -2,6 +2,7 @@
 
 import type { RequestHandler } from "express";
 import type { Classify } from "../classify.js";
+import type { SendBytes } from "../front/answers.js";
 import { visitOf } from "../front/enter.js";
 import { formOf } from "../front/negotiate.js";
 import { uploadOf } from "../front/read-upload.js";
@@ -28,6 +29,7 @@ import {
 
 export interface InferDeps {
   readonly classify: Classify;
+  readonly sendBytes: SendBytes;
   readonly modelsPerRequestMax: number;
 }
 
@@ -76,7 +78,7 @@ export function inferRoutes(deps: InferDeps): Route[] {
   ];
 }
 
-function infer({ classify, modelsPerRequestMax }: InferDeps): RequestHandler {
+function infer({ classify, sendBytes, modelsPerRequestMax }: InferDeps): RequestHandler {
   return async (request, response) => {
     const form = formOf(request);
     const upload = uploadOf(response);
@@ -84,6 +86,6 @@ function infer({ classify, modelsPerRequestMax }: InferDeps): RequestHandler {
     // A page without JavaScript shows what the model saw.
     const options = form === "page" ? { ...asked.options, picture: true } : asked.options;
     const items = await classify(visitOf(response), { images: upload.images, ...asked, options });
-    sendAnswer(response, form, items);
+    await sendAnswer(sendBytes, response, form, items);
   };
 }

@@ -2,10 +2,11 @@
 
 import type { Request, RequestHandler } from "express";
 import { AppError } from "../errors.js";
+import type { SendBytes } from "../front/answers.js";
 import { visitOf } from "../front/enter.js";
 import { uploadOf } from "../front/read-upload.js";
 import type { Route } from "../front/route.js";
-import type { Classifier, ModelListing, Models, ModelZoo, ZooModel } from "../ports.js";
+import type { Classifier, ModelListing, Models, ModelZoo, Role, ZooModel } from "../ports.js";
 import { parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
 import {
   BYTES,
@@ -29,9 +30,12 @@ export interface ModelDeps {
   readonly models: Models;
   readonly zoo: ModelZoo;
   readonly classifier: Classifier;
+  readonly sendBytes: SendBytes;
+  /** Refuses whoever has not the role. */
+  readonly allow: (role: Role) => RequestHandler;
 }
 
-export function modelRoutes({ models, zoo, classifier }: ModelDeps): Route[] {
+export function modelRoutes({ models, zoo, classifier, sendBytes, allow }: ModelDeps): Route[] {
   return [
     {
       method: "get",
@@ -76,7 +80,7 @@ export function modelRoutes({ models, zoo, classifier }: ModelDeps): Route[] {
       parameters: [ID],
       answers: ok("As it is.", { "application/octet-stream": { schema: BYTES } }),
       problems: ["model_unknown", "version_unknown", "engine_unavailable"],
-      handle: downloadGraph(zoo),
+      handle: downloadGraph(zoo, sendBytes, allow),
     },
     {
       method: "get",
@@ -138,18 +142,19 @@ function downloadLabels(zoo: ModelZoo): RequestHandler {
   };
 }
 
-/** The graph file as it is. */
-function downloadGraph(zoo: ModelZoo): RequestHandler {
+/** The graph file as it is. One that a client registered is for those who may register. */
+function downloadGraph(zoo: ModelZoo, sendBytes: SendBytes, allow: ModelDeps["allow"]): RequestHandler {
   return async (request, response) => {
     const model = find(zoo, request);
+    if (model.registered) allow("models")(request, response, () => {});
     const { id, version } = model.manifest;
     if (!model.present && model.damage === null) {
       throw new AppError("engine_unavailable", `The graph of ${id} was not fetched to this server yet.`);
     }
     const visit = visitOf(response);
     const graph = await visit.run(() => model.readGraph());
-    visit.chargeAnswer(graph.length);
-    response.attachment(`${id}-${version}.pb`).type("application/octet-stream").send(Buffer.from(graph));
+    response.attachment(`${id}-${version}.pb`).type("application/octet-stream");
+    await sendBytes(response, graph);
   };
 }
 

@@ -1,8 +1,8 @@
 //! Broken, cut and lying images: each is answered with its code, nothing panics, nothing large is allocated.
 
-use crate::common::{LIMITS, beside_the_project, crc32, files};
+use crate::common::{LIMITS, SIZE, beside_the_project, crc32, files};
 use menagerie_contract::ErrorCode;
-use menagerie_wasm::decode::decode;
+use menagerie_wasm::decode::{declared_pixels, decode};
 
 fn code(image: &[u8]) -> Option<ErrorCode> {
     decode(image, &LIMITS).err().map(|error| error.code())
@@ -24,6 +24,14 @@ fn a_file_cut_at_any_of_fifty_lengths_is_refused() {
             };
             assert_eq!(code(&file[..length]), Some(expected), "{name} of {length} bytes");
         }
+    }
+}
+
+#[test]
+fn what_a_header_declares_is_known_before_anything_is_decoded() {
+    for (name, file) in files() {
+        assert_eq!(declared_pixels(&file), Some(u64::from(SIZE.0) * u64::from(SIZE.1)), "{name}");
+        assert_eq!(declared_pixels(&file[..5]), None, "{name}");
     }
 }
 
