@@ -1,5 +1,4 @@
 /** Answers of any size: counted until the client has them, and given in pieces, so that it is seen whether it reads. */
-import { once } from "node:events";
 import type { RequestHandler, Response } from "express";
 import { visitOf } from "./enter.js";
 import { keepAnswerPace, type PaceLimits } from "./keep-pace.js";
@@ -28,9 +27,21 @@ export function createAnswers(limits: PaceLimits): { readonly watch: RequestHand
       keepPace(response);
       for (let start = 0; start < bytes.length && !response.closed; start += PIECE_BYTES) {
         const isTaken = response.write(bytes.subarray(start, start + PIECE_BYTES));
-        if (!isTaken && !response.closed) await Promise.race([once(response, "drain"), once(response, "close")]);
+        if (!isTaken) await drained(response);
       }
       response.end();
     },
   };
+}
+
+/** Until more can be written, or the client is gone. */
+function drained(response: Response): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    if (response.closed) resolve();
+    else response.on("drain", done).on("close", done);
+  });
 }
