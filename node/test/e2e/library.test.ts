@@ -1,12 +1,8 @@
-/** The library and the command. */
-import { type ExecFileException, execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** The library. */
+import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { createClassifier as CreateClassifier } from "../../src/index.js";
 import { COLOURS, meanColourGraph } from "../support/graph-def.js";
-import { CLI_FILE } from "../support/paths.js";
 import { solidPng } from "../support/png.js";
 import { makeColourZoo } from "../support/server.js";
 
@@ -17,34 +13,10 @@ const RED = solidPng(64, 48, [255, 0, 0]);
 const BLUE = solidPng(64, 48, [0, 0, 255]);
 
 let zoo: string;
-let dir: string;
 beforeAll(async () => {
   zoo = await makeColourZoo();
-  dir = await mkdtemp(join(tmpdir(), "menagerie-library-"));
-  await writeFile(join(dir, "red.png"), RED);
-  await writeFile(join(dir, "blue.png"), BLUE);
-  await writeFile(join(dir, "graph.pb"), meanColourGraph());
-  await writeFile(join(dir, "labels.txt"), COLOURS);
 });
-afterAll(async () => {
-  await rm(zoo, { recursive: true });
-  await rm(dir, { recursive: true });
-});
-
-interface Run {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly exitCode: number;
-}
-
-function run(file: string, args: readonly string[], cwd = dir): Promise<Run> {
-  const env = { ...process.env, MODELS_DIR: zoo };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [file, ...args], { env, cwd }, (error: ExecFileException | null, stdout, stderr) => {
-      resolve({ stdout, stderr, exitCode: typeof error?.code === "number" ? error.code : 0 });
-    });
-  });
-}
+afterAll(() => rm(zoo, { recursive: true }));
 
 describe("the library", () => {
   it("classifies with the default model, and leaves the caller's bytes as they are", async () => {
@@ -75,59 +47,5 @@ describe("the library", () => {
     await expect(createClassifier({ model: "nope", config: { modelsDir: zoo } })).rejects.toMatchObject({
       code: "model_unknown",
     });
-  });
-});
-
-describe("the command", () => {
-  it("classifies images, one line each", async () => {
-    const { stdout, exitCode } = await run(CLI_FILE, ["classify", "red.png", "blue.png"]);
-    expect(stdout).toBe("red.png: red (57.6 %, high confidence)\nblue.png: blue (57.6 %, high confidence)\n");
-    expect(exitCode).toBe(0);
-  });
-
-  it("classifies with a graph of the caller's own, as JSON", async () => {
-    const args = ["classify", "blue.png", "--model", "graph.pb", "--labels", "labels.txt", "--json"];
-    const { stdout } = await run(CLI_FILE, args);
-    expect(JSON.parse(stdout)).toMatchObject({
-      image: { name: "blue.png", width: 64 },
-      model: { id: "uploaded" },
-      label: "blue",
-    });
-  });
-
-  it("says which image failed, answers the others, and exits with 1", async () => {
-    const { stdout, stderr, exitCode } = await run(CLI_FILE, ["classify", "labels.txt", "red.png"]);
-    expect(stderr).toMatch(/^labels\.txt: .*\(image_unsupported\)\n$/);
-    expect(stdout).toMatch(/^red\.png: red/);
-    expect(exitCode).toBe(1);
-  });
-
-  it("explains a graph", async () => {
-    const { stdout, exitCode } = await run(CLI_FILE, ["inspect", "graph.pb", "labels.txt", "--json"]);
-    expect(JSON.parse(stdout)).toMatchObject({
-      input: { tensor: "input" },
-      output: { classes: 3 },
-      labels: { count: 3 },
-    });
-    expect(exitCode).toBe(0);
-  });
-
-  it.each([
-    [[]],
-    [["clasify"]],
-    [["classify"]],
-    [["classify", "a.png", "--labels", "x"]],
-    [["inspect"]],
-    [["classify", "--x"]],
-  ])("shows how it is used for %j, and exits with 2", async (args) => {
-    const { stderr, exitCode } = await run(CLI_FILE, args);
-    expect(stderr).toContain("menagerie classify IMAGE");
-    expect(exitCode).toBe(2);
-  });
-
-  it("says what is missing", async () => {
-    const { stderr, exitCode } = await run(CLI_FILE, ["classify", "nowhere.png"]);
-    expect(stderr).toContain("nowhere.png");
-    expect(exitCode).toBe(1);
   });
 });
