@@ -8,6 +8,10 @@ use std::{
 
 use menagerie_contract::{ErrorCode, Evidence, InputSpec, ModelSpec, Problem, Resize};
 use menagerie_graph::{GraphLimits, inspect_files};
+use serde_json::Value;
+
+/// Alternatives with a lower score are left out of the table.
+const SCORE_SHOWN_MIN: f32 = 0.001;
 
 /// Explains a graph. `arguments` are `GRAPH [LABELS] [--json]`.
 ///
@@ -131,9 +135,10 @@ impl Lines {
 
     fn evidence(&mut self, evidence: &Evidence) {
         let sure = format!("{} {:.2}", word(&evidence.source), evidence.confidence);
-        self.row(&format!("  {:<20} {:<28} {sure:<14}", evidence.field, evidence.value.to_string()), &evidence.because);
-        for other in &evidence.alternatives {
-            self.row(&format!("  {:<20} {:<28}", "  not", other.value.to_string()), format!("score {}", other.score));
+        self.row(&format!("  {:<20} {:<28} {sure:<14}", evidence.field, shown(&evidence.value)), &evidence.because);
+        for other in evidence.alternatives.iter().filter(|other| other.score >= SCORE_SHOWN_MIN) {
+            let score = format!("score {}", two_digits(other.score));
+            self.row(&format!("  {:<20} {:<28}", "  not", shown(&other.value)), score);
         }
     }
 }
@@ -146,6 +151,24 @@ fn printable(text: &str) -> String {
 /// A value of the contract as it is written in JSON, without quotes.
 fn word<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// JSON, but for numbers: those of a spec are `f32`, whose digits end where an `f64`'s go on.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Array(values) => format!("[{}]", values.iter().map(shown).collect::<Vec<_>>().join(",")),
+        Value::Number(number) if number.is_f64() => format!("{:?}", number.as_f64().unwrap_or_default() as f32),
+        other => other.to_string(),
+    }
+}
+
+/// A score with its first two digits.
+fn two_digits(score: f32) -> String {
+    match score {
+        0.1.. => format!("{score:.2}"),
+        0.01.. => format!("{score:.3}"),
+        _ => format!("{score:.4}"),
+    }
 }
 
 /// A number with three digits and its unit prefix.
@@ -161,11 +184,32 @@ fn scaled(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use menagerie_contract::{Source, spec::Alternative};
+
     use super::*;
 
     #[test]
     fn control_characters_of_a_name_do_not_reach_the_terminal() {
         assert_eq!(printable("a\u{1b}[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
+    }
+
+    #[test]
+    fn scores_have_two_digits_and_none_below_a_thousandth_is_shown() {
+        let other = |score| Alternative { value: [score, 1.0].into(), score };
+        let evidence = Evidence {
+            field: "input.mean".into(),
+            value: [123.675_f32, 0.0].into(),
+            source: Source::Measured,
+            because: "of it".into(),
+            confidence: 0.97,
+            alternatives: [0.644_999_9, 0.012_345_6, 0.001_234_56, 0.000_999, 1e-30].map(other).to_vec(),
+        };
+        let mut lines = Lines::default();
+        lines.evidence(&evidence);
+        let cells: Vec<Vec<&str>> = lines.text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(cells[0], ["input.mean", "[123.675,0.0]", "measured", "0.97", "of", "it"]);
+        let scores: Vec<&str> = cells[1..].iter().map(|row| row[row.len() - 1]).collect();
+        assert_eq!(scores, ["0.64", "0.012", "0.0012"]);
     }
 
     #[test]

@@ -181,6 +181,7 @@ impl Analysis {
     fn into_spec(self, batch: Option<u32>) -> ModelSpec {
         let Self { input, output, normalization, facts, verdict, .. } = self;
         let batch_evidence = batch_evidence(input.batch, batch);
+        let unsure = normalization::warnings(&normalization.evidence);
         ModelSpec {
             input: InputSpec {
                 tensor: input.tensor,
@@ -207,7 +208,7 @@ impl Analysis {
             graph: facts,
             evidence: [input.evidence, vec![batch_evidence], normalization.evidence, output.evidence].concat(),
             verdict,
-            warnings: [input.warnings, normalization.warnings, output.warnings].concat(),
+            warnings: [input.warnings, unsure, output.warnings].concat(),
         }
     }
 }

@@ -237,6 +237,21 @@ fn a_net_that_tells_nothing_gets_what_is_usual_and_a_warning() {
 }
 
 #[test]
+fn what_the_caller_sets_is_not_warned_of() {
+    let mut graph = GraphBuilder::with_input(&[None, Some(SIDE), Some(SIDE), Some(3)]);
+    graph.convolution("conv", "input", [3, 3, 3, 4], &[0.1; 108]).op("relu", "Relu", &["conv"]);
+    graph.pool("pool", "relu").product("logits", "pool", [4, 3]);
+    let overrides = SpecOverrides {
+        mean: Some(vec![0.0]),
+        std: Some(vec![255.0]),
+        channel_order: Some(ChannelOrder::Rgb),
+        ..SpecOverrides::default()
+    };
+    let resolved = resolve(&graph.bytes, &with(overrides), &GraphLimits::default()).unwrap();
+    assert_eq!(resolved.spec.warnings, Vec::<String>::new());
+}
+
+#[test]
 fn kernels_that_sum_to_zero_are_said_to_ignore_the_mean() {
     let mut graph = GraphBuilder::with_input(&[None, Some(SIDE), Some(SIDE), Some(3)]);
     let edge: Vec<f32> = (0..108).map(|index| [-1.0, 0.0, 1.0][index / 12 % 3]).collect();

@@ -73,8 +73,6 @@ pub struct Normalization {
     /// Where each field comes from: `input.mean`, `input.std`, `input.channel_order`, `input.resize`,
     /// `input.crop_fraction` (of a centre crop), `input.resize_filter`.
     pub evidence: Vec<Evidence>,
-    /// What the caller should know.
-    pub warnings: Vec<String>,
 }
 
 /// An [`Evidence`] without alternatives.

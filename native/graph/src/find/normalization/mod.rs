@@ -35,6 +35,25 @@ use crate::{
 /// Below this confidence the caller is warned.
 const CONFIDENCE_WARNED: f32 = 0.75;
 
+/// What a graph can tell. How photos are fitted it cannot, so a warning of that would stand beside every graph.
+const FIELDS_WARNED: [&str; 3] = ["input.mean", "input.std", "input.channel_order"];
+
+/// Warns of each detected field whose confidence is below [`CONFIDENCE_WARNED`].
+#[must_use]
+pub fn warnings(entries: &[Evidence]) -> Vec<String> {
+    entries
+        .iter()
+        .filter(|entry| FIELDS_WARNED.contains(&entry.field.as_str()) && entry.confidence < CONFIDENCE_WARNED)
+        .map(|entry| {
+            format!(
+                "{} is only {:.0} % sure; set it when you know how the model was trained",
+                entry.field,
+                entry.confidence * 100.0
+            )
+        })
+        .collect()
+}
+
 /// Finds mean, divisor and channel order of the input, and how photos are fitted to it.
 ///
 /// `graph` is the graph as it came, with `input` and `output` found in it; the returned vectors have `input.channels`
@@ -73,7 +92,6 @@ pub fn detect_with(
         let order_of = |index: usize| clues.candidates[index].candidate.order;
         entries.push(answer.evidence("input.channel_order", source, &because, order_of));
     }
-    let warnings = words::warnings(&entries, CONFIDENCE_WARNED);
     let Fit { resize, crop_fraction, confidence, because } = family.fit();
     entries.push(evidence("input.resize", resize, Source::Prior, confidence, because));
     if resize == Resize::CenterCrop {
@@ -81,7 +99,7 @@ pub fn detect_with(
     }
     let (resize_filter, confidence, because) = family.resize_filter();
     entries.push(evidence("input.resize_filter", resize_filter, Source::Prior, confidence, because));
-    Normalization { mean, std, channel_order: order, resize, crop_fraction, resize_filter, evidence: entries, warnings }
+    Normalization { mean, std, channel_order: order, resize, crop_fraction, resize_filter, evidence: entries }
 }
 
 /// The candidates with their probabilities.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use menagerie_contract::{ChannelOrder, Evidence, Source};
+use menagerie_contract::{ChannelOrder, Source};
 
 use super::{
     Answer,
@@ -142,19 +142,4 @@ pub fn order(clues: &Clues, answer: &Answer, family: Family) -> (Source, String)
     }
     let habit = if family.is_custom_vision { family.habit() } else { "most nets take red first" };
     (Source::Prior, format!("{habit}; {balance}; {weights}; neither tells much"))
-}
-
-/// Warns of each field whose confidence is below `threshold`.
-pub fn warnings(entries: &[Evidence], threshold: f32) -> Vec<String> {
-    entries
-        .iter()
-        .filter(|entry| entry.confidence < threshold)
-        .map(|entry| {
-            format!(
-                "{} is only {:.0} % sure; set it when you know how the model was trained",
-                entry.field,
-                entry.confidence * 100.0
-            )
-        })
-        .collect()
 }
