@@ -7,6 +7,7 @@ import { createApp } from "./app.js";
 import { type Config, isLoopback, readConfig } from "./config.js";
 import { AppError, messageOf } from "./errors.js";
 import { boundConnections } from "./front/connections.js";
+import { listenProblem } from "./listen-problem.js";
 import type { Readiness } from "./ports.js";
 import { createLogger, openKeys, openService, type Service, warmUp } from "./service.js";
 
@@ -133,11 +134,16 @@ function stopListening(listener: Server, done: () => void): void {
   NetServer.prototype.close.call(listener, done);
 }
 
+/** Ends the process where that cannot be. */
 async function listen(listener: Server, { port, host }: Config): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    listener.once("error", reject);
-    listener.listen(port, host, resolve);
+  const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    listener.once("error", resolve);
+    listener.listen(port, host, () => resolve(undefined));
   });
+  if (error === undefined) return;
+  process.stderr.write(`${listenProblem(error, port, host)}\n`);
+  await service.close();
+  process.exit(1);
 }
 
 function addressOf(listener: Server): string {

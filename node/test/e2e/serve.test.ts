@@ -1,7 +1,9 @@
 /** The real service, engine and WebAssembly, as a client sees them. */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readFile, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -254,6 +256,18 @@ describe("a stop", () => {
     expect(await answer).toBe("cut off");
     signalAll(engines, "SIGCONT");
     await expect.poll(() => engines.filter(isRunning)).toEqual([]);
+  });
+});
+
+describe("a service that cannot listen", () => {
+  it("says in one sentence that its port is taken, and ends", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    const start = startServer({ MODELS_DIR: zoo, PORT: String(port), LOG_LEVEL: "silent" });
+    const sentence = `up: Port ${port} of 127\\.0\\.0\\.1 is taken by another program; .* PORT=${port + 1} npm start\\.\\n$`;
+    await expect(start).rejects.toThrow(new RegExp(sentence));
+    taken.close();
   });
 });
 
