@@ -41,7 +41,7 @@ const SCHEMA = z.object({
     .enum(["none", "infer", "models", "admin"])
     .optional()
     .describe(
-      "What a request without a key may do: `none`, `infer`, `models` or `admin`; unset: `admin` on a loopback HOST without TRUST_PROXY and API_KEYS_FILE, else `none`.",
+      "What a request without a key may do: `none`, `infer`, `models` or `admin`; unset: with TRUST_PROXY or API_KEYS_FILE `none`, else `admin` on a loopback HOST, `infer` inside a container without HOST, and `none` on any other.",
     ),
   corsOrigins: z
     .string()
@@ -161,11 +161,13 @@ const SCHEMA = z.object({
 
 type Settings = z.infer<typeof SCHEMA>;
 
+type Role = NonNullable<Settings["anonymousRole"]>;
+
 /** The settings with the environment's values, every path resolved. */
 export type Config = Readonly<
   Omit<Settings, "host" | "anonymousRole" | "requestsPerWindowMax"> & {
     host: string;
-    anonymousRole: NonNullable<Settings["anonymousRole"]>;
+    anonymousRole: Role;
     requestsPerWindowMax: number;
   }
 >;
@@ -179,7 +181,10 @@ export function variableName(setting: string): string {
  * Reads the settings.
  * @throws Error that names each variable which is out of its range.
  */
-export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+export function readConfig(
+  environment: NodeJS.ProcessEnv = process.env,
+  isInContainer: boolean = isContainer(environment),
+): Config {
   const input: Record<string, string> = {};
   for (const setting of Object.keys(SCHEMA.shape)) {
     const value = environment[variableName(setting)];
@@ -193,13 +198,15 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     });
     throw new Error(`the configuration cannot be used: ${complaints.join("; ")}`);
   }
-  const isPrivate = servesThisMachineAlone(parsed.data);
+  const host = parsed.data.host ?? (isInContainer ? "0.0.0.0" : "127.0.0.1");
+  const ownRole = roleOfEveryone({ ...parsed.data, host }, isInContainer && parsed.data.host === undefined);
   const libtensorflowPath = parsed.data.libtensorflowPath ?? findCachedLibtensorflow();
   return Object.freeze({
     ...parsed.data,
-    host: parsed.data.host ?? (isContainer(environment) ? "0.0.0.0" : "127.0.0.1"),
-    anonymousRole: parsed.data.anonymousRole ?? (isPrivate ? "admin" : "none"),
-    requestsPerWindowMax: parsed.data.requestsPerWindowMax ?? (isPrivate ? 0 : EXPOSED_REQUESTS_PER_WINDOW_MAX),
+    host,
+    anonymousRole: parsed.data.anonymousRole ?? ownRole,
+    requestsPerWindowMax:
+      parsed.data.requestsPerWindowMax ?? (ownRole === "admin" ? 0 : EXPOSED_REQUESTS_PER_WINDOW_MAX),
     ...(libtensorflowPath === undefined ? {} : { libtensorflowPath }),
   });
 }
@@ -242,9 +249,17 @@ export function describeConfig(): { variable: string; fallback: string; meaning:
   }));
 }
 
-/** An address that only this machine reaches, with no proxy in front. Who reaches a container is its runtime's to say. */
-function servesThisMachineAlone({ apiKeysFile, host, trustProxy }: Settings): boolean {
-  return apiKeysFile === undefined && trustProxy === "" && (host === undefined || isLoopback(host));
+/**
+ * What a request without a key may do where nothing is said of it: all, on an address that only this machine reaches, with
+ * no proxy in front. Who reaches a container is its runtime's to say, so there everyone may classify and no more.
+ */
+function roleOfEveryone(
+  { apiKeysFile, host, trustProxy }: Pick<Config, "apiKeysFile" | "host" | "trustProxy">,
+  isContainersChoice: boolean,
+): Role {
+  if (apiKeysFile !== undefined || trustProxy !== "") return "none";
+  if (isLoopback(host)) return "admin";
+  return isContainersChoice ? "infer" : "none";
 }
 
 /** Whether only this machine reaches the address. */
@@ -253,7 +268,7 @@ export function isLoopback(host: string): boolean {
 }
 
 function isContainer(environment: NodeJS.ProcessEnv): boolean {
-  return existsSync("/.dockerenv") || Boolean(environment["container"]);
+  return ["/.dockerenv", "/run/.containerenv"].some((file) => existsSync(file)) || Boolean(environment["container"]);
 }
 
 /** Where set-up puts libtensorflow: `.cache/libtensorflow/<version>-<platform>/`. */

@@ -26,14 +26,21 @@ describe("the configuration", () => {
 
   it("listens on every address inside a container alone", () => {
     expect(readConfig({ container: "podman" }).host).toBe("0.0.0.0");
+    expect(readConfig({}, true).host).toBe("0.0.0.0");
+    expect(readConfig({}, false).host).toBe("127.0.0.1");
   });
 
-  it.each<[NodeJS.ProcessEnv, string]>([
+  it.each<[NodeJS.ProcessEnv, string, boolean?]>([
     [{}, "admin"],
     [{ HOST: "127.0.0.2" }, "admin"],
     [{ HOST: "::1" }, "admin"],
     [{ HOST: "localhost" }, "admin"],
-    [{ container: "podman" }, "admin"],
+    [{}, "infer", true],
+    [{ HOST: "127.0.0.1" }, "admin", true],
+    [{ HOST: "0.0.0.0" }, "none", true],
+    [{ API_KEYS_FILE: "keys.txt" }, "none", true],
+    [{ TRUST_PROXY: "1" }, "none", true],
+    [{ ANONYMOUS_ROLE: "models" }, "models", true],
     [{ HOST: "0.0.0.0" }, "none"],
     [{ HOST: "::" }, "none"],
     [{ HOST: "192.168.1.2" }, "none"],
@@ -42,12 +49,13 @@ describe("the configuration", () => {
     [{ TRUST_PROXY: "loopback" }, "none"],
     [{ HOST: "0.0.0.0", ANONYMOUS_ROLE: "infer" }, "infer"],
     [{ API_KEYS_FILE: "keys.txt", ANONYMOUS_ROLE: "infer" }, "infer"],
-  ])("with %j a request without a key may do: %s", (environment, role) => {
-    expect(readConfig(environment).anonymousRole).toBe(role);
+  ])("with %j a request without a key may do: %s (in a container: %s)", (environment, role, isInContainer = false) => {
+    expect(readConfig(environment, isInContainer).anonymousRole).toBe(role);
   });
 
   it("limits the rate of requests where others than this machine may come", () => {
-    expect(readConfig({}).requestsPerWindowMax).toBe(0);
+    expect(readConfig({}, false).requestsPerWindowMax).toBe(0);
+    expect(readConfig({}, true).requestsPerWindowMax).toBe(600);
     expect(readConfig({ HOST: "0.0.0.0" }).requestsPerWindowMax).toBe(600);
     expect(readConfig({ TRUST_PROXY: "1" }).requestsPerWindowMax).toBe(600);
     expect(readConfig({ HOST: "0.0.0.0", REQUESTS_PER_WINDOW_MAX: "0" }).requestsPerWindowMax).toBe(0);

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { createApp } from "../../src/app.js";
 import { type Config, isLoopback, readConfig } from "../../src/config.js";
 import { AppError } from "../../src/errors.js";
@@ -164,7 +165,7 @@ export async function startFakeService(
   apiKeys: ApiKeys | null = null,
   fetchImage: FetchImage = createImageFetcher({ hosts: [], bytesMax: 1, msMax: 1 }),
 ): Promise<FakeService> {
-  const limits: Config = { ...readConfig({}), ...config };
+  const limits: Config = { ...readConfig({}, false), ...config };
   const engine = new FakeEngine();
   const classifier = new FakeClassifier();
   const registeredModelsDir = await mkdtemp(join(tmpdir(), "menagerie-registered-"));
@@ -214,7 +215,7 @@ export async function startFakeService(
     logger,
     fetchImage,
     limits,
-    webDir: new URL("../fixtures/web", import.meta.url).pathname,
+    webDir: fileURLToPath(new URL("../fixtures/web", import.meta.url)),
     trustProxy: limits.trustProxy,
     corsOrigins: limits.corsOrigins,
     // Tests that say nothing of it send what Host they like.
