@@ -1,7 +1,8 @@
 /**
  * From nothing to the first answer: clones this repository into a temporary folder, with every cache empty and no data
- * beside it, runs `npm start` there and posts a sample photo to the default model. Prints what each step took and
- * writes docs/set-up-times.md with `--write`.
+ * beside it, runs `npm start` there and posts a sample photo to the default model; then runs the README's commands there.
+ * Prints what each step took and writes docs/set-up-times.md with `--write`. The folder's name has what the name of a user
+ * may have: a space and a letter outside ASCII.
  *
  * Empty caches: npm, cargo's registry, pip, and the project's own; build tools in PATH that set-up would install are
  * hidden. What stays is what a machine has before: Node, rustup with its toolchains, Python and a C compiler.
@@ -33,7 +34,7 @@ const GIVE_UP_S = 40 * 60;
 const POLL_INTERVAL_MS = 50;
 
 await main(async () => {
-  const dir = mkdtempSync(join(tmpdir(), "menagerie-fresh-"));
+  const dir = mkdtempSync(join(tmpdir(), "menagerie für alle-"));
   try {
     const clone = join(dir, "menagerie");
     execFileSync("git", ["clone", "--quiet", "--no-local", ROOT_DIR, clone]);
@@ -41,6 +42,8 @@ await main(async () => {
     const first = await answerOnce(clone, environment);
     const steps = JSON.parse(readFileSync(join(clone, ".cache/setup/times.json"), "utf8"));
     const second = await answerOnce(clone, environment);
+    const test = ["vitest", "run", "--config=node/vitest.config.ts", "node/test/readme.test.ts"];
+    execFileSync("npx", test, { cwd: clone, env: environment, stdio: "inherit" });
     const page = describe(steps, first, second);
     console.log(page);
     if (process.argv.includes("--write")) writeFileSync(PAGE, page);

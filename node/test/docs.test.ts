@@ -2,6 +2,7 @@
  * What the documentation says of the code, compared with the code.
  */
 import { readdir, readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { describeConfig } from "../src/config.js";
 import { HTTP_STATUS } from "../src/errors.js";
@@ -34,7 +35,7 @@ describe("the configuration", () => {
       ...rows,
       "",
     ].join("\n");
-    await expect(page).toMatchFileSnapshot(new URL(CONFIGURATION, ROOT).pathname);
+    await expect(page).toMatchFileSnapshot(fileURLToPath(new URL(CONFIGURATION, ROOT)));
   });
 
   test("each setting that the README shows is a row of that table", async () => {

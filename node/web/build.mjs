@@ -3,6 +3,7 @@
  * WebAssembly that the worker reads graphs with. Run it with `--watch` while working on the page.
  */
 import { copyFile, mkdir, rm } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
 
 const here = new URL(".", import.meta.url);
@@ -19,7 +20,7 @@ for (const file of ["menagerie_wasm.js", "menagerie_wasm_bg.wasm"]) {
 }
 
 const options = {
-  absWorkingDir: new URL(".", here).pathname,
+  absWorkingDir: fileURLToPath(here),
   entryPoints: ["src/main.ts", "src/graph-reader.ts", "style.css"],
   outdir: "dist",
   entryNames: "[name]",
