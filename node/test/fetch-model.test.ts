@@ -1,7 +1,7 @@
 /** Fetching a listed model: from a server of this test's own, on the loopback address. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -20,7 +20,8 @@ beforeAll(async () => {
   mkdirSync(join(dir, "net"));
   writeFileSync(join(dir, "net/frozen.pb"), GRAPH);
   writeFileSync(join(dir, "net/labels.txt"), "a\nb\n");
-  const archive = execFileSync("tar", ["-czf", "-", "net"], { cwd: dir });
+  writeFileSync(join(dir, "-odd.pb"), GRAPH);
+  const archive = execFileSync("tar", ["-czf", "-", "--", "net", "-odd.pb"], { cwd: dir });
   server = createServer((request, response) => {
     if (request.url !== "/net.tgz") response.writeHead(404);
     response.end(archive);
@@ -73,6 +74,18 @@ it.each<[string, () => Manifest, string, RegExp]>([
   const wrong = makeManifest();
   await expect(fetchModel(wrong, dir, LIMITS)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   expect(readdirSync(dir)).not.toContain(wrong.id);
+});
+
+it("takes a member that begins with a dash for a member, and for no option of tar", async () => {
+  await fetchModel(manifest("odd", {}, "-odd.pb"), dir, LIMITS);
+  expect(readFileSync(join(dir, "odd/graph.pb"))).toEqual(GRAPH);
+  const made = join(dir, "made");
+  for (const member of [`--to-command=touch ${made}`, `-I touch ${made}`]) {
+    await expect(fetchModel(manifest("option", {}, member), dir, LIMITS)).rejects.toMatchObject({
+      code: "url_unreachable",
+    });
+    expect(existsSync(made)).toBe(false);
+  }
 });
 
 it("stops at the size limit", async () => {

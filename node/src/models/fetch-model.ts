@@ -62,7 +62,7 @@ async function memberOf(url: string, member: string, bytesMax: number): Promise<
   if (!response.ok || response.body === null) {
     throw new AppError("url_unreachable", `${url} answers with status ${response.status}.`);
   }
-  const tar = spawn("tar", ["-xzOf", "-", `./${member}`, member], { stdio: ["pipe", "pipe", "ignore"] });
+  const tar = spawn("tar", ["-xzOf", "-", "--", `./${member}`, member], { stdio: ["pipe", "pipe", "ignore"] });
   const started = new Promise<void>((resolve, reject) => tar.once("spawn", resolve).once("error", reject));
   await started.catch((error: unknown) => {
     throw new AppError("engine_unavailable", "tar cannot be started; install it.", { cause: error });
