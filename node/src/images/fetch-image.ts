@@ -57,9 +57,24 @@ export function createImageFetcher(options: ImageFetcherOptions): FetchImage {
   };
 }
 
-/** Whether everybody reaches the address: not one of this machine, its networks, or a service of its provider. */
-export function isPublicAddress(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.process(address).range() === "unicast";
+/** All that IANA has given out of IPv6 for everybody to reach. */
+const IPV6_PUBLIC = ipaddr.IPv6.parseCIDR("2000::/3");
+/** In the middle of an address that carries one of IPv4 (ISATAP, RFC 5214, section 6.1); the first half has two free bits. */
+const ISATAP = 0x5efe;
+const ISATAP_FREE_BITS = 0x0300;
+
+/**
+ * Whether everybody reaches the address: not one of this machine, its networks, or a service of its provider. An address
+ * of IPv6 that stands for one of IPv4 at the far end of a tunnel or a translator is none, whichever it stands for.
+ */
+export function isPublicAddress(text: string): boolean {
+  if (!ipaddr.isValid(text)) return false;
+  const address = ipaddr.process(text);
+  if (address.range() !== "unicast") return false;
+  if (address instanceof ipaddr.IPv4) return true;
+  const [, , , , first = 0, second = 0] = address.parts;
+  const isTunnel = (first & ~ISATAP_FREE_BITS) === 0 && second === ISATAP;
+  return address.match(IPV6_PUBLIC) && !isTunnel;
 }
 
 function checkUrl(text: string, hosts: readonly string[]): URL {
