@@ -45,7 +45,7 @@ const SCHEMA = z.object({
     ),
   corsOrigins: z
     .string()
-    .transform(splitList)
+    .transform(splitNames)
     .refine((origins) => origins.every(isOrigin), "must be origins such as https://example.org, separated by commas")
     .default([])
     .describe("Origins whose pages may call this service from a browser, separated by commas; none."),
@@ -87,7 +87,7 @@ const SCHEMA = z.object({
   imageBytesMax: bytes(32 * MIB).describe("Bytes of one image; past it: 413."),
   imageUrlHosts: z
     .string()
-    .transform(splitList)
+    .transform(splitNames)
     .refine((hosts) => hosts.every(isUrlHost), "must be hosts such as example.org, *.example.org or example.org:8443")
     .default([])
     .describe("Hosts that `image_url` may name, separated by commas; `*.example.org` for those below it; none."),
@@ -218,6 +218,11 @@ function splitList(text: string): string[] {
     .filter((part) => part !== "");
 }
 
+/** A list in which capitals mean nothing, such as one of hosts. */
+function splitNames(text: string): string[] {
+  return splitList(text.toLowerCase());
+}
+
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
 }
@@ -264,7 +269,7 @@ function roleOfEveryone(
 
 /** Whether only this machine reaches the address. */
 export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
+  return host.toLowerCase() === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
 function isContainer(environment: NodeJS.ProcessEnv): boolean {

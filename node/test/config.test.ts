@@ -35,6 +35,7 @@ describe("the configuration", () => {
     [{ HOST: "127.0.0.2" }, "admin"],
     [{ HOST: "::1" }, "admin"],
     [{ HOST: "localhost" }, "admin"],
+    [{ HOST: "Localhost" }, "admin"],
     [{}, "infer", true],
     [{ HOST: "127.0.0.1" }, "admin", true],
     [{ HOST: "0.0.0.0" }, "none", true],
@@ -62,7 +63,7 @@ describe("the configuration", () => {
   });
 
   it("reads lists", () => {
-    expect(readConfig({ CORS_ORIGINS: "https://a.example, http://b.example:81" }).corsOrigins).toEqual([
+    expect(readConfig({ CORS_ORIGINS: "https://A.example, HTTP://b.example:81" }).corsOrigins).toEqual([
       "https://a.example",
       "http://b.example:81",
     ]);
