@@ -28,6 +28,8 @@ export interface Question {
 export type AnsweredItem = Omit<Answer, "image"> & {
   readonly image: Answer["image"] & { readonly name: string };
   readonly model: ModelIdentity;
+  /** What the caller should know of the model's settings; absent where there is nothing. */
+  readonly warnings?: readonly string[];
 };
 
 /** An image that failed among others. */
@@ -129,7 +131,8 @@ async function classifyOne(
   options: ClassifyOptions,
 ): Promise<AnsweredItem> {
   const { image: facts, ...answer } = await classifier.classify(target, bytes, options);
-  return { image: { name, ...facts }, model: identity, ...answer };
+  const { warnings } = target.spec;
+  return { image: { name, ...facts }, model: identity, ...answer, ...(warnings.length === 0 ? {} : { warnings }) };
 }
 
 /** @throws AppError `field_invalid` where the pictures could make the answer too large. */

@@ -127,6 +127,16 @@ describe("the answer's form", () => {
 });
 
 describe("POST /infer", () => {
+  it("says what is unsure of a graph in JSON and on the page, and leaves the sentence as it is", async () => {
+    const parts = { image_file: RED, model_file: Buffer.from("graph that leaves <b>unsure</b>") };
+    const [item] = await itemsOf(await infer(form(parts), JSON_ONLY));
+    expect(item).toMatchObject({ label: "red", warnings: ["input.mean is only 60 % sure"] });
+    expect(await (await infer(form(parts), BROWSER)).text()).toContain("<li>input.mean is only 60 % sure</li>");
+    expect(await (await infer(form(parts))).text()).toBe("Detected <b>red</b> with <u>high</u> confidence.\n");
+    const [sure] = await itemsOf(await infer(form({ image_file: RED }), JSON_ONLY));
+    expect(sure).not.toHaveProperty("warnings");
+  });
+
   it("takes the image as the raw body, with the fields in the query", async () => {
     for (const type of ["image/png", "application/octet-stream"]) {
       const [item] = await itemsOf(await infer(GREEN, { ...JSON_ONLY, "content-type": type }, "?top_k=2"));

@@ -64,6 +64,7 @@ describe("an answer is as the document says", () => {
     ["/infer", "?format=text", post({ image_file: RED }), 200],
     ["/infer", "?format=json", { method: "POST", body: RED, headers: { "content-type": "image/png" } }, 200],
     ["/infer", "?format=json", post({ image_file: RED, model_file: GRAPH, label_file: COLOURS }), 200],
+    ["/infer", "?format=json", post({ image_file: RED, model_file: Buffer.from("graph unsure") }), 200],
     ["/infer", "", post({}), "image_missing"],
     ["/infer", "", post({ image_file: RED, top_k: "0" }), "field_invalid"],
     ["/infer", "", post({ image_file: RED, model: "nope" }), "model_unknown"],

@@ -60,5 +60,7 @@ function section(item: Item): Html {
     picture === undefined
       ? html``
       : html`<img src="${picture}" width="${width}" height="${height}" alt="The photo as the model saw it">`;
-  return html`<section>${heading}<ol>${rows}</ol>${seen}</section>`;
+  const warnings = (item.warnings ?? []).map((warning) => html`<li>${warning}</li>`);
+  const notes = warnings.length === 0 ? html`` : html`<ul class="warnings">${warnings}</ul>`;
+  return html`<section>${heading}${notes}<ol>${rows}</ol>${seen}</section>`;
 }

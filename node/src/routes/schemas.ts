@@ -87,7 +87,12 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
   },
   ModelIdentity: objectOf({ id: STRING, version: STRING, sha256: STRING }),
   AnsweredItem: {
-    allOf: [named("Answer"), objectOf({ image: objectOf({ name: STRING }), model: named("ModelIdentity") })],
+    allOf: [
+      named("Answer"),
+      objectOf({ image: objectOf({ name: STRING }), model: named("ModelIdentity"), warnings: listOf(STRING) }, [
+        "warnings",
+      ]),
+    ],
   },
   FailedItem: objectOf({
     image: objectOf({ name: STRING }),
