@@ -64,6 +64,22 @@ describe("the answer's form", () => {
     expect(text).toContain('<img src="data:image/png;base64,AAAA"');
   });
 
+  it.each<[string, RequestInit]>([
+    ["/infer", { method: "POST", body: form({ image_file: RED }) }],
+    ["/infer?top_k=0", { method: "POST", body: form({ image_file: RED }) }],
+    ["/infer/", { method: "POST", body: form({ image_file: RED }) }],
+    ["/infer", {}],
+    ["/api/models/nope", {}],
+    ["/api/models/a/b/c", {}],
+    ["/nothing", {}],
+    ["/nothing/", {}],
+  ])("is a page that finds its style and the way back below any path of a proxy: %s %o", async (path, init) => {
+    const text = await (await get(path, { ...init, headers: BROWSER })).text();
+    const hrefs = [...text.matchAll(/href="([^"]+)"/g)].map(([, href = ""]) => href);
+    const seen = hrefs.map((href) => new URL(href, `http://proxy.example/cats${path}`).href);
+    expect(seen).toEqual(["http://proxy.example/cats/style.css", "http://proxy.example/cats/"]);
+  });
+
   it("is JSON for application/json, in the shape of the contract", async () => {
     const response = await infer(form({ image_file: RED }), { ...JSON_ONLY, "x-request-id": "test-1" });
     expect(response.headers.get("content-type")).toBe("application/json; charset=utf-8");

@@ -38,7 +38,7 @@ export function sendProblem(logger: Logger): ErrorRequestHandler {
     const body = beginProblem(problem, request, response);
     if (errorFormOf(request) === "page") {
       const content = html`<h2>${body.title}</h2><p>${body.detail}</p><p><small>${body.code}, request ${body.request_id}</small></p>`;
-      response.type("html").send(page(body.title, content));
+      response.type("html").send(page(request, body.title, content));
     } else {
       response.type(PROBLEM_TYPE).send(JSON.stringify(body));
     }

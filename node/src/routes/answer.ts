@@ -16,17 +16,18 @@ export async function sendAnswer(
   items: readonly Item[],
 ): Promise<void> {
   response.type(form === "page" ? "html" : form);
-  await sendBytes(response, Buffer.from(bodyOf(form, items, requestIdOf(response))));
+  await sendBytes(response, Buffer.from(bodyOf(form, items, response)));
 }
 
-function bodyOf(form: Form, items: readonly Item[], requestId: string): string {
+function bodyOf(form: Form, items: readonly Item[], response: Response): string {
+  const requestId = requestIdOf(response);
   switch (form) {
     case "json":
       return JSON.stringify({ request_id: requestId, results: items.map(toJson(requestId)) });
     case "html":
       return `${items.map((item) => sentence(item).markup).join("\n")}\n`;
     case "page":
-      return page("Answer", html`${items.map(section)}`);
+      return page(response.req, "Answer", html`${items.map(section)}`);
     case "text":
       return `${items.map(plainSentence).join("\n")}\n`;
   }
