@@ -27,7 +27,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-async function open(limits: { modelsMax?: number; bytesMax?: number } = {}): Promise<ModelStore> {
+async function open(limits: { modelsMax?: number; bytesMax?: number; dir?: string } = {}): Promise<ModelStore> {
   damage = {};
   const store = await openModelStore({
     dir,
@@ -191,6 +191,17 @@ describe("the store", () => {
     await expectWhole(await open());
   });
 
+  it("says that it may not write its folder, and whose matter that is", async () => {
+    const file = join(dir, "file");
+    await writeFile(file, "");
+    for (const wrong of [file, join(file, "models")]) {
+      await expect(register(await open({ dir: wrong }), "a")).rejects.toMatchObject({
+        code: "storage_full",
+        message: expect.stringMatching(/may not write its folder of models \(E\w+\).*REGISTERED_MODELS_DIR/),
+      });
+    }
+  });
+
   it("counts no bytes for a file that somebody has removed between listing and counting", async () => {
     await symlink(join(dir, "gone"), join(dir, "listed"));
     expect(await register(await open(), "colours-2")).toBe(true);
@@ -315,7 +326,7 @@ async function failingAt(step: number, code: string, change: () => Promise<unkno
     await change();
   } catch (error) {
     if (!failed) throw error;
-    expect(error).toMatchObject({ code: code === "ENOSPC" ? "storage_full" : code });
+    expect(error).toMatchObject({ code: code === "EIO" ? code : "storage_full" });
   } finally {
     Object.assign(fs.promises, { open: openFile, rename, rm: remove });
     syncBuiltinESMExports();
@@ -323,7 +334,7 @@ async function failingAt(step: number, code: string, change: () => Promise<unkno
   return failed;
 }
 
-describe.each(["ENOSPC", "EIO"])("a change during which a write fails with %s", (code) => {
+describe.each(["ENOSPC", "EROFS", "EIO"])("a change during which a write fails with %s", (code) => {
   it.each(Array.from({ length: 5 }, (_, index) => index))("is made or not made, change %i", async (index) => {
     for (let step = 1; ; step += 1) {
       await rm(dir, { recursive: true });

@@ -2,9 +2,14 @@
 import { randomUUID } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { AppError, isSystemError } from "../errors.js";
 
 /** Ends the name of a file that is being written. */
 export const PART_SUFFIX = ".part";
+
+const FULL = ["ENOSPC", "EDQUOT", "EFBIG"];
+/** The folder belongs to another user or is read-only, or a file is in its place. */
+const UNWRITABLE = ["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"];
 
 /**
  * Puts `content` under `path`: written beside it under another name, flushed, renamed, the folder flushed. Once it
@@ -36,4 +41,18 @@ export async function flushFolder(dir: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** What the operator can mend, as `storage_full`; another error as it is. */
+export function asStorageProblem(error: unknown): unknown {
+  const problem = (why: string) => new AppError("storage_full", `${why} Nothing was stored.`, { cause: error });
+  if (isSystemError(error, ...FULL)) {
+    return problem(`The disk has no room for this (${error.code}); delete models, or give it more.`);
+  }
+  if (isSystemError(error, ...UNWRITABLE)) {
+    return problem(
+      `The service may not write its folder of models (${error.code}); its operator sets REGISTERED_MODELS_DIR to one that it may write.`,
+    );
+  }
+  return error;
 }

@@ -13,7 +13,7 @@ import { z } from "zod";
 import { AppError, isSystemError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
-import { flushFolder, PART_SUFFIX, writeDurably } from "./durable-file.js";
+import { asStorageProblem, flushFolder, PART_SUFFIX, writeDurably } from "./durable-file.js";
 import { FileZooModel, type ReportDamage } from "./file-zoo.js";
 import { MANIFEST_FIELDS, parseManifest } from "./manifest.js";
 
@@ -37,7 +37,6 @@ interface Entry {
 
 const ENTRY_FILE = /^([a-z0-9][a-z0-9._-]*)\.json$/;
 const CONTENT_FILE = /^[0-9a-f]{64}\.(?:graph|labels)$/;
-const FULL = ["ENOSPC", "EDQUOT", "EFBIG"];
 
 const ENTRY = z.strictObject({
   schema: z.literal(MANIFEST_SCHEMA),
@@ -230,9 +229,7 @@ export class ModelStore implements ModelZoo {
       } catch (error) {
         if (error instanceof AppError) throw error;
         await this.#recover(id).catch((failure: unknown) => this.#options.report(id ?? "", messageOf(failure)));
-        if (!isSystemError(error, ...FULL)) throw error;
-        const detail = `The disk has no room for this (${error.code}); delete models, or give it more. Nothing was stored.`;
-        throw new AppError("storage_full", detail, { cause: error });
+        throw asStorageProblem(error);
       }
     });
     this.#lastChange = change.catch(() => {});
