@@ -152,10 +152,16 @@ impl Labels {
         offset: Option<i32>,
     ) -> Result<(LabelsSpec, Vec<String>), LabelsError> {
         let count = self.names.len() as u32;
-        let wanted = if kind.tells_two_apart(classes) && count == 2 { 2 } else { classes };
+        let tells_two_apart = kind.tells_two_apart(classes);
+        let wanted = if tells_two_apart && count == 2 { 2 } else { classes };
+        let needed = if tells_two_apart {
+            "; one value tells two classes apart: give two labels, the second for a high value"
+        } else {
+            "; each class needs one label"
+        };
         let offset = match offset {
             Some(offset) => offset,
-            None => self.natural_offset(wanted).ok_or_else(|| self.mismatch(classes, String::new()))?,
+            None => self.natural_offset(wanted).ok_or_else(|| self.mismatch(classes, needed.to_owned()))?,
         };
         if i64::from(count) + i64::from(offset) != i64::from(wanted) {
             return Err(self.mismatch(classes, format!(" (label_offset is {offset})")));
@@ -183,7 +189,6 @@ impl Labels {
     }
 
     fn mismatch(&self, classes: u32, hint: String) -> LabelsError {
-        let hint = if hint.is_empty() { "; each class needs one label".to_owned() } else { hint };
         LabelsError::Mismatch { labels: self.names.len() as u32, classes, hint }
     }
 }
@@ -317,7 +322,8 @@ mod tests {
     fn a_single_sigmoid_or_logit_takes_one_label_or_two() {
         assert_eq!(numbered_labels(1).align(1, OutputKind::Sigmoid, None).unwrap().1.len(), 1);
         assert_eq!(numbered_labels(2).align(1, OutputKind::Sigmoid, None).unwrap().1.len(), 2);
-        assert!(numbered_labels(3).align(1, OutputKind::Sigmoid, None).is_err());
+        let error = numbered_labels(3).align(1, OutputKind::Sigmoid, None).unwrap_err();
+        assert!(error.to_string().ends_with("give two labels, the second for a high value"), "{error}");
         assert_eq!(numbered_labels(2).align(1, OutputKind::Logits, None).unwrap().1.len(), 2);
         assert!(numbered_labels(2).align(1, OutputKind::Softmax, None).is_err());
     }
