@@ -8,15 +8,17 @@ import { createAnswers } from "./front/answers.js";
 import { allowRoles } from "./front/authorize.js";
 import { createCallerOf } from "./front/caller.js";
 import { enter } from "./front/enter.js";
+import { checkQuery } from "./front/known-names.js";
 import { limitRate, type RateOptions } from "./front/limit-rate.js";
 import { logRequests } from "./front/log-requests.js";
 import { methodNotAllowed, notFound, sendProblem } from "./front/problems.js";
-import { readUpload, type UploadLimits } from "./front/read-upload.js";
+import { createUploadReader } from "./front/read-upload.js";
 import { refuseEarly } from "./front/refuse-early.js";
 import { nameRequest } from "./front/request-id.js";
-import { methodsByPath, type Route } from "./front/route.js";
+import { formNamesOf, methodsByPath, queryNamesOf, type Route } from "./front/route.js";
 import { secureHeaders } from "./front/secure-headers.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./front/share-origins.js";
+import type { UploadLimits } from "./front/upload.js";
 import type { ApiKeys, Classifier, FetchImage, Models, ModelZoo, Readiness, Registrar, Role } from "./ports.js";
 import { healthRoutes } from "./routes/health.js";
 import { inferRoutes } from "./routes/infer.js";
@@ -77,7 +79,7 @@ export function createApp({
   const callerOf = createCallerOf(apiKeys, app.get("trust proxy fn"));
   const allow = allowRoles(callerOf, anonymousRole);
   const admit = enter(admission, callerOf);
-  const upload = readUpload(limits);
+  const upload = createUploadReader(limits);
   const { modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
   const { watch, send: sendBytes } = createAnswers(limits);
   const classify = createClassify({ models, classifier, fetchImage, imageBytesMax, answerBytesMax });
@@ -94,8 +96,10 @@ export function createApp({
     const { method, path, access, works, uploads, handle } = route;
     const before = [
       ...(access === "probe" || access === "anyone" ? [] : [allow(access)]),
+      // Whoever probes may add what keeps caches from answering.
+      ...(access === "probe" ? [] : [checkQuery(queryNamesOf(route))]),
       ...(works || uploads ? [admit] : []),
-      ...(uploads ? [upload] : []),
+      ...(uploads ? [upload(formNamesOf(route))] : []),
     ];
     app[method](path, ...before, ...[handle].flat());
   };

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Config } from "../src/config.js";
 import type { Problem } from "../src/errors.js";
@@ -212,13 +213,182 @@ describe("an upload", () => {
 
   it("with names that Object knows is no trouble", async () => {
     const service = await start();
-    const problem = await problemOf(service, form({ __proto__x: "1", constructor: RED }));
-    expect(problem).toMatchObject({ code: "field_invalid" });
-    expect(problem.detail).toMatch(/"constructor" is no file field/);
+    for (const name of ["constructor", "__proto__", "toString"]) {
+      for (const value of ["1", RED]) {
+        const body = new FormData();
+        body.append(name, typeof value === "string" ? value : new Blob([value]));
+        expect(await problemOf(service, body)).toMatchObject({
+          code: "field_invalid",
+          detail: expect.stringContaining(`There is no field "${name}"; did you mean `),
+        });
+      }
+    }
   });
 
-  it("compressed is refused", async () => {
-    const headers = { "content-type": "image/png", "content-encoding": "gzip" };
-    expect(await problemOf(await start(), RED, headers)).toMatchObject({ code: "field_invalid" });
+  it.each(["image/png", "multipart/form-data; boundary=b"])(
+    "of %s that is compressed is refused as such",
+    async (type) => {
+      const headers = { "content-type": type, "content-encoding": "gzip" };
+      const problem = await problemOf(await start(), gzipSync(RED), headers);
+      expect(problem).toMatchObject({
+        code: "field_invalid",
+        detail: expect.stringMatching(/Content-Encoding "gzip"/),
+      });
+    },
+  );
+
+  it.each(["", "; boundary=", '; boundary=""', "; charset=utf-8"])(
+    "whose Content-Type is multipart/form-data%s is told that the boundary is missing",
+    async (rest) => {
+      const problem = await problemOf(await start(), RED, { "content-type": `multipart/form-data${rest}` });
+      expect(problem).toMatchObject({
+        code: "field_invalid",
+        detail: expect.stringMatching(/names no boundary.*curl -F/),
+      });
+    },
+  );
+});
+
+describe("a part of a form", () => {
+  /** Parts as they are, each a head without `Content-Disposition: form-data; ` and a content. */
+  async function ask(parts: readonly (readonly [string, string | Buffer])[], path = "/infer"): Promise<unknown> {
+    const body = parts.flatMap(([head, content]) => [
+      Buffer.from(`--b\r\nContent-Disposition: form-data; ${head}\r\n\r\n`),
+      Buffer.from(content),
+      Buffer.from("\r\n"),
+    ]);
+    const service = await start({ imageBytesMax: 10_000, labelsBytesMax: 500, fieldBytesMax: 200 });
+    const headers = { "content-type": "multipart/form-data; boundary=b", accept: "application/json" };
+    const whole = Buffer.concat([...body, Buffer.from("--b--\r\n")]);
+    return await (await fetch(service.url + path, { method: "POST", body: whole, headers })).json();
+  }
+  const labelOf = (body: unknown) => (body as { results?: { label: string }[] }).results?.map(({ label }) => label);
+
+  it.each([
+    ['name="image_file"', "no name of a file"],
+    ['name="image_file"; filename=""', "an empty one"],
+    ["name=image_file", "its name without quotes"],
+    ['NAME="image_file"', "capitals"],
+    ['name="image_file"\r\nContent-Type: image/png', "a type"],
+    ['name="image_file"\r\nContent-Type: text/plain; charset=utf-8', "the type of a text"],
+    ['filename="; name=top_k"; name="image_file"', "another field in the name of its file"],
+  ])("%j is the image that its field says (%s)", async (head) => {
+    expect(labelOf(await ask([[head, RED]]))).toEqual(["red"]);
+  });
+
+  it("without the name of a file is judged by the limit of its field, and keeps its place", async () => {
+    const large = Buffer.alloc(9000, "x");
+    expect(
+      labelOf(
+        await ask([
+          ['name="image_file"', RED],
+          ['name="image_file"; filename="b"', "green"],
+        ]),
+      ),
+    ).toEqual(["red", "green"]);
+    expect(await ask([['name="image_file"', large]])).toMatchObject({ code: "image_unsupported" });
+    expect(await ask([['name="image_file"', Buffer.alloc(10_001)]])).toMatchObject({
+      code: "upload_too_large",
+      detail: "image_file is larger than 10000 bytes.",
+    });
+    const own = [
+      ['name="model_file"', "graph mine"],
+      ['name="label_file"', "r\ng\nb\n"],
+      ['name="image_file"', RED],
+    ] as const;
+    expect(labelOf(await ask(own))).toEqual(["r"]);
+  });
+
+  it("of a text field is text, also where it names a file", async () => {
+    const top = 'name="top_k"; filename="k.txt"\r\nContent-Type: application/octet-stream';
+    const body = (await ask([
+      [top, "2"],
+      ['name="image_file"', RED],
+    ])) as { results: { top: unknown[] }[] };
+    expect(body.results[0]?.top).toHaveLength(2);
+    expect(
+      await ask([
+        ["name=\"top_k\"; filename*=utf-8''k", "0"],
+        ['name="image_file"', RED],
+      ]),
+    ).toMatchObject({
+      code: "field_invalid",
+      detail: expect.stringMatching(/^top_k=0: /),
+    });
+  });
+
+  it("of two names is what the first one says", async () => {
+    expect(labelOf(await ask([['name="image_file"; name="top_k"', RED]]))).toEqual(["red"]);
+    expect(await ask([['name="top_k"; name="image_file"', RED]])).toMatchObject({
+      detail: expect.stringMatching(/^top_k=red: |no image/),
+    });
+  });
+});
+
+describe("a name that its route does not know", () => {
+  const near = (name: string, nearest: string) => `There is no field "${name}"; did you mean ${nearest}?`;
+
+  it.each([
+    ["normalisation", "normalization"],
+    ["topk", "top_k"],
+    ["label_offest", "label_offset"],
+    ["Model", "model"],
+    ["image_files", "image_file"],
+    ["id", "size"],
+  ])("is refused in a form, where it is %s: %s is meant", async (name, nearest) => {
+    const problem = await problemOf(await start(), form({ image_file: RED, [name]: "1" }));
+    expect(problem).toMatchObject({ status: 400, code: "field_invalid", detail: near(name, nearest) });
+  });
+
+  it.each([
+    ["image", "image_file"],
+    ["photo", "image_file"],
+    ["model", "model_file"],
+    ["labels", "label_file"],
+  ])("is refused as a file %s before its content is looked at: %s is meant", async (name, nearest) => {
+    const problem = await problemOf(
+      await start(),
+      form({ [name === "model" ? "modelfile" : name]: Buffer.alloc(90_000) }),
+    );
+    expect(problem).toMatchObject({
+      code: "field_invalid",
+      detail: expect.stringContaining(`did you mean ${nearest}?`),
+    });
+  });
+
+  it.each<[string, RequestInit, string]>([
+    ["/infer?topk=1", { method: "POST", body: form({ image_file: RED }) }, '"topk"; did you mean top_k?'],
+    [
+      "/infer?frmat=json",
+      { method: "POST", body: RED, headers: { "content-type": "image/png" } },
+      '"frmat"; did you mean format?',
+    ],
+    ["/api/models?model=x", {}, '"model"; this address takes none.'],
+    ["/api/models/colours?size=1", {}, '"size"; this address takes none.'],
+    ["/api/models/inspect?sise=1", { method: "POST", body: form({ model_file: RED }) }, '"sise"; did you mean size?'],
+    ["/openapi.json?a", {}, '"a"; this address takes none.'],
+  ])("is refused in the query of %s", async (path, init, words) => {
+    const service = await start();
+    const problem = (await (await fetch(service.url + path, init)).json()) as Problem;
+    expect(problem).toMatchObject({ status: 400, code: "field_invalid" });
+    expect(problem.detail).toBe(`There is no query parameter ${words}`);
+  });
+
+  it("is refused in a JSON body, and by the names of the route alone", async () => {
+    const service = await start();
+    const send = async (path: string, init: RequestInit) =>
+      ((await (await fetch(service.url + path, init)).json()) as Problem).detail;
+    const body = JSON.stringify({ version: "1", versoin: "2" });
+    const put = { method: "PUT", body, headers: { "content-type": "application/json" } };
+    expect(await send("/api/models/colours/default", put)).toBe(near("versoin", "version"));
+    const registering = form({ model_file: Buffer.from("graph"), image_file: RED, id: "a" });
+    expect(await send("/api/models", { method: "POST", body: registering })).toBe(near("image_file", "model_file"));
+    expect(await send("/api/models", { method: "POST", body: form({ verison: "1" }) })).toBe(
+      near("verison", "version"),
+    );
+  });
+
+  it("may stand in the query of a probe", async () => {
+    expect((await fetch(`${(await start()).url}/healthz?at=1`)).status).toBe(200);
   });
 });

@@ -21,10 +21,15 @@ export interface MultipartLimits {
 /** Takes what comes of one file; chunks are at least 32 KiB, but for the last one. */
 export type TakeChunk = (chunk: Buffer) => void;
 
+/** A file is given piece by piece, a text whole. */
+export type PartKind = "file" | "text";
+
 /** Reads a form. Each method may throw: the rest of the body is not read then, and `readParts` rejects with that. */
 export interface PartReader {
   /** Called with each piece of the body, before it is taken apart. */
   bytes(count: number): void;
+  /** What a part is, by the name of its field; `isNamed` is whether it names a file. */
+  kind(field: string, isNamed: boolean): PartKind;
   /** A file begins; `name` is empty where it has none. */
   file(field: string, name: string): TakeChunk;
   field(name: string, value: string, cut: { readonly name: boolean; readonly value: boolean }): void;
@@ -69,6 +74,15 @@ export function createPartsReader(limits: MultipartLimits): ReadParts {
           }
         };
       const watch = (parser: Writable) => {
+        onHead(
+          parser,
+          guard((head: PartHead) => {
+            const [disposition = ""] = head["content-disposition"] ?? [];
+            const bare = disposition.replace(FILE_NAME, "");
+            const name = NAME.exec(bare)?.[1] ?? "";
+            setKind(head, reader.kind(name.replace(/^"|"$/g, ""), bare !== disposition));
+          }),
+        );
         parser.on(
           "file",
           guard((field: string, file: Readable, { filename = "" }: { filename?: string }) => {
@@ -102,6 +116,52 @@ export function createPartsReader(limits: MultipartLimits): ReadParts {
         settle(error);
       }
     });
+}
+
+/** Fields of a part's head, each with its values. */
+type PartHead = Record<string, string[] | undefined>;
+
+const FILE = "application/octet-stream";
+const NAME = /;\s*name=("(?:\\.|[^"\\])*"|[^\s;]+)/i;
+const FILE_NAME = /;\s*filename\*?=("(?:\\.|[^"\\])*"|[^\s;]*)/gi;
+
+/**
+ * busboy takes a part for a file by its name or its type, and RFC 7578 (section 4.2) leaves both to the client. So what
+ * decides is set before busboy sees it.
+ */
+function setKind(head: PartHead, kind: PartKind): void {
+  if (kind === "file") {
+    head["content-type"] = [FILE];
+    return;
+  }
+  head["content-disposition"] = head["content-disposition"]?.map((value) => value.replace(FILE_NAME, ""));
+  if (head["content-type"]?.some((value) => value.toLowerCase().startsWith(FILE))) delete head["content-type"];
+}
+
+/** What busboy reads the head of each part with: it calls `cb` with the head, once that is whole. */
+interface HeadReader {
+  cb(head: PartHead): void;
+}
+
+/**
+ * Calls `look` with each part's head before busboy decides by it. busboy has no option for that: it puts its reader of
+ * heads into `_hparser` whenever a part begins (1.6.0, `lib/types/multipart.js`; `upload.test.ts` notices a change).
+ */
+function onHead(parser: Writable, look: (head: PartHead) => void): void {
+  let now: HeadReader | null = null;
+  let decide: HeadReader["cb"] | undefined;
+  Object.defineProperty(parser, "_hparser", {
+    get: () => now,
+    set: (reader: HeadReader | null) => {
+      now = reader;
+      if (reader === null || decide !== undefined) return;
+      decide = reader.cb;
+      reader.cb = (head) => {
+        look(head);
+        decide?.(head);
+      };
+    },
+  });
 }
 
 /** Calls `watch` with the stream that the request is piped into, before the first byte. It gets small chunks joined. */

@@ -32,6 +32,16 @@ export interface Route extends Operation {
   readonly handle: RequestHandler | readonly RequestHandler[];
 }
 
+/** Names that a route's query string may have. */
+export function queryNamesOf({ parameters = [] }: Operation): string[] {
+  return parameters.filter((parameter) => parameter["in"] === "query").map(({ name }) => String(name));
+}
+
+/** Names that the parts of a route's form may have. */
+export function formNamesOf({ body }: Operation): string[] {
+  return Object.keys(body?.["multipart/form-data"]?.schema["properties"] ?? {});
+}
+
 /** The methods of each path. */
 export function methodsByPath(routes: readonly Route[]): Map<string, string[]> {
   const methods = new Map<string, string[]>();

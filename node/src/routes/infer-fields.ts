@@ -1,7 +1,7 @@
 /** The text fields of `POST /infer`, read and checked: every complaint names the field, its value and its range. */
 import { z } from "zod";
 import { AppError } from "../errors.js";
-import type { Upload } from "../front/read-upload.js";
+import type { Upload } from "../front/upload.js";
 import {
   type ChannelOrder,
   CROP_FRACTION_MIN,

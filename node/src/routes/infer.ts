@@ -5,8 +5,8 @@ import type { Classify } from "../classify.js";
 import type { SendBytes } from "../front/answers.js";
 import { visitOf } from "../front/enter.js";
 import { formOf } from "../front/negotiate.js";
-import { uploadOf } from "../front/read-upload.js";
 import type { Route } from "../front/route.js";
+import { uploadOf } from "../front/upload.js";
 import { sendAnswer } from "./answer.js";
 import { FIELD_SCHEMAS, parseInferFields } from "./infer-fields.js";
 import {

@@ -4,8 +4,8 @@ import type { Request, RequestHandler } from "express";
 import { AppError } from "../errors.js";
 import type { SendBytes } from "../front/answers.js";
 import { visitOf } from "../front/enter.js";
-import { uploadOf } from "../front/read-upload.js";
 import type { Route } from "../front/route.js";
+import { uploadOf } from "../front/upload.js";
 import type { Classifier, ModelListing, Models, ModelZoo, Role, ZooModel } from "../ports.js";
 import { parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
 import {

@@ -5,7 +5,7 @@
  * (`generated/contract-schema.ts`), statuses those of the table of error codes.
  */
 import { HTTP_STATUS } from "../errors.js";
-import type { Route, Schema } from "../front/route.js";
+import type { Content, Route, Schema } from "../front/route.js";
 import type { ErrorCode } from "../generated/contract.js";
 import { COMPONENTS, json, named, objectOf, ok, STRING } from "./schemas.js";
 
@@ -58,18 +58,28 @@ function describe(route: Route): Schema {
   return {
     summary,
     parameters,
-    ...(body === undefined ? {} : { requestBody: { content: body } }),
+    ...(body === undefined ? {} : { requestBody: { content: closed(body) } }),
     responses: { ...problemResponses([...problemsBefore(route), ...problems, "internal"]), ...answers },
   };
+}
+
+/** Names that a body's schema does not have are refused. */
+function closed(body: Content): Content {
+  return Object.fromEntries(
+    Object.entries(body).map(([type, { schema }]) => [
+      type,
+      { schema: "properties" in schema ? { ...schema, additionalProperties: false } : schema },
+    ]),
+  );
 }
 
 /** Whatever stands before the work of a route. */
 function problemsBefore({ access, works = false, uploads = false }: Route): ErrorCode[] {
   return [
-    ...(access === "probe" ? [] : ["rate_limited" as const]),
+    ...(access === "probe" ? [] : ["rate_limited" as const, "field_invalid" as const]),
     ...(access === "probe" || access === "anyone" ? [] : ["unauthorized" as const, "forbidden" as const]),
     ...(works || uploads ? ["overloaded" as const] : []),
-    ...(uploads ? ["field_invalid" as const, "upload_too_large" as const] : []),
+    ...(uploads ? ["upload_too_large" as const] : []),
   ];
 }
 

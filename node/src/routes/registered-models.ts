@@ -4,8 +4,9 @@ import { json as jsonBody, type RequestHandler } from "express";
 import { z } from "zod";
 import { AppError } from "../errors.js";
 import { visitOf } from "../front/enter.js";
-import { type Upload, uploadOf } from "../front/read-upload.js";
+import { checkBody } from "../front/known-names.js";
 import type { Route } from "../front/route.js";
+import { type Upload, uploadOf } from "../front/upload.js";
 import type { Registrar } from "../ports.js";
 import { parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
 import { idOf } from "./models.js";
@@ -119,6 +120,7 @@ function removeModel(registrar: Registrar): RequestHandler {
 function serveVersion(registrar: Registrar): RequestHandler[] {
   return [
     jsonBody({ limit: "1kb" }),
+    checkBody(Object.keys(SERVED_BODY.shape)),
     async (request, response) => {
       const { id } = idOf(request);
       const body = SERVED_BODY.safeParse(request.body);

@@ -47,10 +47,8 @@ const own = (graph: Uint8Array, labels: Uint8Array): Parts => ({
   model_file: graph,
   label_file: labels,
 });
-const fields = (count: number): Parts => ({
-  image_file: RED,
-  ...Object.fromEntries(Array.from({ length: count }, (_, index) => [`unknown_${index}`, "x"])),
-});
+/** Empty fields count as absent, and to the limit all the same. */
+const fields = (count: number): Parts => ({ image_file: RED, model: Array.from({ length: count }, () => "") });
 
 it.each<[string, Parts, Parts, string]>([
   ["IMAGE_BYTES_MAX", { image_file: RED }, { image_file: Buffer.alloc(5001) }, "413 upload_too_large"],
@@ -87,8 +85,8 @@ it.each<[string, Parts, Parts, string]>([
   ["LABELS_BYTES_MAX", own(GRAPH, COLOURS), own(GRAPH, Buffer.alloc(101, "a")), "413 upload_too_large"],
   [
     "FIELD_BYTES_MAX",
-    { image_file: RED, unknown: "x".repeat(49) },
-    { image_file: RED, unknown: "x".repeat(51) },
+    { image_file: RED, top_k: "5".padStart(49, "0") },
+    { image_file: RED, top_k: "5".padStart(51, "0") },
     "413 upload_too_large",
   ],
   ["FIELDS_PER_REQUEST_MAX", fields(4), fields(5), "413 upload_too_large"],

@@ -1,0 +1,143 @@
+/** The parts of a form, as this service knows them, gathered to an upload. */
+import { createHash } from "node:crypto";
+import type { Request, Response } from "express";
+import { AppError } from "../errors.js";
+import type { ImageSource, UploadedFile } from "../ports.js";
+import { visitOf } from "./enter.js";
+import { GraphCollector } from "./graph-collector.js";
+import { checkName } from "./known-names.js";
+import type { PartKind, PartReader, TakeChunk } from "./multipart.js";
+import { addressesOf, fieldsOf, tooLarge, type Upload, type UploadLimits } from "./upload.js";
+
+export const FIELD_NAME_BYTES_MAX = 100;
+
+interface FileField {
+  readonly bytesMax: number;
+  readonly countMax: number;
+}
+
+export class FormReader implements PartReader {
+  readonly #response: Response;
+  readonly #limits: UploadLimits;
+  readonly #names: readonly string[];
+  readonly #files: Readonly<Record<string, FileField>>;
+  readonly #fields: Map<string, string[]>;
+  readonly #queryNames: Set<string>;
+  readonly #counts = new Map<string, number>();
+  readonly #images: (FileCollector | { url: string })[] = [];
+  #graph: GraphCollector | null = null;
+  #labels: FileCollector | null = null;
+  #bodyBytes = 0;
+
+  /** `names` are those that the parts may have. */
+  constructor(request: Request, response: Response, limits: UploadLimits, names: readonly string[]) {
+    this.#response = response;
+    this.#limits = limits;
+    this.#names = names;
+    this.#files = {
+      image_file: { bytesMax: limits.imageBytesMax, countMax: limits.imagesPerRequestMax },
+      model_file: { bytesMax: limits.graphBytesMax, countMax: 1 },
+      label_file: { bytesMax: limits.labelsBytesMax, countMax: 1 },
+    };
+    this.#fields = fieldsOf(request);
+    this.#queryNames = new Set(this.#fields.keys());
+  }
+
+  bytes(count: number): void {
+    visitOf(this.#response).charge(count);
+    this.#bodyBytes += count;
+    if (this.#bodyBytes > this.#limits.requestBytesMax) throw tooLarge("The request", this.#limits.requestBytesMax);
+  }
+
+  kind(field: string, isNamed: boolean): PartKind {
+    const known = this.#names.includes(field);
+    // What comes with the name of a file is meant for one of the files.
+    if (!known) checkName("field", field, isNamed ? this.#names.filter((name) => this.#limitOf(name)) : this.#names);
+    return this.#limitOf(field) === undefined ? "text" : "file";
+  }
+
+  file(field: string, name: string): TakeChunk {
+    const limit = this.#limitOf(field);
+    if (limit === undefined) throw new AppError("field_invalid", `${JSON.stringify(field)} takes no file.`);
+    const count = (this.#counts.get(field) ?? 0) + 1;
+    this.#counts.set(field, count);
+    if (count > limit.countMax) {
+      throw new AppError("field_invalid", `${field} came ${count} times; at most ${limit.countMax} are taken.`);
+    }
+    const collector = this.#collect(field, name);
+    let bytes = 0;
+    return (chunk) => {
+      bytes += chunk.length;
+      if (bytes > limit.bytesMax) throw tooLarge(field, limit.bytesMax);
+      collector.add(chunk);
+    };
+  }
+
+  field(name: string, value: string, cut: { readonly name: boolean; readonly value: boolean }): void {
+    if (cut.value) throw tooLarge(`Field ${JSON.stringify(name)}`, this.#limits.fieldBytesMax);
+    if (cut.name) throw tooLarge("The name of a field", FIELD_NAME_BYTES_MAX);
+    if (value === "") return;
+    // A field of the form replaces one of the query string, and repeats one of the form.
+    if (this.#queryNames.delete(name)) this.#fields.delete(name);
+    this.#fields.set(name, [...(this.#fields.get(name) ?? []), value]);
+    if (name === "image_url") this.#images.push({ url: value });
+  }
+
+  tooMany(what: "files" | "fields"): void {
+    const { imagesPerRequestMax, fieldsPerRequestMax } = this.#limits;
+    const most = what === "files" ? `${imagesPerRequestMax + 2} files` : `${fieldsPerRequestMax} text fields`;
+    throw new AppError("upload_too_large", `The form has more than ${most}.`);
+  }
+
+  upload(): Upload {
+    const images = this.#images.flatMap((image): ImageSource | ImageSource[] =>
+      "url" in image ? [image] : (image.file() ?? []),
+    );
+    const isFromQuery = !this.#images.some((image) => "url" in image);
+    return {
+      images: isFromQuery ? [...images, ...addressesOf(this.#fields)] : images,
+      graph: this.#graph?.graph() ?? null,
+      labels: this.#labels?.file() ?? null,
+      fields: this.#fields,
+    };
+  }
+
+  #limitOf(field: string): FileField | undefined {
+    return Object.hasOwn(this.#files, field) ? this.#files[field] : undefined;
+  }
+
+  #collect(field: string, name: string): FileCollector | GraphCollector {
+    if (field === "model_file") {
+      this.#graph = new GraphCollector(name);
+      return this.#graph;
+    }
+    const collector = new FileCollector(name, field === "label_file");
+    if (field === "image_file") this.#images.push(collector);
+    else this.#labels = collector;
+    return collector;
+  }
+}
+
+/** An image or a label file in the making. */
+class FileCollector {
+  readonly #name: string;
+  readonly #isHashed: boolean;
+  readonly #chunks: Buffer[] = [];
+
+  constructor(name: string, isHashed: boolean) {
+    this.#name = name;
+    this.#isHashed = isHashed;
+  }
+
+  add(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  /** Null for a part without a name and without bytes, as forms send one in which nothing was chosen. */
+  file(): UploadedFile | null {
+    const bytes = Buffer.concat(this.#chunks);
+    if (this.#name === "" && bytes.length === 0) return null;
+    const sha256 = this.#isHashed ? createHash("sha256").update(bytes).digest("hex") : "";
+    return { name: this.#name, bytes, sha256 };
+  }
+}
