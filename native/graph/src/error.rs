@@ -149,6 +149,14 @@ pub enum GraphError {
         /// The limit.
         limit: u64,
     },
+    /// The file unpacks to, or spells, far more than it is.
+    #[error("the graph grows beyond {limit} bytes {what}, far more than its file is worth")]
+    Grown {
+        /// How.
+        what: &'static str,
+        /// What its file may grow to.
+        limit: u64,
+    },
     /// More nodes, inputs or attributes than allowed.
     #[error("the graph has more than {limit} {what}")]
     TooMany {
@@ -209,6 +217,7 @@ impl GraphError {
             Self::Ambiguous { .. } => ErrorCode::GraphAmbiguous,
             Self::OpForbidden(_) => ErrorCode::GraphOpForbidden,
             Self::FileTooLarge { .. }
+            | Self::Grown { .. }
             | Self::TooMany { .. }
             | Self::TensorTooLarge { .. }
             | Self::MemoryTooLarge { .. }

@@ -23,6 +23,11 @@ pub struct GraphLimits {
     pub side_pixels_max: u32,
     /// Unpacked size of an archived `SavedModel`.
     pub unpacked_bytes_max: u64,
+    /// Bytes that each byte of the file may grow to: unpacked, with functions in place of their calls, and with repeated
+    /// values of constants spelled out.
+    pub growth_max: u64,
+    /// What any file may grow to.
+    pub growth_bytes_free: u64,
 }
 
 impl Default for GraphLimits {
@@ -38,6 +43,16 @@ impl Default for GraphLimits {
             name_bytes_max: 1024,
             side_pixels_max: 4096,
             unpacked_bytes_max: 1 << 30,
+            growth_max: 16,
+            growth_bytes_free: 16 << 20,
         }
+    }
+}
+
+impl GraphLimits {
+    /// What a file of `came` bytes may grow to.
+    #[must_use]
+    pub fn grown_bytes_max(&self, came: u64) -> u64 {
+        self.growth_bytes_free.saturating_add(came.saturating_mul(self.growth_max)).min(self.unpacked_bytes_max)
     }
 }

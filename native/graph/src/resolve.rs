@@ -21,6 +21,7 @@ use crate::{
     forms, labels,
     limits::GraphLimits,
     rewrite::{
+        functions,
         prepare::{Prepared, prepare},
         savedmodel,
         simplify::simplify,
@@ -69,7 +70,7 @@ pub fn resolve_with(
     preparation: Preparation,
 ) -> Result<Resolved, GraphError> {
     let definition = graph_bytes(file, limits)?;
-    let graph = read(&definition, limits)?;
+    let graph = read(&definition, request, limits)?;
     let analysis = Analysis::of(file, &graph, request, limits)?;
     if let Some(forbidden) = analysis.verdict.forbidden.first() {
         return Err(GraphError::OpForbidden(forbidden.clone()));
@@ -100,7 +101,7 @@ pub fn resolve_with(
 /// As [`resolve`], except for forbidden ops, which stand in the verdict.
 pub fn inspect(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Result<ModelSpec, GraphError> {
     let definition = graph_bytes(file, limits)?;
-    let graph = read(&definition, limits)?;
+    let graph = read(&definition, request, limits)?;
     let analysis = Analysis::of(file, &graph, request, limits)?;
     let batch = if analysis.verdict.allowed {
         let Analysis { input, output, needed, shapes, .. } = &analysis;
@@ -137,12 +138,14 @@ fn graph_bytes<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<Cow<'a, [u8]>
         return Ok(Cow::Owned(frozen));
     }
     forms::refuse_others(file)?;
-    Ok(Cow::Borrowed(file))
+    let inlined = functions::inline(&parse::parse(file, limits)?, file.len() as u64, limits)?;
+    Ok(inlined.map_or(Cow::Borrowed(file), Cow::Owned))
 }
 
-/// The graph of a GraphDef, without what only training needs.
-fn read<'a>(definition: &'a [u8], limits: &GraphLimits) -> Result<Graph<'a>, GraphError> {
-    Ok(simplify(Graph::build(parse::parse(definition, limits)?, limits)?))
+/// The graph of a GraphDef, without what only training needs and what stands in front of the input that is named.
+fn read<'a>(definition: &'a [u8], request: &LoadRequest, limits: &GraphLimits) -> Result<Graph<'a>, GraphError> {
+    let graph = Graph::build(parse::parse(definition, limits)?, limits)?;
+    Ok(simplify(graph, request.overrides.input_tensor.as_deref(), limits))
 }
 
 /// Everything that is known of a graph before it is prepared.

@@ -11,6 +11,9 @@ use menagerie_contract::{LoadRequest, ModelSpec, OutputKind, SpecOverrides};
 use menagerie_graph::{GraphError, GraphLimits, inspect, labels, resolve};
 use support::{GraphBuilder, request, small_net, with};
 
+/// A name, and what stands behind the last layer.
+type Form = (&'static str, fn(&mut GraphBuilder));
+
 fn inspected(graph: &GraphBuilder, request: &LoadRequest) -> ModelSpec {
     inspect(&graph.bytes, request, &GraphLimits::default()).unwrap()
 }
@@ -47,7 +50,7 @@ fn single(more: impl Fn(&mut GraphBuilder)) -> GraphBuilder {
 
 #[test]
 fn one_value_without_a_sigmoid_is_the_logit_of_the_second_of_two_labels() {
-    let reshapes: [(&str, fn(&mut GraphBuilder)); 7] = [
+    let reshapes: [Form; 7] = [
         ("as it is", |_| {}),
         ("bias", |graph| {
             graph.floats("bias", &[1], &[0.3]).op("end", "BiasAdd", &["dense/product", "bias"]);
@@ -93,7 +96,7 @@ fn one_value_of_a_graph_with_a_fixed_batch_is_one_for_each_image() {
 
 #[test]
 fn a_sigmoid_is_known_by_what_it_does_in_every_spelling() {
-    let spellings: [(&str, fn(&mut GraphBuilder)); 7] = [
+    let spellings: [Form; 7] = [
         ("op", |graph| {
             graph.op("end", "Sigmoid", &["dense/product"]);
         }),

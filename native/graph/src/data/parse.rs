@@ -86,7 +86,7 @@ fn top_level_error(error: WireError, graph: &GraphDef<'_>, file: &[u8]) -> Graph
     }
 }
 
-fn parse_node<'a>(body: &'a [u8], position: usize, limits: &GraphLimits) -> Result<NodeDef<'a>, GraphError> {
+pub(crate) fn parse_node<'a>(body: &'a [u8], position: usize, limits: &GraphLimits) -> Result<NodeDef<'a>, GraphError> {
     let mut node = NodeDef::default();
     for item in Fields::new(body) {
         let result = item.and_then(|(number, value)| {

@@ -56,6 +56,10 @@ pub enum Role {
     Activation,
     /// It turns the bytes of an image file into pixels.
     Decoder,
+    /// It hands its first input to one of two outputs, by the truth of the second.
+    Switch,
+    /// It hands on the one input that comes.
+    Merge,
     /// It tells of its input's shape alone.
     Measure,
     /// Anything else.

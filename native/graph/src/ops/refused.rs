@@ -38,7 +38,8 @@ pub const REFUSED: &[Refusal] = &[
     },
     Refusal { reason: "it calls Python", ops: &["PyFunc*", "EagerPyFunc", "NumericPyFunc"] },
     Refusal {
-        reason: "it is a variable; freeze the graph so that its weights are constants",
+        reason: "it is a variable, or reads one that is no constant; freeze the graph for inference (training=False), so that \
+                 its weights are constants",
         ops: &[
             "Variable",
             "VariableV2",
@@ -80,12 +81,8 @@ pub const REFUSED: &[Refusal] = &[
         ops: &["*Queue*", "*Dataset*", "Iterator*", "OneShotIterator", "MakeIterator", "Batch", "Unbatch*", "Stage*"],
     },
     Refusal {
-        reason: "it is control flow, which can run for ever",
+        reason: "it is control flow: a loop, which can run for ever",
         ops: &[
-            "Switch",
-            "RefSwitch",
-            "Merge",
-            "RefMerge",
             "Enter",
             "RefEnter",
             "Exit",
@@ -95,20 +92,30 @@ pub const REFUSED: &[Refusal] = &[
             "LoopCond",
             "While",
             "StatelessWhile",
+            "For",
+            "MapDefun",
+        ],
+    },
+    Refusal {
+        reason: "it is control flow: a branch that is chosen by a value that only a run gives; export the graph for inference \
+                 (training=False)",
+        ops: &[
+            "Switch",
+            "RefSwitch",
+            "Merge",
+            "RefMerge",
             "If",
             "StatelessIf",
             "Case",
             "StatelessCase",
-            "For",
-            "PartitionedCall",
-            "StatefulPartitionedCall",
-            "SymbolicGradient",
             "ControlTrigger",
-            "Abort",
-            "MapDefun",
-            "BatchFunction",
             "FakeParam",
         ],
+    },
+    Refusal {
+        reason: "it calls a function that is not in the file, cannot be read or calls itself; export the graph again with \
+                 all its functions",
+        ops: &["PartitionedCall", "StatefulPartitionedCall", "BatchFunction"],
     },
     Refusal {
         reason: "its values are random, so answers would differ from run to run",
@@ -117,6 +124,8 @@ pub const REFUSED: &[Refusal] = &[
     Refusal {
         reason: "it belongs to training",
         ops: &[
+            "SymbolicGradient",
+            "Abort",
             "InTopK*",
             "*CrossEntropyWithLogits",
             "L2Loss",

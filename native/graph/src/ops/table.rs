@@ -219,6 +219,8 @@ pub(super) static OPS: &[Op] = &[
     op("DecodeBmp", Open).verdict(Refused).role(Role::Decoder),
     op("DecodeAndCropJpeg", Open).verdict(Refused).role(Role::Decoder),
     op("DecodeGif", Open).verdict(Refused).role(Role::Decoder),
-    op("Switch", Open).verdict(Refused).outputs(&["output_false", "output_true"]),
-    op("Merge", Open).verdict(Refused).outputs(&["output", "value_index"]),
+    op("Switch", Open).verdict(Refused).role(Role::Switch).outputs(&["output_false", "output_true"]),
+    op("RefSwitch", Open).verdict(Refused).role(Role::Switch).outputs(&["output_false", "output_true"]),
+    op("Merge", Open).verdict(Refused).role(Role::Merge).outputs(&["output", "value_index"]),
+    op("RefMerge", Open).verdict(Refused).role(Role::Merge).outputs(&["output", "value_index"]),
 ];

@@ -6,7 +6,6 @@
 
 mod archive;
 mod bundle;
-mod flatten;
 mod freeze;
 mod proto;
 

@@ -78,10 +78,29 @@ impl Shapes {
         extents: &Extents,
         limits: &GraphLimits,
     ) -> Result<Self, GraphError> {
+        Self::of(graph, scope, Some((input, extents)), limits)
+    }
+
+    /// As [`Self::propagate`], with the shapes that placeholders state themselves.
+    ///
+    /// # Errors
+    /// As [`Self::propagate`].
+    pub fn stated(graph: &Graph<'_>, scope: &[NodeId], limits: &GraphLimits) -> Result<Self, GraphError> {
+        Self::of(graph, scope, None, limits)
+    }
+
+    fn of(
+        graph: &Graph<'_>,
+        scope: &[NodeId],
+        fed: Option<(NodeId, &Extents)>,
+        limits: &GraphLimits,
+    ) -> Result<Self, GraphError> {
         let mut shapes = Self { facts: vec![Fact::default(); graph.len()] };
         for &id in scope {
-            let mut fact = if id == input {
+            let mut fact = if let Some((_, extents)) = fed.filter(|(input, _)| *input == id) {
                 Fact::of(extents.clone())
+            } else if fed.is_none() && graph.node(id).kind.is_placeholder() {
+                Fact { extents: graph.stated_shape(id), ints: None }
             } else {
                 shapes.infer(graph, id).and_then(check_rank).map_err(|reason| GraphError::ShapeMismatch {
                     node: graph.node(id).name.to_string(),

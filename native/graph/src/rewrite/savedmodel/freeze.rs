@@ -8,7 +8,6 @@ use std::{
 use super::{
     archive::Folder,
     bundle::Bundle,
-    flatten::{FlatGraph, FlatNode, Library, Source, flatten},
     proto::{self, MetaGraph, Signature},
     refuse,
 };
@@ -17,6 +16,7 @@ use crate::{
     encode::{self, NO_ATTRIBUTES, Piece, put_node},
     error::GraphError,
     limits::GraphLimits,
+    rewrite::functions::{FlatGraph, FlatNode, Library, flatten},
 };
 
 /// The signature that TensorFlow gives the model's call.
@@ -36,8 +36,8 @@ pub(super) fn freeze(folder: &Folder, limits: &GraphLimits) -> Result<Vec<u8>, G
     let signature = serving_signature(&meta)?;
     let definition = parse::parse(meta.graph, limits)?;
     let producer = definition.producer;
-    let library = Library::read(&definition.functions)?;
-    let graph = flatten(meta.graph, &library, limits)?;
+    let library = Library::read(&definition, limits)?;
+    let graph = flatten(&library, folder.came, limits)?;
     let bundle = Bundle::open(folder)?;
     Frozen { keys: saved_keys(&graph), graph: &graph, bundle: &bundle, limits }.write(signature, producer)
 }
@@ -53,11 +53,11 @@ fn serving_signature<'m, 'a>(meta: &'m MetaGraph<'a>) -> Result<&'m Signature<'a
 
 /// The checkpoint key of each variable, by the name that its handles share: the graph itself restores its variables, and
 /// so says which is which.
-fn saved_keys(graph: &FlatGraph<'_>) -> HashMap<String, String> {
+fn saved_keys(graph: &FlatGraph<'_, '_>) -> HashMap<String, String> {
     let mut keys = HashMap::new();
     let mut copies = Vec::new();
     for node in &graph.nodes {
-        let ("AssignVariableOp" | "Assign", [variable, value, ..]) = (node.op.as_str(), node.inputs.as_slice()) else {
+        let ("AssignVariableOp" | "Assign", [variable, value, ..]) = (node.op, node.inputs.as_slice()) else {
             continue;
         };
         let variable = shared_name(&graph.nodes[graph.origin(*variable).node]);
@@ -65,7 +65,7 @@ fn saved_keys(graph: &FlatGraph<'_>) -> HashMap<String, String> {
         let source = &graph.nodes[value.node];
         if let Some(key) = restored_key(graph, source, value.port) {
             keys.insert(variable, key);
-        } else if let ("ReadVariableOp", Some(original)) = (source.op.as_str(), source.inputs.first()) {
+        } else if let ("ReadVariableOp", Some(original)) = (source.op, source.inputs.first()) {
             copies.push((variable, shared_name(&graph.nodes[graph.origin(*original).node])));
         }
     }
@@ -79,7 +79,7 @@ fn saved_keys(graph: &FlatGraph<'_>) -> HashMap<String, String> {
 }
 
 /// The checkpoint key that output `port` of `restore` reads.
-fn restored_key(graph: &FlatGraph<'_>, restore: &FlatNode<'_>, port: u32) -> Option<String> {
+fn restored_key(graph: &FlatGraph<'_, '_>, restore: &FlatNode<'_, '_>, port: u32) -> Option<String> {
     if restore.op != "RestoreV2" {
         return None;
     }
@@ -91,7 +91,7 @@ fn restored_key(graph: &FlatGraph<'_>, restore: &FlatNode<'_>, port: u32) -> Opt
 }
 
 /// The name by which all handles of one variable know it.
-fn shared_name(node: &FlatNode<'_>) -> String {
+fn shared_name(node: &FlatNode<'_, '_>) -> String {
     match node.attr("shared_name") {
         Some(Attr::Bytes(name)) if !name.is_empty() => String::from_utf8_lossy(name).into_owned(),
         _ => node.name.clone(),
@@ -99,7 +99,7 @@ fn shared_name(node: &FlatNode<'_>) -> String {
 }
 
 struct Frozen<'g, 'l> {
-    graph: &'g FlatGraph<'l>,
+    graph: &'g FlatGraph<'l, 'g>,
     bundle: &'g Bundle<'g>,
     keys: HashMap<String, String>,
     limits: &'g GraphLimits,
@@ -127,7 +127,7 @@ impl Frozen<'_, '_> {
             let name = tensor.replace(':', "_");
             let name = name.strip_suffix("_0").unwrap_or(&name);
             if !taken.contains(name) {
-                put_node(&mut out, name, "Identity", &[self.written(source)], NO_ATTRIBUTES);
+                put_node(&mut out, name, "Identity", &[self.graph.written(source)], NO_ATTRIBUTES);
             }
         }
         encode::put_versions(&mut out, producer);
@@ -145,8 +145,8 @@ impl Frozen<'_, '_> {
         needed
     }
 
-    fn put_node(&self, node: &FlatNode<'_>, out: &mut Vec<u8>) -> Result<(), GraphError> {
-        let is_variable = matches!(node.op.as_str(), "VarHandleOp" | "VariableV2" | "Variable");
+    fn put_node(&self, node: &FlatNode<'_, '_>, out: &mut Vec<u8>) -> Result<(), GraphError> {
+        let is_variable = matches!(node.op, "VarHandleOp" | "VariableV2" | "Variable");
         if is_variable {
             // Graphs of TensorFlow 1 save a variable under its own name.
             let key = self.keys.get(&shared_name(node)).unwrap_or(&node.name);
@@ -155,18 +155,13 @@ impl Frozen<'_, '_> {
             Piece::constant(Cow::Borrowed(&node.name), weight.dtype, value.into()).put(out);
             return Ok(());
         }
-        let inputs: Vec<String> = node.inputs.iter().map(|source| self.written(*source)).collect();
+        let inputs: Vec<String> = node.inputs.iter().map(|source| self.graph.written(*source)).collect();
         if node.op == "ReadVariableOp" {
             let dtype = node.attributes.iter().find(|(key, _)| *key == "dtype").map_or(&[][..], |(_, body)| body);
             put_node(out, &node.name, "Identity", &inputs, &[("T", dtype)]);
         } else {
-            put_node(out, &node.name, &node.op, &inputs, &node.attributes);
+            put_node(out, &node.name, node.op, &inputs, node.attributes);
         }
         Ok(())
-    }
-
-    fn written(&self, source: Source) -> String {
-        let name = &self.graph.nodes[source.node].name;
-        if source.port == 0 { name.clone() } else { format!("{name}:{}", source.port) }
     }
 }

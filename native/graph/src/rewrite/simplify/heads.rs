@@ -9,8 +9,32 @@ use crate::{
         tensor::Extents,
     },
     encode,
+    limits::GraphLimits,
     ops::Role,
+    shapes::Shapes,
 };
+
+/// Makes `input`, which the caller named, the start of the graph. What is known of its shape is what its place in the graph
+/// tells.
+pub(super) fn cut_at<'a>(mut graph: Graph<'a>, input: NodeId, limits: &GraphLimits) -> Graph<'a> {
+    let node = graph.node(input);
+    if node.kind.is_placeholder() || node.inputs.is_empty() {
+        return graph;
+    }
+    let above = graph.ancestors([input], false);
+    let scope: Vec<NodeId> = graph.order().iter().copied().filter(|id| above.contains(id)).collect();
+    let computed = || Shapes::stated(&graph, &scope, limits).ok()?.extents(input).cloned();
+    let extents = graph.stated_shape(input).or_else(computed);
+    let dtype = match (node.kind.role, node.op) {
+        (Role::Decoder, _) => DataType::Uint8,
+        (_, "ResizeBilinear" | "ResizeBicubic" | "ResizeArea" | "Dequantize") => DataType::Float,
+        _ => node.dtype("dtype").or(node.dtype("DstT")).or(node.dtype("T")).unwrap_or(DataType::Float),
+    };
+    let mut attributes = vec![("dtype", encode::dtype_attr(dtype))];
+    attributes.extend(extents.map(|extents| ("shape", encode::shape_attr(&extents))));
+    graph.replace(input, "Placeholder", attributes);
+    graph.refreshed()
+}
 
 /// Puts a placeholder in the place of a decoder and of the resize behind it.
 pub(super) fn cut_decoders(mut graph: Graph<'_>) -> Graph<'_> {

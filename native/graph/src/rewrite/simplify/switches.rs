@@ -9,6 +9,7 @@ use crate::{
         graph::{Endpoint, Graph, Node, NodeId},
     },
     encode,
+    ops::Role,
 };
 
 /// Turns switch placeholders into constants.
@@ -32,11 +33,16 @@ pub(super) fn settle_placeholders(mut graph: Graph<'_>) -> Graph<'_> {
 
 /// Type and little-endian value of a switch when the graph answers; absent for other nodes.
 fn answering_value(graph: &Graph<'_>, id: NodeId, node: &Node<'_>) -> Option<(DataType, Vec<u8>)> {
+    let name = node.name.to_ascii_lowercase();
+    let dtype = node.dtype("dtype")?;
+    if node.op == "PlaceholderWithDefault" {
+        // What it defaults to is what the graph does unless it is told, but for whether it is trained.
+        let is_phase = dtype == DataType::Bool && ["train", "phase"].iter().any(|word| name.contains(word));
+        return is_phase.then(|| (dtype, vec![0]));
+    }
     if !node.kind.is_placeholder() {
         return None;
     }
-    let name = node.name.to_ascii_lowercase();
-    let dtype = node.dtype("dtype")?;
     match dtype {
         DataType::Bool => Some((dtype, vec![0])),
         DataType::Int32 if name.contains("learning_phase") => Some((dtype, vec![0; 4])),
@@ -69,29 +75,28 @@ fn is_taken_from_one(graph: &Graph<'_>, id: NodeId) -> bool {
     graph.consumers(id).iter().any(|next| graph.node(*next).op == "Sub" && graph.input(*next, 1) == Some(id))
 }
 
-/// Follows `Switch` and `Merge` where the condition is a constant.
+/// Follows `Switch`, `Merge` and `Select` where the condition is known before the graph runs.
 pub(super) fn take_known_branches(mut graph: Graph<'_>) -> Graph<'_> {
-    if !graph.iter().any(|(_, node)| node.op == "Switch") {
+    if !graph.iter().any(|(_, node)| node.kind.role == Role::Switch || selects(node)) {
         return graph;
     }
-    let mut known: HashMap<NodeId, bool> = HashMap::new();
+    let mut known: HashMap<NodeId, i64> = HashMap::new();
     let mut dead: Vec<bool> = vec![false; graph.len()];
     let mut redirects: HashMap<Endpoint, Endpoint> = HashMap::new();
     for &id in graph.order() {
         let node = graph.node(id);
-        if let Some(value) = truth(&graph, id, &known) {
+        if let Some(value) = value(&graph, id, &known) {
             known.insert(id, value);
         }
+        let taken = |id: NodeId, condition: usize| {
+            graph.input(id, condition).and_then(|condition| known.get(&condition)).map(|value| *value != 0)
+        };
         let is_dead = |endpoint: &Endpoint| {
-            let from = graph.node(endpoint.node);
-            let is_left_branch = from.op == "Switch"
-                && graph
-                    .input(endpoint.node, 1)
-                    .and_then(|condition| known.get(&condition))
-                    .is_some_and(|taken| u32::from(*taken) != endpoint.port);
+            let is_left_branch = graph.node(endpoint.node).kind.role == Role::Switch
+                && taken(endpoint.node, 1).is_some_and(|taken| u32::from(taken) != endpoint.port);
             is_left_branch || dead[endpoint.node.0 as usize]
         };
-        if node.op == "Merge" {
+        if node.kind.role == Role::Merge {
             let alive: Vec<&Endpoint> = node.inputs.iter().filter(|endpoint| !is_dead(endpoint)).collect();
             if let ([taken], true) = (alive.as_slice(), node.inputs.len() > alive.len()) {
                 redirects.insert(Endpoint { node: id, port: 0 }, **taken);
@@ -101,31 +106,55 @@ pub(super) fn take_known_branches(mut graph: Graph<'_>) -> Graph<'_> {
             let by_control = node.controls.iter().any(|control| dead[control.0 as usize]);
             dead[id.0 as usize] = by_control || node.inputs.iter().any(is_dead);
         }
-        if node.op == "Switch"
-            && let (Some(data), Some(taken)) =
-                (node.inputs.first(), graph.input(id, 1).and_then(|condition| known.get(&condition)))
-        {
-            redirects.insert(Endpoint { node: id, port: u32::from(*taken) }, *data);
+        match (node.kind.role, node.inputs.as_slice()) {
+            (Role::Switch, [data, ..]) => {
+                if let Some(taken) = taken(id, 1) {
+                    redirects.insert(Endpoint { node: id, port: u32::from(taken) }, *data);
+                }
+            }
+            (_, [_, then, otherwise]) if selects(node) => {
+                if let Some(taken) = taken(id, 0) {
+                    redirects.insert(Endpoint { node: id, port: 0 }, if taken { *then } else { *otherwise });
+                }
+            }
+            _ => {}
         }
     }
     graph.rewire(&redirects);
     graph.refreshed()
 }
 
-/// The truth value of `id` when it is known before the graph runs.
-fn truth(graph: &Graph<'_>, id: NodeId, known: &HashMap<NodeId, bool>) -> Option<bool> {
+fn selects(node: &Node<'_>) -> bool {
+    matches!(node.op, "Select" | "SelectV2")
+}
+
+/// The single number or truth value that `id` has in every run, where it is known before.
+fn value(graph: &Graph<'_>, id: NodeId, known: &HashMap<NodeId, i64>) -> Option<i64> {
     let node = graph.node(id);
     let input = |index: usize| graph.input(id, index).and_then(|input| known.get(&input)).copied();
+    let pair = || input(0).zip(input(1));
     match node.op {
-        "Const" if node.dtype("dtype") == Some(DataType::Bool) => {
-            graph.tensor(id)?.to_i64()?.first().map(|value| *value != 0)
+        "Const" => {
+            let tensor = graph.tensor(id).filter(|tensor| tensor.shape.is_empty())?;
+            tensor.to_i64()?.first().copied()
         }
-        "LogicalNot" => input(0).map(|value| !value),
-        "LogicalAnd" => input(0).zip(input(1)).map(|(left, right)| left && right),
-        "LogicalOr" => input(0).zip(input(1)).map(|(left, right)| left || right),
+        "LogicalNot" => input(0).map(|value| i64::from(value == 0)),
+        "LogicalAnd" => pair().map(|(left, right)| i64::from(left != 0 && right != 0)),
+        "LogicalOr" => pair().map(|(left, right)| i64::from(left != 0 || right != 0)),
+        "Equal" => pair().map(|(left, right)| i64::from(left == right)),
+        "NotEqual" => pair().map(|(left, right)| i64::from(left != right)),
+        "Greater" => pair().map(|(left, right)| i64::from(left > right)),
+        "GreaterEqual" => pair().map(|(left, right)| i64::from(left >= right)),
+        "Less" => pair().map(|(left, right)| i64::from(left < right)),
+        "LessEqual" => pair().map(|(left, right)| i64::from(left <= right)),
+        // To a number of another type; a truth value of any number but 0.
+        "Cast" => match node.dtype("DstT")? {
+            DataType::Bool => input(0).map(|value| i64::from(value != 0)),
+            DataType::Int32 | DataType::Int64 | DataType::Int8 | DataType::Uint8 => input(0),
+            _ => None,
+        },
         // A switch hands its own condition on through both of its branches (`cond/switch_t`).
-        "Switch" => input(0),
-        _ if node.kind.is_passage() => input(0),
+        _ if node.kind.role == Role::Switch || node.kind.is_passage() => input(0),
         _ => None,
     }
 }
