@@ -77,6 +77,7 @@ send_json(
         "protocol": 1,
         "engine": "example 1.0",
         "libtensorflow": "none",
+        "kernels": "none",
         "frame_bytes_max": 2**29,
         "images_max": 64,
         "sandbox": {"held": [], "missing": ["this is an example"]},

@@ -31,8 +31,16 @@ export declare class Model {
   exchange(frame: Uint8Array): Promise<Uint8Array>
 }
 
-/** Version of libtensorflow, which is loaded if it is not yet. */
-export declare function libtensorflowVersion(): Promise<string>
+/** What runs graphs in this process: libtensorflow, which is loaded if it is not yet. */
+export declare function runtime(): Promise<Runtime>
+
+/** What runs graphs in this process. */
+export interface Runtime {
+  /** Version of libtensorflow. */
+  libtensorflow: string
+  /** What computes layers: `oneDNN` or `Eigen`. */
+  kernels: string
+}
 
 /** The scores for the images of one call. */
 export interface Scores {

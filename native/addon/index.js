@@ -836,4 +836,4 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.Model = nativeBinding.Model
-module.exports.libtensorflowVersion = nativeBinding.libtensorflowVersion
+module.exports.runtime = nativeBinding.runtime

@@ -83,6 +83,12 @@ const SCHEMA = z.object({
     .string()
     .optional()
     .describe("Folder that holds libtensorflow; else the project's cache, else the system."),
+  tfEnableOnednnOpts: z
+    .enum(["0", "1"])
+    .default("1")
+    .describe(
+      "1: layers run on oneDNN wherever libtensorflow has it; 0: on TensorFlow's own code, two to three times slower.",
+    ),
 
   imageBytesMax: bytes(32 * MIB).describe("Bytes of one image; past it: 413."),
   imageUrlHosts: z

@@ -83,6 +83,8 @@ export interface EngineStatus {
   /** Whether a load would be served now. */
   readonly ready: boolean;
   readonly libtensorflow: string | null;
+  /** What computes layers, such as `oneDNN` or `Eigen`. */
+  readonly kernels: string | null;
   readonly sandbox: Sandbox | null;
   readonly cgroup: CgroupStatus;
   readonly modelCount: number;
@@ -289,6 +291,7 @@ export interface Readiness {
     readonly kind: EngineStatus["kind"];
     readonly ready: boolean;
     readonly libtensorflow: string | null;
+    readonly kernels: string | null;
     readonly sandbox: Sandbox | null;
     readonly cgroup: CgroupStatus;
   };

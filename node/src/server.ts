@@ -95,7 +95,7 @@ async function warmUpProblem(): Promise<string | null> {
 }
 
 function readinessOf({ engine, models, zoo }: Service): Readiness {
-  const { kind, ready, libtensorflow, sandbox, cgroup } = engine.status();
+  const { kind, ready, libtensorflow, kernels, sandbox, cgroup } = engine.status();
   const loadedCount = models.loadedCount();
   const engineFailure = ready || loadedCount > 0 ? null : "the engine cannot be started";
   const reason = phase === "up" ? (warmUpFailure ?? engineFailure) : phase;
@@ -105,7 +105,7 @@ function readinessOf({ engine, models, zoo }: Service): Readiness {
     reason,
     default_model: zoo.defaultId,
     models_loaded: loadedCount,
-    engine: { kind, ready, libtensorflow, sandbox, cgroup },
+    engine: { kind, ready, libtensorflow, kernels, sandbox, cgroup },
   };
 }
 

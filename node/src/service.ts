@@ -150,9 +150,10 @@ export async function onOwnBehalf<T>(msMax: number, work: (party: Party) => Prom
 }
 
 async function openEngine(config: Config, zoo: ModelZoo, logger: Logger): Promise<InferenceEngine> {
-  const { libtensorflowPath } = config;
+  const { libtensorflowPath, tfEnableOnednnOpts } = config;
   if (config.engine === "addon") {
     return await createAddonEngine({
+      tfEnableOnednnOpts,
       ...(libtensorflowPath === undefined ? {} : { libtensorflowPath }),
       isTrusted: (graph) => isOfZoo(zoo, graph),
     });
@@ -168,6 +169,7 @@ async function openEngine(config: Config, zoo: ModelZoo, logger: Logger): Promis
         SANDBOX: config.sandbox,
         ENGINE_MEMORY_BYTES_MAX: String(config.engineMemoryBytesMax),
         ENGINE_CPU_SECONDS_MAX: String(config.engineCpuSecondsMax),
+        TF_ENABLE_ONEDNN_OPTS: tfEnableOnednnOpts,
         ...(libtensorflowPath === undefined ? {} : { LIBTENSORFLOW_PATH: libtensorflowPath }),
       },
     },

@@ -2,26 +2,21 @@
 
 mod off_thread;
 
-use std::{env, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use menagerie_contract::{ErrorCode, Frame, FrameKind, LoadRequest, Problem, frame};
-use menagerie_engine::{ENVIRONMENT, Library, exchange};
+use menagerie_engine::{Library, exchange, set_environment};
 use menagerie_graph::GraphLimits;
 use napi::bindgen_prelude::{AsyncTask, Float32Array, Uint8Array};
 use napi_derive::{module_init, napi};
 
 use off_thread::OffThread;
 
-/// Settings of libtensorflow that have to stand in the environment before it is loaded: the engine's, and no chatter on
-/// stderr.
+/// Settings of libtensorflow that have to stand in the environment before it is loaded.
 #[module_init]
 fn prepare_environment() {
-    for (name, value) in ENVIRONMENT.into_iter().chain([("TF_CPP_MIN_LOG_LEVEL", "3")]) {
-        if env::var_os(name).is_none() {
-            // SAFETY: Node runs this in the thread that also serves assignments to process.env, which do the same.
-            unsafe { env::set_var(name, value) };
-        }
-    }
+    // SAFETY: Node runs this in the thread that also serves assignments to process.env, which do the same.
+    unsafe { set_environment() };
 }
 
 /// The scores for the images of one call.
@@ -111,9 +106,21 @@ impl Model {
     }
 }
 
-/// Version of libtensorflow, which is loaded if it is not yet.
-#[napi(ts_return_type = "Promise<string>")]
+/// What runs graphs in this process.
+#[napi(object)]
+pub struct Runtime {
+    /// Version of libtensorflow.
+    pub libtensorflow: String,
+    /// What computes layers: `oneDNN` or `Eigen`.
+    pub kernels: String,
+}
+
+/// What runs graphs in this process: libtensorflow, which is loaded if it is not yet.
+#[napi(ts_return_type = "Promise<Runtime>")]
 #[must_use]
-pub fn libtensorflow_version() -> AsyncTask<OffThread<String>> {
-    OffThread::start(|| Ok(Library::load(None)?.version()))
+pub fn runtime() -> AsyncTask<OffThread<Runtime>> {
+    OffThread::start(|| {
+        let library = Library::load(None)?;
+        Ok(Runtime { libtensorflow: library.version(), kernels: library.kernels().name().into() })
+    })
 }

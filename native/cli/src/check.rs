@@ -45,6 +45,7 @@ fn report() -> Result<(), Problem> {
     let sandbox = cell.seal();
     println!("menagerie-engine {}", env!("CARGO_PKG_VERSION"));
     println!("libtensorflow    {} ({})", library.version(), library.path().display());
+    println!("kernels          {}", library.kernels().name());
     println!("start            {} ms, with a tiny graph run", loaded.as_millis());
     println!("held             {}", sandbox.held.join(", "));
     for missing in &sandbox.missing {

@@ -30,6 +30,7 @@ menagerie-engine runs frozen TensorFlow graphs.
 
 Environment:
   LIBTENSORFLOW_PATH        folder of libtensorflow
+  TF_ENABLE_ONEDNN_OPTS     0: layers are computed without oneDNN; default 1, wherever it is built in
   SANDBOX                   off, best-effort (default) or required (graphs that are not of the zoo are refused
                             where anything is missing)
   ENGINE_MEMORY_BYTES_MAX   memory of a process's own, default 4 GiB; a graph that is seen to need more is refused

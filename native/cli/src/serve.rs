@@ -73,6 +73,7 @@ fn hello(library: &Library, sandbox: Sandbox) -> Hello {
         protocol: PROTOCOL,
         engine: concat!("menagerie-engine ", env!("CARGO_PKG_VERSION")).into(),
         libtensorflow: library.version(),
+        kernels: library.kernels().name().into(),
         frame_bytes_max: FRAME_BYTES_MAX,
         images_max: IMAGES_MAX,
         sandbox,

@@ -8,12 +8,9 @@ use std::{
 };
 
 use menagerie_contract::{ErrorCode, Problem};
-use menagerie_engine::{ENVIRONMENT, Library};
+use menagerie_engine::{LOG_LEVEL, Library, set_environment};
 
 use crate::sandbox::Cell;
-
-/// How much libtensorflow says on stderr, 0 (everything) to 3 (nothing but what ends the process).
-const LOG_LEVEL: &str = "TF_CPP_MIN_LOG_LEVEL";
 
 /// Takes stdout for the caller alone: whatever else writes to it, libtensorflow included, reaches stderr. Descriptors
 /// that were inherited beside the three standard ones are closed. To be called before anything else opens one.
@@ -49,14 +46,7 @@ fn close_inherited_descriptors() {
 pub fn load_library(cell: Cell) -> Result<Library, Problem> {
     let quiet = env::var_os(LOG_LEVEL).is_none();
     // SAFETY: the process has this one thread yet.
-    unsafe {
-        if quiet {
-            env::set_var(LOG_LEVEL, "3");
-        }
-        for (name, value) in ENVIRONMENT {
-            env::set_var(name, value);
-        }
-    }
+    unsafe { set_environment() };
     // libtensorflow 2.21 greets on stderr while it starts, whatever its log level says.
     let silence = if quiet { Silence::begin().ok() } else { None };
     let path = Library::find(None)?;

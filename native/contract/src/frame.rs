@@ -100,6 +100,8 @@ pub struct Hello {
     pub engine: String,
     /// Version of libtensorflow.
     pub libtensorflow: String,
+    /// What computes layers, such as `oneDNN` or `Eigen`.
+    pub kernels: String,
     /// Largest frame that it accepts, in bytes.
     pub frame_bytes_max: u32,
     /// Most images in one infer frame.
@@ -386,6 +388,7 @@ mod tests {
             protocol: PROTOCOL,
             engine: "test".into(),
             libtensorflow: "2".into(),
+            kernels: "Eigen".into(),
             frame_bytes_max: 1,
             images_max: 1,
             sandbox: Sandbox::default(),

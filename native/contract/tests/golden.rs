@@ -14,6 +14,7 @@ fn hello() -> Hello {
         protocol: PROTOCOL,
         engine: "menagerie-engine 0.1.0".into(),
         libtensorflow: "2.21.0".into(),
+        kernels: "oneDNN".into(),
         frame_bytes_max: FRAME_BYTES_MAX,
         images_max: 64,
         sandbox: Sandbox {

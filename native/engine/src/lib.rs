@@ -23,6 +23,6 @@ mod tensor;
 mod weights;
 
 pub use error::EngineError;
-pub use library::{ENVIRONMENT, Library};
+pub use library::{ENVIRONMENT, Kernels, LOG_LEVEL, Library, set_environment};
 pub use model::{Model, RunScores};
 pub use probe::probe_graph;

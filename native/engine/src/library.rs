@@ -32,11 +32,52 @@ mod names {
     pub const SYSTEM: &[&str] = &["/usr/local/lib", "/usr/lib", "/usr/lib64", "/opt/libtensorflow/lib"];
 }
 
-/// Variables that have to stand in the environment before libtensorflow is loaded: each session has the threads that it
-/// asks for, not those that the first session of the process asked for, and oneDNN keeps kernels that are fed in its own
-/// layout ([`menagerie_graph::detach`]).
-pub const ENVIRONMENT: [(&str, &str); 2] =
-    [("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"), ("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")];
+/// How much libtensorflow says on stderr, 0 (everything) to 3 (nothing but what ends the process).
+pub const LOG_LEVEL: &str = "TF_CPP_MIN_LOG_LEVEL";
+
+/// Variables that have to stand in the environment before libtensorflow is loaded, each with its value where the caller
+/// has set none: each session has the threads that it asks for, not those that the first session of the process asked
+/// for; layers run on oneDNN wherever it is built in, and not, as libtensorflow would have it, on some processors only
+/// (`IsMKLEnabled` in `tensorflow/core/util/util.cc`); oneDNN keeps kernels that are fed in its own layout
+/// ([`menagerie_graph::detach`]).
+pub const ENVIRONMENT: [(&str, &str); 3] = [
+    ("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"),
+    ("TF_ENABLE_ONEDNN_OPTS", "1"),
+    ("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1"),
+];
+
+/// Sets what the caller has left unset of [`ENVIRONMENT`], and libtensorflow quiet unless the caller set [`LOG_LEVEL`].
+///
+/// # Safety
+/// As `std::env::set_var`: no other thread may read or write the environment meanwhile.
+pub unsafe fn set_environment() {
+    for (name, value) in ENVIRONMENT.into_iter().chain([(LOG_LEVEL, "3")]) {
+        if env::var_os(name).is_none() {
+            // SAFETY: the caller vouches for it.
+            unsafe { env::set_var(name, value) };
+        }
+    }
+}
+
+/// What computes a graph's layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernels {
+    /// oneDNN, which libtensorflow has built in for most processors.
+    OneDnn,
+    /// TensorFlow's own code on Eigen, which knows images with channels last alone.
+    Eigen,
+}
+
+impl Kernels {
+    /// Its name, as its makers write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OneDnn => "oneDNN",
+            Self::Eigen => "Eigen",
+        }
+    }
+}
 
 /// A loaded libtensorflow. Copies share one; it stays loaded until the process ends, for its threads never stop.
 #[derive(Clone, Copy)]
@@ -102,6 +143,13 @@ impl Library {
     /// [`EngineError::GraphRefused`] or [`EngineError::Run`] when this libtensorflow cannot run it.
     pub fn warm(&self) -> Result<(), EngineError> {
         probe::run(self, SessionPlan { threads: 1, optimize: true })
+    }
+
+    /// What computes layers in this process. It is tried, for whether libtensorflow has oneDNN and lets it run depends on
+    /// how it was built, on the processor and on the environment.
+    #[must_use]
+    pub fn kernels(&self) -> Kernels {
+        if probe::pools_channels_first(self) { Kernels::OneDnn } else { Kernels::Eigen }
     }
 
     /// Processor cores that the process had when libtensorflow was loaded; a confined process cannot ask again.

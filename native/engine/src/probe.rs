@@ -57,6 +57,29 @@ fn weights(count: i64) -> Vec<f32> {
         .collect()
 }
 
+/// Whether a picture with its channels first is pooled, which oneDNN does and Eigen refuses
+/// (`MaxPoolingOp` in `tensorflow/core/kernels/maxpooling_op.cc`).
+pub(crate) fn pools_channels_first(library: &Library) -> bool {
+    let window = Attribute::Ints(&[1, 1, 2, 2]);
+    let attributes = [
+        ("ksize", window),
+        ("strides", window),
+        ("padding", Attribute::Text("VALID")),
+        ("data_format", Attribute::Text("NCHW")),
+    ];
+    let graph = GraphBuilder::new()
+        .placeholder("input", &[1, 1, 2, 2])
+        .float_node("pooled", "MaxPool", &["input"], &attributes)
+        .finish();
+    let plan = SessionPlan { threads: 1, optimize: false };
+    let pooled = Session::open(library, &graph, "input", "pooled", Arc::default(), plan).and_then(|session| {
+        let picture = Tensor::build(library.functions(), &[1, 1, 2, 2], |values: &mut [f32]| values.fill(0.5))
+            .ok_or_else(|| EngineError::Run("there is no memory for the probe".into()))?;
+        session.run(&picture)
+    });
+    pooled.is_ok()
+}
+
 /// Runs the probe on one picture, optimised as models are, on every thread.
 pub(crate) fn run(library: &Library, plan: SessionPlan) -> Result<(), EngineError> {
     let session = Session::open(library, &probe_graph(), "input", "probabilities", Arc::default(), plan)?;

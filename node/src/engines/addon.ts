@@ -10,8 +10,10 @@ import { codeOf } from "../wasm-module.js";
 /** What `@menagerie/engine-addon` exports; the types stand here so that this room compiles before it is built. */
 interface Addon {
   readonly Model: { load(graph: Uint8Array, loadRequestJson: string): Promise<AddonModelHandle> };
-  libtensorflowVersion(): Promise<string>;
+  runtime(): Promise<Runtime>;
 }
+
+type Runtime = Readonly<Record<"libtensorflow" | "kernels", string>>;
 
 interface AddonModelHandle {
   readonly spec: string;
@@ -21,6 +23,8 @@ interface AddonModelHandle {
 export interface AddonEngineOptions {
   /** Folder of libtensorflow; the system's folders where it is undefined. */
   readonly libtensorflowPath?: string;
+  /** `1` where oneDNN may run, else `0`. Of one process, the first engine's holds. */
+  readonly tfEnableOnednnOpts: string;
   /** Whether a graph may run in this process. */
   readonly isTrusted: (graph: Uint8Array) => Promise<boolean>;
 }
@@ -30,9 +34,10 @@ const PACKAGE = "@menagerie/engine-addon";
 /** Loads the addon and libtensorflow. Rejects with `engine_unavailable` when either is not there. */
 export async function createAddonEngine(options: AddonEngineOptions): Promise<InferenceEngine> {
   if (options.libtensorflowPath !== undefined) process.env["LIBTENSORFLOW_PATH"] = options.libtensorflowPath;
+  process.env["TF_ENABLE_ONEDNN_OPTS"] = options.tfEnableOnednnOpts;
   try {
     const { default: addon } = (await import(PACKAGE)) as { default: Addon };
-    return new AddonEngine(addon, await addon.libtensorflowVersion(), options);
+    return new AddonEngine(addon, await addon.runtime(), options);
   } catch (error) {
     throw new AppError("engine_unavailable", `The engine addon cannot be loaded: ${messageOf(error)}`, {
       cause: error,
@@ -42,13 +47,13 @@ export async function createAddonEngine(options: AddonEngineOptions): Promise<In
 
 class AddonEngine implements InferenceEngine {
   readonly #addon: Addon;
-  readonly #libtensorflow: string;
+  readonly #runtime: Runtime;
   readonly #options: AddonEngineOptions;
   readonly #models = new Set<AddonModel>();
 
-  constructor(addon: Addon, libtensorflow: string, options: AddonEngineOptions) {
+  constructor(addon: Addon, runtime: Runtime, options: AddonEngineOptions) {
     this.#addon = addon;
-    this.#libtensorflow = libtensorflow;
+    this.#runtime = runtime;
     this.#options = options;
   }
 
@@ -68,7 +73,8 @@ class AddonEngine implements InferenceEngine {
     return {
       kind: "addon",
       ready: true,
-      libtensorflow: this.#libtensorflow,
+      libtensorflow: this.#runtime.libtensorflow,
+      kernels: this.#runtime.kernels,
       sandbox: { held: [], missing: ["none: graphs run in the service's own process"] },
       cgroup: { held: false, reason: "graphs run in the service's own process" },
       modelCount: this.#models.size,

@@ -75,6 +75,7 @@ class ProcessEngine implements InferenceEngine {
         !this.#closing &&
         (spareCount > 0 || this.#replacing !== null || this.#options.spareCount === 0),
       libtensorflow: this.#hello?.libtensorflow ?? null,
+      kernels: this.#hello?.kernels ?? null,
       sandbox: this.#hello?.sandbox ?? null,
       cgroup: { held: this.#options.cgroups.problem === null, reason: this.#options.cgroups.problem },
       modelCount: this.#models.size,

@@ -276,6 +276,10 @@ export type Hello = {
    */
   libtensorflow: string;
   /**
+   * What computes layers, such as `oneDNN` or `Eigen`.
+   */
+  kernels: string;
+  /**
    * Largest frame that it accepts, in bytes.
    */
   frame_bytes_max: number;

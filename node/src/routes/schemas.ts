@@ -131,6 +131,7 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
       kind: { enum: ["process", "addon", "fake"] },
       ready: { type: "boolean" },
       libtensorflow: orNull(STRING),
+      kernels: orNull(STRING),
       sandbox: orNull(named("Sandbox")),
     }),
   }),

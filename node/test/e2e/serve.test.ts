@@ -52,7 +52,8 @@ describe("the service", () => {
     expect(server.announcement).toMatch(/^Menagerie is ready: http:\/\/127\.0\.0\.1:\d+$/);
     const ready = (await (await fetch(`${server.url}/readyz`)).json()) as Record<string, unknown>;
     expect(ready).toMatchObject({ ready: true, live: true, default_model: "colours", models_loaded: 1 });
-    expect(ready["engine"]).toMatchObject({ kind: "process", libtensorflow: expect.stringMatching(/^\d+\.\d+/) });
+    const libtensorflow = expect.stringMatching(/^\d+\.\d+/);
+    expect(ready["engine"]).toMatchObject({ kind: "process", libtensorflow, kernels: expect.stringMatching(/./) });
   });
 
   it("answers curl with the sentence", async () => {

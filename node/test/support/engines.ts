@@ -1,5 +1,6 @@
 /** Engines as the tests start them. */
 import { fileURLToPath } from "node:url";
+import { readConfig } from "../../src/config.js";
 import { createAddonEngine } from "../../src/engines/addon.js";
 import type { FrameCodec, LogLine } from "../../src/engines/connection.js";
 import { createProcessEngine, type ProcessEngineOptions } from "../../src/engines/process.js";
@@ -23,7 +24,10 @@ export function fixtureCommand(behaviour: string) {
 }
 
 export function processEngine(overrides: Partial<ProcessEngineOptions> = {}): InferenceEngine {
-  const environment = LIBTENSORFLOW_DIR === undefined ? {} : { LIBTENSORFLOW_PATH: LIBTENSORFLOW_DIR };
+  const environment = {
+    TF_ENABLE_ONEDNN_OPTS: readConfig().tfEnableOnednnOpts,
+    ...(LIBTENSORFLOW_DIR === undefined ? {} : { LIBTENSORFLOW_PATH: LIBTENSORFLOW_DIR }),
+  };
   return createProcessEngine({
     command: { path: ENGINE_FILE, args: ["serve"], environment },
     codec: codec(),
@@ -44,6 +48,7 @@ export function addonEngine(
 ): Promise<InferenceEngine> {
   return createAddonEngine({
     ...(LIBTENSORFLOW_DIR === undefined ? {} : { libtensorflowPath: LIBTENSORFLOW_DIR }),
+    tfEnableOnednnOpts: readConfig().tfEnableOnednnOpts,
     isTrusted,
   });
 }

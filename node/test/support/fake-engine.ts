@@ -49,7 +49,7 @@ export class FakeEngine implements InferenceEngine {
 
   status(): EngineStatus {
     const modelCount = this.models.filter((model) => model.alive).length;
-    const facts = { kind: "fake", ready: true, libtensorflow: null, spareCount: 0 } as const;
+    const facts = { kind: "fake", ready: true, libtensorflow: null, kernels: null, spareCount: 0 } as const;
     return { ...facts, sandbox: this.sandbox, cgroup: NO_CGROUP, modelCount };
   }
 

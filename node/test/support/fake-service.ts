@@ -197,7 +197,7 @@ export async function startFakeService(
       reason: null,
       default_model: "colours",
       models_loaded: 0,
-      engine: { kind: "fake", ready: true, libtensorflow: null, sandbox: null, cgroup: NO_CGROUP },
+      engine: { kind: "fake", ready: true, libtensorflow: null, kernels: null, sandbox: null, cgroup: NO_CGROUP },
     },
   };
   const { listener, routes } = createApp({

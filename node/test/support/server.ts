@@ -24,11 +24,12 @@ export interface RunningServer {
 
 /** Starts the service on a free port and waits for its announcement. */
 export async function startServer(environment: Record<string, string>): Promise<RunningServer> {
-  const { LIBTENSORFLOW_PATH, PATH } = process.env;
+  const { LIBTENSORFLOW_PATH, PATH, TF_ENABLE_ONEDNN_OPTS } = process.env;
   const child = spawn(process.execPath, [SERVER_FILE], {
     env: {
       ...(PATH === undefined ? {} : { PATH }),
       ...(LIBTENSORFLOW_PATH === undefined ? {} : { LIBTENSORFLOW_PATH }),
+      ...(TF_ENABLE_ONEDNN_OPTS === undefined ? {} : { TF_ENABLE_ONEDNN_OPTS }),
       HOST: "127.0.0.1",
       PORT: "0",
       REGISTERED_MODELS_DIR: join(tmpdir(), `menagerie-registered-${randomUUID()}`),

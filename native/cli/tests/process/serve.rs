@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::host::{Host, Reply};
+use crate::host::{Host, Reply, engine};
 use menagerie_contract::{
     ErrorCode,
     frame::{FRAME_BYTES_MAX, PROTOCOL},
@@ -19,6 +19,28 @@ fn it_says_hello_first() {
     assert_eq!(hello.protocol, PROTOCOL);
     assert_eq!(hello.frame_bytes_max, FRAME_BYTES_MAX);
     assert!(hello.libtensorflow.split('.').count() >= 2, "{}", hello.libtensorflow);
+}
+
+/// What computes layers in the executable's process, as its hello says.
+fn kernels(one_dnn: Option<&str>) -> String {
+    let mut command = engine("serve");
+    match one_dnn {
+        Some(value) => command.env("TF_ENABLE_ONEDNN_OPTS", value),
+        None => command.env_remove("TF_ENABLE_ONEDNN_OPTS"),
+    };
+    let mut host = Host::spawn(&mut command);
+    let Some((0, Reply::Hello(hello))) = host.receive() else { panic!("no hello") };
+    hello.kernels
+}
+
+#[test]
+fn it_says_which_kernels_run_and_asks_for_onednn_by_itself() {
+    assert_eq!(kernels(Some("0")), "Eigen");
+    assert_eq!(kernels(None), kernels(Some("1")));
+    // libtensorflow of Linux has it built in.
+    if cfg!(target_os = "linux") {
+        assert_eq!(kernels(None), "oneDNN");
+    }
 }
 
 #[test]

@@ -6,10 +6,13 @@ use std::{
 };
 
 use menagerie_contract::{LoadRequest, Source, SpecOverrides};
-use menagerie_engine::Library;
+use menagerie_engine::{ENVIRONMENT, Library};
 
 /// libtensorflow as set-up leaves it.
 pub fn library() -> Library {
+    for (name, _) in ENVIRONMENT {
+        assert!(env::var_os(name).is_some(), "{name} is not set; .cargo/config.toml sets it for tests");
+    }
     let cached = || -> Option<PathBuf> {
         let cache = repository().join(".cache/libtensorflow");
         fs::read_dir(cache).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(|path| path.is_dir())
