@@ -87,7 +87,7 @@ const SCHEMA = z.object({
     .enum(["0", "1"])
     .default("1")
     .describe(
-      "1: layers run on oneDNN wherever libtensorflow has it; 0: on TensorFlow's own code, two to three times slower.",
+      "1: layers run on oneDNN wherever libtensorflow has it; 0: on TensorFlow's own code, up to three times slower.",
     ),
 
   imageBytesMax: bytes(32 * MIB).describe("Bytes of one image; past it: 413."),

@@ -40,11 +40,8 @@ pub const LOG_LEVEL: &str = "TF_CPP_MIN_LOG_LEVEL";
 /// for; layers run on oneDNN wherever it is built in, and not, as libtensorflow would have it, on some processors only
 /// (`IsMKLEnabled` in `tensorflow/core/util/util.cc`); oneDNN keeps kernels that are fed in its own layout
 /// ([`menagerie_graph::detach`]).
-pub const ENVIRONMENT: [(&str, &str); 3] = [
-    ("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"),
-    ("TF_ENABLE_ONEDNN_OPTS", "1"),
-    ("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1"),
-];
+pub const ENVIRONMENT: [(&str, &str); 3] =
+    [("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"), ("TF_ENABLE_ONEDNN_OPTS", "1"), ("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")];
 
 /// Sets what the caller has left unset of [`ENVIRONMENT`], and libtensorflow quiet unless the caller set [`LOG_LEVEL`].
 ///

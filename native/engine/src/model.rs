@@ -93,7 +93,7 @@ impl Model {
     /// # Errors
     /// As [`Model::load`].
     pub fn open(library: &Library, resolved: Resolved, threads: u32) -> Result<Self, EngineError> {
-        let Resolved { spec, graph: whole, input_tensor, output_tensor, .. } = resolved;
+        let Resolved { spec, graph: whole, input_tensor, input_layout, output_tensor } = resolved;
         let Detached { graph, weights } = detach(&whole, &GraphLimits::default())?;
         let weights = Arc::new(Weights::copy(library.functions(), &weights)?);
         drop(whole);
@@ -103,7 +103,7 @@ impl Model {
         let prepared = Prepared { graph, weights, input: input_tensor, output: output_tensor };
         let session = prepared.open(library, SessionPlan { threads, optimize: false })?;
         let mut model = Self {
-            normalizer: Normalizer::new(&spec.input),
+            normalizer: Normalizer::new(&spec.input, input_layout),
             reader: ScoreReader::new(&spec.output),
             run_images_max: spec.input.batch.map_or(usize::MAX, |batch| batch as usize),
             library: *library,

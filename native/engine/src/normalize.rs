@@ -17,8 +17,8 @@ pub struct Normalizer {
 }
 
 impl Normalizer {
-    /// The way from pixels to `input`.
-    pub fn new(input: &InputSpec) -> Self {
+    /// The way from pixels to `input`, with the tensor's axes in the order of `layout`.
+    pub fn new(input: &InputSpec, layout: Layout) -> Self {
         let channels = input.channels as usize;
         let value = |values: &[f32], channel: usize, absent: f32| {
             values.get(channel).or(values.first()).copied().unwrap_or(absent)
@@ -34,14 +34,7 @@ impl Normalizer {
             ChannelOrder::Bgr => (0..channels).rev().collect(),
             ChannelOrder::Rgb | ChannelOrder::Gray => (0..channels).collect(),
         };
-        Self {
-            tables,
-            sources,
-            height: input.height as usize,
-            width: input.width as usize,
-            layout: input.layout,
-            dtype: input.dtype,
-        }
+        Self { tables, sources, height: input.height as usize, width: input.width as usize, layout, dtype: input.dtype }
     }
 
     /// Bytes of one image's pixels.
@@ -138,7 +131,7 @@ mod tests {
     }
 
     fn filled(input: &InputSpec, pixels: &[u8], batch: usize) -> Vec<f32> {
-        let normalizer = Normalizer::new(input);
+        let normalizer = Normalizer::new(input, input.layout);
         let mut values = vec![f32::NAN; normalizer.image_bytes() * batch];
         normalizer.fill(pixels, &mut values, |channel, pixel| normalizer.tables[channel][usize::from(pixel)]);
         values
@@ -172,8 +165,8 @@ mod tests {
 
     #[test]
     fn bytes_are_fed_as_they_are_to_a_uint8_input() {
-        let normalizer =
-            Normalizer::new(&InputSpec { dtype: Dtype::Uint8, ..input(Layout::Nhwc, ChannelOrder::Bgr, 3) });
+        let input = InputSpec { dtype: Dtype::Uint8, ..input(Layout::Nhwc, ChannelOrder::Bgr, 3) };
+        let normalizer = Normalizer::new(&input, input.layout);
         let mut values = [0; 6];
         normalizer.fill(&[1, 2, 3, 4, 5, 6], &mut values, |_, pixel| pixel);
         assert_eq!(values, [3, 2, 1, 6, 5, 4]);

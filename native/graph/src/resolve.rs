@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use menagerie_contract::{
-    ChannelOrder, Evidence, GraphFacts, InputSpec, LoadRequest, ModelSpec, OutputSpec, Problem, Source, SpecOverrides,
-    Verdict, spec::CROP_FRACTION_MIN,
+    ChannelOrder, Evidence, GraphFacts, InputSpec, Layout, LoadRequest, ModelSpec, OutputSpec, Problem, Source,
+    SpecOverrides, Verdict, spec::CROP_FRACTION_MIN,
 };
 
 use crate::{
@@ -38,6 +38,8 @@ pub struct Resolved {
     pub graph: Vec<u8>,
     /// The fed node of `graph`.
     pub input_tensor: String,
+    /// Order of the axes of what `graph` is fed: prepared graphs take channels last where the file has them first.
+    pub input_layout: Layout,
     /// The fetched node of `graph`: scores of all images of a batch.
     pub output_tensor: String,
 }
@@ -83,6 +85,7 @@ pub fn resolve_with(
         Preparation::None => Prepared {
             graph: definition.to_vec(),
             input_tensor: analysis.input.tensor.clone(),
+            input_layout: analysis.input.layout,
             output_tensor: graph.node(analysis.output.scores).name.to_string(),
             batch: analysis.input.batch,
         },
@@ -91,6 +94,7 @@ pub fn resolve_with(
         spec: analysis.into_spec(prepared.batch),
         graph: prepared.graph,
         input_tensor: prepared.input_tensor,
+        input_layout: prepared.input_layout,
         output_tensor: prepared.output_tensor,
     })
 }

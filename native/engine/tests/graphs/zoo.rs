@@ -2,10 +2,13 @@
 
 use std::{fs, path::Path};
 
-use crate::surroundings::{library, request, shared};
-use menagerie_contract::{ChannelOrder, SpecOverrides};
+use crate::{
+    direct,
+    surroundings::{library, request, shared},
+};
+use menagerie_contract::{ChannelOrder, InputSpec, Layout, SpecOverrides};
 use menagerie_engine::Model;
-use menagerie_graph::{GraphLimits, Resolved};
+use menagerie_graph::GraphLimits;
 use serde_json::Value;
 
 /// Pixels that look a little like a photo: smooth, with some noise, the same every time.
@@ -45,24 +48,51 @@ fn a_prepared_graph_answers_as_the_whole_graph_does() {
     for (name, graph, batch) in graphs() {
         let prepared = menagerie_graph::resolve(&graph, &request(SpecOverrides::default()), &GraphLimits::default())
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        let mut whole = prepared.clone();
-        whole.output_tensor.clone_from(&prepared.spec.output.tensor);
-        whole.spec.input.batch = batch;
-        let whole = Resolved { graph, input_tensor: prepared.spec.input.tensor.clone(), ..whole };
-        let prepared = Model::open(&library, prepared, 1).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let whole = Model::open(&library, whole, 1).unwrap_or_else(|error| panic!("{name}, whole: {error}"));
-        prepared.optimize().unwrap_or_else(|error| panic!("{name}, optimised: {error}"));
-        let input = &prepared.spec().input;
-        for seed in 1..4 {
-            let pixels = pixels((input.width * input.height * input.channels) as usize, seed);
-            let left = prepared.run(&pixels, 1).unwrap().values;
-            let right = whole.run(&pixels, 1).unwrap().values;
-            let scale = right.iter().fold(1.0_f32, |scale, value| scale.max(value.abs()));
-            for (class, (left, right)) in left.iter().zip(&right).enumerate() {
-                assert!((left - right).abs() <= 1e-4 * scale, "{name}, class {class}: {left} against {right}");
+        let InputSpec { tensor, width, height, channels, .. } = prepared.spec.input.clone();
+        let photos: Vec<Vec<u8>> = (1..4).map(|seed| pixels((width * height * channels) as usize, seed)).collect();
+        let batch = batch.unwrap_or(1);
+        let tensors: Vec<f32> =
+            photos.iter().flat_map(|photo| tensor_of(photo, &prepared.spec.input).repeat(batch as usize)).collect();
+        let names = [tensor.as_str(), &prepared.spec.output.tensor];
+        let wanted = direct::run(&graph, names, &extents(&prepared.spec.input, batch), &tensors);
+        let model = Model::open(&library, prepared, 1).unwrap_or_else(|error| panic!("{name}: {error}"));
+        model.optimize().unwrap_or_else(|error| panic!("{name}, optimised: {error}"));
+        for (photo, wanted) in photos.iter().zip(wanted.chunks(wanted.len() / photos.len())) {
+            let found = model.run(photo, 1).unwrap().values;
+            assert_eq!(found.len() * batch as usize, wanted.len(), "{name}");
+            let scale = wanted.iter().fold(1.0_f32, |scale, value| scale.max(value.abs()));
+            for (class, (found, wanted)) in found.iter().zip(wanted).enumerate() {
+                assert!((found - wanted).abs() <= 1e-4 * scale, "{name}, class {class}: {found} against {wanted}");
             }
         }
     }
+}
+
+/// Extents of the tensor that a graph is fed, as its file has it.
+fn extents(input: &InputSpec, batch: u32) -> Vec<u64> {
+    let InputSpec { height, width, channels, .. } = *input;
+    let extents = match input.layout {
+        Layout::Nhwc => vec![batch, height, width, channels],
+        Layout::Nchw => vec![batch, channels, height, width],
+        Layout::Nhw => vec![batch, height, width],
+        Layout::Flat => vec![batch, height * width * channels],
+    };
+    extents.into_iter().map(u64::from).collect()
+}
+
+/// The values of one photo in the order of that tensor.
+fn tensor_of(pixels: &[u8], input: &InputSpec) -> Vec<f32> {
+    let channels = input.channels as usize;
+    let value = |pixel: usize, channel: usize| {
+        let source = if input.channel_order == ChannelOrder::Bgr { channels - 1 - channel } else { channel };
+        (f32::from(pixels[pixel * channels + source]) - input.mean[channel]) / input.std[channel]
+    };
+    let pixel_count = pixels.len() / channels;
+    let place = |at: usize| match input.layout {
+        Layout::Nchw => value(at % pixel_count, at / pixel_count),
+        _ => value(at / channels, at % channels),
+    };
+    (0..pixels.len()).map(place).collect()
 }
 
 /// Models whose sample pictures have the model's own size, so that the pixels that TensorFlow saw are known, with the

@@ -3,12 +3,15 @@
 //! Prepared and original graph give equal answers; the original's names of input, scores and layers are kept.
 
 mod batch;
+mod channels_last;
 mod constants;
 mod fold;
 mod padding;
 mod serialise;
 
 use std::collections::{HashMap, HashSet};
+
+use menagerie_contract::Layout;
 
 use crate::{
     data::{
@@ -30,6 +33,8 @@ pub struct Prepared {
     pub graph: Vec<u8>,
     /// The fed node.
     pub input_tensor: String,
+    /// Order of the axes of the tensor that it is fed.
+    pub input_layout: Layout,
     /// The fetched node.
     pub output_tensor: String,
     /// The batch that the graph stays fixed at; absent when any batch is accepted.
@@ -66,12 +71,17 @@ pub fn prepare(
         drop(free);
         (serialise::write(&plan, stated), input.batch)
     };
-    Ok(Prepared {
+    let prepared = Prepared {
         graph: bytes,
         input_tensor: input.tensor.clone(),
+        input_layout: input.layout,
         output_tensor: graph.node(output.scores).name.to_string(),
         batch,
-    })
+    };
+    if needed.iter().any(|id| channels_last::is_layer_of_channels_first(graph.node(*id))) {
+        return channels_last::turn(prepared, input, limits);
+    }
+    Ok(prepared)
 }
 
 /// What becomes of each node.
