@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bounded;
 mod common;
 mod hostile;
+mod jpeg_family;
+mod jpeg_writer;
 mod pipeline;
 mod reference;
 mod scaled;

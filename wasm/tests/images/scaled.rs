@@ -1,5 +1,7 @@
 //! Photos that are decoded at a fraction of their size: what is left, where it lies, and what is left alone.
 
+use std::ffi::OsStr;
+
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use menagerie_contract::{InputSpec, ResizeFilter, answer::Crop};
 use menagerie_wasm::{
@@ -7,7 +9,10 @@ use menagerie_wasm::{
     resize::{region, resize, shrink_max},
 };
 
-use crate::common::{LIMITS, beside_the_project, exif, input};
+use crate::{
+    common::{LIMITS, beside_the_project, exif, input},
+    jpeg_writer::{Picture, Way},
+};
 
 const SAMPLINGS: [SamplingFactor; 4] =
     [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2];
@@ -101,23 +106,35 @@ fn grey_files_are_decoded_at_a_fraction_too() {
 }
 
 #[test]
-fn other_kinds_and_fractions_are_decoded_in_full() {
-    let progressive = file(64, 48, |encoder| encoder.set_progressive(true));
-    let mut named_rgb = file(64, 48, |encoder| encoder.set_sampling_factor(SamplingFactor::F_1_1));
+fn progressive_files_several_scans_and_rgb_are_decoded_at_a_fraction_too() {
+    let progressive = file(131, 83, |encoder| encoder.set_progressive(true));
+    let mut named_rgb = file(131, 83, |encoder| encoder.set_sampling_factor(SamplingFactor::F_1_1));
     for marker in [[0xff, 0xc0], [0xff, 0xda]] {
         let segment = named_rgb.windows(2).position(|pair| pair == marker).unwrap();
         let (first, step) = if marker[1] == 0xc0 { (segment + 10, 3) } else { (segment + 5, 2) };
         (0..3).for_each(|index| named_rgb[first + step * index] = b"RGB"[index]);
     }
     // Written in one scan for each component.
-    let four_to_one = file(64, 48, |encoder| encoder.set_sampling_factor(SamplingFactor::F_4_1));
-    for file in [progressive, named_rgb, four_to_one] {
-        assert_eq!(shrunk(&file, 8), decode(&file, &LIMITS).unwrap());
+    let four_to_one = file(131, 83, |encoder| encoder.set_sampling_factor(SamplingFactor::F_4_1));
+    for (file, shrinks) in [(progressive, &[2, 4, 8][..]), (named_rgb, &[2, 4, 8]), (four_to_one, &[2])] {
+        let full = decode(&file, &LIMITS).unwrap();
+        for shrink in shrinks.iter().copied() {
+            let photo = shrunk(&file, shrink);
+            assert_eq!(photo.shrink, shrink);
+            let (mean, largest) = differences(&photo, &full);
+            assert!(mean < 4.0 && largest < 60.0, "1/{shrink}: {mean} {largest}");
+        }
     }
+}
+
+#[test]
+fn other_fractions_and_samplings_in_threes_are_decoded_at_the_next_size() {
     let baseline = file(64, 48, |_| {});
     assert_eq!(shrunk(&baseline, 1).shrink, 1);
     let shrink_of = |most: f64| decode_shrunk(&baseline, &LIMITS, &|_| most).unwrap().shrink;
     assert_eq!([1.99, 2.0, 3.99, 4.0, 7.99, 8.0, 100.0].map(shrink_of), [1, 2, 2, 4, 4, 8, 8]);
+    let thirds = Picture::new((50, 20), &[(3, 1), (1, 1), (1, 1)], |_, _, _| 1).write(&Way::sequential(3));
+    assert_eq!(shrunk(&thirds, 8), decode(&thirds, &LIMITS).unwrap());
 }
 
 #[test]
@@ -222,7 +239,14 @@ fn hard_images_beside_the_project_are_shown_or_refused_as_at_full_size() {
                 (Ok(full), Ok(photo)) => {
                     scaled_count += u32::from(photo.shrink > 1);
                     let (mean, _) = differences(photo, full);
-                    assert!(mean < 4.0, "{} at 1/{shrink}: {mean}", path.display());
+                    let mean_max = match path.file_name().and_then(OsStr::to_str) {
+                        // Damaged, and noise of full contrast.
+                        Some("hopper_bad_exif.jpg") => 7.0,
+                        // The colour is a product of two samples, which are means by then.
+                        Some("pil_sample_cmyk.jpg" | "Channel_digital_image_CMYK_color_no_profile.jpg") => 4.5,
+                        _ => 4.0,
+                    };
+                    assert!(mean < mean_max, "{} at 1/{shrink}: {mean}", path.display());
                 }
                 (Err(full), Err(scaled)) => assert_eq!(full.code(), scaled.code()),
                 _ => panic!("{}: {:?}, {:?}", path.display(), full.err(), scaled.err()),

@@ -17,7 +17,7 @@ pub struct Plane {
     pub stride: usize,
     pub width: usize,
     pub height: usize,
-    /// Pixels that a sample stands for, across and down: 1 or 2.
+    /// Pixels that a sample stands for, across and down.
     pub subsampling: (usize, usize),
 }
 
@@ -27,26 +27,59 @@ impl Plane {
     }
 }
 
+/// What the components of a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colors {
+    /// One component.
+    Grey,
+    /// YCbCr, three components.
+    LumaChroma,
+    /// Red, green and blue.
+    Rgb,
+    /// CMYK as Adobe stores it: 255 is no ink.
+    Inks,
+    /// YCCK as Adobe stores it: the complements of the inks as YCbCr, and black.
+    LumaChromaBlack,
+}
+
 /// Room for one row.
 #[derive(Default)]
 pub struct Room {
     sums: Vec<i16>,
-    upsampled: [Vec<u8>; 3],
+    upsampled: [Vec<u8>; 4],
     rgb: Vec<u8>,
 }
 
 /// Writes row `y` of the photo.
-pub fn write_row(planes: &[Plane], y: usize, row: &mut [u8], room: &mut Room) {
+pub fn write_row(planes: &[Plane], colors: Colors, y: usize, row: &mut [u8], room: &mut Room) {
     let Room { sums, upsampled, rgb } = room;
-    let mut rows = [[].as_slice(); 3];
+    let mut rows = [[].as_slice(); 4];
     for ((row, plane), upsampled) in rows.iter_mut().zip(planes).zip(upsampled) {
         *row = upsample(plane, y, sums, upsampled);
     }
-    let [luma, blue, red] = rows;
-    if planes.len() < rows.len() {
-        row.as_chunks_mut().0.iter_mut().zip(luma).for_each(|(pixel, luma)| *pixel = [*luma; RGB]);
-        return;
+    let [first, second, third, black] = rows;
+    match colors {
+        Colors::Grey => row.as_chunks_mut().0.iter_mut().zip(first).for_each(|(pixel, luma)| *pixel = [*luma; RGB]),
+        Colors::LumaChroma | Colors::LumaChromaBlack => write_luma_chroma([first, second, third], row, rgb),
+        Colors::Rgb | Colors::Inks => {
+            let samples = first.iter().zip(second).zip(third);
+            let pixels = row.as_chunks_mut().0.iter_mut().zip(samples);
+            pixels.for_each(|(pixel, ((first, second), third))| *pixel = [*first, *second, *third]);
+        }
     }
+    let inked = |ink: u8, black: u8| ((u32::from(ink) * u32::from(black) + 127) / 255) as u8;
+    match colors {
+        Colors::Grey | Colors::LumaChroma | Colors::Rgb => {}
+        Colors::Inks => row.as_chunks_mut::<RGB>().0.iter_mut().zip(black).for_each(|(pixel, black)| {
+            *pixel = pixel.map(|ink| inked(ink, *black));
+        }),
+        Colors::LumaChromaBlack => row.as_chunks_mut::<RGB>().0.iter_mut().zip(black).for_each(|(pixel, black)| {
+            *pixel = pixel.map(|complement| inked(255 - complement, *black));
+        }),
+    }
+}
+
+fn write_luma_chroma([luma, blue, red]: [&[u8]; 3], row: &mut [u8], rgb: &mut Vec<u8>) {
     // Pixels are written as four bytes, the last of which the next one overwrites.
     rgb.resize(RGB * (row.len() / RGB).next_multiple_of(LANES) + 1, 0);
     let samples = luma.as_chunks().0.iter().zip(blue.as_chunks().0).zip(red.as_chunks().0);
@@ -58,13 +91,19 @@ pub fn write_row(planes: &[Plane], y: usize, row: &mut [u8], room: &mut Room) {
     row.copy_from_slice(&rgb[..row.len()]);
 }
 
-/// Samples of a row, one for each pixel. Three quarters of a pixel are the sample that it lies in and one quarter is the
-/// neighbour on its side, along both axes; the biases are libjpeg's.
+/// Samples of a row, one for each pixel. Where a sample stands for one or two pixels, three quarters of a pixel are the
+/// sample that it lies in and one quarter is the neighbour on its side, along both axes; the biases are libjpeg's. Where it
+/// stands for more, it is repeated.
 fn upsample<'a>(plane: &'a Plane, y: usize, sums: &mut Vec<i16>, upsampled: &'a mut Vec<u8>) -> &'a [u8] {
     let (across, down) = plane.subsampling;
     let near = plane.row(y / down);
     if (across, down) == (1, 1) {
         return near;
+    }
+    if across.max(down) > 2 {
+        upsampled.resize(across * plane.stride, 0);
+        upsampled.chunks_exact_mut(across).zip(near).for_each(|(samples, sample)| samples.fill(*sample));
+        return upsampled;
     }
     let is_upper = y.is_multiple_of(2);
     let far = match (down, is_upper) {
@@ -194,7 +233,7 @@ mod tests {
                     plane(16, 1, (1, 1), |_, _| red),
                 ];
                 let mut row = [0; 48];
-                write_row(&planes, 0, &mut row, &mut Room::default());
+                write_row(&planes, Colors::LumaChroma, 0, &mut row, &mut Room::default());
                 let (blue, red) = (f64::from(blue) - 128.0, f64::from(red) - 128.0);
                 for (x, pixel) in row.as_chunks::<3>().0.iter().enumerate() {
                     let luma = f64::from(luma(x));

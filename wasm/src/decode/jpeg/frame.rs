@@ -1,162 +1,216 @@
-//! A JPEG file of the commonest kind taken apart: its size, its tables and its one scan.
+//! What a JPEG file says of itself: its size, its components, its colours and its scans, before any pixel is decoded.
 
-use super::{huffman::Table, idct::BLOCK};
+use menagerie_contract::ImageLimits;
 
-/// The tables of each kind that a file may define.
-const TABLES: usize = 4;
+use super::{
+    super::{Format, check_size, cut_off, undecodable},
+    colors::Colors,
+    idct::{BLOCK, SIDE},
+    scan::{self, Scan},
+    segments::{SCAN, Segment, Segments},
+    tables::Tables,
+};
+use crate::{error::Error, orientation::Orientation};
 
-/// A sequential 8-bit file, coded by Huffman's method, of one component (grey) or three (YCbCr) in one scan.
+/// A file of 8-bit samples coded by Huffman's method, sequential or progressive, whose scans could hold their blocks.
 pub struct Frame<'a> {
     pub width: usize,
     pub height: usize,
     pub components: Vec<Component>,
-    /// Units between two restart markers; 0 without them.
-    pub restart_interval: usize,
-    /// What follows the head of the scan, markers included.
-    pub coded: &'a [u8],
-    quantization: [Option<[u16; BLOCK]>; TABLES],
-    dc_tables: [Option<Table>; TABLES],
-    ac_tables: [Option<Table>; TABLES],
+    pub colors: Colors,
+    pub orientation: Orientation,
+    pub is_progressive: bool,
+    pub scans: Vec<Scan<'a>>,
+    /// Blocks that the scans go through, each counted once for every scan that it is part of.
+    pub block_visits: u64,
 }
 
 pub struct Component {
-    id: u8,
-    /// Blocks of a unit, across and down.
+    pub id: u8,
+    /// Blocks of a unit, across and down: its sampling factors.
     pub across: usize,
     pub down: usize,
-    quantization: u8,
-    dc_table: u8,
-    ac_table: u8,
-}
-
-/// The tables of a component.
-pub struct Tables<'a> {
-    /// In zigzag order.
-    pub quantization: &'a [u16; BLOCK],
-    pub dc: &'a Table,
-    pub ac: &'a Table,
+    place: u8,
+    /// Steps of the coefficients in zigzag order, as they were when its first scan began.
+    pub quantization: [u16; BLOCK],
 }
 
 impl<'a> Frame<'a> {
-    /// `None` for every other kind of file, and for one that is damaged.
-    ///
-    /// Segments: ITU-T T.81, annex B.
-    pub fn of(image: &'a [u8]) -> Option<Self> {
-        let mut frame = Self {
+    /// # Errors
+    /// [`Error::ImageUnsupported`] for the rare codings, [`Error::ImageTooLarge`], [`Error::ImageUndecodable`].
+    pub fn of(image: &'a [u8], limits: &ImageLimits) -> Result<Self, Error> {
+        let mut reader = Reader::default();
+        let mut segments = Segments::of(image);
+        for segment in segments.by_ref() {
+            reader.read(&segment, limits)?;
+        }
+        if !segments.ended {
+            return Err(cut_off(Format::Jpeg));
+        }
+        let block_visits = scan::check(&reader.frame, image.len())?;
+        Ok(Self { block_visits, colors: reader.colors(), ..reader.frame })
+    }
+
+    /// The largest sampling factors, across and down.
+    pub fn factors(&self) -> (usize, usize) {
+        let most = |factor: fn(&Component) -> usize| self.components.iter().map(factor).max().unwrap_or(1);
+        (most(|component| component.across), most(|component| component.down))
+    }
+
+    /// Units across and down: what a scan of several components has at once (ITU-T T.81, A.2.3).
+    pub fn units(&self) -> (usize, usize) {
+        let (across, down) = self.factors();
+        (self.width.div_ceil(SIDE * across), self.height.div_ceil(SIDE * down))
+    }
+
+    /// Blocks of a component across and down that a scan of it alone has: those with a sample of the photo (A.2.2).
+    pub fn own_blocks(&self, component: &Component) -> (usize, usize) {
+        let (across, down) = self.factors();
+        let blocks = |side: usize, own: usize, most: usize| (side * own).div_ceil(most).div_ceil(SIDE);
+        (blocks(self.width, component.across, across), blocks(self.height, component.down, down))
+    }
+}
+
+/// Reads a file segment by segment.
+struct Reader<'a> {
+    frame: Frame<'a>,
+    tables: Tables<'a>,
+    restart_interval: usize,
+    has_jfif: bool,
+    adobe_transform: Option<u8>,
+    has_exif: bool,
+}
+
+impl Default for Reader<'_> {
+    fn default() -> Self {
+        let frame = Frame {
             width: 0,
             height: 0,
             components: Vec::new(),
-            restart_interval: 0,
-            coded: &[],
-            quantization: [None; TABLES],
-            dc_tables: [const { None }; TABLES],
-            ac_tables: [const { None }; TABLES],
+            colors: Colors::Grey,
+            orientation: Orientation::default(),
+            is_progressive: false,
+            scans: Vec::new(),
+            block_visits: 0,
         };
-        let mut rest = image.get(2..)?;
-        loop {
-            let [0xff, marker, tail @ ..] = rest else { return None };
-            if *marker == 0xff {
-                rest = &rest[1..];
-                continue;
-            }
-            let length = usize::from(u16::from_be_bytes(*tail.first_chunk()?));
-            let segment = tail.get(2..length)?;
-            rest = &tail[length..];
-            match marker {
-                0xc0 | 0xc1 if frame.components.is_empty() => frame.read_size(segment)?,
-                0xc4 => frame.read_huffman_tables(segment)?,
-                0xda => {
-                    frame.read_scan(segment)?;
-                    frame.coded = rest;
-                    return Some(frame);
-                }
-                0xdb => frame.read_quantization(segment)?,
-                0xdd => frame.restart_interval = usize::from(u16::from_be_bytes(segment.try_into().ok()?)),
-                // Adobe's segment: only the transform to YCbCr is ours.
-                0xee if segment.starts_with(b"Adobe") && segment.get(11) != Some(&1) => return None,
-                0xe0..=0xef | 0xfe => {}
-                _ => return None,
-            }
+        Self {
+            frame,
+            tables: Tables::default(),
+            restart_interval: 0,
+            has_jfif: false,
+            adobe_transform: None,
+            has_exif: false,
         }
     }
+}
 
-    pub fn tables(&self, component: &Component) -> Option<Tables<'_>> {
-        Some(Tables {
-            quantization: self.quantization.get(usize::from(component.quantization))?.as_ref()?,
-            dc: self.dc_tables.get(usize::from(component.dc_table))?.as_ref()?,
-            ac: self.ac_tables.get(usize::from(component.ac_table))?.as_ref()?,
-        })
+impl<'a> Reader<'a> {
+    fn read(&mut self, segment: &Segment<'a>, limits: &ImageLimits) -> Result<(), Error> {
+        let damaged = |what: &str| undecodable(Format::Jpeg, format!("{what} is damaged"));
+        let payload = segment.payload;
+        match segment.marker {
+            0xc4 => self.tables.read_huffman(payload).ok_or_else(|| damaged("a Huffman table"))?,
+            0xdb => self.tables.read_quantization(payload).ok_or_else(|| damaged("a quantization table"))?,
+            0xdd => {
+                let units = payload.first_chunk().ok_or_else(|| damaged("its restart interval"))?;
+                self.restart_interval = usize::from(u16::from_be_bytes(*units));
+            }
+            marker @ (0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf) => {
+                self.read_frame(marker, payload, limits)?;
+            }
+            SCAN => self.read_scan(segment)?,
+            0xe0 if payload.starts_with(b"JFIF\0") => self.has_jfif = true,
+            0xe1 if payload.starts_with(b"Exif\0\0") && !self.has_exif => {
+                self.has_exif = true;
+                self.frame.orientation = Orientation::from_exif(payload);
+            }
+            0xee if payload.starts_with(b"Adobe") => self.adobe_transform = payload.get(11).copied(),
+            _ => {}
+        }
+        Ok(())
     }
 
-    fn read_size(&mut self, segment: &[u8]) -> Option<()> {
-        let [8, height_high, height_low, width_high, width_low, count, components @ ..] = segment else { return None };
-        self.width = usize::from(u16::from_be_bytes([*width_high, *width_low]));
-        self.height = usize::from(u16::from_be_bytes([*height_high, *height_low]));
-        let (components, []) = components.as_chunks::<3>() else { return None };
-        if !matches!(count, 1 | 3) || components.len() != usize::from(*count) || self.width * self.height == 0 {
-            return None;
+    /// T.81, B.2.2.
+    fn read_frame(&mut self, marker: u8, payload: &[u8], limits: &ImageLimits) -> Result<(), Error> {
+        if let Some(kind) = rare_kind(marker, payload.first().copied()) {
+            return Err(Error::ImageUnsupported {
+                looks_like: format!("{kind} JPEG"),
+                advice: "save it as an ordinary baseline or progressive JPEG and send that",
+            });
         }
-        for [id, sampling, quantization] in components {
+        let [8, height_high, height_low, width_high, width_low, count, components @ ..] = payload else {
+            return Err(undecodable(Format::Jpeg, "its frame header is damaged"));
+        };
+        let (width, height) =
+            (u16::from_be_bytes([*width_high, *width_low]), u16::from_be_bytes([*height_high, *height_low]));
+        check_size(Format::Jpeg, width.into(), height.into(), limits)?;
+        let frame = &mut self.frame;
+        if !frame.components.is_empty() {
+            return Err(undecodable(Format::Jpeg, "it has two frame headers"));
+        }
+        if !matches!(count, 1 | 3 | 4) {
+            return Err(undecodable(Format::Jpeg, format!("it has {count} colour components")));
+        }
+        (frame.width, frame.height, frame.is_progressive) = (width.into(), height.into(), marker == 0xc2);
+        let (components, rest) = components.as_chunks::<3>();
+        if components.len() != usize::from(*count) || !rest.is_empty() {
+            return Err(undecodable(Format::Jpeg, "its frame header is damaged"));
+        }
+        for [id, sampling, place] in components {
             let (across, down) = (usize::from(sampling >> 4), usize::from(sampling & 15));
             if !matches!(across, 1..=4) || !matches!(down, 1..=4) {
-                return None;
+                return Err(undecodable(Format::Jpeg, format!("its sampling factors are {across}x{down}")));
             }
             // A scan of one component has single blocks, whatever its sampling (A.2.2).
             let (across, down) = if *count == 1 { (1, 1) } else { (across, down) };
-            let quantization = *quantization;
-            self.components.push(Component { id: *id, across, down, quantization, dc_table: 0, ac_table: 0 });
+            let quantization = [0; BLOCK];
+            frame.components.push(Component { id: *id, across, down, place: *place, quantization });
         }
-        // Some files with these names hold RGB.
-        let names: Vec<u8> = self.components.iter().map(|component| component.id).collect();
-        (names != b"RGB").then_some(())
+        let (across, down) = frame.factors();
+        let is_whole = |component: &Component| across % component.across == 0 && down % component.down == 0;
+        if !frame.components.iter().all(is_whole) {
+            return Err(undecodable(Format::Jpeg, "its sampling factors are no multiples of each other"));
+        }
+        Ok(())
     }
 
-    fn read_quantization(&mut self, mut segment: &[u8]) -> Option<()> {
-        while let [head, rest @ ..] = segment {
-            let (bytes, values) = match head >> 4 {
-                0 => (BLOCK, rest.first_chunk::<BLOCK>()?.map(u16::from)),
-                1 => {
-                    let mut values = [0; BLOCK];
-                    let pairs = rest.get(..2 * BLOCK)?.as_chunks().0;
-                    values.iter_mut().zip(pairs).for_each(|(value, pair)| *value = u16::from_be_bytes(*pair));
-                    (2 * BLOCK, values)
-                }
-                _ => return None,
-            };
-            *self.quantization.get_mut(usize::from(head & 15))? = Some(values);
-            segment = &rest[bytes..];
+    fn read_scan(&mut self, segment: &Segment<'a>) -> Result<(), Error> {
+        let scan = Scan::read(segment, &self.frame, &mut self.tables, self.restart_interval)?;
+        let is_first = |component: usize| !self.frame.scans.iter().any(|scan| scan.holds(component));
+        let begun: Vec<usize> = scan.parts.iter().map(|part| part.component).filter(|at| is_first(*at)).collect();
+        for component in begun {
+            let component = &mut self.frame.components[component];
+            component.quantization = self
+                .tables
+                .quantization(component.place)
+                .ok_or_else(|| undecodable(Format::Jpeg, "a quantization table is missing"))?;
         }
-        Some(())
+        self.frame.scans.push(scan);
+        Ok(())
     }
 
-    fn read_huffman_tables(&mut self, mut segment: &[u8]) -> Option<()> {
-        while let [head, rest @ ..] = segment {
-            let (counts, rest) = rest.split_first_chunk::<16>()?;
-            let (symbols, rest) = rest.split_at_checked(counts.iter().map(|count| usize::from(*count)).sum())?;
-            let place = usize::from(head & 15);
-            match head >> 4 {
-                0 => *self.dc_tables.get_mut(place)? = Some(Table::of_differences(counts, symbols)?),
-                1 => *self.ac_tables.get_mut(place)? = Some(Table::of_coefficients(counts, symbols)?),
-                _ => return None,
-            }
-            segment = rest;
+    /// As libjpeg guesses (`jdapimin.c`, `default_decompress_parms`).
+    fn colors(&self) -> Colors {
+        let ids: Vec<u8> = self.frame.components.iter().map(|component| component.id).collect();
+        match (ids.len(), self.adobe_transform) {
+            (0 | 1, _) => Colors::Grey,
+            (3, _) if self.has_jfif => Colors::LumaChroma,
+            (3, Some(0)) => Colors::Rgb,
+            (3, None) if ids == b"RGB" => Colors::Rgb,
+            (3, _) => Colors::LumaChroma,
+            (_, Some(1..)) => Colors::LumaChromaBlack,
+            _ => Colors::Inks,
         }
-        Some(())
     }
+}
 
-    /// All components have to be in the scan, in their order, with all of their bits.
-    fn read_scan(&mut self, segment: &[u8]) -> Option<()> {
-        let [count, rest @ ..] = segment else { return None };
-        let (choices, [0, 63, 0]) = rest.split_at_checked(2 * usize::from(*count))? else { return None };
-        if self.components.is_empty() || self.components.len() != usize::from(*count) {
-            return None;
-        }
-        for (component, [id, tables]) in self.components.iter_mut().zip(choices.as_chunks().0) {
-            if component.id != *id {
-                return None;
-            }
-            (component.dc_table, component.ac_table) = (tables >> 4, tables & 15);
-        }
-        Some(())
+/// The coding that a start-of-frame marker names, where it is not decoded (T.81, table B.1).
+fn rare_kind(marker: u8, sample_bits: Option<u8>) -> Option<&'static str> {
+    match (marker, sample_bits) {
+        (0xc1 | 0xc2, Some(12)) => Some("a 12-bit"),
+        (0xc0..=0xc2, _) => None,
+        (0xc3 | 0xcb, _) => Some("a lossless"),
+        (0xc9 | 0xca, _) => Some("an arithmetic-coded"),
+        _ => Some("a hierarchical"),
     }
 }

@@ -37,11 +37,21 @@ impl Symbol {
         Some(Self::new(code_bits + value_bits, value_bits, advance))
     }
 
+    /// T.81, G.1.2.2: as in a sequential file, but that a run of less than 15 without a number is the number of bits that
+    /// tell how many blocks end.
+    fn of_band(byte: u8, code_bits: u32) -> Option<Self> {
+        match (u32::from(byte >> 4), byte & 15) {
+            (run @ 0..15, 0) => Some(Self::new(code_bits + run, run, Self::END as u32)),
+            _ => Self::of_coefficient(byte, code_bits),
+        }
+    }
+
     fn bits(self) -> u32 {
         self.0 & 31
     }
 
-    fn value_bits(self) -> u32 {
+    /// Bits of the number behind the code.
+    pub fn value_bits(self) -> u32 {
         self.0 >> 8 & 15
     }
 
@@ -72,6 +82,11 @@ impl Table {
     /// Codes of the other coefficients.
     pub fn of_coefficients(counts: &[u8; 16], bytes: &[u8]) -> Option<Self> {
         Self::new(counts, bytes, Symbol::of_coefficient)
+    }
+
+    /// Codes of the coefficients of a progressive file.
+    pub fn of_bands(counts: &[u8; 16], bytes: &[u8]) -> Option<Self> {
+        Self::new(counts, bytes, Symbol::of_band)
     }
 
     fn new(counts: &[u8; 16], bytes: &[u8], meaning: fn(u8, u32) -> Option<Symbol>) -> Option<Self> {
@@ -174,9 +189,27 @@ impl<'a> Bits<'a> {
     #[inline]
     pub fn take(&mut self, symbol: Symbol) -> i32 {
         let value_bits = symbol.value_bits();
-        let number = (self.window << (symbol.bits() - value_bits) >> 1 >> (63 - value_bits)) as i32;
-        self.skip(symbol);
+        let number = self.take_plain(symbol) as i32;
         if number < 1 << value_bits >> 1 { number + 1 - (1 << value_bits) } else { number }
+    }
+
+    /// Passes a symbol and gives the bits behind its code as they are.
+    #[inline]
+    pub fn take_plain(&mut self, symbol: Symbol) -> u32 {
+        let value_bits = symbol.value_bits();
+        let number = (self.window << (symbol.bits() - value_bits) >> 1 >> (63 - value_bits)) as u32;
+        self.skip(symbol);
+        number
+    }
+
+    /// Passes one bit.
+    #[inline]
+    pub fn bit(&mut self) -> bool {
+        self.fill();
+        let is_set = self.window >> 63 == 1;
+        self.window <<= 1;
+        self.ready -= 1;
+        is_set
     }
 
     /// Passes a symbol.
