@@ -4,8 +4,10 @@
 
 /// Tag 0x0112 of the first image directory (TIFF 6.0, section 8; Exif 2.32, 4.6.4).
 const ORIENTATION_TAG: u16 = 0x0112;
-/// TIFF type SHORT.
-const SHORT: u16 = 3;
+/// TIFF types of whole numbers by their bytes (TIFF 6.0, section 2). The standard has SHORT; some writers take another.
+const BYTES: [u16; 2] = [1, 6];
+const SHORTS: [u16; 2] = [3, 8];
+const LONGS: [u16; 2] = [4, 9];
 
 /// One of the eight ways a photo may be stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,9 +108,16 @@ fn orientation_value(tiff: &[u8]) -> Option<u16> {
     let directory = u32_at(4)? as usize;
     let entry_count = usize::from(u16_at(directory)?);
     (0..entry_count).map_while(|index| directory.checked_add(2 + 12 * index)).find_map(|entry| {
-        let is_orientation =
-            u16_at(entry)? == ORIENTATION_TAG && u16_at(entry + 2)? == SHORT && u32_at(entry + 4)? == 1;
-        if is_orientation { u16_at(entry + 8) } else { None }
+        if u16_at(entry)? != ORIENTATION_TAG || u32_at(entry + 4)? != 1 {
+            return None;
+        }
+        let value_at = entry + 8;
+        match u16_at(entry + 2)? {
+            kind if BYTES.contains(&kind) => tiff.get(value_at).copied().map(u16::from),
+            kind if SHORTS.contains(&kind) => u16_at(value_at),
+            kind if LONGS.contains(&kind) => u16::try_from(u32_at(value_at)?).ok(),
+            _ => None,
+        }
     })
 }
 
@@ -117,6 +126,11 @@ mod tests {
     use super::*;
 
     fn exif(little_endian: bool, value: u16) -> Vec<u8> {
+        exif_of_type(little_endian, 3, value)
+    }
+
+    /// An orientation of a TIFF type in its 4 bytes, behind another tag.
+    fn exif_of_type(little_endian: bool, kind: u16, value: u16) -> Vec<u8> {
         let mut block = b"Exif\0\0".to_vec();
         let u16_bytes = |v: u16| if little_endian { v.to_le_bytes() } else { v.to_be_bytes() };
         let u32_bytes = |v: u32| if little_endian { v.to_le_bytes() } else { v.to_be_bytes() };
@@ -126,10 +140,13 @@ mod tests {
         block.extend_from_slice(&u16_bytes(2));
         for (tag, tag_value) in [(0x010f, 7), (ORIENTATION_TAG, value)] {
             block.extend_from_slice(&u16_bytes(tag));
-            block.extend_from_slice(&u16_bytes(SHORT));
+            block.extend_from_slice(&u16_bytes(kind));
             block.extend_from_slice(&u32_bytes(1));
-            block.extend_from_slice(&u16_bytes(tag_value));
-            block.extend_from_slice(&[0, 0]);
+            match kind {
+                1 | 6 => block.extend([tag_value as u8, 0, 0, 0]),
+                3 | 8 => block.extend([u16_bytes(tag_value), [0, 0]].as_flattened()),
+                _ => block.extend_from_slice(&u32_bytes(tag_value.into())),
+            }
         }
         block
     }
@@ -141,6 +158,20 @@ mod tests {
                 let block = exif(little_endian, value);
                 assert_eq!(Orientation::from_exif(&block), Orientation::from_value(value));
                 assert_eq!(Orientation::from_exif(&block[6..]), Orientation::from_value(value));
+            }
+        }
+    }
+
+    #[test]
+    fn every_type_of_whole_numbers_is_read_in_both_byte_orders() {
+        for little_endian in [true, false] {
+            for kind in [1, 3, 4, 6, 8, 9] {
+                let block = exif_of_type(little_endian, kind, 6);
+                assert_eq!(Orientation::from_exif(&block), Orientation::from_value(6), "type {kind}");
+            }
+            for kind in [0, 2, 5, 7, 10, 11, 12, 13] {
+                let block = exif_of_type(little_endian, kind, 6);
+                assert_eq!(Orientation::from_exif(&block), Orientation::default(), "type {kind}");
             }
         }
     }
