@@ -1,5 +1,8 @@
 //! Windows and OS/2 bitmaps: 1 to 32 bits a pixel, palettes, bit fields, run-length coding.
 //!
+//! Alpha that is 0 in every pixel is an unused channel, as in the bitmaps of clipboards: they are opaque. Browsers see it so
+//! in bitmaps alone; a PNG, WebP or GIF without an opaque pixel is transparent.
+//!
 //! Own code, because the crates that read them either bring a colour-management library along or misread padded rows.
 //! Layout: "Bitmap Storage" and "BITMAPV5HEADER" in the Windows API reference.
 
@@ -102,13 +105,20 @@ impl Header {
         })
     }
 
-    fn plain_pixels(&self, image: &[u8]) -> Result<Vec<u8>, Error> {
+    fn plain_pixels(mut self, image: &[u8]) -> Result<Vec<u8>, Error> {
         let row_bytes = (self.width * self.depth).div_ceil(8);
         let padded_row_bytes = row_bytes.next_multiple_of(4);
+        let row = |y: usize| {
+            let start = self.pixels_at.saturating_add(y * padded_row_bytes);
+            image.get(start..).and_then(|rest| rest.get(..row_bytes)).ok_or_else(|| cut_off(Format::Bmp))
+        };
+        let rows: Vec<&[u8]> = (0..self.height).map(row).collect::<Result<_, _>>()?;
+        let [.., alpha] = self.masks;
+        if alpha != 0 && !rows.iter().any(|row| has_bits(row, self.depth, alpha)) {
+            self.masks[3] = 0;
+        }
         let mut rgb = Vec::with_capacity(3 * self.width * self.height);
-        for row_index in 0..self.height {
-            let start = self.pixels_at.saturating_add(row_index * padded_row_bytes);
-            let row = image.get(start..).and_then(|rest| rest.get(..row_bytes)).ok_or_else(|| cut_off(Format::Bmp))?;
+        for row in rows {
             self.append_row(row, &mut rgb);
         }
         Ok(rgb)
@@ -142,6 +152,15 @@ impl Header {
         let [red, green, blue, alpha] = self.masks;
         let opacity = if alpha == 0 { 255 } else { scaled(pixel, alpha) };
         [red, green, blue].map(|mask| on_white(scaled(pixel, mask), opacity))
+    }
+}
+
+/// Whether a pixel of 16 or 32 bits has any of the bits of a mask.
+fn has_bits(row: &[u8], depth: usize, mask: u32) -> bool {
+    if depth == 16 {
+        row.as_chunks().0.iter().any(|pixel| u32::from(u16::from_le_bytes(*pixel)) & mask != 0)
+    } else {
+        row.as_chunks().0.iter().any(|pixel| u32::from_le_bytes(*pixel) & mask != 0)
     }
 }
 
@@ -238,8 +257,18 @@ mod tests {
         assert_eq!(upright(&bitmap(1, 1, 16, 0, &[], &[0x00, 0x7c, 0, 0])), [255, 0, 0]);
         let masks: Vec<u8> =
             [0xffu32, 0xff00, 0x00ff_0000, 0xff00_0000].iter().flat_map(|mask| mask.to_le_bytes()).collect();
-        assert_eq!(upright(&bitmap(1, 1, 32, 6, &masks, &[10, 20, 30, 0])), [255; 3]);
+        assert_eq!(upright(&bitmap(2, 1, 32, 6, &masks, &[10, 20, 30, 0, 1, 2, 3, 1]))[..3], [255; 3]);
         assert_eq!(upright(&bitmap(1, 1, 32, 0, &[], &[10, 20, 30, 0])), [30, 20, 10]);
+    }
+
+    #[test]
+    fn alpha_that_is_0_everywhere_is_an_unused_channel() {
+        let masks = |masks: [u32; 4]| masks.map(u32::to_le_bytes).as_flattened().to_vec();
+        let deep = masks([0xff_0000, 0xff00, 0xff, 0xff00_0000]);
+        assert_eq!(upright(&bitmap(2, 1, 32, 6, &deep, &[10, 20, 30, 0, 1, 2, 3, 0])), [30, 20, 10, 3, 2, 1]);
+        let shallow = masks([0x7c00, 0x3e0, 0x1f, 0x8000]);
+        assert_eq!(upright(&bitmap(2, 1, 16, 6, &shallow, &[0x1f, 0, 0, 0x7c])), [0, 0, 255, 255, 0, 0]);
+        assert_eq!(upright(&bitmap(2, 1, 16, 6, &shallow, &[0x1f, 0x80, 0, 0x7c])), [0, 0, 255, 255, 255, 255]);
     }
 
     #[test]
