@@ -78,3 +78,22 @@ export function greedyGraph(depth) {
   const first = [integers("times", [1, 100, 100, 1]), layer("sum0", "Relu", ["input"])];
   return classifier(64, 3, [...first, ...layers.flat()], `sum${depth}`);
 }
+
+/** A classifier of two classes for images of 8 x 8, in about a kilobyte; each seed is another graph. */
+export function tinyGraph(seed) {
+  return classifier(8, 3, [floats("seed", [1], [seed]), layer("shifted", "AddV2", ["input", "seed"])], "shifted");
+}
+
+/** Works for a while: `depth` convolutions of 64 channels at 64 x 64, 151 million multiply-adds each. */
+export function slowGraph(depth, seed) {
+  const window = { strides: ints([1, 1, 1, 1]), padding: text("SAME") };
+  const layers = Array.from({ length: depth }, (_, index) =>
+    layer(`layer${index + 1}`, "Conv2D", [`layer${index}`, "kernel"], window),
+  );
+  const first = [
+    floats("first", [3, 3, 3, 64], Array(9 * 3 * 64).fill(0.01)),
+    floats("kernel", [3, 3, 64, 64], [seed * 1e-6, ...Array(9 * 64 * 64 - 1).fill(0.001)]),
+    layer("layer0", "Conv2D", ["input", "first"], window),
+  ];
+  return classifier(64, 64, [...first, ...layers], `layer${depth}`);
+}

@@ -19,7 +19,7 @@ import { formNamesOf, methodsByPath, queryNamesOf, type Route } from "./front/ro
 import { secureHeaders } from "./front/secure-headers.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./front/share-origins.js";
 import type { UploadLimits } from "./front/upload.js";
-import type { ApiKeys, Classifier, FetchImage, Models, ModelZoo, Readiness, Registrar, Role } from "./ports.js";
+import type { ApiKeys, Classifier, FetchImage, Held, Models, ModelZoo, Readiness, Registrar, Role } from "./ports.js";
 import { healthRoutes } from "./routes/health.js";
 import { inferRoutes } from "./routes/infer.js";
 import { modelRoutes } from "./routes/models.js";
@@ -52,6 +52,8 @@ export interface AppDeps {
 export interface App {
   readonly listener: RequestListener;
   readonly routes: readonly Route[];
+  /** What requests hold now. */
+  held(): Held;
 }
 
 export function createApp({
@@ -123,5 +125,9 @@ export function createApp({
   );
   app.use(notFound());
   app.use(sendProblem(logger));
-  return { listener: refuseEarly(admission, callerOf, [name, secure, share], logger, app), routes };
+  return {
+    listener: refuseEarly(admission, callerOf, [name, secure, share], logger, app),
+    routes,
+    held: admission.held,
+  };
 }

@@ -279,6 +279,16 @@ export interface Registrar {
   serve(id: string, version: string): Promise<void>;
 }
 
+/** What the visits hold together. */
+export interface Held {
+  /** Requests that are worked on. */
+  readonly requests: number;
+  /** Requests that wait, or whose body comes. */
+  readonly waiting: number;
+  /** Of bodies, photos in the making and answers. */
+  readonly bytes: number;
+}
+
 /** What `/readyz` answers. */
 export interface Readiness {
   readonly ready: boolean;
@@ -287,6 +297,8 @@ export interface Readiness {
   readonly reason: string | null;
   readonly default_model: string | null;
   readonly models_loaded: number;
+  /** What requests hold now. */
+  readonly held: Held & { readonly connections: number };
   readonly engine: {
     readonly kind: EngineStatus["kind"];
     readonly ready: boolean;

@@ -37,6 +37,18 @@ const logger = createLogger(config.logLevel, destination({ dest: STDERR, sync: f
 const apiKeys = orExit(() => openKeys(config, logger));
 const service = await openService(config, logger);
 await service.tidy();
+const app = createApp({
+  ...service,
+  logger,
+  limits: config,
+  webDir: config.webDir,
+  trustProxy: config.trustProxy,
+  corsOrigins: config.corsOrigins,
+  isLocal: apiKeys === null && config.trustProxy === "" && isLoopback(config.host),
+  apiKeys,
+  anonymousRole: config.anonymousRole,
+  readiness: () => readinessOf(service),
+});
 const server = createServer(
   {
     requestTimeout: config.requestMsMax,
@@ -45,18 +57,7 @@ const server = createServer(
     maxHeaderSize: config.headersBytesMax,
     connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
   },
-  createApp({
-    ...service,
-    logger,
-    limits: config,
-    webDir: config.webDir,
-    trustProxy: config.trustProxy,
-    corsOrigins: config.corsOrigins,
-    isLocal: apiKeys === null && config.trustProxy === "" && isLoopback(config.host),
-    apiKeys,
-    anonymousRole: config.anonymousRole,
-    readiness: () => readinessOf(service),
-  }).listener,
+  app.listener,
 );
 const connections = boundConnections(server, config.connectionsMax, config.trustProxy !== "");
 
@@ -105,6 +106,7 @@ function readinessOf({ engine, models, zoo }: Service): Readiness {
     reason,
     default_model: zoo.defaultId,
     models_loaded: loadedCount,
+    held: { ...app.held(), connections: connections.count },
     engine: { kind, ready, libtensorflow, kernels, sandbox, cgroup },
   };
 }

@@ -30,7 +30,7 @@ export class Shares {
   allows(caller: string, amount = 1): boolean {
     const held = this.heldBy(caller);
     const free = this.#max - this.#total;
-    return amount <= free && (held === 0 || held + amount <= free);
+    return amount <= free && (held === 0 || held + amount <= free - amount);
   }
 
   take(caller: string, amount = 1): void {

@@ -1,8 +1,11 @@
 /** Admission through HTTP: places, permits, and what becomes of them. */
+
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
+import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Config } from "../src/config.js";
 import type { Problem } from "../src/errors.js";
+import { type AdmissionLimits, createAdmission } from "../src/front/admission.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
 
 const RED = Buffer.from("red");
@@ -131,5 +134,115 @@ describe("admission", () => {
     expect((await ask(service)).status).toBe(503);
     service.release();
     await expect.poll(async () => (await ask(service)).status).toBe(200);
+  });
+
+  it("keeps nothing for clients that pipeline and leave", async () => {
+    const service = await start({ requestsMax: 4, requestsQueuedMax: 20 });
+    const one = "POST /infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 3\r\n\r\nred";
+    for (let client = 0; client < 10; client += 1) {
+      const socket = connect(Number(new URL(service.url).port), "127.0.0.1");
+      socket.on("error", () => {});
+      await new Promise((resolve) => socket.write(one.repeat(6), resolve));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      socket.resetAndDestroy();
+    }
+    service.release();
+    await expect.poll(() => service.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
+    expect((await ask(service)).status).toBe(200);
+  });
+});
+
+const LIMITS: AdmissionLimits = {
+  requestsMax: 4,
+  requestsQueuedMax: 4,
+  queueWaitMsMax: 60_000,
+  classifyMsMax: 60_000,
+  uploadsHeldBytesMax: 1000,
+};
+
+describe("a visit", () => {
+  const forever = () => new Promise<void>(() => {});
+
+  it("is refused past its caller's share, and no other caller's", () => {
+    const admission = createAdmission(LIMITS);
+    for (let count = 0; count < 4; count += 1) admission.admit("a");
+    expect(() => admission.admit("a")).toThrow(/full/);
+    expect(admission.refusal("a")?.code).toBe("overloaded");
+    expect(admission.refusal("b")).toBeNull();
+    admission.admit("b");
+  });
+
+  it("waits for a permit while its caller's share is used, and no other caller's does", async () => {
+    const admission = createAdmission({ ...LIMITS, requestsQueuedMax: 20 });
+    const begun: string[] = [];
+    const run = (caller: string, kind?: "zoo" | "strangers") =>
+      admission.admit(caller).run(() => {
+        begun.push(`${caller} ${kind ?? "zoo"}`);
+        return forever();
+      }, kind);
+    for (let count = 0; count < 3; count += 1) void run("a", "strangers");
+    void run("b");
+    await expect.poll(() => begun).toEqual(["a strangers", "a strangers", "b zoo"]);
+  });
+
+  it("with a graph of a client leaves permits to the same caller's visits to the zoo", async () => {
+    const admission = createAdmission({ ...LIMITS, requestsQueuedMax: 20 });
+    for (let count = 0; count < 5; count += 1) void admission.admit("a").run(forever, "strangers");
+    expect(await admission.admit("a").run(async () => "answered")).toBe("answered");
+  });
+
+  it("gives everything back once its work has settled, also where its client left before", async () => {
+    const admission = createAdmission(LIMITS);
+    let settle = () => {};
+    const visit = admission.admit("a");
+    visit.charge(100);
+    const answer = visit.run(() => new Promise<void>((resolve) => (settle = resolve)));
+    await expect.poll(() => admission.held()).toEqual({ requests: 1, waiting: 0, bytes: 100 });
+    visit.leave();
+    await expect(answer).rejects.toThrow("went away");
+    expect(admission.held()).toEqual({ requests: 1, waiting: 0, bytes: 100 });
+    settle();
+    await expect.poll(() => admission.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
+  });
+
+  it("that leaves before its body is there gives everything back at once", () => {
+    const admission = createAdmission(LIMITS);
+    const visit = admission.admit("a");
+    visit.charge(100);
+    visit.leave();
+    visit.leave();
+    expect(admission.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
+  });
+
+  it("counts its answer until it leaves, and no permit with it", async () => {
+    const admission = createAdmission(LIMITS);
+    const visit = admission.admit("a");
+    visit.charge(100);
+    await visit.run(async () => {});
+    visit.chargeAnswer(300);
+    expect(admission.held()).toEqual({ requests: 0, waiting: 0, bytes: 300 });
+    visit.leave();
+    expect(admission.held().bytes).toBe(0);
+  });
+
+  it("may hold no more bytes than it leaves to others", () => {
+    const admission = createAdmission(LIMITS);
+    const visit = admission.admit("a");
+    visit.charge(400);
+    expect(() => visit.charge(200)).toThrow(/holds 400 bytes/);
+    const release = visit.hold(100);
+    expect(() => visit.hold(1)).toThrow(/holds 500 bytes/);
+    release();
+    admission.admit("b").charge(300);
+    expect(admission.held().bytes).toBe(700);
+  });
+
+  it("ends at its deadline, with all that it waits for", async () => {
+    const admission = createAdmission({ ...LIMITS, classifyMsMax: 50 });
+    const visit = admission.admit("a");
+    const waited: unknown[] = [];
+    visit.signal.addEventListener("abort", () => waited.push(visit.signal.reason));
+    await expect(visit.run(forever)).rejects.toMatchObject({ code: "engine_timeout" });
+    expect(waited).toMatchObject([{ code: "engine_timeout" }]);
   });
 });

@@ -1,9 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
+import { AppError } from "../src/errors.js";
 import { createModelRegistry, type ModelRegistryOptions } from "../src/models/registry.js";
-import type { ModelChoice, Models, UploadedFile, UploadedGraph, ZooModel } from "../src/ports.js";
+import type { ModelChoice, Models, Party, UploadedFile, UploadedGraph, ZooModel } from "../src/ports.js";
 import { FakeEngine, inferFrame } from "./support/fake-engine.js";
 import { FakeClassifier, FakeZoo, zooModel } from "./support/fake-service.js";
-import { open } from "./support/party.js";
+import { open, party } from "./support/party.js";
 
 const NO_SETTINGS = { overrides: {}, labelOffset: null };
 const RED = [255, 0, 0] as const;
@@ -17,7 +18,12 @@ function setUp(
   options: Partial<
     Pick<
       ModelRegistryOptions,
-      "modelsLoadedMax" | "modelsMemoryBytesMax" | "uploadedGraphsBytesMax" | "retryCount" | "sandboxRequired"
+      | "modelsLoadedMax"
+      | "strangerLoadsMax"
+      | "modelsMemoryBytesMax"
+      | "uploadedGraphsBytesMax"
+      | "retryCount"
+      | "sandboxRequired"
     >
   > & { zoo?: ZooModel[] } = {},
 ): Setup {
@@ -252,5 +258,80 @@ describe("uploaded graphs", () => {
     const { models } = setUp();
     await expect(open(models, upload("junk"), NO_SETTINGS)).rejects.toMatchObject({ code: "graph_invalid" });
     await expect(open(models, known("junk"), NO_SETTINGS)).rejects.toMatchObject({ code: "model_unknown" });
+  });
+
+  it("are one client's with their labels and settings: no other one changes or drops them", async () => {
+    const { models } = setUp();
+    const labels = (text: string) => file(text);
+    const send = (by: Party, text: string) =>
+      open(models, { kind: "upload", graph: graphFile("graph 1"), labels: labels(text) }, NO_SETTINGS, by);
+    const [victim, other] = [party("victim"), party("other")];
+    const again = async () => {
+      const { target } = await open(models, known("graph 1"), NO_SETTINGS, victim);
+      return target.labels === null ? null : Buffer.from(target.labels).toString();
+    };
+    await send(victim, "red\ngreen\nblue");
+    await send(other, "x\ny\nz");
+    expect(await again()).toBe("red\ngreen\nblue");
+    await expect(open(models, upload("junk"), NO_SETTINGS, other)).rejects.toMatchObject({ code: "graph_invalid" });
+    expect(await again()).toBe("red\ngreen\nblue");
+    const bare = await open(models, known("graph 1"), NO_SETTINGS, party("third"));
+    expect(bare.target.labels).toBeNull();
+  });
+});
+
+describe("graphs of clients", () => {
+  it("never take the last slots, which are the zoo's", async () => {
+    const { engine, models } = setUp({ modelsLoadedMax: 4 });
+    let finishLoads = () => {};
+    engine.loadGate = new Promise((resolve) => {
+      finishLoads = resolve;
+    });
+    const callers = ["a", "b", "c", "d", "e"];
+    const opening = callers.map((caller) => open(models, upload(`graph ${caller}`), NO_SETTINGS, party(caller)));
+    await expect.poll(() => engine.loadCount).toBe(2);
+    const ofZoo = open(models, zoo("a"), NO_SETTINGS);
+    await expect.poll(() => engine.loadCount).toBe(3);
+    expect(engine.graphs[2]?.toString()).toBe("graph a");
+    finishLoads();
+    await Promise.all([...opening, ofZoo]);
+    expect(models.loadedCount()).toBeLessThanOrEqual(4);
+    expect(models.list().find(({ model }) => model.manifest.id === "a")?.loaded).toBe(true);
+  });
+
+  it("are loaded a few at a time, in turns of their callers", async () => {
+    const { engine, models } = setUp({ modelsLoadedMax: 100, strangerLoadsMax: 1 });
+    const order = ["1", "2", "3"].map((name) => open(models, upload(`graph many ${name}`), NO_SETTINGS, party("many")));
+    order.push(open(models, upload("graph other"), NO_SETTINGS, party("other")));
+    await Promise.all(order);
+    const names = engine.graphs.map((graph) => graph.toString());
+    expect(names).toEqual(["graph many 1", "graph many 2", "graph other", "graph many 3"]);
+  });
+
+  it("are waited for until the request's own deadline", async () => {
+    const { engine, models } = setUp({ modelsLoadedMax: 1 });
+    engine.loadGate = new Promise(() => {});
+    void open(models, upload("graph slow"), NO_SETTINGS, party("slow"));
+    await expect.poll(() => engine.loadCount).toBe(1);
+    const deadline = new AbortController();
+    const waiting = open(models, upload("graph other"), NO_SETTINGS, party("other", deadline.signal));
+    const following = open(models, upload("graph slow"), NO_SETTINGS, party("other", deadline.signal));
+    deadline.abort(new AppError("engine_timeout", "Too late."));
+    await expect(waiting).rejects.toThrow("Too late.");
+    await expect(following).rejects.toThrow("Too late.");
+  });
+
+  it("that kill their engine while they load are not tried again", async () => {
+    const { engine, models } = setUp();
+    const load = vi.spyOn(engine, "load").mockRejectedValue(new AppError("engine_failed", "The engine ended."));
+    await expect(open(models, upload("graph killer"), NO_SETTINGS)).rejects.toMatchObject({ code: "engine_failed" });
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it("are other models than the zoo's with the same bytes", async () => {
+    const { engine, models } = setUp({ zoo: [zooModel("a", { default: true, graph: Buffer.from("graph 1") })] });
+    await open(models, zoo("a"), NO_SETTINGS);
+    await open(models, upload("graph 1"), NO_SETTINGS);
+    expect(engine.loadCount).toBe(2);
   });
 });

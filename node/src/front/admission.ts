@@ -6,8 +6,9 @@
  * and the permit go back when its work has settled, whether or not its client still listens; so do the bytes. What is
  * answered is counted until the client has it. Places, permits and bytes are given in fair shares (`Shares`).
  */
+import { setMaxListeners } from "node:events";
 import { AppError } from "../errors.js";
-import type { Visit } from "../ports.js";
+import type { Held, Visit } from "../ports.js";
 import { Permits, Shares } from "../shares.js";
 import { unlessAborted } from "../unless-aborted.js";
 
@@ -30,7 +31,7 @@ export interface Admission {
   /** @throws AppError `overloaded`. */
   admit(caller: string): Visit;
   /** What is held now. */
-  held(): { readonly places: number; readonly permits: number; readonly bytes: number };
+  held(): Held;
 }
 
 const RETRY_AFTER_SECONDS = 1;
@@ -54,7 +55,7 @@ export function createAdmission(limits: AdmissionLimits): Admission {
       places.take(caller);
       return new OneVisit(caller, places, permits, bytes, limits);
     },
-    held: () => ({ places: places.total, permits: permits.held, bytes: bytes.total }),
+    held: () => ({ requests: permits.held, waiting: places.total - permits.held, bytes: bytes.total }),
   };
 }
 
@@ -78,6 +79,8 @@ class OneVisit implements Visit {
     this.#permits = permits;
     this.#bytes = bytes;
     this.#limits = limits;
+    // Everything that waits for this visit listens.
+    setMaxListeners(0, this.signal);
   }
 
   get signal(): AbortSignal {

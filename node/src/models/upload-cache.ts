@@ -41,6 +41,7 @@ export class UploadCache {
   put(caller: string, upload: Upload): void {
     const { sha256 } = upload.graph;
     const bytes = sizeOf(upload);
+    if (bytes > this.#bytesMax) return;
     const own = this.#callers.get(caller) ?? keep(this.#bytesMax);
     own.delete(sha256);
     this.#callers.set(caller, own);

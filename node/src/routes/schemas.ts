@@ -127,6 +127,7 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     reason: orNull(STRING),
     default_model: orNull(STRING),
     models_loaded: COUNT,
+    held: objectOf({ requests: COUNT, waiting: COUNT, bytes: COUNT, connections: COUNT }),
     engine: objectOf({
       kind: { enum: ["process", "addon", "fake"] },
       ready: { type: "boolean" },

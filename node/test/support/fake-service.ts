@@ -22,6 +22,7 @@ import type {
   ClassifyOptions,
   ClassifyTarget,
   FetchImage,
+  Held,
   Models,
   ModelZoo,
   Readiness,
@@ -156,6 +157,8 @@ export interface FakeService {
   readonly logLines: string[];
   readonly registeredModelsDir: string;
   readonly limits: Config;
+  /** What requests hold now. */
+  held(): Held;
   readiness: Readiness;
   close(): Promise<void>;
 }
@@ -197,10 +200,11 @@ export async function startFakeService(
       reason: null,
       default_model: "colours",
       models_loaded: 0,
+      held: { requests: 0, waiting: 0, bytes: 0, connections: 0 },
       engine: { kind: "fake", ready: true, libtensorflow: null, kernels: null, sandbox: null, cgroup: NO_CGROUP },
     },
   };
-  const { listener, routes } = createApp({
+  const { listener, routes, held } = createApp({
     classifier,
     models,
     zoo: store,
@@ -230,6 +234,7 @@ export async function startFakeService(
   return Object.assign(service, {
     url: `http://127.0.0.1:${port}`,
     routes,
+    held,
     engine,
     classifier,
     models,

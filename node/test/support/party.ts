@@ -1,7 +1,9 @@
+import { setMaxListeners } from "node:events";
 import type { ModelChoice, ModelSettings, Models, OpenModel, Party } from "../../src/ports.js";
 
 /** Somebody who asks, and waits for as long as it takes. */
 export function party(caller = "somebody", signal: AbortSignal = new AbortController().signal): Party {
+  setMaxListeners(0, signal);
   return { caller, request: {}, signal, hold: () => () => {} };
 }
 

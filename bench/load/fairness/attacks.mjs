@@ -1,0 +1,174 @@
+/**
+ * What an attacker does to take the service from the others. Each attack keeps its clients at work until `isOver`; a
+ * question of theirs that is refused is asked again. They come from another address than the honest client, or from the
+ * same one.
+ */
+import { connect } from "node:net";
+import { encodeForm, encodePost } from "../../http-client.mjs";
+import { slowGraph, tinyGraph } from "../hostile-graphs.mjs";
+
+/**
+ * @typedef {object} Target
+ * @property {number} port
+ * @property {string} from the attacker's address
+ * @property {() => boolean} isOver
+ * @property {Buffer} photo
+ * @property {Record<string, Buffer>} worst the worst image that is known of each format
+ */
+
+/**
+ * @typedef {object} Attack
+ * @property {string} title
+ * @property {(target: Target) => Promise<unknown>} run
+ */
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const PAUSE_MS = 20;
+
+/** Opens a connection; errors are the service's right. */
+function open({ port, from }) {
+  const socket = connect({ port, host: "127.0.0.1", localAddress: from });
+  socket.on("error", () => {});
+  return socket;
+}
+
+/** Asks and reads the whole answer, whatever it is. */
+function ask(target, request) {
+  return new Promise((resolve) => {
+    const socket = open(target);
+    socket.setTimeout(130_000, () => socket.destroy());
+    socket.on("data", () => {});
+    socket.on("close", resolve);
+    socket.end(request);
+  });
+}
+
+/** So many clients that ask, each again and again, what `make` gives them. */
+function clients(count, make) {
+  return (target) =>
+    Promise.all(
+      Array.from({ length: count }, async (_, client) => {
+        for (let turn = 0; !target.isOver(); turn += 1) {
+          await ask(target, make(target, client, turn));
+          await sleep(PAUSE_MS);
+        }
+      }),
+    );
+}
+
+/** A form for `/infer`; the connection is closed after it. */
+function infer(...parts) {
+  const { headers, body } = encodeForm(parts);
+  return encodePost("/infer?format=json", { ...headers, connection: "close" }, body);
+}
+
+const image = (content) => ({ name: "image_file", file: "photo", content });
+const graph = (content) => ({ name: "model_file", file: "graph.pb", content });
+const model = (content) => ({ name: "model", content });
+
+/** 16 clients with one image, 16 times in each request, for two models. */
+const worst = (format) => ({
+  title: `16 clients with the worst ${format}, 16 times in a request, for two models`,
+  run: clients(16, ({ worst: images }) =>
+    infer(...Array.from({ length: 16 }, () => image(images[format])), model("flowers5"), model("waste6")),
+  ),
+});
+
+/** Six photos on one connection at once, and away. */
+async function pipelineAndLeave(target) {
+  const request = encodePost("/infer", { "content-type": "image/jpeg" }, target.photo);
+  while (!target.isOver()) {
+    const socket = open(target);
+    socket.write(Buffer.concat(Array.from({ length: 6 }, () => request)), () => {
+      setTimeout(() => socket.resetAndDestroy(), 20);
+    });
+    await sleep(PAUSE_MS);
+  }
+}
+
+/** Asks for much and reads nothing. */
+function readNothing(request) {
+  return async (target) => {
+    const sockets = Array.from({ length: 64 }, () => {
+      const socket = open(target);
+      socket.write(request);
+      socket.pause();
+      return socket;
+    });
+    while (!target.isOver()) await sleep(100);
+    for (const socket of sockets) socket.destroy();
+  };
+}
+
+/** Large bodies, declared and never sent to the end, at a pace just above the least. */
+async function writeSlowly(target) {
+  const head =
+    "POST /infer HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: 200000000\r\n\r\n" +
+    '--x\r\ncontent-disposition: form-data; name="model_file"; filename="g"\r\n\r\n';
+  const sockets = Array.from({ length: 64 }, () => {
+    const socket = open(target);
+    socket.write(head);
+    return socket;
+  });
+  while (!target.isOver()) {
+    for (const socket of sockets) if (socket.writable) socket.write(Buffer.alloc(300));
+    await sleep(200);
+  }
+  for (const socket of sockets) socket.destroy();
+}
+
+/** More connections than there may be, all idle. */
+async function sitIdle(target) {
+  const sockets = [];
+  while (!target.isOver()) {
+    if (sockets.length < 1200) sockets.push(...Array.from({ length: 100 }, () => open(target)));
+    await sleep(100);
+  }
+  for (const socket of sockets) socket.destroy();
+}
+
+const seed = (client, turn) => 1e6 * client + turn;
+
+/** @type {Record<string, Attack>} */
+export const ATTACKS = {
+  pipelining: { title: "clients that pipeline six photos and leave", run: pipelineAndLeave },
+  tiny: {
+    title: "32 clients with ever-new graphs of 1 kB",
+    run: clients(32, ({ photo }, client, turn) => infer(graph(tinyGraph(seed(client, turn))), image(photo))),
+  },
+  slow: {
+    title: "32 clients with slow graphs",
+    run: clients(32, ({ photo }, client, turn) => infer(graph(slowGraph(4, seed(client, turn))), image(photo))),
+  },
+  batch: {
+    title: "16 clients with 16 photos for two models in each request",
+    run: clients(16, ({ photo }) =>
+      infer(...Array.from({ length: 16 }, () => image(photo)), model("flowers5"), model("waste6")),
+    ),
+  },
+  pictures: {
+    title: "16 clients that ask for pictures of everything",
+    run: clients(16, ({ photo }) =>
+      infer(...Array.from({ length: 16 }, () => image(photo)), model("flowers5"), { name: "picture", content: "1" }),
+    ),
+  },
+  "slow readers": {
+    title: "64 connections that ask for a graph and read nothing",
+    run: readNothing("GET /api/models/flowers5/graph HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+  },
+  "slow writers": { title: "64 uploads that come at the least pace", run: writeSlowly },
+  idle: { title: "1,200 idle connections", run: sitIdle },
+  ...Object.fromEntries(
+    ["jpeg", "progressive", "png", "webp", "gif", "bmp"].map((format) => [`worst ${format}`, worst(format)]),
+  ),
+};
+
+ATTACKS.all = {
+  title: "all of them together",
+  run: (target) =>
+    Promise.all(
+      Object.entries(ATTACKS)
+        .filter(([name]) => name !== "all")
+        .map(([, { run }]) => run(target)),
+    ),
+};

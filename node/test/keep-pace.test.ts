@@ -1,0 +1,74 @@
+/** Answers are taken at a pace, and counted until they are. */
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Config } from "../src/config.js";
+import { type FakeService, form, startFakeService } from "./support/fake-service.js";
+
+const GRAPH_BYTES = 24 * 1024 * 1024;
+const GRAPH = Buffer.concat([Buffer.from("graph"), Buffer.alloc(GRAPH_BYTES)]);
+
+const open: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0)) await close();
+});
+
+/** A service with a large registered graph. */
+async function start(config: Partial<Config> = {}): Promise<FakeService> {
+  const service = await startFakeService(config);
+  open.push(() => service.close());
+  const body = form({ model_file: GRAPH, id: "large" });
+  expect((await fetch(`${service.url}/api/models`, { method: "POST", body })).status).toBe(201);
+  return service;
+}
+
+/** Asks for the graph and reads nothing of it. */
+async function ask(service: FakeService): Promise<Socket> {
+  const socket = connect(Number(new URL(service.url).port), "127.0.0.1");
+  open.push(() => void socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  socket.write("GET /api/models/large/graph HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  return socket;
+}
+
+describe("an answer", () => {
+  it("that nobody reads is cut off, and counted until then", async () => {
+    const service = await start({ uploadGraceMs: 500 });
+    await ask(service);
+    await expect.poll(() => service.held().bytes).toBeGreaterThan(GRAPH_BYTES);
+    await expect.poll(() => service.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
+  });
+
+  it("that nobody reads takes no permit", async () => {
+    const service = await start({ requestsMax: 1, requestsQueuedMax: 20 });
+    for (let client = 0; client < 4; client += 1) await ask(service);
+    await expect.poll(() => service.held().bytes).toBeGreaterThan(4 * GRAPH_BYTES);
+    expect(service.held().requests).toBe(0);
+    const body = form({ image_file: Buffer.from("red") });
+    expect((await fetch(`${service.url}/infer`, { method: "POST", body })).status).toBe(200);
+  });
+
+  it("is refused where those that are not read yet take the caller's share of memory", async () => {
+    const service = await start({ uploadsHeldBytesMax: 5 * GRAPH_BYTES });
+    await ask(service);
+    await expect.poll(() => service.held().bytes).toBeGreaterThan(GRAPH_BYTES);
+    await ask(service);
+    await expect.poll(() => service.held().bytes).toBeGreaterThan(1.9 * GRAPH_BYTES);
+    const refused = await fetch(`${service.url}/api/models/large/graph`);
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "2"]);
+  });
+
+  it("that is read slowly, and not too slowly, comes whole", async () => {
+    const service = await start({ uploadGraceMs: 300, uploadBytesPerSecondMin: 1000 });
+    const socket = await ask(service);
+    let bytes = 0;
+    socket.on("data", (chunk) => {
+      bytes += chunk.length;
+      socket.pause();
+      setTimeout(() => socket.resume(), 1);
+    });
+    await once(socket, "end");
+    expect(bytes).toBeGreaterThan(GRAPH_BYTES);
+  });
+});
