@@ -11,7 +11,7 @@ export class LineProcess {
   constructor(program, args, first) {
     this.#child = spawn(program, args, {
       stdio: ["pipe", "pipe", "inherit"],
-      env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: "3" },
+      env: { TF_ENABLE_ONEDNN_OPTS: "1", ...process.env, TF_CPP_MIN_LOG_LEVEL: "3" },
     });
     if (first !== undefined) this.#child.stdin.write(first);
     createInterface({ input: this.#child.stdout }).on("line", (line) =>

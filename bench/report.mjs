@@ -42,12 +42,12 @@ ${renderTables(result)}
 
 \\* the largest value: of fewer than 100 requests no 99th percentile can be told.
 
-- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB, ${machine.system}, Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average before the start ${machine.loadAverage.toFixed(1)}.
+- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB, ${machine.system}, layers on ${machine.kernels}, Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average before the start ${machine.loadAverage.toFixed(1)}.
 - Contenders take turns, in an order that moves on by one each round; all are warm before the first turn. ${result.rounds} turns of ${(result.sliceMs / 1000).toFixed(1)} s each. They are compared only when all name the same class.
 - Closed loop: each client asks, waits for the answer, and asks again. Open loop: the questions come at a fixed rate, and a latency counts from when a question was due.
 - The photo is the body of the request (LitServe takes a form), over a kept connection, and the whole answer is awaited. The program that asks runs on the same cores; its own CPU time is in result.json as \`askingMsPerRequest\`.
 - Photos are seeded noise with the spectrum of natural pictures, as JPEG. Random weights are as large and as slow as trained ones.
-- The floor is libtensorflow's \`TF_SessionRun\` called from C on a ready tensor, with 1, 2, 4 … threads a run and one run or a run for each core at a time; ratios are to the best of them: by p50 for one client, by throughput for more.
+- The floor is libtensorflow's \`TF_SessionRun\` called from C on a ready tensor, with 1, 2, 4 … threads a run and one run or a run for each core at a time; ratios are to the best of them: by p50 for one client, by throughput for more. It asks for oneDNN, as Menagerie does; Flask and LitServe leave that to TensorFlow, which takes it by itself on processors with AVX-512 VNNI.
 - Native decode and resize is the code of the WebAssembly function compiled natively.
 - Flask, LitServe and Express run as their tutorials show, with Pillow and one TensorFlow session, or sharp and onnxruntime on the same weights as ONNX; versions are in [python/requirements.txt](python/requirements.txt) and [node/package.json](node/package.json).
 - The one-shot form is a small HTTP server that decodes and resizes in the same WebAssembly and then starts \`menagerie-engine once\` for each request, with the graph and the pixels on its stdin.

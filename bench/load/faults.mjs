@@ -164,7 +164,7 @@ ${renderTable(rows)}
 - lost: no whole answer. wrong: any other answer, or another exit code than 0 at the end.
 - A request whose engine died is tried once more on a fresh process; a second death is \`engine_failed\`. A request whose
   thread was ended is \`internal\`.
-- ${machine.cpu}, ${machine.cores} cores, which the clients share; Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average at the end
+- ${machine.cpu}, ${machine.cores} cores, which the clients share, layers on ${machine.kernels}; Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average at the end
   ${machine.loadAverage.toFixed(1)}. Where the machine has much else to do, loading a model takes longer than the second from kill to kill.
 `;
 }

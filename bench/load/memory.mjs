@@ -137,7 +137,7 @@ differ in one weight, each asked ${ROUNDS} times in turn with the same photo.
 - Memory is RssAnon of the model's process: what it shares with no other. The pages of libtensorflow are shared by all.
 - A model that just woke holds ${mib(median(fresh))} MiB.
 - Asked in turn with room for half, every model sleeps when it is asked: each answer loads the graph first.
-- ${machine.cpu}, ${machine.cores} cores, load average ${machine.loadAverage.toFixed(1)}; Node ${machine.node}; ${machine.date}, commit ${machine.commit}.
+- ${machine.cpu}, ${machine.cores} cores, layers on ${machine.kernels}, load average ${machine.loadAverage.toFixed(1)}; Node ${machine.node}; ${machine.date}, commit ${machine.commit}.
 `;
 }
 

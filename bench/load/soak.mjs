@@ -111,7 +111,7 @@ function renderSection() {
 - The service's resident memory at the end against that after ${100 * WARM_SHARE} % of the run: ${share(rssOf(last)[0], rssOf(warm)[0])}. Its ${last.processes.length - 1} engine processes together: ${share(sum(rssOf(last).slice(1)), sum(rssOf(warm).slice(1)))} (they were ${warm.processes.length - 1} then).
 - The service's resident memory in each quarter of the run, median: ${quarters.join(", ")} MiB.
 - Largest delay of the event loop in ${SAMPLE_MS / 1000} s: median ${percentile(delays, 0.5).toFixed(0)} ms, largest ${delays.at(-1).toFixed(0)} ms. Most zombies at once: ${Math.max(...samples.map(({ processes }) => processes.filter(({ isZombie }) => isZombie).length))}.
-- ${machine.cpu}, ${machine.cores} cores, which the clients share; Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average before the end ${machine.loadAverage.toFixed(1)}.
+- ${machine.cpu}, ${machine.cores} cores, which the clients share, layers on ${machine.kernels}; Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average before the end ${machine.loadAverage.toFixed(1)}.
 
 | part of the run | service, MiB | engines, MiB each | descriptors of the service | of the engines |
 |---:|---:|---|---:|---|
