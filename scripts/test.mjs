@@ -24,12 +24,26 @@ const LAST_LINES_SHOWN = 20;
 
 const reports = mkdtempSync(join(tmpdir(), "menagerie-tests-"));
 const vitestReport = join(reports, "vitest.json");
+const eigenReport = join(reports, "eigen.json");
+
+/** @param {string} report */
+const vitestArgs = (report) => [
+  "run",
+  "--config=node/vitest.config.ts",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${report}`,
+];
+
+/** On TensorFlow's own kernels, as where libtensorflow has no oneDNN. */
+const EIGEN = { TF_ENABLE_ONEDNN_OPTS: "0" };
 
 /**
  * @typedef {object} Suite
  * @property {string} name
  * @property {string} program
  * @property {string[]} args
+ * @property {Record<string, string>} [environment] what is added to it
  * @property {(output: string) => Tally} count
  */
 
@@ -65,10 +79,34 @@ const SUITES = [
   {
     name: "service",
     program: "vitest",
-    args: ["run", "--config=node/vitest.config.ts", "--reporter=default", "--reporter=json"].concat(
-      `--outputFile.json=${vitestReport}`,
-    ),
+    args: vitestArgs(vitestReport),
     count: () => countVitestTests(vitestReport),
+  },
+  {
+    name: "eigen",
+    program: "cargo",
+    args: ["test", "--package", "menagerie-engine", "--package", "menagerie-cli", "--locked", "--no-fail-fast"].concat([
+      "--",
+      "--show-output",
+    ]),
+    environment: EIGEN,
+    count: countCargoTests,
+  },
+  {
+    name: "eigen-service",
+    program: "vitest",
+    args: [
+      ...vitestArgs(eigenReport),
+      ...["e2e/zoo", "e2e/models", "engine-contract"].map((name) => `test/${name}.test.ts`),
+    ],
+    environment: EIGEN,
+    count: () => countVitestTests(eigenReport),
+  },
+  {
+    name: "nodes",
+    program: process.execPath,
+    args: ["scripts/nodes.mjs"],
+    count: countNodes,
   },
   {
     name: "fuzz",
@@ -109,10 +147,10 @@ await main(async () => {
  * @param {Suite} suite
  * @returns {Promise<Tally>}
  */
-async function runSuite({ name, program, args, count }) {
+async function runSuite({ name, program, args, environment = {}, count }) {
   console.log(`\n── ${name}: ${program} ${args.join(" ")}`);
   const began = performance.now();
-  const { code, output } = await run(program, args);
+  const { code, output } = await run(program, args, environment);
   const tally = count(output);
   if (code !== 0 && tally.failed === 0) {
     tally.failed = 1;
@@ -128,13 +166,14 @@ async function runSuite({ name, program, args, count }) {
 /**
  * @param {string} program
  * @param {string[]} args
+ * @param {Record<string, string>} environment
  * @returns {Promise<{ code: number, output: string }>}
  */
-function run(program, args) {
+function run(program, args, environment) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: ROOT_DIR,
-      env: { ...buildEnvironment(), NO_COLOR: "1" },
+      env: { ...buildEnvironment(), NO_COLOR: "1", ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
     /** @type {Buffer[]} */
@@ -220,6 +259,25 @@ function failuresOf({ name, message, assertionResults }) {
   const lines = failed.map(({ fullName, failureMessages: [first = ""] }) => `${fullName}: ${first.split("\n", 1)}`);
   if (message) lines.push(message);
   return lines.map((line) => `${relative(ROOT_DIR, name)}: ${line}`);
+}
+
+/**
+ * A line for each Node, and one for each that cannot be had, which counts as one test that is skipped.
+ * @param {string} output
+ * @returns {Tally}
+ */
+function countNodes(output) {
+  /** @type {Tally} */
+  const tally = { passed: 0, failed: 0, skipped: output.match(/^skipped: Node /gm)?.length ?? 0, failures: [] };
+  for (const [line, passed, failed, skipped] of output.matchAll(
+    /^on Node .*: (\d+) passed, (\d+) failed, (\d+) skipped$/gm,
+  )) {
+    tally.passed += Number(passed);
+    tally.failed += Number(failed);
+    tally.skipped += Number(skipped);
+    if (failed !== "0") tally.failures.push(line);
+  }
+  return tally;
 }
 
 /**

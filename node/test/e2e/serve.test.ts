@@ -283,6 +283,20 @@ describe("a service without its engine", () => {
   });
 });
 
+describe.each(["process", "addon"])("a service with ENGINE=%s", (engine) => {
+  it.each([
+    // libtensorflow of Linux has it built in.
+    ["1", process.platform === "linux" ? /^oneDNN$/ : /^(oneDNN|Eigen)$/],
+    ["0", /^Eigen$/],
+  ])("says which kernels run where TF_ENABLE_ONEDNN_OPTS is %s", async (asked, kernels) => {
+    const server = await startServer({ MODELS_DIR: zoo, ENGINE: engine, TF_ENABLE_ONEDNN_OPTS: asked });
+    const ready = await (await fetch(`${server.url}/readyz`)).json();
+    expect(ready).toMatchObject({ engine: { kind: engine, kernels: expect.stringMatching(kernels) } });
+    expect(await outcomeOf(infer(server, { image_file: RED }))).toBe("red");
+    await server.stop();
+  });
+});
+
 describe("a service with ENGINE=addon", () => {
   it("answers with models of its zoo and refuses graphs of others", async () => {
     const server = await startServer({ MODELS_DIR: zoo, ENGINE: "addon" });

@@ -230,6 +230,8 @@ async function runDirect(
   const inferred = layout.startsWith("flat") ? [1, size * size * channels] : [1, size, size, channels];
   const axes = input.shape?.map((axis, index) => axis ?? inferred[index] ?? 1) ?? inferred;
   const child = spawn(program, [LIBTENSORFLOW_DIR ?? "", graph, input.name, output.name, ...axes.map(String)], {
+    // The files hold layers that only oneDNN computes, whatever kernels the service runs on.
+    env: { ...process.env, TF_ENABLE_ONEDNN_OPTS: "1" },
     stdio: ["pipe", "pipe", "ignore"],
   });
   child.stdin.end(Buffer.concat(tensors.map((tensor) => Buffer.from(tensor.buffer))));
