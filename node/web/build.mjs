@@ -21,9 +21,11 @@ for (const file of ["menagerie_wasm.js", "menagerie_wasm_bg.wasm"]) {
 
 const options = {
   absWorkingDir: fileURLToPath(here),
-  entryPoints: ["src/main.ts", "src/graph-reader.ts", "style.css"],
+  entryPoints: ["src/main.tsx", "src/classify/own/graph-reader.ts", "style.css"],
   outdir: "dist",
   entryNames: "[name]",
+  jsx: "automatic",
+  jsxImportSource: "preact",
   bundle: true,
   minify: true,
   format: "esm",

@@ -1,0 +1,39 @@
+/** The limits of the service, each by the variable that sets it. */
+import { megabytes } from "../format.js";
+import { service } from "../state.js";
+
+export function Limits() {
+  const limits = Object.entries(service.value?.limits ?? {});
+  if (limits.length === 0) return null;
+  return (
+    <section aria-labelledby="limits-title">
+      <h2 id="limits-title">Limits</h2>
+      <table class="limits">
+        <caption class="unseen">Limits of this service</caption>
+        <thead>
+          <tr>
+            <th scope="col">Variable</th>
+            <th scope="col">At most</th>
+          </tr>
+        </thead>
+        <tbody>
+          {limits.map(([name, value]) => (
+            <tr key={name}>
+              <th scope="row">
+                <code>{name}</code>
+              </th>
+              <td>{worded(name, value)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** By the unit that stands in the name. */
+function worded(name: string, value: number): string {
+  if (name.includes("BYTES")) return megabytes(value);
+  if (name.includes("_MS")) return `${value / 1000} s`;
+  return value.toLocaleString("en");
+}

@@ -1,0 +1,256 @@
+/**
+ * The page's one client of the service: every call, with the key and as the contract's types. What fails is a
+ * {@link Refusal}. Addresses are relative, so that the page works below any path.
+ */
+import type { Accuracy, Answer, ErrorCode, ModelSpec, Sandbox } from "../../src/generated/contract.js";
+import { isReachable, key } from "./state.js";
+
+/** One entry of the `results` of `POST /infer`. */
+export interface Result extends Answer {
+  readonly image: Answer["image"] & { readonly name: string };
+  readonly model: ModelIdentity;
+  readonly warnings?: readonly string[];
+}
+
+/** An image that failed in an answer of status 200. */
+interface FailedResult {
+  readonly error: ProblemDetails;
+}
+
+export interface ModelIdentity {
+  readonly id: string;
+  readonly version: string;
+  readonly sha256: string;
+}
+
+/** One entry of `GET /api/models`. */
+export interface ListedModel {
+  readonly id: string;
+  readonly versions: readonly string[];
+  readonly served: string | null;
+  readonly default: boolean;
+  readonly registered: boolean;
+  readonly state: "available" | "loading" | "failed" | "not fetched";
+  readonly loaded: boolean;
+  readonly memory_bytes: number | null;
+  readonly title: string;
+  readonly description: string;
+  readonly licence: string;
+  readonly classes: number | null;
+  readonly input: { readonly width: number | null; readonly height: number | null };
+  readonly accuracy: Accuracy | null;
+  readonly problem: string | null;
+}
+
+export type DescribedModel = ModelIdentity & ModelSpec;
+
+/** A photo to try a model with. `path` is its address, relative to the page. */
+export interface Sample {
+  readonly name: string;
+  readonly path: string;
+}
+
+export type Role = "none" | "infer" | "models" | "admin";
+
+/** `GET /api/service`. */
+export interface ServiceFacts {
+  readonly version: string;
+  /** What the key of this page may do, or a request without one. */
+  readonly role: Role;
+  readonly keys: boolean;
+  readonly image_url: boolean;
+  /** Each limit by the name of its variable. */
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+/** `GET /readyz`. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reason: string | null;
+  readonly default_model: string | null;
+  readonly models_loaded: number;
+  readonly engine: {
+    readonly kind: string;
+    readonly ready: boolean;
+    readonly libtensorflow: string | null;
+    readonly sandbox: Sandbox | null;
+  };
+}
+
+/** RFC 9457 problem details. */
+interface ProblemDetails {
+  readonly title: string;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  readonly request_id?: string;
+}
+
+/** Why there is no answer: the service's own words, or `unreachable` when it did not speak. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+
+  constructor(
+    readonly code: ErrorCode | "unreachable",
+    detail: string,
+    readonly about: { readonly title?: string; readonly requestId?: string; readonly retryAfterSeconds?: number } = {},
+  ) {
+    super(detail);
+  }
+}
+
+export interface Upload {
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+}
+
+/** What goes with a call that sends a form. */
+export interface Sending {
+  readonly signal: AbortSignal;
+  readonly onUpload?: (upload: Upload) => void;
+}
+
+export async function listModels(): Promise<readonly ListedModel[]> {
+  return (await readJson<{ models: readonly ListedModel[] }>("api/models")).models;
+}
+
+/** Loads the model where it is not loaded. */
+export function describeModel(id: string, signal: AbortSignal): Promise<DescribedModel> {
+  return readJson(modelPath(id), signal);
+}
+
+export async function listSamples(id: string, signal: AbortSignal): Promise<readonly Sample[]> {
+  const path = `${modelPath(id)}/samples`;
+  const { samples } = await readJson<{ samples: readonly string[] }>(path, signal);
+  return samples.map((name) => ({ name, path: `${path}/${encodeURIComponent(name)}` }));
+}
+
+export function readService(): Promise<ServiceFacts> {
+  return readJson("api/service");
+}
+
+export async function readReadiness(): Promise<Readiness> {
+  const response = await call("readyz", {}, [200, 503]);
+  return (await response.json()) as Readiness;
+}
+
+/** The bytes at an address of the service. */
+export async function readFile(path: string, signal?: AbortSignal): Promise<Blob> {
+  return (await call(path, signal ? { signal } : {})).blob();
+}
+
+/** The answers, images outermost. An image that failed alone is thrown as a refusal. */
+export async function classify(form: FormData, sending: Sending): Promise<readonly Result[]> {
+  const { results } = await send<{ results: readonly (Result | FailedResult)[] }>("infer", form, sending);
+  return results.map((entry) => {
+    if ("error" in entry) throw refusalOf(entry.error);
+    return entry;
+  });
+}
+
+/** How the service reads the graph of a form. */
+export function inspect(form: FormData, sending: Sending): Promise<ModelSpec> {
+  return send("api/models/inspect", form, sending);
+}
+
+export function register(form: FormData, sending: Sending): Promise<DescribedModel> {
+  return send("api/models", form, sending);
+}
+
+export async function serveVersion(id: string, version: string): Promise<void> {
+  const headers = { "Content-Type": "application/json" };
+  await call(`${modelPath(id)}/default`, { method: "PUT", headers, body: JSON.stringify({ version }) });
+}
+
+/** Removes a registered model, or one version of it. */
+export async function removeModel(id: string, version: string | null): Promise<void> {
+  const path = version === null ? modelPath(id) : `${modelPath(id)}/versions/${encodeURIComponent(version)}`;
+  await call(path, { method: "DELETE" }, [204]);
+}
+
+export function modelPath(id: string): string {
+  return `api/models/${encodeURIComponent(id)}`;
+}
+
+async function readJson<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await (await call(path, signal ? { signal } : {})).json()) as T;
+}
+
+async function call(path: string, init: RequestInit, good: readonly number[] = [200]): Promise<Response> {
+  const headers = { Accept: "application/json, */*;q=0.5", ...keyHeaders(), ...init.headers };
+  let response: Response;
+  try {
+    response = await fetch(path, { ...init, headers });
+  } catch (error) {
+    init.signal?.throwIfAborted();
+    isReachable.value = false;
+    throw new Refusal("unreachable", "The service may be down, or the network between.", { title: String(error) });
+  }
+  isReachable.value = true;
+  if (good.includes(response.status)) return response;
+  throw refusal(response.status, await response.json().catch(() => null), response.headers.get("Retry-After"));
+}
+
+/**
+ * Sends a form. XMLHttpRequest and not fetch, because it alone reports how much of an upload has left. Rejects with the
+ * signal's reason when it was aborted.
+ */
+function send<T>(path: string, form: FormData, { signal, onUpload }: Sending): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const request = new XMLHttpRequest();
+    const abort = () => request.abort();
+    let uploaded = false;
+    signal.addEventListener("abort", abort);
+    request.upload.addEventListener("progress", ({ loaded, total }) =>
+      onUpload?.({ loadedBytes: loaded, totalBytes: total }),
+    );
+    request.upload.addEventListener("load", () => {
+      uploaded = true;
+    });
+    request.addEventListener("loadend", () => signal.removeEventListener("abort", abort));
+    request.addEventListener("abort", () => reject(signal.reason));
+    request.addEventListener("error", () => reject(unreachable(uploaded)));
+    request.addEventListener("load", () => {
+      isReachable.value = true;
+      const body: unknown = request.response;
+      if ((request.status === 200 || request.status === 201) && typeof body === "object" && body !== null) {
+        resolve(body as T);
+      } else {
+        reject(refusal(request.status, body, request.getResponseHeader("Retry-After")));
+      }
+    });
+    request.open("POST", path);
+    request.responseType = "json";
+    request.setRequestHeader("Accept", "application/json");
+    for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
+    request.send(form);
+  });
+}
+
+function keyHeaders(): Record<string, string> {
+  return key.value === "" ? {} : { "X-API-Key": key.value };
+}
+
+function unreachable(uploaded: boolean): Refusal {
+  isReachable.value = false;
+  return new Refusal(
+    "unreachable",
+    uploaded
+      ? "The connection closed before the answer came."
+      : "The connection closed while the files were on their way. The service may be down, or a file larger than it accepts.",
+  );
+}
+
+/** The problem in a body of another status; a body that is none may be a proxy's page. */
+function refusal(status: number, body: unknown, retryAfter: string | null): Refusal {
+  const problem = body as Partial<ProblemDetails> | null;
+  const seconds = Number.parseInt(retryAfter ?? "", 10);
+  const wait = Number.isNaN(seconds) ? {} : { retryAfterSeconds: seconds };
+  return typeof problem?.code === "string" && typeof problem.detail === "string"
+    ? refusalOf(problem as ProblemDetails, wait)
+    : new Refusal("unreachable", `Something answered with status ${status} and no reason.`, wait);
+}
+
+function refusalOf({ code, title, detail, request_id }: ProblemDetails, wait: { retryAfterSeconds?: number } = {}) {
+  return new Refusal(code, detail, { title, ...wait, ...(request_id === undefined ? {} : { requestId: request_id }) });
+}

@@ -1,0 +1,55 @@
+/** The first view: a photo in, what is in it out. Many photos take the place of the one. */
+import { useEffect } from "preact/hooks";
+import { KeyField } from "../components/key-field.js";
+import { useReveal } from "../components/reveal.js";
+import { batch, chosenModels, photo } from "../state.js";
+import { AskedAnswer } from "./answer.js";
+import { ask, askOthers } from "./ask.js";
+import { ManyPhotos } from "./many/many-photos.js";
+import { ModelChoice } from "./model-choice.js";
+import { OwnFiles } from "./own/own-files.js";
+import { OwnModelView } from "./own/own-model-view.js";
+import { PhotoBox } from "./photo-box.js";
+import { Samples } from "./samples.js";
+
+export function Classify() {
+  const chosen = chosenModels.value.join(" ");
+  useReveal("reply");
+  // The chosen models are what asks again.
+  useEffect(askOthers, [chosen]);
+  return (
+    <>
+      <h1 class="unseen">Classify a photo</h1>
+      <div class="columns">
+        <form
+          id="question"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void ask();
+          }}
+        >
+          <KeyField />
+          <PhotoBox />
+          <ModelChoice />
+          <OwnFiles />
+          {batch.value === null && (
+            <button id="submit" type="submit" class="primary">
+              Classify
+            </button>
+          )}
+        </form>
+        <div class="beside">
+          {batch.value === null ? (
+            <>
+              <AskedAnswer />
+              <OwnModelView />
+              <Samples isFirst={photo.value === null} />
+            </>
+          ) : (
+            <ManyPhotos batch={batch.value} />
+          )}
+        </div>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,37 @@
+/** One of many photos with what was said of it. It is drawn anew when its own state changes, and not with the others. */
+import { percent } from "../../format.js";
+import type { Item, Verdict } from "./batch.js";
+import { differs } from "./order.js";
+import { Thumbnail } from "./thumbnail.js";
+
+interface Props {
+  readonly item: Item;
+  readonly onOpen: (item: Item) => void;
+}
+
+export function Tile({ item, onOpen }: Props) {
+  const { value } = item.state;
+  const { name, file } = item.photo;
+  const isDiffering = value.kind === "answered" && differs(value.verdicts);
+  return (
+    <li class={`tile ${value.kind}${isDiffering ? " differs" : ""}`}>
+      <button type="button" onClick={() => onOpen(item)} aria-label={`Look at ${name}`}>
+        <Thumbnail file={file} name="" />
+      </button>
+      <span class="file-name" title={name} dir="auto">
+        {name.slice(name.lastIndexOf("/") + 1)}
+      </span>
+      {value.kind === "answered" && value.verdicts.map((verdict) => <Says key={verdict.model} {...verdict} />)}
+      {value.kind === "failed" && <span class="reason">{value.reason}</span>}
+      {value.kind === "sent" && <span class="small">…</span>}
+    </li>
+  );
+}
+
+function Says({ label, probability, band, model }: Verdict) {
+  return (
+    <span class="says" title={`${model}: ${label}, ${band}`}>
+      <b dir="auto">{label}</b> <data value={String(probability)}>{percent(probability)}</data>
+    </span>
+  );
+}

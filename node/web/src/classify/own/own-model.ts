@@ -1,0 +1,42 @@
+/** The graph of the user's own: taken, set, let go. Taking it reads it at once. */
+import { own, reply } from "../../state.js";
+import { cancelWork } from "../../work.js";
+import { askIfQuick, readOwn } from "../ask.js";
+
+/** Labels that came before their graph. */
+let waitingLabels: File | null = null;
+
+export function takeGraph(graph: File): void {
+  reply.value = null;
+  own.value = { graph, labels: own.value?.labels ?? waitingLabels, settings: {}, spec: null, keptSha256: null };
+  waitingLabels = null;
+  void readOwn();
+}
+
+export function takeLabels(labels: File): void {
+  if (own.value === null) {
+    waitingLabels = labels;
+    return;
+  }
+  reply.value = null;
+  own.value = { ...own.value, labels, spec: null };
+  void readOwn();
+}
+
+/** Sets fields of the question, or with empty values leaves them to what the graph says; a photo is asked about anew. */
+export function setFields(fields: Readonly<Record<string, string>>): void {
+  if (own.value === null) return;
+  const settings = Object.fromEntries(
+    Object.entries({ ...own.value.settings, ...fields }).filter(([, value]) => value !== ""),
+  );
+  own.value = { ...own.value, settings };
+  askIfQuick();
+}
+
+export function forgetOwn(): void {
+  cancelWork();
+  own.value = null;
+  waitingLabels = null;
+  reply.value = null;
+  askIfQuick();
+}

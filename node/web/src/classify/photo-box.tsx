@@ -1,0 +1,68 @@
+/** Where photos come in: chosen, dropped, pasted, taken, or by address; and the one that is asked about. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { blame, photo, photos, service } from "../state.js";
+import { AddressField } from "./address-field.js";
+import { Camera } from "./camera.js";
+import { PhotoFrame } from "./photo-frame.js";
+import { takeFiles } from "./take-files.js";
+
+const BLAMES_IMAGE: ReadonlySet<string | null> = new Set([
+  "image_missing",
+  "image_unsupported",
+  "image_undecodable",
+  "image_too_large",
+  "url_forbidden",
+  "url_unreachable",
+]);
+
+export function PhotoBox() {
+  const [isCameraOpen, openCamera] = useState(false);
+  const folder = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (folder.current !== null) folder.current.webkitdirectory = true;
+  }, []);
+  return (
+    <div id="photo" class={photos.value.length === 0 ? "photo empty" : "photo"}>
+      {photo.value !== null && <PhotoFrame photo={photo.value} />}
+      {isCameraOpen && <Camera onClose={() => openCamera(false)} />}
+      <div class="choose">
+        <input
+          id="image"
+          class="unseen"
+          type="file"
+          multiple
+          accept="image/*"
+          aria-describedby="image-help"
+          aria-invalid={BLAMES_IMAGE.has(blame.value) || undefined}
+          onChange={({ currentTarget }) => {
+            void takeFiles([...(currentTarget.files ?? [])]);
+            // The same file can be chosen again.
+            currentTarget.value = "";
+          }}
+        />
+        <label for="image" class="button primary">
+          {photos.value.length === 0 ? "Choose photos" : "Choose others"}
+        </label>
+        <button type="button" id="take" onClick={() => openCamera(true)}>
+          Camera
+        </button>
+        <input
+          ref={folder}
+          type="file"
+          hidden
+          onChange={({ currentTarget }) => {
+            void takeFiles([...(currentTarget.files ?? [])]);
+            currentTarget.value = "";
+          }}
+        />
+        <button type="button" onClick={() => folder.current?.click()}>
+          Folder
+        </button>
+      </div>
+      <p id="image-help" class="help">
+        JPEG, PNG, WebP, GIF or BMP, one or many. Or drop them anywhere on the page, or paste one.
+      </p>
+      {service.value?.image_url && <AddressField />}
+    </div>
+  );
+}

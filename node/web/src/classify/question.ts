@@ -1,0 +1,24 @@
+/** A question as the fields of `POST /infer`: for the form that is sent, and for the commands that do the same. */
+import { chosenModels, type OwnModel, own, type Photo, region } from "../state.js";
+import { regionFields } from "./region.js";
+
+export type Field = readonly [name: string, value: string | File];
+
+/** The fields that say which model answers, and how it is fed. */
+export function modelFields(mine: OwnModel | null = own.value): readonly Field[] {
+  if (mine === null) return chosenModels.value.map((id) => ["model", id] as const);
+  const graph: Field = mine.keptSha256 === null ? ["model_file", mine.graph] : ["model_sha256", mine.keptSha256];
+  const labels: readonly Field[] = mine.labels === null ? [] : [["label_file", mine.labels]];
+  return [graph, ...labels, ...Object.entries(mine.settings)];
+}
+
+export function questionFields(photo: Photo): readonly Field[] {
+  const image: Field = photo.file === null ? ["image_url", photo.address] : ["image_file", photo.file];
+  return [...modelFields(), image, ...regionFields(region.value)];
+}
+
+export function formOf(fields: readonly Field[]): FormData {
+  const form = new FormData();
+  for (const [name, value] of fields) form.append(name, value);
+  return form;
+}

@@ -1,0 +1,114 @@
+/** One model: what it is, how it is fed, its labels, photos to try, its files, code; and with the role, its versions. */
+import { useEffect, useState } from "preact/hooks";
+import { type DescribedModel, describeModel, modelPath, Refusal } from "../api.js";
+import { SamplesOf } from "../classify/samples.js";
+import { Commands } from "../components/commands.js";
+import { Download } from "../components/download.js";
+import { Facts } from "../components/facts.js";
+import { GraphFacts } from "../components/graph-facts.js";
+import { KeyField } from "../components/key-field.js";
+import { Problem } from "../components/problem.js";
+import { factsOf, STATES } from "../models/card.js";
+import { addressOf } from "../route.js";
+import { key, models } from "../state.js";
+import { Labels } from "./labels.js";
+import { Manage } from "./manage.js";
+
+export function Model({ id }: { readonly id: string }) {
+  const [name = id] = id.split("@");
+  const list = models.value;
+  const listed = list?.find((model) => model.id === name);
+  const canAnswer = listed !== undefined && listed.state !== "not fetched";
+  return (
+    <>
+      <p class="small">
+        <a href={addressOf({ view: "models" })}>All models</a>
+      </p>
+      <h1 dir="auto">{listed?.title || id}</h1>
+      <KeyField />
+      {list !== null && listed === undefined && <p role="status">There is no model {id} here, or it was removed.</p>}
+      {listed !== undefined && (
+        <>
+          <p class="tags">
+            <span class={`tag ${listed.state.replace(" ", "-")}`}>{STATES[listed.state]}</span>
+            {listed.default && <span class="tag">the default</span>}
+            {listed.registered && <span class="tag">registered</span>}
+          </p>
+          <p dir="auto">{listed.description}</p>
+          {listed.problem !== null && <p class="wrong">{listed.problem}</p>}
+          <Facts rows={factsOf(listed)} />
+          {listed.state === "not fetched" && (
+            <p>
+              Its files are not on this server. Its operator fetches them with{" "}
+              <code>npx menagerie fetch {listed.id}</code>.
+            </p>
+          )}
+        </>
+      )}
+      {canAnswer && (
+        <>
+          <p class="actions">
+            <a
+              class="button primary"
+              href={addressOf({ view: "classify", model: listed.default ? null : id, other: null })}
+            >
+              Classify with it
+            </a>
+            <Download path={`${modelPath(id)}/graph`} name={`${name}-${listed.served ?? "1"}.pb`} words="Graph" />
+            <Download path={`${modelPath(id)}/labels`} name={`${name}-labels.txt`} words="Labels" />
+          </p>
+          <SamplesOf
+            key={id}
+            id={id}
+            title="Photos to try"
+            onTake={() => {
+              location.hash = addressOf({ view: "classify", model: listed.default ? null : id, other: null });
+            }}
+          />
+          <Labels key={`labels of ${id} ${listed.served}`} id={id} />
+          <Settings key={`${id} ${listed.served} ${key.value}`} id={id} />
+          <details class="code">
+            <summary>From your code</summary>
+            <Commands
+              request={{
+                method: "POST",
+                path: "infer",
+                fields: [
+                  ["model", id],
+                  ["image_file", { name: "photo.jpg" }],
+                ],
+              }}
+            />
+          </details>
+          {listed.registered && <Manage model={listed} />}
+        </>
+      )}
+    </>
+  );
+}
+
+/** How it is fed, with the evidence. The service loads it for that where it sleeps, so that it is asked for when opened. */
+function Settings({ id }: { readonly id: string }) {
+  const [spec, setSpec] = useState<DescribedModel | Refusal | null>(null);
+  const [isOpen, open] = useState(false);
+  useEffect(() => {
+    if (!isOpen || spec !== null) return;
+    const given = new AbortController();
+    describeModel(id, given.signal)
+      .then(setSpec)
+      .catch((error: unknown) => {
+        if (given.signal.aborted) return;
+        if (!(error instanceof Refusal)) throw error;
+        setSpec(error);
+      });
+    return () => given.abort();
+  }, [id, isOpen, spec]);
+  return (
+    <details id="settings" onToggle={({ currentTarget }) => open(currentTarget.open)}>
+      <summary>How it is fed and read, and how that is known</summary>
+      {spec === null && <p>Loading …</p>}
+      {spec instanceof Refusal && <Problem refusal={spec} retry={() => setSpec(null)} />}
+      {spec !== null && !(spec instanceof Refusal) && <GraphFacts spec={spec} />}
+    </details>
+  );
+}

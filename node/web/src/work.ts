@@ -1,0 +1,104 @@
+/**
+ * One thing under way at a time, with its progress, its end, and what to do when the service is full or gone.
+ */
+import { Refusal, type Sending } from "./api.js";
+import { poll } from "./poll.js";
+import { announcement, isReachable, reply, work } from "./state.js";
+
+/** Of a service that is full and does not say when to come back; doubled each time. */
+const WAIT_SECONDS = 1;
+const WAIT_SECONDS_MAX = 30;
+
+let current: AbortController | null = null;
+
+/**
+ * Does one thing; what is still under way is dropped. A service that is full is waited for. A refusal becomes the reply;
+ * `adviseOn` says what to do about it beyond what its code says.
+ */
+export async function doWork(
+  act: (sending: Required<Sending>) => Promise<void>,
+  adviseOn: (refusal: Refusal) => Promise<string | null> = async () => null,
+): Promise<void> {
+  current?.abort();
+  const mine = new AbortController();
+  const { signal } = mine;
+  current = mine;
+  if (reply.value?.kind === "refusal") reply.value = null;
+  try {
+    for (let waitSeconds = WAIT_SECONDS; ; waitSeconds = Math.min(2 * waitSeconds, WAIT_SECONDS_MAX)) {
+      const since = performance.now();
+      work.value = { upload: null, since, waits: null };
+      const onUpload: Required<Sending>["onUpload"] = (upload) => {
+        if (!signal.aborted) work.value = { upload, since, waits: null };
+      };
+      try {
+        await act({ signal, onUpload });
+        return;
+      } catch (error) {
+        if (signal.aborted || !(error instanceof Refusal)) throw error;
+        if (error.code !== "overloaded" && error.code !== "rate_limited") throw error;
+        await waitForTurn(error.about.retryAfterSeconds ?? waitSeconds, signal);
+      }
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof Refusal)) throw error;
+    const advice = await adviseOn(error);
+    if (signal.aborted) return;
+    const retry = () => void doWork(act, adviseOn);
+    reply.value = { kind: "refusal", refusal: error, advice, retry };
+    if (error.code === "unreachable") void retryWhenBack(retry);
+  } finally {
+    if (current === mine) {
+      work.value = null;
+      current = null;
+    }
+  }
+}
+
+/** Drops what is under way. */
+export function cancelWork(): void {
+  if (current === null) return;
+  current.abort();
+  current = null;
+  work.value = null;
+  announcement.value = "Cancelled.";
+}
+
+/** Counts down in sight of the user. */
+async function waitForTurn(seconds: number, signal: AbortSignal): Promise<void> {
+  announcement.value = "The service is full. The question waits for its turn.";
+  for (let left = Math.max(1, Math.ceil(seconds)); left > 0; left--) {
+    work.value = { upload: null, since: performance.now(), waits: `The service is full. Trying again in ${left} s.` };
+    await pause(1000, signal);
+  }
+}
+
+/**
+ * Tries again when a service that was gone is back. One that is there and still broke the connection is not asked again:
+ * the upload itself may be what it does not take.
+ */
+async function retryWhenBack(retry: () => void): Promise<void> {
+  const mine = reply.value;
+  await poll();
+  if (isReachable.value) return;
+  const stop = isReachable.subscribe((isBack) => {
+    if (!isBack) return;
+    queueMicrotask(() => stop());
+    if (reply.value === mine) retry();
+  });
+}
+
+export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, milliseconds);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}
