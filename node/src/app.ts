@@ -25,6 +25,7 @@ import { inferRoutes } from "./routes/infer.js";
 import { modelRoutes } from "./routes/models.js";
 import { withOpenApi } from "./routes/openapi.js";
 import { registeredModelRoutes } from "./routes/registered-models.js";
+import { type ServiceDeps, serviceRoutes } from "./routes/service.js";
 
 export interface AppDeps {
   readonly classifier: Classifier;
@@ -36,7 +37,8 @@ export interface AppDeps {
   readonly fetchImage: FetchImage;
   readonly limits: UploadLimits &
     AdmissionLimits &
-    RateOptions & { readonly modelsPerRequestMax: number; readonly answerBytesMax: number };
+    RateOptions &
+    ServiceDeps["limits"] & { readonly answerBytesMax: number };
   /** Folder of the built page. */
   readonly webDir: string;
   readonly trustProxy: string;
@@ -90,6 +92,7 @@ export function createApp({
 
   const routes = withOpenApi([
     ...healthRoutes(readiness),
+    ...serviceRoutes({ callerOf, anonymousRole, hasKeys: apiKeys !== null, limits }),
     ...inferRoutes({ classify, sendBytes, modelsPerRequestMax }),
     ...modelRoutes({ models, zoo, classifier, sendBytes, allow }),
     ...registeredModelRoutes(registrar),

@@ -137,6 +137,10 @@ export interface ZooModel {
   readGraph(): Promise<Uint8Array>;
   /** Null where it has none: the classes are numbered. */
   readLabels(): Promise<Uint8Array | null>;
+  /** File names of photos to try it with. */
+  readonly samples: readonly string[];
+  /** Null where none of its samples has this name. */
+  readSample(name: string): Promise<Uint8Array | null>;
 }
 
 /** The models that this service knows by id. */

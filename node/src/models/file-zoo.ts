@@ -4,7 +4,7 @@
  */
 import type { Dirent } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { AppError, isSystemError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
@@ -12,6 +12,8 @@ import { sha256 } from "../sha256.js";
 import { parseManifest, parseManifests } from "./manifest.js";
 
 const MANIFEST_FILE = "manifest.json";
+/** What the model says of some photos: those are its samples too. */
+const GOLDEN_FILE = "golden.json";
 /** Manifests of public models that are not kept here; their files go to `<id>/` once fetched. */
 const LISTED_FILE = "imagenet.json";
 
@@ -67,6 +69,8 @@ class FileZoo implements ModelZoo {
 /** A model whose files lie in one folder, each verified whenever it is read. */
 export class FileZooModel implements ZooModel {
   readonly #dir: string;
+  /** Paths of the samples by their names. */
+  readonly #samples: ReadonlyMap<string, string>;
   damage: string | null = null;
 
   private constructor(
@@ -74,15 +78,18 @@ export class FileZooModel implements ZooModel {
     dir: string,
     readonly present: boolean,
     readonly registered: boolean,
+    samples: readonly string[] = [],
   ) {
     this.#dir = dir;
+    this.#samples = new Map(samples.map((path) => [basename(path), path]));
   }
 
   /** Looks whether the graph is there with its size; `verify` reads the files. */
   static async open(manifest: Manifest, dir: string, registered = false): Promise<FileZooModel> {
     const { file, bytes } = manifest.graph;
     const found = await sizeOf(join(dir, file));
-    const model = new FileZooModel(manifest, dir, found !== null, registered);
+    const samples = registered ? [] : await readSamplePaths(join(dir, GOLDEN_FILE));
+    const model = new FileZooModel(manifest, dir, found !== null, registered, samples);
     if (found === null && manifest.source === undefined) model.damage = `${file} is missing`;
     if (found !== null && bytes !== null && found !== bytes)
       model.damage = `${file} has ${found} bytes instead of ${bytes}`;
@@ -130,6 +137,15 @@ export class FileZooModel implements ZooModel {
     return labels === undefined ? null : await this.#read(labels.file, labels.sha256);
   }
 
+  get samples(): readonly string[] {
+    return [...this.#samples.keys()];
+  }
+
+  async readSample(name: string): Promise<Uint8Array | null> {
+    const path = this.#samples.get(name);
+    return path === undefined ? null : await this.#read(path, null);
+  }
+
   async #read(file: string, expected: string | null): Promise<Uint8Array> {
     let content: Uint8Array;
     try {
@@ -162,6 +178,14 @@ async function entriesOf(dir: string): Promise<Dirent[]> {
 async function readManifest(path: string): Promise<Manifest | null> {
   const text = await readIfThere(path);
   return text === null ? null : parseManifest(JSON.parse(text));
+}
+
+/** The photos of a file of golden answers, as it names them; none where there is no such file. */
+async function readSamplePaths(path: string): Promise<string[]> {
+  const text = await readIfThere(path);
+  if (text === null) return [];
+  const { cases = [] } = JSON.parse(text) as { cases?: readonly { image: string }[] };
+  return cases.map(({ image }) => image);
 }
 
 async function readListed(path: string, report: ReportDamage): Promise<Manifest[]> {

@@ -71,6 +71,8 @@ function candidate(manifest: Manifest, graph: Uint8Array, labels: UploadedFile |
     registered: true,
     readGraph: async () => graph,
     readLabels: async () => labels?.bytes ?? null,
+    samples: [],
+    readSample: async () => null,
   };
 }
 

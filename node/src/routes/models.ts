@@ -1,5 +1,5 @@
-/** The zoo to clients: what there is, what each model expects, and its labels. */
-
+/** The zoo to clients: what there is, what each model expects, its labels, and photos to try it with. */
+import { extname } from "node:path";
 import type { Request, RequestHandler } from "express";
 import { AppError } from "../errors.js";
 import type { SendBytes } from "../front/answers.js";
@@ -92,6 +92,26 @@ export function modelRoutes({ models, zoo, classifier, sendBytes, allow }: Model
       problems: ["model_unknown", "version_unknown", "not_found", "engine_unavailable"],
       handle: downloadLabels(zoo),
     },
+    {
+      method: "get",
+      path: "/api/models/:id/samples",
+      access: "infer",
+      summary: "The names of photos to try a model with.",
+      parameters: [ID],
+      answers: ok("All of them.", json(objectOf({ samples: listOf(STRING) }))),
+      problems: ["model_unknown", "version_unknown"],
+      handle: listSamples(zoo),
+    },
+    {
+      method: "get",
+      path: "/api/models/:id/samples/:name",
+      access: "infer",
+      summary: "One of these photos.",
+      parameters: [ID, { name: "name", in: "path", required: true, schema: STRING }],
+      answers: ok("As it is.", { "image/*": { schema: BYTES } }),
+      problems: ["model_unknown", "version_unknown", "not_found", "engine_unavailable"],
+      handle: downloadSample(zoo),
+    },
   ];
 }
 
@@ -139,6 +159,25 @@ function downloadLabels(zoo: ModelZoo): RequestHandler {
       throw new AppError("not_found", `Model ${model.manifest.id} has no labels: its classes are numbered.`);
     }
     response.type("text").send(Buffer.from(labels));
+  };
+}
+
+function listSamples(zoo: ModelZoo): RequestHandler {
+  return (request, response) => {
+    response.json({ samples: find(zoo, request).samples });
+  };
+}
+
+/** The photo as it is. */
+function downloadSample(zoo: ModelZoo): RequestHandler {
+  return async (request, response) => {
+    const model = find(zoo, request);
+    const name = String(request.params["name"]);
+    const photo = await model.readSample(name);
+    if (photo === null) {
+      throw new AppError("not_found", `Model ${model.manifest.id} has no sample ${JSON.stringify(name)}.`);
+    }
+    response.type(extname(name)).send(Buffer.from(photo));
   };
 }
 

@@ -8,8 +8,7 @@ import { HTTP_STATUS } from "../errors.js";
 import type { Content, Route, Schema } from "../front/route.js";
 import type { ErrorCode } from "../generated/contract.js";
 import { COMPONENTS, json, named, objectOf, ok, STRING } from "./schemas.js";
-
-const VERSION = "0.1.0";
+import { VERSION } from "./service.js";
 
 /** The routes with the one that describes them all. */
 export function withOpenApi(routes: readonly Route[]): Route[] {

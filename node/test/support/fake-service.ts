@@ -145,6 +145,8 @@ export function zooModel(
       return graph;
     },
     readLabels: async () => COLOURS,
+    samples: id === "colours" ? ["red.png"] : [],
+    readSample: async (name) => (name === "red.png" && id === "colours" ? Buffer.from("red") : null),
   };
 }
 

@@ -1,0 +1,90 @@
+/** What the service tells of itself: who asks may do what, and how much. */
+import type { CallerOf } from "../front/caller.js";
+import type { Route } from "../front/route.js";
+import type { Role } from "../ports.js";
+import { COUNT, json, objectOf, ok, STRING } from "./schemas.js";
+
+export const VERSION = "0.1.0";
+
+/** The limits that a client can keep to, by setting. */
+export interface ToldLimits {
+  readonly imageBytesMax: number;
+  readonly imagePixelsMax: number;
+  readonly imageSidePixelsMax: number;
+  readonly imagesPerRequestMax: number;
+  readonly modelsPerRequestMax: number;
+  readonly graphBytesMax: number;
+  readonly labelsBytesMax: number;
+  readonly requestBytesMax: number;
+  /** 0 is no limit. */
+  readonly requestsPerWindowMax: number;
+  readonly rateWindowMs: number;
+  readonly queueWaitMsMax: number;
+  readonly classifyMsMax: number;
+  readonly registeredModelsMax: number;
+  readonly registeredBytesMax: number;
+}
+
+export interface ServiceDeps {
+  readonly callerOf: CallerOf;
+  readonly anonymousRole: Role | "none";
+  readonly hasKeys: boolean;
+  readonly limits: ToldLimits & { readonly imageUrlHosts: readonly string[] };
+}
+
+const TOLD = [
+  "imageBytesMax",
+  "imagePixelsMax",
+  "imageSidePixelsMax",
+  "imagesPerRequestMax",
+  "modelsPerRequestMax",
+  "graphBytesMax",
+  "labelsBytesMax",
+  "requestBytesMax",
+  "requestsPerWindowMax",
+  "rateWindowMs",
+  "queueWaitMsMax",
+  "classifyMsMax",
+  "registeredModelsMax",
+  "registeredBytesMax",
+] as const satisfies readonly (keyof ToldLimits)[];
+
+export function serviceRoutes({ callerOf, anonymousRole, hasKeys, limits }: ServiceDeps): Route[] {
+  const told = Object.fromEntries(TOLD.map((setting) => [snakeCase(setting), limits[setting]]));
+  return [
+    {
+      method: "get",
+      path: "/api/service",
+      access: "anyone",
+      summary: "What this service is, what whoever asks may do, and its limits.",
+      answers: ok(
+        "It is told.",
+        json(
+          objectOf({
+            version: STRING,
+            role: { enum: ["none", "infer", "models", "admin"] },
+            keys: { type: "boolean" },
+            image_url: { type: "boolean" },
+            limits: objectOf(Object.fromEntries(Object.keys(told).map((name) => [name, COUNT]))),
+          }),
+        ),
+      ),
+      problems: [],
+      handle: (request, response) => {
+        const { holder } = callerOf(request);
+        response.json({
+          version: VERSION,
+          role: holder === null ? "none" : (holder?.role ?? anonymousRole),
+          keys: hasKeys,
+          image_url: limits.imageUrlHosts.length > 0,
+          limits: told,
+        });
+      },
+    },
+  ];
+}
+
+/** `imageBytesMax` as `image_bytes_max`. */
+function snakeCase(setting: string): string {
+  return setting.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
