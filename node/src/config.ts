@@ -6,7 +6,7 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { isIP, isIPv4 } from "node:net";
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -24,6 +24,13 @@ const count = (fallback: number, min = 1, max = 1_000_000) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
 const bytes = (fallback: number, max = 2 ** 32) => z.coerce.number().int().min(1).max(max).default(fallback);
 const milliseconds = (fallback: number) => z.coerce.number().int().min(1).max(3_600_000).default(fallback);
+
+/** A share of this machine's memory, or of what a container may have of it. */
+const ofMemory = (share: number, atLeast: number, atMost: number) => {
+  const constrained = process.constrainedMemory();
+  const memory = constrained > 0 ? Math.min(totalmem(), constrained) : totalmem();
+  return Math.round(Math.min(atMost, Math.max(atLeast, share * memory)));
+};
 
 const SCHEMA = z.object({
   port: z.coerce.number().int().min(0).max(65535).default(8080).describe("Port to listen on; 0 takes a free one."),
@@ -109,7 +116,7 @@ const SCHEMA = z.object({
   requestBytesMax: bytes(384 * MIB).describe("Bytes of one whole request body; past it: 413."),
   fieldBytesMax: bytes(8192).describe("Bytes of one text field; past it: 413."),
   fieldsPerRequestMax: count(64).describe("Text fields in one request; past it: 413."),
-  uploadsHeldBytesMax: bytes(1024 * MIB).describe(
+  uploadsHeldBytesMax: bytes(ofMemory(1 / 8, 384 * MIB, 1024 * MIB)).describe(
     "Bytes of request bodies, of photos in the making and of answers held in memory at once; past it: 503.",
   ),
   answerBytesMax: bytes(32 * MIB).describe("Bytes that the pictures of one answer may take; past it: 400."),
@@ -128,19 +135,21 @@ const SCHEMA = z.object({
   strangerLoadsMax: count(Math.max(1, Math.floor(availableParallelism() / 2)), 1, 256).describe(
     "Graphs of clients that are loaded at the same time; more wait.",
   ),
-  modelsMemoryBytesMax: bytes(2048 * MIB, DISK_BYTES_MAX).describe(
+  modelsMemoryBytesMax: bytes(ofMemory(1 / 4, 512 * MIB, 2048 * MIB), DISK_BYTES_MAX).describe(
     "Memory of all loaded models together; past it the ones unused for longest are put to sleep.",
   ),
   registeredModelsMax: count(100, 0, 10_000).describe("Versions of registered models; past it: 507."),
   registeredBytesMax: bytes(4096 * MIB, DISK_BYTES_MAX).describe(
     "Bytes of all files of registered models on disk; past it: 507.",
   ),
-  uploadedGraphsBytesMax: bytes(512 * MIB).describe("Bytes of uploaded graphs kept for later requests."),
+  uploadedGraphsBytesMax: bytes(ofMemory(1 / 16, 64 * MIB, 512 * MIB)).describe(
+    "Bytes of uploaded graphs kept for later requests.",
+  ),
   engineSpares: count(1, 0, 16).describe("Engine processes waiting with libtensorflow already loaded."),
   engineRetries: count(1, 0, 5).describe(
     "Times that a request is tried again on a fresh process when its engine died.",
   ),
-  engineMemoryBytesMax: bytes(4096 * MIB, 2 ** 44).describe(
+  engineMemoryBytesMax: bytes(ofMemory(1 / 2, 1024 * MIB, 4096 * MIB), 2 ** 44).describe(
     "Memory that one engine process may take; a graph that is seen to need more is refused.",
   ),
   engineCpuSecondsMax: count(300).describe("Processor time that one load or one run may take."),
@@ -153,13 +162,19 @@ const SCHEMA = z.object({
   classifyMsMax: milliseconds(120_000).describe(
     "Deadline for a request from when its body is there, all waiting included; past it: 504.",
   ),
-  connectionsMax: count(1000).describe("Open connections; past it a new one is closed at once."),
+  connectionsMax: count(1000).describe(
+    "Open connections; past it the one idle for longest gives way, or a new one is closed at once.",
+  ),
   headersBytesMax: count(16_384, 1024).describe("Bytes of the headers of a request; past it: 431."),
   headersMsMax: milliseconds(15_000).describe("Deadline for the headers of a request to arrive; past it: 408."),
-  requestMsMax: milliseconds(300_000).describe("Deadline for a request to arrive whole; past it: 408."),
-  uploadGraceMs: milliseconds(10_000).describe("Time in which a body may come as slowly as it likes."),
+  requestMsMax: milliseconds(300_000).describe(
+    "Deadline for a request to arrive whole (past it: 408), and for its answer to be taken whole.",
+  ),
+  uploadGraceMs: milliseconds(10_000).describe(
+    "Time in which a body may come, or an answer be taken, as slowly as its client likes.",
+  ),
   uploadBytesPerSecondMin: count(1000, 0).describe(
-    "Bytes a second of a body after that, from its begin on average; below it: 408.",
+    "Bytes a second of a body after that, from its begin on average (below it: 408), and of an answer.",
   ),
   keepAliveMsMax: milliseconds(65_000).describe("How long an idle connection stays open."),
   shutdownMsMax: milliseconds(30_000).describe("How long a stop waits for requests in flight."),
@@ -177,6 +192,62 @@ export type Config = Readonly<
     requestsPerWindowMax: number;
   }
 >;
+
+/** What a limit is for. */
+export const RULES = {
+  work: "Work is bounded by what came, before it begins.",
+  shares: "What is there is given in fair shares: by who asks, and by request within them.",
+  memory: "Memory is counted by what is there, until the work has ended and the answer is taken.",
+  pace: "Nothing is held for whoever neither sends nor reads.",
+  engine: "A process that runs a graph is bounded in memory and time, and replaced.",
+} as const;
+
+/** The rule that each limit serves. */
+const RULE_OF = {
+  requestsPerWindowMax: "shares",
+  rateWindowMs: "shares",
+  imageBytesMax: "work",
+  imageUrlMsMax: "pace",
+  imagePixelsMax: "work",
+  imageSidePixelsMax: "work",
+  imageMsMax: "work",
+  imagesPerRequestMax: "work",
+  modelsPerRequestMax: "work",
+  graphBytesMax: "work",
+  labelsBytesMax: "work",
+  requestBytesMax: "work",
+  fieldBytesMax: "work",
+  fieldsPerRequestMax: "work",
+  uploadsHeldBytesMax: "memory",
+  answerBytesMax: "memory",
+  requestsMax: "shares",
+  requestsQueuedMax: "shares",
+  queueWaitMsMax: "shares",
+  workerThreads: "shares",
+  workerMemoryBytesKeptMax: "memory",
+  modelsLoadedMax: "shares",
+  strangerLoadsMax: "shares",
+  modelsMemoryBytesMax: "memory",
+  registeredModelsMax: "memory",
+  registeredBytesMax: "memory",
+  uploadedGraphsBytesMax: "memory",
+  engineRetries: "engine",
+  engineMemoryBytesMax: "engine",
+  engineCpuSecondsMax: "engine",
+  engineStartMsMax: "engine",
+  engineLoadMsMax: "engine",
+  engineFirstRunMsMax: "engine",
+  engineRunMsMax: "engine",
+  classifyMsMax: "shares",
+  connectionsMax: "shares",
+  headersBytesMax: "work",
+  headersMsMax: "pace",
+  requestMsMax: "pace",
+  uploadGraceMs: "pace",
+  uploadBytesPerSecondMin: "pace",
+  keepAliveMsMax: "pace",
+  shutdownMsMax: "pace",
+} as const satisfies Readonly<Partial<Record<keyof Settings, keyof typeof RULES>>>;
 
 /** Upper snake case of a setting: the name of its environment variable. */
 export function variableName(setting: string): string {
@@ -251,12 +322,19 @@ function isProxyList(text: string): boolean {
 }
 
 /** Each setting with its variable, default and meaning: the configuration table of the docs. */
-export function describeConfig(): { variable: string; fallback: string; meaning: string }[] {
+export function describeConfig(): {
+  variable: string;
+  fallback: string;
+  meaning: string;
+  rule: keyof typeof RULES | null;
+}[] {
+  const rules: Readonly<Record<string, keyof typeof RULES>> = RULE_OF;
   const defaults: Record<string, unknown> = SCHEMA.parse({});
   return Object.entries(SCHEMA.shape).map(([setting, schema]) => ({
     variable: variableName(setting),
     fallback: String(defaults[setting] ?? "").replace(ROOT_DIR, ""),
     meaning: schema.description ?? "",
+    rule: rules[setting] ?? null,
   }));
 }
 

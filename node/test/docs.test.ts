@@ -4,7 +4,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { describeConfig } from "../src/config.js";
+import { describeConfig, RULES } from "../src/config.js";
 import { HTTP_STATUS } from "../src/errors.js";
 import { parseManifest } from "../src/models/manifest.js";
 import { startFakeService } from "./support/fake-service.js";
@@ -13,14 +13,21 @@ const ROOT = new URL("../../", import.meta.url);
 const CONFIGURATION = "docs/configuration.md";
 
 /** Settings whose default depends on the machine, in words. */
-const MACHINE_DEFAULTS: Readonly<Record<string, string>> = { WORKER_THREADS: "twice the cores, at most 16" };
+const MACHINE_DEFAULTS: Readonly<Record<string, string>> = {
+  WORKER_THREADS: "twice the cores, at most 16",
+  STRANGER_LOADS_MAX: "half of the cores",
+  UPLOADS_HELD_BYTES_MAX: "an eighth of the memory, 384 MiB to 1 GiB",
+  MODELS_MEMORY_BYTES_MAX: "a quarter of the memory, 512 MiB to 2 GiB",
+  UPLOADED_GRAPHS_BYTES_MAX: "a sixteenth of the memory, 64 to 512 MiB",
+  ENGINE_MEMORY_BYTES_MAX: "half of the memory, 1 to 4 GiB",
+};
 
 const read = (path: string) => readFile(new URL(path, ROOT), "utf8");
 
 describe("the configuration", () => {
   const rows = describeConfig().map(
-    ({ variable, fallback, meaning }) =>
-      `| \`${variable}\` | ${MACHINE_DEFAULTS[variable] ?? fallback} | ${meaning.replaceAll("|", "\\|")} |`,
+    ({ variable, fallback, meaning, rule }) =>
+      `| \`${variable}\` | ${MACHINE_DEFAULTS[variable] ?? fallback} | ${meaning.replaceAll("|", "\\|")} | ${rule ?? ""} |`,
   );
 
   test(`${CONFIGURATION} is the table of the schema (write it anew with vitest -u)`, async () => {
@@ -30,8 +37,14 @@ describe("the configuration", () => {
       "Environment variables. Each is checked at start; a value out of its range stops the start with a message that",
       "names it. Paths are shown from the project's folder.",
       "",
-      "| variable | default | meaning |",
-      "|---|---|---|",
+      "The last column names the rule that a limit serves:",
+      "",
+      ...Object.entries(RULES).map(([name, rule]) => `- **${name}**: ${rule}`),
+      "",
+      "What the rules come to beside attackers is measured in [fairness.md](fairness.md).",
+      "",
+      "| variable | default | meaning | rule |",
+      "|---|---|---|---|",
       ...rows,
       "",
     ].join("\n");
@@ -41,7 +54,14 @@ describe("the configuration", () => {
   test("each setting that the README shows is a row of that table", async () => {
     const shown = (await read("README.md")).split("\n").filter((line) => /^\| `[A-Z_]+` \|/.test(line));
     expect(shown.length).toBeGreaterThan(3);
-    expect(rows.map(withoutSpace)).toEqual(expect.arrayContaining(shown.map(withoutSpace)));
+    const known = rows.map((row) => withoutSpace(row.replace(/\| \w* \|$/, "|")));
+    expect(known).toEqual(expect.arrayContaining(shown.map(withoutSpace)));
+  });
+
+  test("each limit serves a rule", () => {
+    const limits = describeConfig().filter(({ variable }) => /_(MAX|MIN|MS|QUEUED|RETRIES)\b/.test(variable));
+    expect(limits.length).toBeGreaterThan(30);
+    expect(limits.filter(({ rule }) => rule === null)).toEqual([]);
   });
 });
 
