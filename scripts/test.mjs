@@ -109,6 +109,12 @@ const SUITES = [
     count: countNodes,
   },
   {
+    name: "fairness",
+    program: process.execPath,
+    args: ["--test", "--test-reporter=spec", "bench/load/fairness/fairness.test.mjs"],
+    count: countNodeTests,
+  },
+  {
     name: "fuzz",
     program: process.execPath,
     args: ["scripts/fuzz-http.mjs"],

@@ -116,7 +116,7 @@ const SCHEMA = z.object({
   requestBytesMax: bytes(384 * MIB).describe("Bytes of one whole request body; past it: 413."),
   fieldBytesMax: bytes(8192).describe("Bytes of one text field; past it: 413."),
   fieldsPerRequestMax: count(64).describe("Text fields in one request; past it: 413."),
-  uploadsHeldBytesMax: bytes(ofMemory(1 / 8, 384 * MIB, 1024 * MIB)).describe(
+  uploadsHeldBytesMax: bytes(ofMemory(1 / 4, 768 * MIB, 1024 * MIB)).describe(
     "Bytes of request bodies, of photos in the making and of answers held in memory at once; past it: 503.",
   ),
   answerBytesMax: bytes(32 * MIB).describe("Bytes that the pictures of one answer may take; past it: 400."),
@@ -274,6 +274,13 @@ export function readConfig(
       return `${variableName(setting)}=${input[setting] ?? ""}: ${issue.message}`;
     });
     throw new Error(`the configuration cannot be used: ${complaints.join("; ")}`);
+  }
+  const { uploadsHeldBytesMax, requestBytesMax } = parsed.data;
+  if (uploadsHeldBytesMax < 2 * requestBytesMax) {
+    const values = `UPLOADS_HELD_BYTES_MAX=${uploadsHeldBytesMax} and REQUEST_BYTES_MAX=${requestBytesMax}`;
+    throw new Error(
+      `the configuration cannot be used: ${values}: the first must be twice the second or more, since one caller has half of it`,
+    );
   }
   const host = parsed.data.host ?? (isInContainer ? "0.0.0.0" : "127.0.0.1");
   const ownRole = roleOfEveryone({ ...parsed.data, host }, isInContainer && parsed.data.host === undefined);

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type FakeService, startFakeService } from "./support/fake-service.js";
 
 const BODY_BYTES_MAX = 4_000_000;
-/** As many as come at once on one connection, and no more. */
-const QUEUED_MAX = 2;
+/** One caller has half of the places: as many as come at once on one connection, and no more. */
+const QUEUED_MAX = 5;
 
 let service: FakeService;
 beforeAll(async () => {
@@ -17,7 +17,7 @@ beforeAll(async () => {
     requestsMax: 1,
     requestsQueuedMax: QUEUED_MAX,
     requestBytesMax: BODY_BYTES_MAX,
-    uploadsHeldBytesMax: BODY_BYTES_MAX + 10_000,
+    uploadsHeldBytesMax: 2 * BODY_BYTES_MAX,
   });
 });
 afterAll(async () => {

@@ -1,6 +1,9 @@
 /** Each limit of a request, from its environment variable to its answer. */
+import { once } from "node:events";
 import { rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Readiness } from "../../src/ports.js";
 import { form } from "../support/fake-service.js";
 import { COLOURS, meanColourGraph } from "../support/graph-def.js";
 import { declaredPng, solidPng } from "../support/png.js";
@@ -19,7 +22,7 @@ const LIMITS = {
   FIELD_BYTES_MAX: "50",
   FIELDS_PER_REQUEST_MAX: "4",
   REQUEST_BYTES_MAX: "20000",
-  UPLOADS_HELD_BYTES_MAX: "15000",
+  UPLOADS_HELD_BYTES_MAX: "40000",
 };
 
 let zoo: string;
@@ -72,8 +75,8 @@ it.each<[string, Parts, Parts, string]>([
   ],
   [
     "MODELS_PER_REQUEST_MAX",
-    { image_file: RED, model: ["colours", "colours"] },
-    { image_file: RED, model: ["colours", "colours", "colours"] },
+    { image_file: RED, model: ["colours", "colours@1"] },
+    { image_file: RED, model: ["colours", "colours@1", "waste6"] },
     "400 field_invalid",
   ],
   [
@@ -96,14 +99,33 @@ it.each<[string, Parts, Parts, string]>([
     { image_file: [Buffer.alloc(4900), Buffer.alloc(4900), Buffer.alloc(4900)], model_file: Buffer.alloc(6000) },
     "413 upload_too_large",
   ],
-  [
-    "UPLOADS_HELD_BYTES_MAX",
-    { image_file: RED },
-    { image_file: [Buffer.alloc(4900), Buffer.alloc(4900), Buffer.alloc(4900)] },
-    "503 overloaded",
-  ],
 ])("%s is taken as it is set, and refused past it", async (_limit, within, past, refusal) => {
   expect(await outcomeOf(within)).toBe("200 answered");
   expect(await outcomeOf(past)).toBe(refusal);
   expect(await outcomeOf(within)).toBe("200 answered");
 });
+
+it("UPLOADS_HELD_BYTES_MAX bounds what has arrived and waits, and no declared length counts", async () => {
+  const { hostname, port } = new URL(server.url);
+  const upload = (bytes: number) => {
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      "POST /infer?format=json HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 4990\r\n\r\n",
+    );
+    socket.write(Buffer.alloc(bytes));
+    return socket;
+  };
+  const slow = Array.from({ length: 4 }, () => upload(4900));
+  await expect.poll(async () => (await readiness()).held.bytes).toBe(4 * 4900);
+  const [refused] = (await once(upload(4900), "data")) as [Buffer];
+  expect(refused.toString()).toMatch(/^HTTP\/1.1 503 .*"code":"overloaded"/s);
+  for (const socket of slow) socket.destroy();
+  await expect.poll(async () => (await readiness()).held.bytes).toBe(0);
+  const declared = Array.from({ length: 20 }, () => upload(1));
+  expect(await outcomeOf({ image_file: RED })).toBe("200 answered");
+  for (const socket of declared) socket.destroy();
+});
+
+async function readiness(): Promise<Readiness> {
+  return (await (await fetch(`${server.url}/readyz`)).json()) as Readiness;
+}
