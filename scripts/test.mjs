@@ -3,21 +3,22 @@
  * `npm test -- service`.
  */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { ROOT_DIR } from "./setup/paths.mjs";
 import { SERVICE } from "./setup/steps.mjs";
 import { buildEnvironment } from "./setup/tools.mjs";
 import { main, setUp } from "./setup.mjs";
+import { countCargoTests, countFuzz, countNodes, countNodeTests, countVitestTests } from "./tallies.mjs";
+
+/** @typedef {import("./tallies.mjs").Tally} Tally */
 
 /** @param {string} dir */
 const testFiles = (dir) =>
   readdirSync(join(ROOT_DIR, dir))
     .map((name) => join(dir, name))
     .filter((path) => path.endsWith(".test.mjs"));
-
-/** @typedef {{ passed: number, failed: number, skipped: number, failures: string[] }} Tally */
 
 /** Of a suite that failed, but no test of it. */
 const LAST_LINES_SHOWN = 20;
@@ -195,103 +196,4 @@ function run(program, args, environment) {
     child.on("error", reject);
     child.on("close", (code) => resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString() }));
   });
-}
-
-/**
- * The closing lines of `node --test`.
- * @param {string} output
- * @returns {Tally}
- */
-function countNodeTests(output) {
-  const last = (/** @type {string} */ word) =>
-    Number([...output.matchAll(RegExp(`^\\S+ ${word} (\\d+)$`, "gm"))].at(-1)?.[1] ?? 0);
-  return {
-    passed: last("pass"),
-    failed: last("fail") + last("cancelled"),
-    skipped: last("skipped") + last("todo"),
-    failures: [...new Set(output.match(/(?<=^\s*✖ ).+(?= \(.*ms\)$)/gm))],
-  };
-}
-
-/**
- * The closing line of each test binary of cargo. Rust's tests cannot be skipped while they run: one that prints a line
- * starting with `skipped:` returned early, and counts as skipped.
- * @param {string} output
- * @returns {Tally}
- */
-function countCargoTests(output) {
-  const failures = output.match(/(?<=^test ).+(?= \.\.\. FAILED$)/gm) ?? [];
-  const tally = { passed: 0, failed: 0, skipped: 0, failures };
-  for (const [, passed, failed, ignored] of output.matchAll(
-    /^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored/gm,
-  )) {
-    tally.passed += Number(passed);
-    tally.failed += Number(failed);
-    tally.skipped += Number(ignored);
-  }
-  const early = output.match(/^skipped:/gm)?.length ?? 0;
-  return { ...tally, passed: tally.passed - early, skipped: tally.skipped + early };
-}
-
-/**
- * The report of vitest; it is missing when vitest did not get as far as running tests.
- * @param {string} path
- * @returns {Tally}
- */
-function countVitestTests(path) {
-  try {
-    const report = JSON.parse(readFileSync(path, "utf8"));
-    return {
-      passed: report.numPassedTests,
-      failed: report.numFailedTests,
-      skipped: report.numPendingTests + report.numTodoTests,
-      failures: report.testResults.flatMap(failuresOf),
-    };
-  } catch {
-    return { passed: 0, failed: 1, skipped: 0, failures: ["vitest left no report"] };
-  }
-}
-
-/**
- * @typedef {object} FileReport
- * @property {string} name the file
- * @property {string} message of a file that did not get as far as its tests
- * @property {{ status: string, fullName: string, failureMessages: string[] }[]} assertionResults
- */
-
-/** @param {FileReport} file */
-function failuresOf({ name, message, assertionResults }) {
-  const failed = assertionResults.filter(({ status }) => status === "failed");
-  const lines = failed.map(({ fullName, failureMessages: [first = ""] }) => `${fullName}: ${first.split("\n", 1)}`);
-  if (message) lines.push(message);
-  return lines.map((line) => `${relative(ROOT_DIR, name)}: ${line}`);
-}
-
-/**
- * A line for each Node, and one for each that cannot be had, which counts as one test that is skipped.
- * @param {string} output
- * @returns {Tally}
- */
-function countNodes(output) {
-  /** @type {Tally} */
-  const tally = { passed: 0, failed: 0, skipped: output.match(/^skipped: Node /gm)?.length ?? 0, failures: [] };
-  for (const [line, passed, failed, skipped] of output.matchAll(
-    /^on Node .*: (\d+) passed, (\d+) failed, (\d+) skipped$/gm,
-  )) {
-    tally.passed += Number(passed);
-    tally.failed += Number(failed);
-    tally.skipped += Number(skipped);
-    if (failed !== "0") tally.failures.push(line);
-  }
-  return tally;
-}
-
-/**
- * One test, whose last line says what became of it.
- * @param {string} output
- * @returns {Tally}
- */
-function countFuzz(output) {
-  const has = (/** @type {string} */ word) => (RegExp(`^${word}:`, "m").test(output) ? 1 : 0);
-  return { passed: has("passed"), failed: 0, skipped: has("skipped"), failures: [] };
 }

@@ -101,7 +101,7 @@ fn every_real_graph_answers_in_the_cell_as_it_does_outside() {
     let shared = env::var_os("MENAGERIE_SHARED")
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
     let Ok(folders) = fs::read_dir(shared.join("zoo-data")) else {
-        println!("SKIPPED: no test data at {}; set MENAGERIE_SHARED", shared.display());
+        println!("skipped: no test data at {}; set MENAGERIE_SHARED", shared.display());
         return;
     };
     for folder in folders {

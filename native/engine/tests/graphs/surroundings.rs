@@ -32,7 +32,7 @@ pub fn shared(folder: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    println!("SKIPPED: no test data at {}; set MENAGERIE_SHARED", path.display());
+    println!("skipped: no test data at {}; set MENAGERIE_SHARED", path.display());
     None
 }
 
