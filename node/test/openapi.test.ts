@@ -7,12 +7,12 @@ import { type FakeService, form, startFakeService } from "./support/fake-service
 import { COLOURS } from "./support/graph-def.js";
 
 interface Operation {
-  readonly responses: Readonly<Record<string, { content: Record<string, { schema: object }> }>>;
+  readonly responses: Readonly<Record<string, { content: Record<string, { schema: JsonSchema }> }>>;
 }
 interface Document {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+  readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> };
 }
 
 const { routes, close } = await startFakeService();
@@ -21,12 +21,55 @@ const document = openApiDocument(routes) as Document;
 const validator = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
 validator.addSchema({ $id: "openapi", ...document });
 
-/** What the schema at a place of the document says against a value. */
-function complaints(schema: object, value: unknown): unknown[] {
+/** What the schema at a place of the document says against a value; a field that it does not name is one more complaint. */
+function complaints(schema: JsonSchema, value: unknown): unknown[] {
   // Its references are to places of the whole document.
   const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"openapi#/')) as object;
   const validate = validator.compile(absolute);
-  return validate(value) ? [] : (validate.errors ?? []);
+  return [...(validate(value) ? [] : (validate.errors ?? [])), ...undocumented([schema], value, "")];
+}
+
+interface JsonSchema {
+  readonly $ref?: string;
+  readonly allOf?: readonly JsonSchema[];
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema;
+}
+
+/**
+ * Paths of the fields that none of the schemas names, whichever of them a value is meant to fit. JSON Schema lets any
+ * field pass that a schema is silent about; where it says nothing of fields at all, they are anybody's.
+ */
+function undocumented(schemas: readonly JsonSchema[], value: unknown, path: string): string[] {
+  const all = schemas.flatMap(parts);
+  if (Array.isArray(value)) {
+    const items = all.flatMap((schema) => schema.items ?? []);
+    return value.flatMap((item, index) => undocumented(items, item, `${path}/${index}`));
+  }
+  if (typeof value !== "object" || value === null) return [];
+  if (!all.some((schema) => schema.properties ?? schema.additionalProperties)) return [];
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const named = all.flatMap((schema) => schema.properties?.[name] ?? []);
+    const others = all.flatMap(({ additionalProperties: any }) => (typeof any === "object" ? any : []));
+    if (named.length + others.length > 0) return undocumented([...named, ...others], inner, `${path}/${name}`);
+    return [`${path}/${name}`];
+  });
+}
+
+/** A schema with those that it refers to and is made of. */
+function parts(schema: JsonSchema): JsonSchema[] {
+  const { $ref, allOf = [], anyOf = [], oneOf = [] } = schema;
+  const referred = $ref === undefined ? [] : [componentOf($ref)];
+  return [schema, ...[...referred, ...allOf, ...anyOf, ...oneOf].flatMap(parts)];
+}
+
+function componentOf(reference: string): JsonSchema {
+  const schema = document.components.schemas[reference.replace("#/components/schemas/", "")];
+  if (schema === undefined) throw new Error(`${reference} is not there`);
+  return schema;
 }
 
 test("every schema of it can be read, and refers to what is there", () => {
@@ -109,5 +152,9 @@ describe("an answer is as the document says", () => {
   it("and one that is not would be noticed", () => {
     const { schema = {} } = document.paths["/infer"]?.["post"]?.responses["200"]?.content["application/json"] ?? {};
     expect(complaints(schema, { request_id: "a", results: [{ label: "red" }] })).not.toEqual([]);
+    const item = { image: { name: "a", extra: 1 }, model: { id: "b" }, error: {} };
+    expect(complaints(schema, { request_id: "a", results: [item], more: 1 })).toEqual(
+      expect.arrayContaining(["/results/0/image/extra", "/more"]),
+    );
   });
 });

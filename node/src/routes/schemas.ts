@@ -134,6 +134,7 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
       libtensorflow: orNull(STRING),
       kernels: orNull(STRING),
       sandbox: orNull(named("Sandbox")),
+      cgroup: objectOf({ held: { type: "boolean" }, reason: orNull(STRING) }),
     }),
   }),
 };
