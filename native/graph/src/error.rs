@@ -127,7 +127,7 @@ pub enum GraphError {
         layer: String,
     },
     /// Several inputs or outputs are equally good.
-    #[error("the graph has several possible {what}s: {}; name one with `{field}`", candidates.join(", "))]
+    #[error("the graph has several possible {what}s: {}; name one with `{field}`", listed(candidates))]
     Ambiguous {
         /// `image input` or `class output`.
         what: &'static str,
@@ -155,6 +155,15 @@ pub enum GraphError {
         /// How.
         what: &'static str,
         /// What its file may grow to.
+        limit: u64,
+    },
+    /// To look through the graph takes more than it is worth.
+    #[error(
+        "the graph takes more than {limit} steps to look through, far more than a classifier of its size; it computes its \
+         constants in a roundabout way or has its layers tangled"
+    )]
+    Entangled {
+        /// The steps that its bytes are worth.
         limit: u64,
     },
     /// More nodes, inputs or attributes than allowed.
@@ -218,6 +227,7 @@ impl GraphError {
             Self::OpForbidden(_) => ErrorCode::GraphOpForbidden,
             Self::FileTooLarge { .. }
             | Self::Grown { .. }
+            | Self::Entangled { .. }
             | Self::TooMany { .. }
             | Self::TensorTooLarge { .. }
             | Self::MemoryTooLarge { .. }
@@ -225,6 +235,16 @@ impl GraphError {
             Self::Override { .. } => ErrorCode::FieldInvalid,
             _ => ErrorCode::GraphInvalid,
         }
+    }
+}
+
+/// Names in a row, the first of them where there are many.
+pub(crate) fn listed(names: &[impl AsRef<str>]) -> String {
+    const NAMES_MAX: usize = 16;
+    let shown: Vec<&str> = names.iter().take(NAMES_MAX).map(AsRef::as_ref).collect();
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => shown.join(", "),
+        left => format!("{} and {left} more", shown.join(", ")),
     }
 }
 

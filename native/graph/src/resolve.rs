@@ -80,7 +80,7 @@ pub fn resolve_with(
     let prepared = match preparation {
         Preparation::Full => {
             let Analysis { input, output, needed, shapes, .. } = &analysis;
-            prepare(&graph, input, output, needed, shapes, limits)?
+            checked(&graph, prepare(&graph, input, output, needed, shapes, limits))?
         }
         Preparation::None => Prepared {
             graph: definition.to_vec(),
@@ -109,7 +109,7 @@ pub fn inspect(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Resu
     let analysis = Analysis::of(file, &graph, request, limits)?;
     let batch = if analysis.verdict.allowed {
         let Analysis { input, output, needed, shapes, .. } = &analysis;
-        prepare(&graph, input, output, needed, shapes, limits)?.batch
+        checked(&graph, prepare(&graph, input, output, needed, shapes, limits))?.batch
     } else {
         analysis.input.batch
     };
@@ -152,6 +152,12 @@ fn read<'a>(definition: &'a [u8], request: &LoadRequest, limits: &GraphLimits) -
     Ok(simplify(graph, request.overrides.input_tensor.as_deref(), limits))
 }
 
+/// `found`, unless it was looked for with more steps than the graph is worth: then it says nothing.
+fn checked<T>(graph: &Graph<'_>, found: Result<T, GraphError>) -> Result<T, GraphError> {
+    graph.steps.check()?;
+    found
+}
+
 /// Everything that is known of a graph before it is prepared.
 struct Analysis {
     input: InputFound,
@@ -167,14 +173,15 @@ impl Analysis {
     fn of(file: &[u8], graph: &Graph<'_>, request: &LoadRequest, limits: &GraphLimits) -> Result<Self, GraphError> {
         check_side("width", request.overrides.width, limits)?;
         check_side("height", request.overrides.height, limits)?;
-        let input = input::find(graph, request, limits)?;
-        let output = output::find(graph, &input, request, limits)?;
-        let mut forbidden = allow_list::audit(graph, &graph.between(input.node, output.scores, true));
+        let input = checked(graph, input::find(graph, request, limits))?;
+        let output = checked(graph, output::find(graph, &input, request, limits))?;
+        let mut forbidden = allow_list::audit(graph, &graph.between(input.node, [output.scores], true));
         forbidden.extend(allow_list::audit_tail(graph, input.node, output.scores));
         let verdict = Verdict { allowed: forbidden.is_empty(), forbidden };
         let mut normalization = normalization::detect(graph, &input, &output);
+        graph.steps.check()?;
         override_normalization(&mut normalization, &input, request)?;
-        let needed = graph.between(input.node, output.scores, false);
+        let needed = graph.between(input.node, [output.scores], false);
         let extents = input.extents(input.batch.map_or(1, u64::from));
         let shapes = Shapes::propagate(graph, &needed, input.node, &extents, limits)?;
         let facts = facts::count(file, request.graph_sha256.as_deref(), graph, &needed, input.node, &shapes);

@@ -48,7 +48,7 @@ fn a_24_mb_graph_is_parsed_and_prepared_in_at_most_two_and_a_half_times_its_size
     let graph = Graph::build(parse::parse(&file, &limits).unwrap(), &limits).unwrap();
     let input = input::find(&graph, &request(), &limits).unwrap();
     let output = output::find(&graph, &input, &request(), &limits).unwrap();
-    let needed = graph.between(input.node, output.scores, false);
+    let needed = graph.between(input.node, [output.scores], false);
     let shapes = Shapes::propagate(&graph, &needed, input.node, &input.extents(1), &limits).unwrap();
     let prepared = prepare(&graph, &input, &output, &needed, &shapes, &limits).unwrap();
     let elapsed = start.elapsed();
@@ -65,4 +65,10 @@ fn a_24_mb_graph_is_parsed_and_prepared_in_at_most_two_and_a_half_times_its_size
     let found = normalization::detect(&graph, &input, &output);
     println!("pre-processing found in {:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
     assert_eq!(found.mean.len(), 3);
+    println!(
+        "{} steps taken, {:.2} for each byte",
+        graph.steps.taken(),
+        graph.steps.taken() as f64 / file.len() as f64
+    );
+    assert!(graph.steps.taken() < limits.steps_free / 4);
 }

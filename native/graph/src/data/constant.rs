@@ -7,7 +7,7 @@ use crate::{
         graph::Graph,
         node::NodeId,
         quantised,
-        tensor::{Tensor, TensorError},
+        tensor::{Tensor, TensorError, element_count},
     },
     error::GraphError,
     limits::GraphLimits,
@@ -43,6 +43,10 @@ impl Graph<'_> {
     pub fn constant(&self, id: NodeId) -> Option<Constant> {
         let id = self.skip_to_constant(id)?;
         let node = self.node(id);
+        let values = self.constant_shape(id).map_or(0, |shape| element_count(&shape));
+        if !self.steps.spend(values.saturating_add(1)) {
+            return None;
+        }
         if node.op == "Dequantize" {
             let bound = |index: usize| self.constant(self.input(id, index)?)?.values.first().copied();
             let stored = self.tensor(self.skip_passages(self.input(id, 0)?))?;
@@ -85,7 +89,11 @@ impl Graph<'_> {
         }
     }
 
-    pub(super) fn check_constants(&self, limits: &GraphLimits) -> Result<(), GraphError> {
+    /// Checks each constant, and that all of them, with repeated values spelled out, are no more than `came` bytes may grow
+    /// to.
+    pub(super) fn check_constants(&self, came: u64, limits: &GraphLimits) -> Result<(), GraphError> {
+        let grown_bytes_max = limits.grown_bytes_max(came).max(came);
+        let mut grown_bytes = 0_u64;
         for (_, node) in self.iter() {
             for (_, body) in &node.attributes {
                 let malformed = |reason| GraphError::NodeMalformed { node: node.name.to_string(), reason };
@@ -101,6 +109,11 @@ impl Graph<'_> {
                 let limit = if is_filled { limits.filled_tensor_bytes_max } else { limits.tensor_bytes_max };
                 if bytes > limit {
                     return Err(GraphError::TensorTooLarge { node: node.name.to_string(), bytes, limit });
+                }
+                grown_bytes = grown_bytes.saturating_add(bytes);
+                if grown_bytes > grown_bytes_max {
+                    let what = "with the repeated values of its constants spelled out";
+                    return Err(GraphError::Grown { what, limit: grown_bytes_max });
                 }
             }
         }

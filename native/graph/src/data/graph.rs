@@ -13,7 +13,7 @@ use crate::{
         tensor::Extents,
     },
     error::GraphError,
-    limits::GraphLimits,
+    limits::{GraphLimits, Steps},
     ops,
 };
 
@@ -33,6 +33,8 @@ pub struct Graph<'a> {
     sources: Vec<NodeId>,
     /// Version of the graph format that its producer wrote; 0 when it does not say.
     pub producer: i64,
+    /// What it may still cost to look through.
+    pub steps: Steps,
 }
 
 impl<'a> Graph<'a> {
@@ -48,14 +50,24 @@ impl<'a> Graph<'a> {
             }
         }
         let producer = definition.producer;
+        let steps = Steps::new(definition.byte_count, limits);
+        let came = definition.byte_count;
         let nodes =
             definition.nodes.into_iter().map(|node| resolve_inputs(node, &by_name)).collect::<Result<Vec<_>, _>>()?;
         let (consumer_starts, consumers) = index_consumers(&nodes);
-        let mut graph =
-            Self { nodes, by_name, consumer_starts, consumers, order: Vec::new(), sources: Vec::new(), producer };
+        let mut graph = Self {
+            nodes,
+            by_name,
+            consumer_starts,
+            consumers,
+            order: Vec::new(),
+            sources: Vec::new(),
+            producer,
+            steps,
+        };
         graph.order = graph.sort()?;
         graph.sources = graph.find_sources();
-        graph.check_constants(limits)?;
+        graph.check_constants(came, limits)?;
         Ok(graph)
     }
 

@@ -15,6 +15,8 @@ pub struct GraphDef<'a> {
     pub functions: Vec<&'a [u8]>,
     /// Version of the TensorFlow graph format that its producer wrote; 0 when it does not say.
     pub producer: i64,
+    /// Size of the file.
+    pub byte_count: u64,
 }
 
 /// A node as the file states it.
@@ -38,7 +40,7 @@ pub fn parse<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<GraphDef<'a>, G
     if file.len() as u64 > limits.file_bytes_max {
         return Err(GraphError::FileTooLarge { bytes: file.len() as u64, limit: limits.file_bytes_max });
     }
-    let mut graph = GraphDef::default();
+    let mut graph = GraphDef { byte_count: file.len() as u64, ..GraphDef::default() };
     let mut edge_count = 0;
     for item in Fields::new(file) {
         let (number, value) = item.map_err(|error| top_level_error(error, &graph, file))?;

@@ -1,5 +1,7 @@
 //! The ops between input and output that may not run, by the table of [`crate::ops`].
 
+use std::collections::HashSet;
+
 use menagerie_contract::ForbiddenOp;
 
 use crate::{
@@ -32,9 +34,10 @@ pub fn audit(graph: &Graph<'_>, needed: &[NodeId]) -> Vec<ForbiddenOp> {
         let node = graph.node(*id);
         node.kind.is_allowed().then(|| forbidden_attribute(node)).flatten().map(|reason| (*id, reason))
     });
+    let mut named = HashSet::new();
     for (id, reason) in by_op.chain(by_attribute) {
         let node = graph.node(id);
-        if !forbidden.iter().any(|other| other.op == node.op) {
+        if named.insert(node.op) {
             forbidden.push(ForbiddenOp { op: node.op.to_owned(), node: node.name.to_string(), reason });
         }
     }

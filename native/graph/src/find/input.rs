@@ -14,7 +14,7 @@ use crate::{
         graph::{Graph, NodeId},
         tensor::Extents,
     },
-    error::GraphError,
+    error::{GraphError, listed},
     find::found::{InputFound, evidence},
     limits::GraphLimits,
 };
@@ -163,7 +163,7 @@ fn placeholder_names(graph: &Graph<'_>) -> String {
         .filter(|(_, node)| node.kind.is_placeholder())
         .map(|(_, node)| format!("{:?}", node.name))
         .collect();
-    names.join(", ")
+    listed(&names)
 }
 
 /// Whether the placeholder takes numbers and is no scalar switch such as `keep_prob`.

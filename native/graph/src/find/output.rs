@@ -4,7 +4,7 @@ mod doubts;
 mod squash;
 mod walk;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use menagerie_contract::{LoadRequest, OutputKind, Source};
 
@@ -64,11 +64,8 @@ pub fn find(
     });
     if candidates.is_empty() {
         // An op that may not run hides the shape of what comes behind it; it is the better reason.
-        let forbidden = ends.iter().find_map(|end| {
-            let needed = graph.between(input.node, *end, true);
-            allow_list::audit(graph, &needed).into_iter().next()
-        });
-        if let Some(forbidden) = forbidden {
+        let needed = graph.between(input.node, ends, true);
+        if let Some(forbidden) = allow_list::audit(graph, &needed).into_iter().next() {
             return Err(GraphError::OpForbidden(forbidden));
         }
         let reason = match refused.first() {
@@ -188,27 +185,35 @@ fn candidates(graph: &Graph<'_>, input: &InputFound, reached: &HashSet<NodeId>) 
         last_layers.push(input.node);
     }
     let mut found: Vec<Candidate> = Vec::new();
+    let mut passed = HashSet::new();
+    let mut by_kernel: HashMap<NodeId, usize> = HashMap::new();
     for layer in last_layers {
-        let candidate = walk::from_layer(graph, layer, reached);
-        let same =
-            |other: &Candidate| other.scores == candidate.scores || shares_weights(graph, other.layer, candidate.layer);
-        match found.iter_mut().find(|other| same(other)) {
+        // Where the way joins that of another layer, both end in the same scores.
+        let Some(candidate) = walk::from_layer(graph, layer, reached, &mut passed) else { continue };
+        if candidate.scores == input.node {
+            continue;
+        }
+        match by_kernel.entry(kernel_of(graph, candidate.layer)) {
             // One of two uses of the same layer may end in an `ArgMax`; the other is the better answer.
-            Some(other) if graph.consumers(other.tensor).len() > graph.consumers(candidate.tensor).len() => {
-                *other = candidate;
+            Entry::Occupied(same) => {
+                let other = &mut found[*same.get()];
+                if graph.consumers(other.tensor).len() > graph.consumers(candidate.tensor).len() {
+                    *other = candidate;
+                }
             }
-            Some(_) => {}
-            None if candidate.scores == input.node => {}
-            None => found.push(candidate),
+            Entry::Vacant(new) => {
+                new.insert(found.len());
+                found.push(candidate);
+            }
         }
     }
     found
 }
 
-/// Whether two layers use one kernel, as a model that is called twice in one graph does.
-fn shares_weights(graph: &Graph<'_>, left: NodeId, right: NodeId) -> bool {
-    let kernel = |layer: NodeId| graph.input(layer, 1).map(|kernel| graph.skip_passages(kernel));
-    graph.node(left).kind.is_layer() && kernel(left).is_some() && kernel(left) == kernel(right)
+/// The kernel of `layer`, which a model that is called twice in one graph uses twice; `layer` itself where it has none.
+fn kernel_of(graph: &Graph<'_>, layer: NodeId) -> NodeId {
+    let kernel = graph.input(layer, 1).filter(|_| graph.node(layer).kind.is_layer());
+    kernel.map_or(layer, |kernel| graph.skip_passages(kernel))
 }
 
 fn named(
@@ -232,7 +237,7 @@ fn shapes_of(
     limits: &GraphLimits,
 ) -> Result<Shapes, GraphError> {
     let needed = graph.ancestors(candidates.iter().map(|candidate| candidate.scores), false);
-    let scope: Vec<NodeId> = graph.order().iter().copied().filter(|id| needed.contains(id)).collect();
+    let scope = graph.ordered(&needed);
     Shapes::propagate(graph, &scope, input.node, &input.extents(input.batch.map_or(1, u64::from)), limits)
 }
 

@@ -11,7 +11,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
 };
 
 use menagerie_contract::ForbiddenOp;
@@ -23,6 +23,7 @@ use crate::{
         dtype::DataType,
         graph::{Graph, NodeId},
         parse::{self, NodeDef},
+        tensor::element_count,
         wire::put_bytes,
     },
     encode::{self, Piece, put_node},
@@ -61,10 +62,17 @@ pub fn detach<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<Detached<'a>, 
     let graph = Graph::build(definition.clone(), limits)?;
     let photo = graph.iter().filter(|(_, node)| node.op.starts_with("Placeholder")).map(|(id, _)| id);
     let of_photo = graph.descendants(photo);
-    let weights: BTreeMap<NodeId, Weight<'a>> = kernels(&graph)
-        .into_iter()
-        .filter_map(|id| Some((id, weight(&graph, id, &definition.nodes[id.0 as usize])?)))
-        .collect();
+    let mut bytes_left = limits.grown_bytes_max(file.len() as u64);
+    let mut weights: BTreeMap<NodeId, Weight<'a>> = BTreeMap::new();
+    for id in kernels(&graph) {
+        // What is spelled out in another type than in the file is so within what the file may grow to.
+        if let Some(weight) = weight(&graph, id, &definition.nodes[id.0 as usize], bytes_left) {
+            if let Cow::Owned(content) = &weight.content {
+                bytes_left = bytes_left.saturating_sub(content.len() as u64);
+            }
+            weights.insert(id, weight);
+        }
+    }
     let spent = spent(&graph, &weights);
     let mut out = Vec::new();
     for ((id, node), source) in graph.iter().zip(&definition.nodes).filter(|((id, _), _)| !spent.contains(id)) {
@@ -89,8 +97,8 @@ pub fn detach<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<Detached<'a>, 
 }
 
 /// Nodes that are kernels of float32 and nothing else.
-fn kernels(graph: &Graph<'_>) -> HashSet<NodeId> {
-    let (mut kernels, mut others) = (HashSet::new(), HashSet::new());
+fn kernels(graph: &Graph<'_>) -> BTreeSet<NodeId> {
+    let (mut kernels, mut others) = (BTreeSet::new(), BTreeSet::new());
     for (_, node) in graph.iter() {
         let takes_float32 =
             node.kind.plain_layer().is_some() && node.dtype("T").is_none_or(|dtype| dtype == DataType::Float);
@@ -106,8 +114,8 @@ fn kernels(graph: &Graph<'_>) -> HashSet<NodeId> {
     kernels.difference(&others).copied().collect()
 }
 
-/// What the kernel `id` is fed; absent when it is no constant of float32.
-fn weight<'a>(graph: &Graph<'_>, id: NodeId, source: &NodeDef<'a>) -> Option<Weight<'a>> {
+/// What the kernel `id` is fed; absent when it is no constant of float32, or one of more than `bytes_max` in another type.
+fn weight<'a>(graph: &Graph<'_>, id: NodeId, source: &NodeDef<'a>, bytes_max: u64) -> Option<Weight<'a>> {
     let node = graph.node(id);
     let dtype = match node.op {
         "Const" => node.dtype("dtype"),
@@ -126,7 +134,8 @@ fn weight<'a>(graph: &Graph<'_>, id: NodeId, source: &NodeDef<'a>) -> Option<Wei
     {
         return Some(Weight { name: source.name, shape: tensor.shape, content: Cow::Borrowed(tensor.content) });
     }
-    let Constant { shape, values } = graph.constant(id)?;
+    let bytes = element_count(&graph.constant_shape(id)?).saturating_mul(size_of::<f32>() as u64);
+    let Constant { shape, values } = if bytes <= bytes_max { graph.constant(id)? } else { return None };
     let content = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     Some(Weight { name: source.name, shape, content: Cow::Owned(content) })
 }
@@ -138,6 +147,9 @@ fn spent(graph: &Graph<'_>, weights: &BTreeMap<NodeId, Weight<'_>>) -> HashSet<N
     let mut spent = HashSet::new();
     let mut stack: Vec<NodeId> = weights.keys().copied().flat_map(sources).collect();
     while let Some(id) = stack.pop() {
+        if spent.contains(&id) {
+            continue;
+        }
         let is_gone = |next: &NodeId| weights.contains_key(next) || spent.contains(next);
         if !awaited.contains(&id) && graph.consumers(id).iter().all(is_gone) && spent.insert(id) {
             stack.extend(sources(id));

@@ -56,6 +56,8 @@ impl Fact {
 
 /// Longer integer tensors are not followed: they hold indices, not shapes.
 const INTS_MAX: usize = 256;
+/// What one node costs beside its values, in steps.
+const STEPS_PER_NODE: u64 = 16;
 /// TensorFlow's kernels for images go up to rank 8.
 const RANK_MAX: usize = 16;
 
@@ -78,7 +80,9 @@ impl Shapes {
         extents: &Extents,
         limits: &GraphLimits,
     ) -> Result<Self, GraphError> {
-        Self::of(graph, scope, Some((input, extents)), limits)
+        let mut shapes = Self::blank(graph);
+        shapes.fill(graph, scope, Some((input, extents)), limits)?;
+        Ok(shapes)
     }
 
     /// As [`Self::propagate`], with the shapes that placeholders state themselves.
@@ -86,33 +90,49 @@ impl Shapes {
     /// # Errors
     /// As [`Self::propagate`].
     pub fn stated(graph: &Graph<'_>, scope: &[NodeId], limits: &GraphLimits) -> Result<Self, GraphError> {
-        Self::of(graph, scope, None, limits)
+        let mut shapes = Self::blank(graph);
+        shapes.fill(graph, scope, None, limits)?;
+        Ok(shapes)
     }
 
-    fn of(
+    /// Nothing is known of `graph` yet.
+    #[must_use]
+    pub fn blank(graph: &Graph<'_>) -> Self {
+        Self { facts: vec![Fact::default(); graph.len()] }
+    }
+
+    /// Computes the facts of the nodes in `scope` anew; for many tries of one scope.
+    ///
+    /// # Errors
+    /// As [`Self::propagate`], and [`GraphError::Entangled`].
+    pub fn fill(
+        &mut self,
         graph: &Graph<'_>,
         scope: &[NodeId],
         fed: Option<(NodeId, &Extents)>,
         limits: &GraphLimits,
-    ) -> Result<Self, GraphError> {
-        let mut shapes = Self { facts: vec![Fact::default(); graph.len()] };
+    ) -> Result<(), GraphError> {
         for &id in scope {
             let mut fact = if let Some((_, extents)) = fed.filter(|(input, _)| *input == id) {
                 Fact::of(extents.clone())
             } else if fed.is_none() && graph.node(id).kind.is_placeholder() {
                 Fact { extents: graph.stated_shape(id), ints: None }
             } else {
-                shapes.infer(graph, id).and_then(check_rank).map_err(|reason| GraphError::ShapeMismatch {
+                self.infer(graph, id).and_then(check_rank).map_err(|reason| GraphError::ShapeMismatch {
                     node: graph.node(id).name.to_string(),
                     op: graph.node(id).op.to_owned(),
                     reason,
                 })?
             };
             fact.ints = fact.ints.filter(|values| values.len() <= INTS_MAX);
+            let values = fact.ints.as_ref().map_or(0, Vec::len) + graph.node(id).inputs.len();
+            if !graph.steps.spend(STEPS_PER_NODE + values as u64) {
+                return graph.steps.check();
+            }
             check_size(graph.node(id), &fact, limits)?;
-            shapes.facts[id.0 as usize] = fact;
+            self.facts[id.0 as usize] = fact;
         }
-        Ok(shapes)
+        Ok(())
     }
 
     /// What is known of `id`.

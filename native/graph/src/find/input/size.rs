@@ -18,8 +18,9 @@ use crate::{
 const USUAL_SIDE: u64 = 224;
 /// Sides tried when a graph does not say its size.
 const SIDES_TRIED: std::ops::RangeInclusive<u64> = 8..=640;
-/// Graphs with more nodes before their first matrix product are tried with known sides alone.
-const SCOPE_FOR_ALL_SIDES: usize = 2000;
+/// Graphs that take more steps to try one side, about 2000 nodes before their first matrix product, are tried with known
+/// sides alone.
+const STEPS_FOR_ALL_SIDES: u64 = 40_000;
 /// Sides that nets are made for, beside multiples of 32.
 const KNOWN_SIDES: [u64; 10] = [28, 50, 80, 100, 150, 200, 227, 299, 300, 331];
 
@@ -106,21 +107,19 @@ fn solve(
 ) -> (u64, u64) {
     let scope = scope(graph, input, first_layer);
     let batch = plan.batch.unwrap_or(1);
-    let is_known = |side: &u64| scope.len() <= SCOPE_FOR_ALL_SIDES || roundness(*side) >= 4;
-    let tried: Vec<u64> = SIDES_TRIED.filter(is_known).collect();
-    let fits: Vec<u64> = tried
-        .iter()
-        .copied()
-        .filter(|side| {
-            let shapes = Shapes::propagate(graph, &scope, input, &plan.extents(batch, *side), limits);
-            // A larger image may also fit a `Reshape` as several smaller ones.
-            let keeps_batch = |shapes: Shapes| {
-                let rows = scope.last().and_then(|last| shapes.extents(*last)?.first().copied().flatten());
-                rows.is_none_or(|rows| rows == batch)
-            };
-            shapes.is_ok_and(keeps_batch)
-        })
-        .collect();
+    let mut shapes = Shapes::blank(graph);
+    let mut fits_with = |side: u64| {
+        let extents = plan.extents(batch, side);
+        let fits = shapes.fill(graph, &scope, Some((input, &extents)), limits).is_ok();
+        // A larger image may also fit a `Reshape` as several smaller ones.
+        let rows = scope.last().and_then(|last| shapes.extents(*last)?.first().copied().flatten());
+        fits && rows.is_none_or(|rows| rows == batch)
+    };
+    let before = graph.steps.taken();
+    fits_with(USUAL_SIDE);
+    let is_cheap = graph.steps.taken() - before <= STEPS_FOR_ALL_SIDES;
+    let tried: Vec<u64> = SIDES_TRIED.filter(|side| is_cheap || roundness(*side) >= 4).collect();
+    let fits: Vec<u64> = tried.iter().copied().filter(|side| fits_with(*side)).collect();
     if fits.is_empty() || fits.len() > tried.len() / 4 {
         let because = "the graph leaves the size open and fits many; most public nets take it";
         push(found, USUAL_SIDE, USUAL_SIDE, Source::Prior, 0.5, because);
@@ -162,7 +161,7 @@ fn scope(graph: &Graph<'_>, input: NodeId, first_layer: Option<NodeId>) -> Vec<N
         .find(|id| reached.contains(id) && Some(**id) != first_layer && graph.node(**id).kind.is_product());
     let target = product.or_else(|| graph.order().iter().rev().find(|id| reached.contains(id)));
     let needed = graph.ancestors(target.copied(), false);
-    graph.order().iter().copied().filter(|id| needed.contains(id)).collect()
+    graph.ordered(&needed)
 }
 
 fn roundness(side: u64) -> u32 {

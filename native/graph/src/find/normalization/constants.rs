@@ -27,6 +27,9 @@ fn evaluate_to(graph: &Graph<'_>, id: NodeId, depth: u32) -> Option<Constant> {
         return if fits { graph.constant(id) } else { None };
     }
     let node = graph.node(id);
+    if !graph.steps.spend(1) {
+        return None;
+    }
     let any = |index: usize| evaluate_to(graph, graph.input(id, index)?, depth - 1);
     let operand = |index: usize| any(index).filter(|constant| constant.values.len() <= OPERAND_VALUES_MAX);
     match node.op {

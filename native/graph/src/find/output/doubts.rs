@@ -58,7 +58,7 @@ fn no_class_layer(graph: &Graph<'_>, chosen: &Candidate) -> Option<String> {
         return Some("no layer with trained weights leads to them".to_owned());
     }
     let layer = &graph.node(chosen.layer).name;
-    let between = graph.between(chosen.layer, chosen.scores, false);
+    let between = graph.between(chosen.layer, [chosen.scores], false);
     let depends: std::collections::HashSet<NodeId> = graph.descendants([chosen.layer]);
     between.iter().filter(|id| **id != chosen.layer && depends.contains(id)).find_map(|id| {
         let node = graph.node(*id);

@@ -7,6 +7,9 @@ use menagerie_contract::OutputKind;
 use super::squash::{self, Squashed};
 use crate::data::graph::{Graph, Node, NodeId};
 
+/// What a node on the way costs, in steps: its neighbours are looked at too.
+const STEPS_PER_NODE: u64 = 64;
+
 /// A possible class output.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
@@ -70,8 +73,14 @@ impl Candidate {
     }
 }
 
-/// Follows the graph from `layer` to the scores, through nodes in `reached` alone.
-pub(super) fn from_layer(graph: &Graph<'_>, layer: NodeId, reached: &HashSet<NodeId>) -> Candidate {
+/// Follows the graph from `layer` to the scores, through nodes in `reached` alone; absent when that comes to a node in
+/// `passed`, to which all that are passed are added.
+pub(super) fn from_layer(
+    graph: &Graph<'_>,
+    layer: NodeId,
+    reached: &HashSet<NodeId>,
+    passed: &mut HashSet<NodeId>,
+) -> Option<Candidate> {
     let mut candidate = Candidate {
         layer,
         scores: layer,
@@ -82,6 +91,9 @@ pub(super) fn from_layer(graph: &Graph<'_>, layer: NodeId, reached: &HashSet<Nod
         classes: None,
     };
     while let Some((next, step)) = next_step(graph, &candidate, reached) {
+        if !passed.insert(next) || !graph.steps.spend(STEPS_PER_NODE + graph.consumers(next).len() as u64) {
+            return None;
+        }
         match step {
             Step::Activation(kind) => {
                 candidate.kind = kind;
@@ -100,7 +112,7 @@ pub(super) fn from_layer(graph: &Graph<'_>, layer: NodeId, reached: &HashSet<Nod
             }
         }
     }
-    candidate
+    Some(candidate)
 }
 
 /// The candidate that ends at `id`, which the caller named.

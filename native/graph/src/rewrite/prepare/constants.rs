@@ -26,7 +26,8 @@ impl Evaluation<'_, '_> {
     fn value(&mut self, id: NodeId, depth: u32) -> Option<Constant> {
         const DEPTH_MAX: u32 = 16;
         if let Some(known) = self.known.get(&id) {
-            return known.clone();
+            let values = known.as_ref().map_or(0, |known| known.values.len());
+            return if self.graph.steps.spend(values as u64) { known.clone() } else { None };
         }
         if depth > DEPTH_MAX || self.known.len() >= NODES_MAX {
             return None;
@@ -39,6 +40,9 @@ impl Evaluation<'_, '_> {
     fn compute(&mut self, id: NodeId, depth: u32) -> Option<Constant> {
         let id = self.graph.skip_passages(id);
         let node = self.graph.node(id);
+        if !self.graph.steps.spend(1) {
+            return None;
+        }
         if let Some(extents) = self.graph.constant_shape(id) {
             return if crate::data::tensor::element_count(&extents) <= VALUES_MAX {
                 self.graph.constant(id)

@@ -43,8 +43,14 @@ struct Layer {
 
 /// All folds of the graph, by their layer.
 pub(super) fn find(plan: &Plan<'_, '_>) -> HashMap<NodeId, Fold> {
-    let folds = plan.needed.iter().filter_map(|id| Some((*id, fold_layer(plan, *id, &layer(plan, *id)?)?)));
-    folds.collect()
+    let layers: Vec<(NodeId, Layer)> = plan.needed.iter().filter_map(|id| Some((*id, layer(plan, *id)?))).collect();
+    let mut uses: HashMap<NodeId, u32> = HashMap::new();
+    for (_, layer) in &layers {
+        *uses.entry(layer.kernel).or_default() += 1;
+    }
+    // A kernel that several layers share would be written for each of them.
+    let alone = layers.iter().filter(|(_, layer)| uses.get(&layer.kernel) == Some(&1));
+    alone.filter_map(|(id, layer)| Some((*id, fold_layer(plan, *id, layer)?))).collect()
 }
 
 fn layer(plan: &Plan<'_, '_>, id: NodeId) -> Option<Layer> {

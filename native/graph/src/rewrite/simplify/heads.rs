@@ -22,7 +22,7 @@ pub(super) fn cut_at<'a>(mut graph: Graph<'a>, input: NodeId, limits: &GraphLimi
         return graph;
     }
     let above = graph.ancestors([input], false);
-    let scope: Vec<NodeId> = graph.order().iter().copied().filter(|id| above.contains(id)).collect();
+    let scope = graph.ordered(&above);
     let computed = || Shapes::stated(&graph, &scope, limits).ok()?.extents(input).cloned();
     let extents = graph.stated_shape(input).or_else(computed);
     let dtype = match (node.kind.role, node.op) {
