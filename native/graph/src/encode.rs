@@ -40,6 +40,15 @@ pub fn int_attr(value: i64) -> Vec<u8> {
     out
 }
 
+/// `AttrValue` with a float.
+#[must_use]
+pub fn float_attr(value: f32) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(&mut out, 4 << 3 | 5);
+    out.extend_from_slice(&value.to_le_bytes());
+    out
+}
+
 /// `AttrValue` with a list of integers.
 #[must_use]
 pub fn ints_attr(values: &[i64]) -> Vec<u8> {

@@ -96,6 +96,13 @@ fn choose(graph: &Graph<'_>, request: &LoadRequest) -> Result<((NodeId, f32), St
             value: format!("{name:?}"),
             reason: format!("the graph has no such node; its placeholders are {}", placeholder_names(graph)),
         })?;
+        if graph.constant_shape(id).is_some() {
+            return Err(GraphError::Override {
+                field: "input_tensor",
+                value: format!("{name:?}"),
+                reason: format!("it is a constant; the graph's placeholders are {}", placeholder_names(graph)),
+            });
+        }
         return Ok(((id, 1.0), "named by the caller".to_owned()));
     }
     let mut placeholders: Vec<NodeId> = graph
