@@ -86,7 +86,7 @@ it("addresses count as images", async () => {
 });
 
 it("what may be fetched counts to the uploads held in memory, and is given back", async () => {
-  const service = await start({ uploadsHeldBytesMax: 5000, imageBytesMax: 2000 });
+  const service = await start({ uploadsHeldBytesMax: 10_000, imageBytesMax: 2000 });
   for (let round = 0; round < 3; round += 1) {
     const { items } = await ask(service, form({ image_url: [`${AT}red`, `${AT}red`, `${AT}red`] }));
     expect(outcomes(items)).toEqual(["red", "red", "overloaded"]);
