@@ -11,6 +11,7 @@ import { createWasmClassifier } from "./images/wasm-classifier.js";
 import { createKey, type NewKey, openApiKeys } from "./keys/api-keys.js";
 import { fetchModel } from "./models/fetch-model.js";
 import { openFileZoo } from "./models/file-zoo.js";
+import { folderBlobs } from "./models/folder-blobs.js";
 import { createRegistrar } from "./models/registrar.js";
 import { createModelRegistry } from "./models/registry.js";
 import { openModelStore } from "./models/store.js";
@@ -43,7 +44,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     logger.warn({ entry, reason }, "a model of the zoo cannot be served");
   });
   const zoo = await openModelStore({
-    dir: config.registeredModelsDir,
+    blobs: folderBlobs(config.registeredModelsDir),
     zoo: ownZoo,
     modelsMax: config.registeredModelsMax,
     bytesMax: config.registeredBytesMax,

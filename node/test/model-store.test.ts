@@ -11,6 +11,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Manifest } from "../src/generated/contract.js";
+import { folderBlobs } from "../src/models/folder-blobs.js";
 import { type ModelStore, openModelStore } from "../src/models/store.js";
 import { changeOf, contentOf, make, manifestOf } from "./fixtures/store-changes.mjs";
 import { FakeZoo, zooModel } from "./support/fake-service.js";
@@ -27,10 +28,17 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-async function open(limits: { modelsMax?: number; bytesMax?: number; dir?: string } = {}): Promise<ModelStore> {
+async function open({
+  dir: at = dir,
+  ...limits
+}: {
+  modelsMax?: number;
+  bytesMax?: number;
+  dir?: string;
+} = {}): Promise<ModelStore> {
   damage = {};
   const store = await openModelStore({
-    dir,
+    blobs: folderBlobs(at),
     zoo: new FakeZoo([zooModel("colours", { default: true })]),
     modelsMax: 100,
     bytesMax: 10_000_000,

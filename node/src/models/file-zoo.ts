@@ -3,12 +3,13 @@
  * whose graphs are fetched on demand. A damaged entry is reported and does not keep the others from being served.
  */
 import type { Dirent } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AppError, isSystemError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
 import { sha256 } from "../sha256.js";
+import { folderBlobs } from "./folder-blobs.js";
 import { parseManifest, parseManifests } from "./manifest.js";
 
 const MANIFEST_FILE = "manifest.json";
@@ -29,13 +30,14 @@ export async function openFileZoo(dir: string, report: ReportDamage): Promise<Mo
       const manifest = await readManifest(join(dir, entry.name, MANIFEST_FILE));
       if (manifest === null) continue;
       if (manifest.id !== entry.name) throw new Error(`its id is ${JSON.stringify(manifest.id)}, its folder another`);
-      models.set(manifest.id, await FileZooModel.open(manifest, join(dir, entry.name)));
+      models.set(manifest.id, await FileZooModel.open(manifest, folderBlobs(join(dir, entry.name))));
     } catch (error) {
       report(entry.name, messageOf(error));
     }
   }
   for (const manifest of await readListed(join(dir, LISTED_FILE), report)) {
-    if (!models.has(manifest.id)) models.set(manifest.id, await FileZooModel.open(manifest, join(dir, manifest.id)));
+    if (!models.has(manifest.id))
+      models.set(manifest.id, await FileZooModel.open(manifest, folderBlobs(join(dir, manifest.id))));
   }
   for (const model of models.values()) await model.verify();
   for (const model of models.values()) if (model.damage !== null) report(model.manifest.id, model.damage);
@@ -66,30 +68,36 @@ class FileZoo implements ModelZoo {
   }
 }
 
-/** A model whose files lie in one folder, each verified whenever it is read. */
+/** Where a model's files are: a folder, or the blobs of registered models. Null stands for a file that is not there. */
+export interface ModelFiles {
+  get(name: string): Promise<Uint8Array | null>;
+  sizeOf(name: string): Promise<number | null>;
+}
+
+/** A model whose files lie in one place, each verified whenever it is read. */
 export class FileZooModel implements ZooModel {
-  readonly #dir: string;
+  readonly #files: ModelFiles;
   /** Paths of the samples by their names. */
   readonly #samples: ReadonlyMap<string, string>;
   damage: string | null = null;
 
   private constructor(
     readonly manifest: Manifest,
-    dir: string,
+    files: ModelFiles,
     readonly present: boolean,
     readonly registered: boolean,
     samples: readonly string[] = [],
   ) {
-    this.#dir = dir;
+    this.#files = files;
     this.#samples = new Map(samples.map((path) => [basename(path), path]));
   }
 
   /** Looks whether the graph is there with its size; `verify` reads the files. */
-  static async open(manifest: Manifest, dir: string, registered = false): Promise<FileZooModel> {
+  static async open(manifest: Manifest, files: ModelFiles, registered = false): Promise<FileZooModel> {
     const { file, bytes } = manifest.graph;
-    const found = await sizeOf(join(dir, file));
-    const samples = registered ? [] : await readSamplePaths(join(dir, GOLDEN_FILE));
-    const model = new FileZooModel(manifest, dir, found !== null, registered, samples);
+    const found = await files.sizeOf(file);
+    const samples = registered ? [] : await readSamplePaths(files);
+    const model = new FileZooModel(manifest, files, found !== null, registered, samples);
     if (found === null && manifest.source === undefined) model.damage = `${file} is missing`;
     if (found !== null && bytes !== null && found !== bytes)
       model.damage = `${file} has ${found} bytes instead of ${bytes}`;
@@ -106,7 +114,7 @@ export class FileZooModel implements ZooModel {
   }
 
   /** Stands for a registered model of which nothing but the id can be read. */
-  static damaged(id: string, dir: string, damage: string): FileZooModel {
+  static damaged(id: string, files: ModelFiles, damage: string): FileZooModel {
     const manifest: Manifest = {
       schema: MANIFEST_SCHEMA,
       id,
@@ -119,7 +127,7 @@ export class FileZooModel implements ZooModel {
       input: {},
       output: {},
     };
-    const model = new FileZooModel(manifest, dir, false, true);
+    const model = new FileZooModel(manifest, files, false, true);
     model.damage = damage;
     return model;
   }
@@ -147,12 +155,10 @@ export class FileZooModel implements ZooModel {
   }
 
   async #read(file: string, expected: string | null): Promise<Uint8Array> {
-    let content: Uint8Array;
-    try {
-      content = await readFile(join(this.#dir, file));
-    } catch (error) {
+    const content = await this.#files.get(file).catch((error: unknown) => {
       throw this.#damaged(file, "it cannot be read", error);
-    }
+    });
+    if (content === null) throw this.#damaged(file, "it cannot be read");
     if (expected === null) return content;
     const found = await sha256(content);
     if (found !== expected) throw this.#damaged(file, `its SHA-256 is ${found} instead of ${expected}`);
@@ -181,10 +187,10 @@ async function readManifest(path: string): Promise<Manifest | null> {
 }
 
 /** The photos of a file of golden answers, as it names them; none where there is no such file. */
-async function readSamplePaths(path: string): Promise<string[]> {
-  const text = await readIfThere(path);
-  if (text === null) return [];
-  const { cases = [] } = JSON.parse(text) as { cases?: readonly { image: string }[] };
+async function readSamplePaths(files: ModelFiles): Promise<string[]> {
+  const golden = await files.get(GOLDEN_FILE);
+  if (golden === null) return [];
+  const { cases = [] } = JSON.parse(Buffer.from(golden).toString("utf8")) as { cases?: readonly { image: string }[] };
   return cases.map(({ image }) => image);
 }
 
@@ -204,16 +210,6 @@ async function readIfThere(path: string): Promise<string | null> {
   } catch (error) {
     if (isMissing(error)) return null;
     throw error;
-  }
-}
-
-/** Null where there is no such file. */
-async function sizeOf(path: string): Promise<number | null> {
-  try {
-    const found = await stat(path);
-    return found.isFile() ? found.size : null;
-  } catch {
-    return null;
   }
 }
 

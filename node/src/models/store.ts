@@ -1,29 +1,26 @@
 /**
- * Registered models: a folder that holds the old or the new state, and nothing between, whenever the service stops.
+ * Registered models, kept as blobs that hold the old or the new state, and nothing between, whenever the service stops.
  *
  * `<id>.json` is an *entry*: the manifests of every version of one model in the order in which they came, and which
  * version is *served* to requests that name none. Graphs and label files lie beside it, named by their SHA-256. A change
- * is one rename (or removal) of an entry: files that it names are on disk before, files that no entry names any longer
- * are removed after. The folder belongs to one service at a time; others may read it.
+ * is one commit of an entry: blobs that it names are there before, blobs that no entry names any longer are removed after.
  */
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { AppError, isSystemError, messageOf } from "../errors.js";
+import { AppError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
-import { asStorageProblem, flushFolder, PART_SUFFIX, writeDurably } from "./durable-file.js";
+import type { Blobs } from "./blobs.js";
 import { FileZooModel, type ReportDamage } from "./file-zoo.js";
 import { MANIFEST_FIELDS, parseManifest } from "./manifest.js";
 
 export interface ModelStoreOptions {
-  readonly dir: string;
+  readonly blobs: Blobs;
   /** The models that come with the service: found here too, and no client can take their ids. */
   readonly zoo: ModelZoo;
   /** Versions of all registered models together. */
   readonly modelsMax: number;
-  /** Bytes of all files in the folder together. */
+  /** Bytes of all blobs together. */
   readonly bytesMax: number;
   readonly report: ReportDamage;
 }
@@ -44,7 +41,7 @@ const ENTRY = z.strictObject({
   versions: z.array(z.unknown()).min(1),
 });
 
-/** Reads the entries, and looks for the files that they name; changes nothing. A missing folder is an empty store. */
+/** Reads the entries, and looks for the blobs that they name; changes nothing. */
 export async function openModelStore(options: ModelStoreOptions): Promise<ModelStore> {
   const store = new ModelStore(options);
   await store.read();
@@ -91,8 +88,8 @@ export class ModelStore implements ModelZoo {
   /** Reads every entry, and reports those that are damaged. */
   async read(): Promise<void> {
     const { zoo, report } = this.#options;
-    const ids = await this.#idsOnDisk().catch((error: unknown) => {
-      report(this.#options.dir, messageOf(error));
+    const ids = await this.#idsKept().catch((error: unknown) => {
+      report(this.#options.blobs.place, messageOf(error));
       return [];
     });
     for (const id of ids) {
@@ -153,8 +150,8 @@ export class ModelStore implements ModelZoo {
       const files = new Map([[manifest.graph.file, graph]]);
       if (manifest.labels !== undefined && labels !== null) files.set(manifest.labels.file, labels);
       await this.#checkRoom(known === undefined ? 1 : 0, files);
-      for (const [name, content] of files) await writeDurably(this.#pathOf(name), content);
-      const model = await FileZooModel.open(manifest, this.#options.dir, true);
+      for (const [name, content] of files) await this.#options.blobs.put(name, content);
+      const model = await FileZooModel.open(manifest, this.#options.blobs, true);
       await model.verify();
       if (model.damage !== null) throw new Error(`what was just written is not what is read: ${model.damage}`);
       const entry = this.#entries.get(id);
@@ -221,15 +218,17 @@ export class ModelStore implements ModelZoo {
     throw new AppError("model_unknown", `There is no registered model ${JSON.stringify(id)}.`);
   }
 
-  /** One change at a time. After one that failed, memory and folder are what the entry on disk says. */
+  /** One change at a time. After one that failed, memory is what the entry that is kept says. */
   #change<T>(id: string | null, make: () => Promise<T>): Promise<T> {
     const change = this.#lastChange.then(async () => {
       try {
         return await make();
       } catch (error) {
-        if (error instanceof AppError) throw error;
-        await this.#recover(id).catch((failure: unknown) => this.#options.report(id ?? "", messageOf(failure)));
-        throw asStorageProblem(error);
+        const isRefusal = error instanceof AppError && error.code !== "storage_full";
+        if (!isRefusal) {
+          await this.#recover(id).catch((failure: unknown) => this.#options.report(id ?? "", messageOf(failure)));
+        }
+        throw error;
       }
     });
     this.#lastChange = change.catch(() => {});
@@ -238,23 +237,22 @@ export class ModelStore implements ModelZoo {
 
   async #recover(id: string | null): Promise<void> {
     if (id !== null) {
-      if ((await this.#idsOnDisk()).includes(id)) this.#entries.set(id, await this.#readEntry(id));
+      if ((await this.#idsKept()).includes(id)) this.#entries.set(id, await this.#readEntry(id));
       else this.#entries.delete(id);
     }
     await this.#removeUnnamed();
   }
 
   async #checkRoom(versionCount: number, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
-    const { dir, modelsMax, bytesMax } = this.#options;
+    const { blobs, modelsMax, bytesMax } = this.#options;
     const known = [...this.#entries.values()].reduce((sum, { versions }) => sum + versions.length, 0);
     if (known + versionCount > modelsMax) {
       const detail = `${known} versions of models are registered, and at most ${modelsMax} are kept; delete one first.`;
       throw new AppError("storage_full", detail);
     }
-    await makeFolder(dir);
     let held = 0;
     let wanted = 0;
-    for (const name of await namesIn(dir)) if (!files.has(name)) held += await bytesOf(this.#pathOf(name));
+    for (const { name, bytes } of await blobs.list()) if (!files.has(name)) held += bytes;
     for (const content of files.values()) wanted += content.length;
     if (held + wanted > bytesMax) {
       const detail = `Registered models take ${held} bytes; with ${wanted} more they would pass ${bytesMax}. Delete one first.`;
@@ -264,34 +262,31 @@ export class ModelStore implements ModelZoo {
 
   /** The one moment at which a change happens. */
   async #commit(id: string, entry: Entry | null): Promise<void> {
-    const path = this.#pathOf(entryFileOf(id));
-    if (entry === null) {
-      await rm(path);
-      await flushFolder(this.#options.dir);
-      this.#entries.delete(id);
-    } else {
-      const versions = entry.versions.map(({ manifest }) => manifest);
-      await writeDurably(path, JSON.stringify({ schema: MANIFEST_SCHEMA, served: entry.served, versions }, null, 2));
-      this.#entries.set(id, entry);
-    }
+    const versions = entry?.versions.map(({ manifest }) => manifest);
+    const text = entry && JSON.stringify({ schema: MANIFEST_SCHEMA, served: entry.served, versions }, null, 2);
+    await this.#options.blobs.commit(entryNameOf(id), text);
+    if (entry === null) this.#entries.delete(id);
+    else this.#entries.set(id, entry);
   }
 
   /** An entry that cannot be read is a model of one version that cannot be served. */
   async #readEntry(id: string): Promise<Entry> {
-    const { dir } = this.#options;
+    const { blobs } = this.#options;
     try {
       const { served, manifests } = await this.#manifestsOf(id);
       const versions: FileZooModel[] = [];
-      for (const manifest of manifests) versions.push(await FileZooModel.open(manifest, dir, true));
+      for (const manifest of manifests) versions.push(await FileZooModel.open(manifest, blobs, true));
       return { served, versions, readable: true };
     } catch (error) {
-      const damaged = FileZooModel.damaged(id, dir, `${entryFileOf(id)}: ${messageOf(error)}`);
+      const damaged = FileZooModel.damaged(id, blobs, `${entryNameOf(id)}: ${messageOf(error)}`);
       return { served: damaged.manifest.version, versions: [damaged], readable: false };
     }
   }
 
   async #manifestsOf(id: string): Promise<{ served: string; manifests: Manifest[] }> {
-    const entry = ENTRY.parse(JSON.parse(await readFile(this.#pathOf(entryFileOf(id)), "utf8")));
+    const text = await this.#options.blobs.get(entryNameOf(id));
+    if (text === null) throw new Error("it is missing");
+    const entry = ENTRY.parse(JSON.parse(Buffer.from(text).toString("utf8")));
     const manifests = entry.versions.map(parseManifest);
     const stray = manifests.find((manifest) => manifest.id !== id);
     if (stray !== undefined) throw new Error(`it names ${JSON.stringify(stray.id)}, its file another id`);
@@ -301,32 +296,29 @@ export class ModelStore implements ModelZoo {
     return { served: entry.served, manifests };
   }
 
-  /** Half-written files, and graphs and labels that nothing names. With an unreadable entry, which may name any, those stay. */
+  /** Half-written blobs, and graphs and labels that nothing names. With an unreadable entry, which may name any, those stay. */
   async #removeUnnamed(): Promise<void> {
-    const { dir } = this.#options;
-    const names = await namesIn(dir);
-    const unwanted = names.filter((name) => name.endsWith(PART_SUFFIX));
+    const { blobs } = this.#options;
+    await blobs.deleteLeftovers();
+    const named = new Set<string>();
     try {
-      const named = new Set<string>();
       for (const model of this.#retired) for (const name of filesOf(model.manifest)) named.add(name);
-      for (const id of await this.#idsOnDisk()) {
+      for (const id of await this.#idsKept()) {
         const { manifests } = await this.#manifestsOf(id);
         for (const manifest of manifests) for (const name of filesOf(manifest)) named.add(name);
       }
-      unwanted.push(...names.filter((name) => CONTENT_FILE.test(name) && !named.has(name)));
     } catch {
       // It was reported when it was read.
+      return;
     }
-    for (const name of unwanted) await rm(this.#pathOf(name), { force: true });
+    for (const { name } of await blobs.list()) {
+      if (CONTENT_FILE.test(name) && !named.has(name)) await blobs.delete(name);
+    }
   }
 
-  async #idsOnDisk(): Promise<string[]> {
-    const names = await namesIn(this.#options.dir);
-    return names.flatMap((name) => ENTRY_FILE.exec(name)?.[1] ?? []).toSorted();
-  }
-
-  #pathOf(name: string): string {
-    return join(this.#options.dir, name);
+  async #idsKept(): Promise<string[]> {
+    const blobs = await this.#options.blobs.list();
+    return blobs.flatMap(({ name }) => ENTRY_FILE.exec(name)?.[1] ?? []).toSorted();
   }
 }
 
@@ -341,31 +333,6 @@ function filesOf({ graph, labels }: Manifest): string[] {
   return [graph.file, ...(labels === undefined ? [] : [labels.file])];
 }
 
-function entryFileOf(id: string): string {
+function entryNameOf(id: string): string {
   return `${id}.json`;
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return await readdir(dir);
-  } catch (error) {
-    if (isSystemError(error, "ENOENT")) return [];
-    throw error;
-  }
-}
-
-/** Size of a file; 0 where somebody has removed it meanwhile. */
-async function bytesOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (isSystemError(error, "ENOENT")) return 0;
-    throw error;
-  }
-}
-
-/** The folder's own name outlives a power cut too. */
-async function makeFolder(dir: string): Promise<void> {
-  const first = await mkdir(dir, { recursive: true });
-  if (first !== undefined) await flushFolder(dirname(first));
 }

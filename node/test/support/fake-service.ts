@@ -12,6 +12,7 @@ import { AppError } from "../../src/errors.js";
 import type { Route } from "../../src/front/route.js";
 import type { Answer, LabelsSpec, Manifest, ModelSpec } from "../../src/generated/contract.js";
 import { createImageFetcher } from "../../src/images/fetch-image.js";
+import { folderBlobs } from "../../src/models/folder-blobs.js";
 import { createRegistrar } from "../../src/models/registrar.js";
 import { createModelRegistry } from "../../src/models/registry.js";
 import { openModelStore } from "../../src/models/store.js";
@@ -175,7 +176,7 @@ export async function startFakeService(
   const classifier = new FakeClassifier();
   const registeredModelsDir = await mkdtemp(join(tmpdir(), "menagerie-registered-"));
   const store = await openModelStore({
-    dir: registeredModelsDir,
+    blobs: folderBlobs(registeredModelsDir),
     zoo: new FakeZoo(),
     modelsMax: limits.registeredModelsMax,
     bytesMax: limits.registeredBytesMax,
