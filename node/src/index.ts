@@ -64,9 +64,8 @@ export async function createClassifier(options: ClassifierOptions = {}): Promise
     }));
     return {
       ...model,
-      // The copy is what may be handed to another thread: the caller's bytes stay as they are.
       classify: (image, wanted) =>
-        use(({ target }) => service.classifier.classify(target, image.slice(), { ...DEFAULTS, ...wanted })),
+        use(({ target }) => service.classifier.classify(target, copyOf(image), { ...DEFAULTS, ...wanted })),
       close: () => service.close(),
     };
   } catch (error) {
@@ -85,6 +84,12 @@ async function choiceOf(model: ClassifierOptions["model"]): Promise<ModelChoice>
   return { kind: "zoo", id, version };
 }
 
-async function file(name: string, bytes: Uint8Array): Promise<UploadedFile> {
+async function file(name: string, given: Uint8Array): Promise<UploadedFile> {
+  const bytes = copyOf(given);
   return { name, bytes, sha256: await sha256(bytes) };
+}
+
+/** What is kept, or handed to another thread, is never the caller's own. (`slice` of a Buffer is no copy.) */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }

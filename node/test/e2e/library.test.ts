@@ -25,6 +25,10 @@ describe("the library", () => {
     const answer = await classifier.classify(image);
     expect(answer).toMatchObject({ label: "red", band: "high", image: { width: 64, height: 48, format: "png" } });
     expect(image).toEqual(new Uint8Array(RED));
+    // With memory of its own, as `readFile` gives one.
+    const read = Buffer.from(new Uint8Array(RED).buffer);
+    await classifier.classify(read);
+    expect(read).toEqual(Buffer.from(RED));
     expect((await classifier.classify(BLUE, { topK: 1 })).top).toEqual([
       { label: "blue", index: 2, probability: expect.closeTo(0.576, 3) },
     ]);
@@ -36,6 +40,7 @@ describe("the library", () => {
   it("classifies with a graph of the caller's own", async () => {
     const model = { graph: meanColourGraph(), labels: Buffer.from("r\ng\nb\n"), overrides: { mean: [0], std: [255] } };
     const classifier = await createClassifier({ model });
+    model.graph.fill(0);
     expect((await classifier.classify(BLUE)).label).toBe("b");
     await expect(classifier.classify(Buffer.from("text"))).rejects.toMatchObject({ code: "image_unsupported" });
     await classifier.close();
