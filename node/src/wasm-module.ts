@@ -43,6 +43,10 @@ export interface WasmModule {
   describeLabels(labels: Uint8Array): string;
   /** Bytes of memory that the instance holds: they grow with the largest image and never shrink. */
   memoryBytes(): number;
+  /** A manifest as JSON to JSON of a `ManifestReading`; `SpecOverrides` as JSON go before what it says. */
+  readManifest(manifestJson: string, overridesJson?: string | null): string;
+  /** A part of a manifest as JSON to a JSON list of what is wrong with it. */
+  complaintsOfPart(partJson: string): string;
   /** Everything of a load frame that stands before the graph. */
   encodeLoadHead(requestId: number, loadRequestJson: string, graphBytes: number): Uint8Array;
   /** Frame to `Reply` JSON. */

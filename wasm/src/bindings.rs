@@ -6,7 +6,9 @@
 #![allow(clippy::needless_pass_by_value, reason = "wasm-bindgen hands over owned values, map_err owned errors")]
 
 use js_sys::{Error as JsError, Object, Reflect, Uint8Array};
-use menagerie_contract::{Frame, InferOptions, InputSpec, LoadRequest, ModelSpec, frame};
+use menagerie_contract::{
+    Frame, InferOptions, InputSpec, LoadRequest, Manifest, ModelSpec, SpecOverrides, frame, manifest,
+};
 use menagerie_graph::{GraphLimits, inspect_files};
 use serde_json::{Value, json};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
@@ -131,6 +133,38 @@ pub fn inspect(
 ) -> Result<String, JsError> {
     let spec = inspect_files(graph, labels.as_deref(), &GraphLimits::default());
     Ok(to_json(&spec.map_err(|problem| thrown(Error::Graph(problem)))?))
+}
+
+/// A manifest as JSON `{"manifest", "overrides"}`, or `{"complaints"}`: one text for each field that is wrong.
+/// `overrides_json`, where it is there, are the `SpecOverrides` of a request that go before what the manifest says.
+#[wasm_bindgen(js_name = readManifest)]
+pub fn read_manifest(
+    manifest_json: &str,
+    #[wasm_bindgen(unchecked_optional_param_type = "string | null")] overrides_json: Option<String>,
+) -> Result<String, JsError> {
+    let json: Value = from_json("the manifest", manifest_json).map_err(thrown)?;
+    let overrides: Option<SpecOverrides> =
+        overrides_json.map(|json| from_json("the settings", &json)).transpose().map_err(thrown)?;
+    Ok(match Manifest::read(json) {
+        Ok(manifest) => {
+            let manifest = manifest.overridden(overrides.unwrap_or_default());
+            to_json(&ManifestRead { overrides: manifest.overrides(), manifest })
+        }
+        Err(complaints) => json!({ "complaints": complaints }).to_string(),
+    })
+}
+
+#[derive(serde::Serialize)]
+struct ManifestRead {
+    manifest: Manifest,
+    overrides: SpecOverrides,
+}
+
+/// What is wrong with a part of a manifest, as a JSON list of one text for each field.
+#[wasm_bindgen(js_name = complaintsOfPart)]
+pub fn complaints_of_part(part_json: &str) -> Result<String, JsError> {
+    let json: Value = from_json("the manifest", part_json).map_err(thrown)?;
+    Ok(to_json(&manifest::complaints_of_part(&json)))
 }
 
 /// Everything of a load frame that stands before the graph. `load_request_json` is a `LoadRequest`.

@@ -1,8 +1,11 @@
 //! `manifest.json`: what a model of the zoo says of itself.
 
+mod check;
+
 #[cfg(feature = "typescript")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
@@ -98,28 +101,40 @@ pub struct LabelsFile {
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 pub struct ManifestInput {
     /// Name of the image input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tensor: Option<String>,
     /// Element type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dtype: Option<Dtype>,
     /// Order of the axes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
     /// Pixels across.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
     /// Pixels down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
     /// 1 or 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<u32>,
     /// Order of the channels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_order: Option<ChannelOrder>,
     /// Subtracted from 0–255 pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<Vec<f32>>,
     /// Divides 0–255 pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub std: Option<Vec<f32>>,
     /// How photos are fitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize: Option<Resize>,
     /// Share of each side that `center-crop` keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crop_fraction: Option<f32>,
     /// How pixels are averaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize_filter: Option<ResizeFilter>,
 }
 
@@ -128,10 +143,13 @@ pub struct ManifestInput {
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
 pub struct ManifestOutput {
     /// Name of the class output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tensor: Option<String>,
     /// What the scores are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<OutputKind>,
     /// Number of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<u32>,
 }
 
@@ -160,7 +178,25 @@ pub struct Accuracy {
 }
 
 impl Manifest {
-    /// What the manifest fixes, for the resolver.
+    /// Reads a whole manifest.
+    ///
+    /// # Errors
+    /// `field=value: what it must be`, for each field that is wrong.
+    pub fn read(json: Value) -> Result<Self, Vec<String>> {
+        let complaints = check::complaints(&json, check::MANIFEST);
+        if complaints.is_empty() {
+            serde_json::from_value(json).map_err(|error| vec![error.to_string()])
+        } else {
+            Err(complaints)
+        }
+    }
+
+    /// Its fields, in their order.
+    pub fn fields() -> impl Iterator<Item = &'static str> {
+        check::MANIFEST.iter().map(|field| field.name)
+    }
+
+    /// What the manifest fixes, for the resolver. The label offset goes with the labels, not with the graph.
     #[must_use]
     pub fn overrides(&self) -> SpecOverrides {
         SpecOverrides {
@@ -176,7 +212,41 @@ impl Manifest {
             crop_fraction: self.input.crop_fraction,
             resize_filter: self.input.resize_filter,
             output_kind: self.output.kind,
-            label_offset: self.labels.as_ref().and_then(|labels| labels.offset),
+            label_offset: None,
         }
     }
+
+    /// The same with what a request says in place of it: the inverse of [`Manifest::overrides`].
+    #[must_use]
+    pub fn overridden(self, overrides: SpecOverrides) -> Self {
+        let Self { input, output, .. } = self;
+        Self {
+            input: ManifestInput {
+                tensor: overrides.input_tensor.or(input.tensor),
+                width: overrides.width.or(input.width),
+                height: overrides.height.or(input.height),
+                layout: overrides.layout.or(input.layout),
+                channel_order: overrides.channel_order.or(input.channel_order),
+                mean: overrides.mean.or(input.mean),
+                std: overrides.std.or(input.std),
+                resize: overrides.resize.or(input.resize),
+                crop_fraction: overrides.crop_fraction.or(input.crop_fraction),
+                resize_filter: overrides.resize_filter.or(input.resize_filter),
+                ..input
+            },
+            output: ManifestOutput {
+                tensor: overrides.output_tensor.or(output.tensor),
+                kind: overrides.output_kind.or(output.kind),
+                ..output
+            },
+            ..self
+        }
+    }
+}
+
+/// What is wrong with a part of a manifest, as a client may send one of a model that it registers: `field=value: what it
+/// must be`, for each field that is wrong. Of `graph` and `labels` only what describes the files that came is looked at.
+#[must_use]
+pub fn complaints_of_part(json: &Value) -> Vec<String> {
+    check::complaints(json, check::PART)
 }

@@ -120,6 +120,11 @@ pub enum Resize {
 /// The least that [`InputSpec::crop_fraction`] may be.
 pub const CROP_FRACTION_MIN: f32 = 0.1;
 
+/// Longest side of the image that a graph may want.
+pub const SIDE_PIXELS_MAX: u32 = 4096;
+/// How far labels may be shifted, either way.
+pub const LABEL_OFFSET_MAX: i32 = 100;
+
 fn whole() -> f32 {
     1.0
 }

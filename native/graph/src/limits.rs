@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use menagerie_contract::spec::SIDE_PIXELS_MAX;
+
 use crate::error::GraphError;
 
 /// Limits of one graph. Each has its unit in its name; the defaults fit image classifiers with much room.
@@ -49,7 +51,7 @@ impl Default for GraphLimits {
             filled_tensor_bytes_max: 64 << 20,
             memory_bytes_max: 4 << 30,
             name_bytes_max: 1024,
-            side_pixels_max: 4096,
+            side_pixels_max: SIDE_PIXELS_MAX,
             unpacked_bytes_max: 1 << 30,
             growth_max: 16,
             growth_bytes_free: 16 << 20,

@@ -883,20 +883,6 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: ["integer", "null"],
       },
     },
-    required: [
-      "tensor",
-      "dtype",
-      "layout",
-      "width",
-      "height",
-      "channels",
-      "channel_order",
-      "mean",
-      "std",
-      "resize",
-      "crop_fraction",
-      "resize_filter",
-    ],
     type: "object",
   },
   ManifestOutput: {
@@ -924,7 +910,6 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: ["string", "null"],
       },
     },
-    required: ["tensor", "kind", "classes"],
     type: "object",
   },
   ModelSpec: {
@@ -986,7 +971,8 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
       {
         const: "logits",
-        description: "Unbounded scores; the softmax is ours.",
+        description:
+          "Unbounded scores; the softmax is ours. One alone is the logit of the second of two labels; the sigmoid is ours.",
         type: "string",
       },
       {

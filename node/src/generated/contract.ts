@@ -786,6 +786,8 @@ export const FRAME_HEADER_BYTES = 9;
 export const FRAME_REQUEST_ID_OFFSET = 5;
 export const FRAME_BYTES_MAX = 536870912;
 export const CROP_FRACTION_MIN = 0.1;
+export const SIDE_PIXELS_MAX = 4096;
+export const LABEL_OFFSET_MAX = 100;
 
 export const FRAME_KIND = {
   hello: 1,
@@ -795,6 +797,23 @@ export const FRAME_KIND = {
   scores: 5,
   error: 6,
 } as const;
+
+export const MANIFEST_FIELDS = [
+  "schema",
+  "id",
+  "version",
+  "title",
+  "description",
+  "licence",
+  "default",
+  "graph",
+  "source",
+  "labels",
+  "input",
+  "output",
+  "features",
+  "accuracy",
+] as const satisfies readonly (keyof Manifest)[];
 
 export const ERROR_CODES = [
   "image_missing",

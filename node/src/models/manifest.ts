@@ -1,151 +1,60 @@
+/** Reading `manifest.json`. What it holds, and what each field must be, is said by native/contract. */
+import { MANIFEST_SCHEMA, type Manifest, type SpecOverrides } from "../generated/contract.js";
+import { loadWasm } from "../wasm-module.js";
+
+const NO_OVERRIDES: SpecOverrides = {};
+/** Of manifests that were read: requests ask for them again and again. */
+const overridesOf = new WeakMap<Manifest, SpecOverrides>();
+
+interface Reading {
+  /** One text for each field that is wrong. */
+  readonly complaints?: readonly string[];
+  readonly manifest: Manifest;
+  /** What it fixes, for the resolver. */
+  readonly overrides: SpecOverrides;
+}
+
 /**
- * Reading `manifest.json`. The form is that of native/contract; unknown fields are refused, so that a misspelt one does
- * not go unseen.
+ * Reads a manifest; what a request says, where it is given, goes before it.
+ * @throws Error whose message names every field that is wrong.
  */
-import { z } from "zod";
-import { CROP_FRACTION_MIN, MANIFEST_SCHEMA, type Manifest, type SpecOverrides } from "../generated/contract.js";
-
-const REGISTERED_NAME_CHARS_MAX = 64;
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits");
-const fileName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*$/, "must be a plain file name");
-const side = z.int().min(1).max(65_536);
-const perChannel = z.array(z.number()).min(1).max(3);
-
-const MANIFEST = z.strictObject({
-  schema: z.literal(MANIFEST_SCHEMA),
-  id: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/, "must be lower-case letters, digits, `.`, `_` and `-`"),
-  version: z.string().regex(/^[^/@]+$/, "must not hold `/` or `@`"),
-  title: z.string().min(1),
-  description: z.string(),
-  licence: z.string().min(1),
-  default: z.boolean().default(false),
-  graph: z.strictObject({
-    file: fileName,
-    bytes: z.int().min(1).nullable().default(null),
-    sha256: sha256.nullable().default(null),
-  }),
-  source: z
-    .strictObject({
-      url: z.url(),
-      member: z.string().min(1),
-      labels_url: z.url().optional(),
-      labels_member: z.string().min(1).optional(),
-    })
-    .optional(),
-  labels: z
-    .strictObject({ file: fileName, sha256: sha256.nullable().default(null), offset: z.int().optional() })
-    .optional(),
-  input: z.strictObject({
-    tensor: z.string().optional(),
-    dtype: z.enum(["float32", "uint8"]).optional(),
-    layout: z.enum(["NHWC", "NCHW", "NHW", "FLAT"]).optional(),
-    width: side.optional(),
-    height: side.optional(),
-    channels: z.union([z.literal(1), z.literal(3)]).optional(),
-    channel_order: z.enum(["RGB", "BGR", "GRAY"]).optional(),
-    mean: perChannel.optional(),
-    std: perChannel.optional(),
-    resize: z.enum(["stretch", "center-crop", "pad"]).optional(),
-    crop_fraction: z.number().min(CROP_FRACTION_MIN).max(1).optional(),
-    resize_filter: z.enum(["antialias", "bilinear", "nearest"]).optional(),
-  }),
-  output: z.strictObject({
-    tensor: z.string().optional(),
-    kind: z.enum(["softmax", "logits", "sigmoid", "index"]).optional(),
-    classes: z.int().min(1).optional(),
-  }),
-  features: z.strictObject({ tensor: z.string(), size: z.int().min(1) }).optional(),
-  accuracy: z
-    .strictObject({ top1: z.number().min(0).max(1), photos: z.int().min(1), split: z.string(), data: z.string() })
-    .optional(),
-});
-
-export const MANIFEST_FIELDS = Object.keys(MANIFEST.shape) as (keyof Manifest)[];
-
-/** Reads a manifest. @throws Error whose message names every field that is wrong. */
-export function parseManifest(json: unknown): Manifest {
-  const parsed = MANIFEST.safeParse(json);
-  if (!parsed.success) {
-    throw new Error(complaintOf(parsed.error));
-  }
-  return defined(parsed.data) as Manifest;
+export function parseManifest(json: unknown, overrides = NO_OVERRIDES): Manifest {
+  const reading = read(json, overrides);
+  overridesOf.set(reading.manifest, reading.overrides);
+  return reading.manifest;
 }
 
 /** Reads a list of manifests: `{"schema", "models"}`. @throws Error, as `parseManifest`. */
 export function parseManifests(json: unknown): Manifest[] {
-  const list = z.strictObject({ schema: z.literal(MANIFEST_SCHEMA), models: z.array(z.unknown()) }).parse(json);
-  return list.models.map(parseManifest);
+  if (!isList(json)) throw new Error(`it must be an object with schema ${MANIFEST_SCHEMA} and a list of models`);
+  return json.models.map((manifest) => parseManifest(manifest));
 }
 
-/**
- * What a client may say of a model that it registers: any part of a manifest, so that a whole one can be sent too.
- */
-const STATEMENT = MANIFEST.partial().extend({
-  id: MANIFEST.shape.id.max(REGISTERED_NAME_CHARS_MAX).optional(),
-  version: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits, `.`, `_` and `-`, the first one a letter or digit")
-    .max(REGISTERED_NAME_CHARS_MAX)
-    .optional(),
-  graph: z.looseObject({ sha256: sha256.nullish() }).optional(),
-  labels: z.looseObject({ sha256: sha256.nullish(), offset: z.int().optional() }).optional(),
-});
+/** What a manifest fixes, for the resolver; the label offset goes with the labels. */
+export function manifestOverrides(manifest: Manifest): SpecOverrides {
+  return overridesOf.get(manifest) ?? read(manifest, NO_OVERRIDES).overrides;
+}
 
-export type ManifestStatement = z.infer<typeof STATEMENT>;
+/** What a client may say of a model that it registers: any part of a manifest, so that a whole one can be sent too. */
+export type ManifestPart = Partial<Omit<Manifest, "graph" | "labels">> & {
+  readonly graph?: { readonly sha256?: string | null };
+  readonly labels?: { readonly sha256?: string | null; readonly offset?: number };
+};
 
 /** Reads a part of a manifest. @throws Error, as `parseManifest`. */
-export function parseStatement(json: unknown): ManifestStatement {
-  const parsed = STATEMENT.safeParse(json, { reportInput: true });
-  if (!parsed.success) throw new Error(complaintOf(parsed.error));
-  return parsed.data;
+export function parsePart(json: unknown): ManifestPart {
+  const complaints = JSON.parse(loadWasm().complaintsOfPart(JSON.stringify(json))) as readonly string[];
+  if (complaints.length > 0) throw new Error(complaints.join("; "));
+  return json as ManifestPart;
 }
 
-/** What the manifest fixes, for the resolver: `Manifest::overrides` of native/contract, but for the label offset. */
-export function manifestOverrides({ input, output }: Pick<Manifest, "input" | "output">): SpecOverrides {
-  return defined({
-    input_tensor: input.tensor,
-    output_tensor: output.tensor,
-    width: input.width,
-    height: input.height,
-    layout: input.layout,
-    channel_order: input.channel_order,
-    mean: input.mean,
-    std: input.std,
-    resize: input.resize,
-    crop_fraction: input.crop_fraction,
-    resize_filter: input.resize_filter,
-    output_kind: output.kind,
-  }) as SpecOverrides;
+function read(json: unknown, overrides: SpecOverrides): Reading {
+  const reading = JSON.parse(loadWasm().readManifest(JSON.stringify(json), JSON.stringify(overrides))) as Reading;
+  if (reading.complaints !== undefined) throw new Error(reading.complaints.join("; "));
+  return reading;
 }
 
-/** A manifest's input and output with what a request says in place of it: the inverse of `manifestOverrides`. */
-export function overridden(
-  { input, output }: Pick<Manifest, "input" | "output">,
-  overrides: SpecOverrides,
-): Pick<Manifest, "input" | "output"> {
-  const { input_tensor, output_tensor, output_kind, label_offset: _, ...rest } = overrides;
-  return {
-    input: defined({ ...input, ...rest, tensor: input_tensor ?? input.tensor }) as Manifest["input"],
-    output: defined({
-      ...output,
-      tensor: output_tensor ?? output.tensor,
-      kind: output_kind ?? output.kind,
-    }) as Manifest["output"],
-  };
-}
-
-/** `field=value: what it must be`, for each field that is wrong. */
-function complaintOf({ issues }: z.ZodError): string {
-  return issues
-    .map(({ path, input, message }) => {
-      const value = typeof input === "string" || typeof input === "number" ? `=${input}` : "";
-      return `${path.join(".") || "it"}${value}: ${message}`;
-    })
-    .join("; ");
-}
-
-/** Without the fields that are undefined: an absent field and an undefined one are different to serde. */
-function defined(record: Record<string, unknown>): unknown {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+function isList(json: unknown): json is { readonly models: readonly unknown[] } {
+  const { schema, models } = Object(json) as { schema?: unknown; models?: unknown };
+  return schema === MANIFEST_SCHEMA && Array.isArray(models);
 }

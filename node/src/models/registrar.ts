@@ -12,7 +12,7 @@ import {
   type UploadedFile,
   type ZooModel,
 } from "../ports.js";
-import { type ManifestStatement, overridden, parseManifest, parseStatement } from "./manifest.js";
+import { type ManifestPart, parseManifest, parsePart } from "./manifest.js";
 import { graphFileOf, labelsFileOf, type ModelStore } from "./store.js";
 
 export interface RegistrarOptions {
@@ -99,7 +99,7 @@ function manifestOf({ id, version, graph, labels, settings, manifest: text }: Re
       `label_offset=${offset} shifts labels, and the graph came without; send them as label_file.`,
     );
   }
-  return parseManifest({
+  const whole = {
     schema: MANIFEST_SCHEMA,
     id: rest.id,
     version: rest.version ?? VERSION_DEFAULT,
@@ -110,17 +110,19 @@ function manifestOf({ id, version, graph, labels, settings, manifest: text }: Re
     ...(labels !== null && {
       labels: { file: labelsFileOf(labels.sha256), sha256: labels.sha256, ...(offset !== undefined && { offset }) },
     }),
-    ...overridden({ input, output } as Manifest, settings.overrides),
+    input,
+    output,
     ...(features !== undefined && { features }),
     ...(accuracy !== undefined && { accuracy }),
-  });
+  };
+  return parseManifest(whole, settings.overrides);
 }
 
 /** The fields of the form come before those of the manifest. */
-function statementOf(fields: { id?: string; version?: string }, text: string | null): ManifestStatement {
+function statementOf(fields: { id?: string; version?: string }, text: string | null): ManifestPart {
   try {
     const manifest: unknown = JSON.parse(text ?? "{}");
-    return parseStatement(isObject(manifest) ? { ...manifest, ...fields } : manifest);
+    return parsePart(isObject(manifest) ? { ...manifest, ...fields } : manifest);
   } catch (error) {
     const why = messageOf(error);
     throw new AppError("field_invalid", text === null ? `${why}.` : `manifest: ${why}.`);

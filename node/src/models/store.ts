@@ -8,11 +8,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { AppError, messageOf } from "../errors.js";
-import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
+import { MANIFEST_FIELDS, MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
 import type { Blobs } from "./blobs.js";
 import { FileZooModel, type ReportDamage } from "./file-zoo.js";
-import { MANIFEST_FIELDS, parseManifest } from "./manifest.js";
+import { parseManifest } from "./manifest.js";
 
 export interface ModelStoreOptions {
   readonly blobs: Blobs;
@@ -287,7 +287,7 @@ export class ModelStore implements ModelZoo {
     const text = await this.#options.blobs.get(entryNameOf(id));
     if (text === null) throw new Error("it is missing");
     const entry = ENTRY.parse(JSON.parse(Buffer.from(text).toString("utf8")));
-    const manifests = entry.versions.map(parseManifest);
+    const manifests = entry.versions.map((version) => parseManifest(version));
     const stray = manifests.find((manifest) => manifest.id !== id);
     if (stray !== undefined) throw new Error(`it names ${JSON.stringify(stray.id)}, its file another id`);
     if (!manifests.some(({ version }) => version === entry.served)) {

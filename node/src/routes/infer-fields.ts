@@ -6,8 +6,10 @@ import {
   type ChannelOrder,
   CROP_FRACTION_MIN,
   type Crop,
+  LABEL_OFFSET_MAX,
   type Resize,
   type ResizeFilter,
+  SIDE_PIXELS_MAX,
   type SpecOverrides,
 } from "../generated/contract.js";
 import type { ClassifyOptions, ModelChoice, ModelSettings } from "../ports.js";
@@ -19,7 +21,6 @@ export interface InferRequest {
   readonly options: ClassifyOptions;
 }
 
-const SIDE_MAX = 4096;
 const COORDINATE_MAX = 1_000_000;
 const TOP_K_DEFAULT = 5;
 const TENSOR_NAME = /^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*(:\d+)?$/;
@@ -78,16 +79,21 @@ const SETTINGS = z.object({
     .string()
     .regex(/^\d{1,4}(x\d{1,4})?$/, "must be one side, such as 224, or WIDTHxHEIGHT")
     .transform((text) => text.split("x").map(Number))
-    .refine((sides) => sides.every((side) => side >= 1 && side <= SIDE_MAX), `must have sides from 1 to ${SIDE_MAX}`)
+    .refine(
+      (sides) => sides.every((side) => side >= 1 && side <= SIDE_PIXELS_MAX),
+      `must have sides from 1 to ${SIDE_PIXELS_MAX}`,
+    )
     .optional()
-    .describe(`Side of the input in pixels, or WIDTHxHEIGHT, up to ${SIDE_MAX}; detected.`),
+    .describe(`Side of the input in pixels, or WIDTHxHEIGHT, up to ${SIDE_PIXELS_MAX}; detected.`),
   normalization: z
     .string()
     .transform(readNormalization)
     .optional()
     .describe(`${Object.keys(NORMALIZATIONS).join(", ")}, or mean=r,g,b;std=r,g,b on the 0–255 scale; detected.`),
   channel_order: z.enum(["RGB", "BGR", "GRAY"], "must be RGB, BGR or GRAY").optional().describe("Detected."),
-  label_offset: integer(-100, 100).optional().describe("The label of class i is entry i - label_offset; detected."),
+  label_offset: integer(-LABEL_OFFSET_MAX, LABEL_OFFSET_MAX)
+    .optional()
+    .describe("The label of class i is entry i - label_offset; detected."),
   resize: z
     .enum(["stretch", "center-crop", "pad"], "must be stretch, center-crop or pad")
     .optional()

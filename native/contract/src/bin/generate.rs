@@ -48,17 +48,26 @@ fn constants() -> String {
         ("FRAME_REQUEST_ID_OFFSET", frame::REQUEST_ID_OFFSET.to_string()),
         ("FRAME_BYTES_MAX", frame::FRAME_BYTES_MAX.to_string()),
         ("CROP_FRACTION_MIN", spec::CROP_FRACTION_MIN.to_string()),
+        ("SIDE_PIXELS_MAX", spec::SIDE_PIXELS_MAX.to_string()),
+        ("LABEL_OFFSET_MAX", spec::LABEL_OFFSET_MAX.to_string()),
     ];
     let lines = numbers.map(|(name, value)| format!("export const {name} = {value};\n"));
     let kinds: Vec<String> =
         frame::FrameKind::ALL.iter().map(|(kind, name)| format!("  {name}: {},\n", *kind as u8)).collect();
-    let codes: Vec<String> = ErrorCode::ALL.iter().map(|code| format!("  \"{}\",\n", code.as_str())).collect();
+    let codes = ErrorCode::ALL.iter().map(|code| code.as_str());
     format!(
-        "{}\nexport const FRAME_KIND = {{\n{}}} as const;\n\nexport const ERROR_CODES = [\n{}] as const satisfies readonly ErrorCode[];\n",
+        "{}\nexport const FRAME_KIND = {{\n{}}} as const;\n\n{}\n{}",
         lines.concat(),
         kinds.concat(),
-        codes.concat()
+        list("MANIFEST_FIELDS", "(keyof Manifest)", Manifest::fields()),
+        list("ERROR_CODES", "ErrorCode", codes),
     )
+}
+
+fn list(name: &str, of: &str, words: impl Iterator<Item = &'static str>) -> String {
+    let lines: Vec<String> = words.map(|word| format!("  \"{word}\",\n")).collect();
+    let lines = lines.concat();
+    format!("export const {name} = [\n{lines}] as const satisfies readonly {of}[];\n")
 }
 
 /// JSON Schema 2020-12 by type name, as the types are serialised.

@@ -1,0 +1,110 @@
+//! Manifests: what is read, and what is said of one that is wrong.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use menagerie_contract::{Manifest, OutputKind, Resize, SpecOverrides, manifest::complaints_of_part};
+use serde_json::{Value, json};
+
+fn whole() -> Value {
+    json!({
+        "schema": 1,
+        "id": "birds",
+        "version": "1",
+        "title": "Birds",
+        "description": "",
+        "licence": "MIT",
+        "graph": { "file": "graph.pb" },
+        "labels": { "file": "labels.txt", "offset": 1 },
+        "input": { "width": 224, "height": 224, "mean": [127.5], "crop_fraction": 0.1 },
+        "output": { "kind": "softmax" },
+    })
+}
+
+/// A whole manifest with another value at this JSON pointer.
+fn with(pointer: &str, value: Value) -> Value {
+    let mut json = whole();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    json.pointer_mut(parent).unwrap().as_object_mut().unwrap().insert(name.into(), value);
+    json
+}
+
+#[test]
+fn a_manifest_is_read_with_what_it_leaves_out() {
+    let manifest = Manifest::read(whole()).unwrap();
+    assert_eq!((manifest.input.width, manifest.input.resize, manifest.default), (Some(224), None, false));
+    assert_eq!((manifest.graph.bytes, manifest.labels.unwrap().offset), (None, Some(1)));
+}
+
+#[test]
+fn what_it_leaves_out_is_left_out_when_it_is_written() {
+    let json = serde_json::to_value(Manifest::read(whole()).unwrap()).unwrap();
+    assert_eq!(json["input"], json!({ "width": 224, "height": 224, "mean": [127.5], "crop_fraction": 0.1f32 }));
+    assert_eq!(Manifest::read(json.clone()).unwrap(), Manifest::read(whole()).unwrap());
+}
+
+#[test]
+fn each_field_that_is_wrong_is_named_with_its_value_and_what_it_must_be() {
+    for (pointer, value, complaint) in [
+        ("/schema", json!(2), "schema=2: must be 1"),
+        ("/id", json!("Birds"), "id=Birds: must be lower-case letters"),
+        ("/version", json!("1/2"), "version=1/2: must be text without `/` and `@`"),
+        ("/title", json!(""), "title=: must be text that is not empty"),
+        ("/widht", json!(1), "widht: there is no such field"),
+        ("/input/widht", json!(1), "input.widht: there is no such field"),
+        ("/input/width", json!(65_536), "input.width=65536: must be a whole number from 1 to 4096"),
+        ("/input/height", json!(0), "input.height=0: must be"),
+        ("/input/layout", json!("NCWH"), "input.layout=NCWH: must be one of `NHWC`, `NCHW`, `NHW`, `FLAT`"),
+        ("/input/channels", json!(2), "input.channels=2: must be 1 or 3"),
+        ("/input/mean", json!([]), "input.mean: must be 1 to 3 numbers"),
+        ("/input/mean", json!([1e300]), "input.mean: must be 1 to 3 numbers"),
+        ("/input/std", json!([1, 0, 1]), "input.std: must be 1 to 3 numbers, none of them 0"),
+        ("/input/crop_fraction", json!(0.05), "input.crop_fraction=0.05: must be a number from 0.1 to 1"),
+        ("/input/tensor", Value::Null, "input.tensor: must be text"),
+        ("/labels/offset", json!(101), "labels.offset=101: must be a whole number from -100 to 100"),
+        ("/labels/offset", json!(-101), "labels.offset=-101: must be"),
+        ("/output/classes", json!(0), "output.classes=0: must be a whole number from 1"),
+        ("/graph/file", json!("../graph.pb"), "graph.file=../graph.pb: must be a plain file name"),
+        ("/graph/sha256", json!("AB"), "graph.sha256=AB: must be 64 lower-case hex digits"),
+        ("/output", json!([]), "output: must be an object"),
+        ("/source", json!({ "url": "file:///etc/passwd" }), "source.url=file:///etc/passwd: must be an address"),
+        ("/accuracy", json!({ "top1": 2, "photos": 1, "split": "", "data": "" }), "accuracy.top1=2: must be"),
+    ] {
+        let complaints = Manifest::read(with(pointer, value)).unwrap_err();
+        assert!(complaints[0].starts_with(complaint), "{complaints:?} in place of {complaint}");
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    let complaints = Manifest::read(json!({ "id": "birds", "input": { "width": -1 } })).unwrap_err();
+    assert!(complaints.contains(&"title is missing".to_owned()), "{complaints:?}");
+    assert!(complaints.contains(&"graph is missing".to_owned()), "{complaints:?}");
+    assert!(complaints.iter().any(|complaint| complaint.starts_with("input.width=-1")), "{complaints:?}");
+    assert_eq!(Manifest::read(json!([])).unwrap_err(), ["it must be an object"]);
+}
+
+#[test]
+fn a_part_may_leave_out_anything_and_describes_no_files_of_its_own() {
+    let complaints = |json: Value| complaints_of_part(&json);
+    assert_eq!(complaints(whole()), Vec::<String>::new());
+    assert_eq!(complaints(json!({})), Vec::<String>::new());
+    assert_eq!(complaints(json!({ "graph": { "whatever": 1, "sha256": null } })), Vec::<String>::new());
+    assert_eq!(complaints(json!({ "licenze": "x" })), ["licenze: there is no such field"]);
+    assert_eq!(complaints(json!({ "id": "a".repeat(65) })).len(), 1);
+    assert_eq!(complaints(json!({ "version": "ä" })).len(), 1);
+    assert_eq!(complaints(json!({ "labels": { "offset": 1000 } })).len(), 1);
+}
+
+#[test]
+fn what_a_request_says_goes_before_the_manifest_and_comes_back_as_its_overrides() {
+    let manifest = Manifest::read(whole()).unwrap();
+    let said = SpecOverrides {
+        width: Some(96),
+        resize: Some(Resize::Pad),
+        output_kind: Some(OutputKind::Logits),
+        ..SpecOverrides::default()
+    };
+    let expected =
+        SpecOverrides { height: Some(224), mean: Some(vec![127.5]), crop_fraction: Some(0.1), ..said.clone() };
+    assert_eq!(manifest.overridden(said).overrides(), expected);
+}
