@@ -6,7 +6,7 @@ import json
 import struct
 import sys
 
-HELLO, LOAD, LOADED, INFER, SCORES, ERROR = range(1, 7)
+HELLO, LOAD, LOADED, INFER, SCORES, ERROR, PING, PONG = range(1, 9)
 SIDE = 32
 
 
@@ -56,7 +56,7 @@ def load(request_id, payload):
         "verdict": {"allowed": True, "forbidden": []},
         "warnings": [],
     }
-    send_json(LOADED, request_id, spec)
+    send_json(LOADED, request_id, {"spec": spec, "lanes": 1})
 
 
 def infer(request_id, payload):
@@ -74,9 +74,9 @@ send_json(
     HELLO,
     0,
     {
-        "protocol": 1,
+        "protocol": 2,
         "engine": "example 1.0",
-        "libtensorflow": "none",
+        "runtime": {"name": "example", "version": "1.0"},
         "kernels": "none",
         "frame_bytes_max": 2**29,
         "images_max": 64,
@@ -86,6 +86,11 @@ send_json(
 while header := read_exactly(9):
     length, kind, request_id = struct.unpack("<IBI", header)
     payload = read_exactly(length - 5)
-    if kind not in (LOAD, INFER):
+    if kind == LOAD:
+        load(request_id, payload)
+    elif kind == INFER:
+        infer(request_id, payload)
+    elif kind == PING:
+        send(PONG, request_id, b"")
+    else:
         sys.exit(f"a frame of kind {kind} is not for an engine")
-    (load if kind == LOAD else infer)(request_id, payload)

@@ -12,22 +12,20 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** A frozen graph, loaded into this process. Errors carry a `code` of the HTTP contract. */
 export declare class Model {
   /**
-   * Resolves, loads and optimises a frozen graph. `loadRequestJson` is a `LoadRequest` of the contract. The
-   * bytes of `graph` must not change before the promise settles. libtensorflow is looked for in
-   * `LIBTENSORFLOW_PATH` and the system's library folders.
+   * Resolves, loads and optimises a frozen graph, of which it takes a copy. `loadRequestJson` is a `LoadRequest` of the
+   * contract. libtensorflow is looked for in `LIBTENSORFLOW_PATH` and the system's library folders.
    */
   static load(graph: Uint8Array, loadRequestJson: string): Promise<Model>
   /** The resolved `ModelSpec` of the contract, as JSON. */
   get spec(): string
+  /** Calls of `run` and `exchange` that pay side by side: as many as keep the cores busy. */
+  get lanes(): number
   /**
-   * Classifies `imageCount` images of `height x width x channels` bytes each, rows of interleaved RGB or grey. The
-   * bytes of `pixels` must not change before the promise settles.
+   * Classifies `imageCount` images of `height x width x channels` bytes each, rows of interleaved RGB or grey. It takes
+   * a copy of `pixels`.
    */
   run(pixels: Uint8Array, imageCount: number): Promise<Scores>
-  /**
-   * Answers one infer frame with a scores or an error frame of the same request id. The bytes of `frame` must not
-   * change before the promise settles.
-   */
+  /** Answers one infer frame, of which it takes a copy, with a scores or an error frame of the same request id. */
   exchange(frame: Uint8Array): Promise<Uint8Array>
 }
 

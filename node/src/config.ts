@@ -158,7 +158,9 @@ const SCHEMA = z.object({
   engineStartMsMax: milliseconds(60_000).describe("Deadline for an engine process to say hello; past it: 503."),
   engineLoadMsMax: milliseconds(60_000).describe("Deadline for a graph to load; past it: 504."),
   engineFirstRunMsMax: milliseconds(60_000).describe("Deadline for the first run of a loaded graph; past it: 504."),
-  engineRunMsMax: milliseconds(20_000).describe("Deadline for each later run; past it: 504."),
+  engineRunMsMax: milliseconds(20_000).describe(
+    "Deadline for each later run, from when the engine is given it; past it: 504.",
+  ),
   classifyMsMax: milliseconds(120_000).describe(
     "Deadline for a request from when its body is there, all waiting included; past it: 504.",
   ),

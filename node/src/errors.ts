@@ -72,6 +72,24 @@ export class AppError extends Error {
   }
 }
 
+/**
+ * How far an engine had got when it failed: `starting` (it was not given a graph yet), `loading` (it was given one and had
+ * not answered), `running` (it had loaded it).
+ */
+export type EngineStage = "starting" | "loading" | "running";
+
+/** The engine of a request is gone, or cannot be had. */
+export class EngineError extends AppError {
+  constructor(
+    code: Extract<ErrorCode, "engine_failed" | "engine_timeout" | "engine_unavailable">,
+    readonly stage: EngineStage,
+    detail: string,
+    options?: { cause?: unknown },
+  ) {
+    super(code, detail, options);
+  }
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

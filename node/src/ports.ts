@@ -8,6 +8,7 @@ import type {
   LoadRequest,
   Manifest,
   ModelSpec,
+  Runtime,
   Sandbox,
   SpecOverrides,
 } from "./generated/contract.js";
@@ -50,7 +51,8 @@ export interface LoadedModel {
   readonly alive: boolean;
   /**
    * Sends one infer frame, in its party's turn, and resolves with the reply frame (scores or error). Rejects with an
-   * `AppError` when the engine is gone, and with the reason of the party's signal while it waits.
+   * `EngineError` when the engine is gone, and at once with the reason of the party's signal. The frame is written to
+   * (its request id), and may be read until this resolves; it is the caller's again then, and only then.
    */
   exchange(frame: Uint8Array, party: Party): Promise<Uint8Array>;
   /** Bytes of memory that it holds and shares with no other process; estimated from the graph where the system does not say. */
@@ -64,7 +66,10 @@ export type Pieces = readonly Uint8Array[];
 
 /** Runs frozen graphs. Implemented by the engine process, the addon and the test fake; one contract suite runs on all three. */
 export interface InferenceEngine {
-  /** Loads a graph. Rejects with an `AppError` that carries the engine's code. */
+  /**
+   * Loads a graph, once: whoever asks decides whether to try again. Rejects with an `AppError` that carries the engine's
+   * code, an `EngineError` where a process was lost; its `stage` says whether that had been given the graph.
+   */
   load(graph: Pieces, request: LoadRequest): Promise<LoadedModel>;
   /** What `/readyz` reports. */
   status(): EngineStatus;
@@ -82,7 +87,8 @@ export interface EngineStatus {
   readonly kind: "process" | "addon" | "fake";
   /** Whether a load would be served now. */
   readonly ready: boolean;
-  readonly libtensorflow: string | null;
+  /** Null until an engine has said hello, as are the next two. */
+  readonly runtime: Runtime | null;
   /** What computes layers, such as `oneDNN` or `Eigen`. */
   readonly kernels: string | null;
   readonly sandbox: Sandbox | null;
@@ -102,7 +108,7 @@ export interface ClassifyTarget {
   readonly stranger: boolean;
   /** On whose behalf it is used. */
   readonly party: Party;
-  /** Sends one infer frame and resolves with the reply frame (scores or error). */
+  /** Sends one infer frame; as `LoadedModel.exchange`, on behalf of the party. */
   exchange(frame: Uint8Array): Promise<Uint8Array>;
 }
 
@@ -306,6 +312,8 @@ export interface Readiness {
   readonly engine: {
     readonly kind: EngineStatus["kind"];
     readonly ready: boolean;
+    readonly runtime: Runtime | null;
+    /** Version of the runtime where that is libtensorflow. */
     readonly libtensorflow: string | null;
     readonly kernels: string | null;
     readonly sandbox: Sandbox | null;

@@ -7,6 +7,7 @@ import { createApp } from "./app.js";
 import { type Config, isLoopback, readConfig } from "./config.js";
 import { AppError, messageOf } from "./errors.js";
 import { boundConnections } from "./front/connections.js";
+import { LIBTENSORFLOW } from "./generated/contract.js";
 import { listenProblem } from "./listen-problem.js";
 import type { Readiness } from "./ports.js";
 import { createLogger, openKeys, openService, type Service, warmUp } from "./service.js";
@@ -96,7 +97,8 @@ async function warmUpProblem(): Promise<string | null> {
 }
 
 function readinessOf({ engine, models, zoo }: Service): Readiness {
-  const { kind, ready, libtensorflow, kernels, sandbox, cgroup } = engine.status();
+  const { kind, ready, runtime, kernels, sandbox, cgroup } = engine.status();
+  const libtensorflow = runtime?.name === LIBTENSORFLOW ? runtime.version : null;
   const loadedCount = models.loadedCount();
   const engineFailure = ready || loadedCount > 0 ? null : "the engine cannot be started";
   const reason = phase === "up" ? (warmUpFailure ?? engineFailure) : phase;
@@ -107,7 +109,7 @@ function readinessOf({ engine, models, zoo }: Service): Readiness {
     default_model: zoo.defaultId,
     models_loaded: loadedCount,
     held: { ...app.held(), connections: connections.count },
-    engine: { kind, ready, libtensorflow, kernels, sandbox, cgroup },
+    engine: { kind, ready, runtime, libtensorflow, kernels, sandbox, cgroup },
   };
 }
 

@@ -1,4 +1,5 @@
 /** Puts the adapters together: what the server, the library and the command line stand on. */
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Config, isLoopback } from "./config.js";
@@ -139,6 +140,7 @@ export async function warmUp({ models, classifier }: Service, { workerThreads, c
 /** Work that this program does for itself, until its deadline. */
 export async function onOwnBehalf<T>(msMax: number, work: (party: Party) => Promise<T>): Promise<T> {
   const deadline = new AbortController();
+  setMaxListeners(0, deadline.signal);
   const timer = setTimeout(() => {
     deadline.abort(new AppError("engine_timeout", `It was not answered within ${msMax} ms.`));
   }, msMax);
@@ -186,6 +188,7 @@ async function openEngine(config: Config, zoo: ModelZoo, logger: Logger): Promis
     runMsMax: config.engineRunMsMax,
     closeMsMax: config.shutdownMsMax,
     cgroups,
+    sandboxRequired: config.sandbox === "required",
   });
 }
 

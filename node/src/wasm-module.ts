@@ -4,7 +4,7 @@
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { ErrorCode, Hello, ModelSpec, Problem } from "./generated/contract.js";
+import type { ErrorCode, Hello, Loaded, Problem } from "./generated/contract.js";
 import { ERROR_CODES } from "./generated/contract.js";
 
 /** A spec with its labels, compiled for classification. */
@@ -17,9 +17,10 @@ export interface WasmModel {
 /** What an engine answered, read from its frame. */
 export type Reply = { requestId: number } & (
   | { kind: "hello"; hello: Hello }
-  | { kind: "loaded"; spec: ModelSpec }
+  | { kind: "loaded"; loaded: Loaded }
   | { kind: "error"; problem: Problem }
   | { kind: "scores" }
+  | { kind: "pong" }
 );
 
 export interface WasmModule {

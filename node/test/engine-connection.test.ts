@@ -5,6 +5,10 @@ import { codec, fixtureCommand, ignoreLog } from "./support/engines.js";
 import { frameOf, scoresOf } from "./support/fake-engine.js";
 
 const MS_MAX = 30_000;
+/** More than the system takes before the process reads. */
+const LARGE_BYTES = 1_000_000;
+/** A value of pixels that is another client's. */
+const VICTIM = 7;
 
 function connect(behaviour: string, options: { helloMsMax?: number; lines?: string[] } = {}): EngineConnection {
   const log = options.lines === undefined ? ignoreLog : (_pid: number, line: string) => options.lines?.push(line);
@@ -38,7 +42,8 @@ describe("a connection to an engine process", () => {
   it("takes no harm from a load that cannot be written as a frame", async () => {
     const connection = connect("answers");
     await connection.hello;
-    expect(() => connection.load("no JSON", [new Uint8Array(1)], MS_MAX)).toThrow("the load request cannot be read");
+    const load = connection.load("no JSON", [new Uint8Array(1)], MS_MAX);
+    await expect(load).rejects.toThrow("the load request cannot be read");
     expect(scoresOf(await infer(connection))).toEqual([0.25, 0.75]);
     // Nothing of it is pending: a rejection that nobody waits for would end the service.
     await connection.close(MS_MAX);
@@ -70,6 +75,58 @@ describe("a connection to an engine process", () => {
     expect(warnings.filter(({ name }) => name === "MaxListenersExceededWarning")).toEqual([]);
   });
 
+  it("sends what it was given before it closes", async () => {
+    const connection = connect("slow-reader");
+    await connection.hello;
+    // More than the system takes on its way together, so that most of it is still here.
+    const frames = Array.from({ length: 4 }, () => frameOf(4, 0, new Uint8Array(LARGE_BYTES)));
+    const replies = Promise.all(frames.map((frame) => connection.infer(frame, MS_MAX)));
+    await connection.close(MS_MAX);
+    expect(await replies).toHaveLength(4);
+  });
+
+  it("answers a request once all of it was written", async () => {
+    const connection = connect("slow-reader");
+    await connection.hello;
+    const frame = frameOf(4, 0, new Uint8Array(LARGE_BYTES));
+    expect(scoresOf(await connection.infer(frame, MS_MAX))).toEqual([0.25, 0.75]);
+    await connection.close(MS_MAX);
+  });
+
+  it("ends a process that answers what it cannot have read, and shows it nothing of what comes into that memory", async () => {
+    const lines: string[] = [];
+    const connection = connect("answers-early", { lines });
+    await connection.hello;
+    const frame = frameOf(4, 0, new Uint8Array(LARGE_BYTES).fill(1));
+    const error = await failure(connection.infer(frame, MS_MAX));
+    expect(error.code).toBe("engine_failed");
+    expect(error.message).toMatch(/answered a request that it cannot have read yet/);
+    frame.fill(VICTIM);
+    await connection.ended;
+    expect(lines.flatMap((line) => JSON.parse(line))).not.toContain(VICTIM);
+  });
+
+  it("reads nothing of a request any more once that has failed", async () => {
+    const lines: string[] = [];
+    const connection = connect("reads-on", { lines });
+    await connection.hello;
+    const frame = frameOf(4, 0, new Uint8Array(LARGE_BYTES).fill(1));
+    expect((await failure(connection.infer(frame, 50))).code).toBe("engine_timeout");
+    frame.fill(VICTIM);
+    await connection.ended;
+    expect(lines.flatMap((line) => JSON.parse(line))).not.toContain(VICTIM);
+  });
+
+  it("hears of a process that is there, and ends one that is stopped", async () => {
+    const connection = connect("answers");
+    await connection.hello;
+    await connection.ping(MS_MAX);
+    process.kill(connection.pid ?? 0, "SIGSTOP");
+    expect((await failure(connection.ping(200))).code).toBe("engine_timeout");
+    await connection.ended;
+    expect(connection.alive).toBe(false);
+  });
+
   it("waits for a process that reads slowly, and loses nothing", async () => {
     const connection = connect("slow-reader");
     await connection.hello;
@@ -81,7 +138,7 @@ describe("a connection to an engine process", () => {
 
   it.each([
     ["says-nothing", /within 300 ms/, 300],
-    ["wrong-protocol", /speaks protocol 99, this service 1/, MS_MAX],
+    ["wrong-protocol", /speaks protocol 99, this service 2/, MS_MAX],
     ["garbage-first", /bytes that are no frame/, MS_MAX],
     ["exits-first", /exited with code 1/, MS_MAX],
   ])("a process that %s is engine_unavailable", async (behaviour, message, helloMsMax) => {
@@ -104,6 +161,8 @@ describe("a connection to an engine process", () => {
     ["exits-on-infer", /exited with code 3/],
     ["writes-garbage", /bytes that are no frame/],
     ["answers-another", /a frame that nobody asked for/],
+    ["answers-a-load", /a frame that nobody asked for/],
+    ["long-reply", /bytes that are no frame: a frame of 16777217 bytes/],
   ])("when a process %s, everything pending fails with engine_failed and the reason", async (behaviour, message) => {
     const connection = connect(behaviour);
     await connection.hello;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FRAME_KIND, type LoadRequest } from "../src/generated/contract.js";
 import type { InferenceEngine, LoadedModel } from "../src/ports.js";
 import { addonEngine, codec, processEngine } from "./support/engines.js";
-import { FakeEngine, inferFrame, scoresOf } from "./support/fake-engine.js";
+import { FakeEngine, inferFrameOf, scoresOf } from "./support/fake-engine.js";
 import { meanColourGraph } from "./support/graph-def.js";
 import { party } from "./support/party.js";
 
@@ -14,7 +14,12 @@ const BLUE = [0, 0, 255] as const;
 const WINNER = Math.E / (Math.E + 2);
 const OTHER = 1 / (Math.E + 2);
 
+/** Frames of 786 kB: more than a pipe takes, so that each is written while the engine reads. */
+const SIDE = 512;
+
 const REQUEST: LoadRequest = {
+  origin: "stranger",
+  format: "auto",
   overrides: { mean: [0], std: [255] },
   source: "request",
   label_count: 3,
@@ -28,10 +33,12 @@ interface Contender {
 }
 
 const CONTENDERS: readonly Contender[] = [
-  { name: "fake", open: () => new FakeEngine(), graph: Buffer.from("graph") },
-  { name: "process", open: () => processEngine(), graph: meanColourGraph() },
-  { name: "addon", open: () => addonEngine(), graph: meanColourGraph() },
+  { name: "fake", open: () => new FakeEngine(), graph: Buffer.from(`graph side=${SIDE}`) },
+  { name: "process", open: () => processEngine(), graph: meanColourGraph(SIDE) },
+  { name: "addon", open: () => addonEngine(), graph: meanColourGraph(SIDE) },
 ];
+
+const inferFrame = (...colours: Parameters<typeof inferFrameOf>[1][number][]) => inferFrameOf(SIDE, colours);
 
 describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
   let engine: InferenceEngine;
@@ -48,7 +55,7 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
 
   it("resolves the spec of a graph", () => {
     const { input, output, verdict } = model.spec;
-    expect(input).toMatchObject({ tensor: "input", layout: "NHWC", width: 8, height: 8, channels: 3 });
+    expect(input).toMatchObject({ tensor: "input", layout: "NHWC", width: SIDE, height: SIDE, channels: 3 });
     expect(input.mean).toEqual([0, 0, 0]);
     expect(input.std).toEqual([255, 255, 255]);
     expect(output).toMatchObject({ tensor: "probabilities", kind: "softmax", classes: 3 });
@@ -75,6 +82,27 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
     }
   });
 
+  it("tells a party that gives up its reason, and answers the others", async () => {
+    const giveUp = new AbortController();
+    const impatient = party("impatient", giveUp.signal);
+    const given = Promise.allSettled(Array.from({ length: 8 }, () => model.exchange(inferFrame(RED), impatient)));
+    const patient = model.exchange(inferFrame(BLUE), party());
+    giveUp.abort(new Error("it took too long"));
+    for (const { status, ...outcome } of await given) {
+      expect([status, outcome]).toEqual(["rejected", { reason: giveUp.signal.reason }]);
+    }
+    expect(scoresOf(await patient)[2]).toBeCloseTo(WINNER, 5);
+  });
+
+  it("takes a frame's memory for the next one as soon as it was answered", async () => {
+    const frame = inferFrame(RED);
+    for (let count = 0; count < 12; count += 1) {
+      const colour = [RED, GREEN, BLUE][count % 3] ?? RED;
+      frame.set(inferFrame(colour));
+      expect(scoresOf(await model.exchange(frame, party()))[count % 3], `frame ${count}`).toBeCloseTo(WINNER, 5);
+    }
+  });
+
   it("answers pixels that do not fit with a field_invalid frame, and goes on", async () => {
     const frame = inferFrame(RED);
     const short = frame.slice(0, frame.length - 1);
@@ -97,9 +125,9 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
 
   it("finishes what is in flight when a model is closed, and refuses what comes after", async () => {
     const brief = await engine.load([graph], REQUEST);
-    const inFlight = Promise.all([brief.exchange(inferFrame(RED), party()), brief.exchange(inferFrame(BLUE), party())]);
+    const inFlight = Promise.all(Array.from({ length: 6 }, () => brief.exchange(inferFrame(RED), party())));
     await brief.close();
-    expect((await inFlight).map((reply) => reply[4])).toEqual([FRAME_KIND.scores, FRAME_KIND.scores]);
+    expect((await inFlight).map((reply) => reply[4])).toEqual(Array(6).fill(FRAME_KIND.scores));
     expect(brief.alive).toBe(false);
     await expect(brief.exchange(inferFrame(RED), party())).rejects.toMatchObject({ code: "engine_failed" });
     expect(model.alive).toBe(true);

@@ -20,7 +20,11 @@ describe.skipIf(!hasPython)("the engine in docs/examples", () => {
 
   beforeAll(async () => {
     emptyZoo = await mkdtemp(join(tmpdir(), "menagerie-test-"));
-    service = await startServer({ MODELS_DIR: emptyZoo, ENGINE_PATH: join(ROOT_DIR, "docs/examples/engine.py") });
+    service = await startServer({
+      MODELS_DIR: emptyZoo,
+      ENGINE_SPARES: "0",
+      ENGINE_PATH: join(ROOT_DIR, "docs/examples/engine.py"),
+    });
   });
 
   afterAll(async () => {

@@ -231,6 +231,8 @@ describe("POST /infer", () => {
     });
     await itemsOf(await infer(body, JSON_ONLY));
     expect(service.engine.requests.at(-1)).toEqual({
+      origin: "stranger",
+      format: "auto",
       overrides: { width: 8, height: 8, mean: [103.939, 116.779, 123.68], std: [1], channel_order: "BGR" },
       source: "request",
       label_count: 3,

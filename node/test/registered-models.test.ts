@@ -178,6 +178,7 @@ describe("POST /api/models", () => {
 
   it("refuses a stranger's graph where the engine has to be confined and is not", async () => {
     await restart({ sandbox: "required" });
+    service.engine.sandbox = { held: [], missing: ["seccomp"] };
     expect((await register({})).status).toBe(403);
     service.engine.sandbox = { held: ["seccomp"], missing: [] };
     expect((await register({})).status).toBe(201);

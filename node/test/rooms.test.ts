@@ -44,7 +44,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "errors",
     "ports",
   ],
-  server: ["app", "front", "service", "config", "errors", "ports", "listen-problem"],
+  server: ["app", "front", "service", "config", "errors", "ports", "generated", "listen-problem"],
   index: ["service", "sha256", "config", "errors", "ports", "generated"],
   cli: ["index", "printable", "server", "service", "config", "errors"],
   web: ["generated"],

@@ -25,7 +25,7 @@ function create(options: Partial<WasmClassifierOptions> = {}): Classifier {
 }
 
 async function target(changes: Partial<ClassifyTarget> = {}): Promise<ClassifyTarget> {
-  const request = { overrides: {}, source: "request", threads: 0 } as const;
+  const request = { origin: "zoo", format: "auto", overrides: {}, source: "request", threads: 0 } as const;
   const loaded = await new FakeEngine().load([Buffer.from("graph")], request);
   return {
     key: "fake",

@@ -174,20 +174,21 @@ pub fn encode_load_head(request_id: u32, load_request_json: &str, graph_bytes: u
     frame::encode_load_head(request_id, &request, graph_bytes).map_err(|error| thrown(error.into()))
 }
 
-/// A reply of the engine as JSON: `{"kind", "requestId"}` and, by kind, `hello`, `spec` (loaded), `problem` (error) or
-/// `imageCount`, `classCount`, `queueUs` and `runUs` (scores).
+/// A reply of the engine as JSON: `{"kind", "requestId"}` and, by kind, `hello`, `loaded`, `problem` (error), nothing
+/// (pong), or `imageCount`, `classCount`, `queueUs` and `runUs` (scores).
 #[wasm_bindgen(js_name = decodeReply)]
 pub fn decode_reply(reply: &[u8]) -> Result<String, JsError> {
     let (request_id, frame) = Frame::decode(reply).map_err(|error| thrown(error.into()))?;
     let reply: Value = match frame {
         Frame::Hello(hello) => json!({ "kind": "hello", "requestId": request_id, "hello": hello }),
-        Frame::Loaded(spec) => json!({ "kind": "loaded", "requestId": request_id, "spec": spec }),
+        Frame::Loaded(loaded) => json!({ "kind": "loaded", "requestId": request_id, "loaded": loaded }),
         Frame::Error(problem) => json!({ "kind": "error", "requestId": request_id, "problem": problem }),
         Frame::Scores(scores) => json!({
             "kind": "scores", "requestId": request_id, "imageCount": scores.image_count,
             "classCount": scores.class_count, "queueUs": scores.queue_us, "runUs": scores.run_us,
         }),
-        Frame::Load { .. } | Frame::Infer { .. } => {
+        Frame::Pong => json!({ "kind": "pong", "requestId": request_id }),
+        Frame::Load { .. } | Frame::Infer { .. } | Frame::Ping => {
             return Err(thrown(Error::Engine("the engine sent a frame that only the host may send".into())));
         }
     };

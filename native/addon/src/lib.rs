@@ -41,12 +41,12 @@ pub struct Model {
 
 #[napi]
 impl Model {
-    /// Resolves, loads and optimises a frozen graph. `loadRequestJson` is a `LoadRequest` of the contract. The
-    /// bytes of `graph` must not change before the promise settles. libtensorflow is looked for in
-    /// `LIBTENSORFLOW_PATH` and the system's library folders.
+    /// Resolves, loads and optimises a frozen graph, of which it takes a copy. `loadRequestJson` is a `LoadRequest` of the
+    /// contract. libtensorflow is looked for in `LIBTENSORFLOW_PATH` and the system's library folders.
     #[napi(ts_return_type = "Promise<Model>")]
     #[must_use]
-    pub fn load(graph: Uint8Array, load_request_json: String) -> AsyncTask<OffThread<Model>> {
+    pub fn load(graph: &[u8], load_request_json: String) -> AsyncTask<OffThread<Model>> {
+        let graph = graph.to_vec();
         OffThread::start(move || {
             let request: LoadRequest = serde_json::from_str(&load_request_json).map_err(|error| {
                 Problem::new(ErrorCode::FieldInvalid, format!("the load request cannot be read: {error}"))
@@ -67,12 +67,19 @@ impl Model {
         self.spec.clone()
     }
 
-    /// Classifies `imageCount` images of `height x width x channels` bytes each, rows of interleaved RGB or grey. The
-    /// bytes of `pixels` must not change before the promise settles.
+    /// Calls of `run` and `exchange` that pay side by side: as many as keep the cores busy.
+    #[napi(getter)]
+    #[must_use]
+    pub fn lanes(&self) -> u32 {
+        self.model.lanes()
+    }
+
+    /// Classifies `imageCount` images of `height x width x channels` bytes each, rows of interleaved RGB or grey. It takes
+    /// a copy of `pixels`.
     #[napi(ts_return_type = "Promise<Scores>")]
     #[must_use]
-    pub fn run(&self, pixels: Uint8Array, image_count: u32) -> AsyncTask<OffThread<Scores>> {
-        let model = Arc::clone(&self.model);
+    pub fn run(&self, pixels: &[u8], image_count: u32) -> AsyncTask<OffThread<Scores>> {
+        let (model, pixels) = (Arc::clone(&self.model), pixels.to_vec());
         let called = Instant::now();
         OffThread::start(move || {
             let queue_us = called.elapsed().as_micros() as u32;
@@ -86,12 +93,11 @@ impl Model {
         })
     }
 
-    /// Answers one infer frame with a scores or an error frame of the same request id. The bytes of `frame` must not
-    /// change before the promise settles.
+    /// Answers one infer frame, of which it takes a copy, with a scores or an error frame of the same request id.
     #[napi(ts_return_type = "Promise<Uint8Array>")]
     #[must_use]
-    pub fn exchange(&self, frame: Uint8Array) -> AsyncTask<OffThread<Uint8Array>> {
-        let model = Arc::clone(&self.model);
+    pub fn exchange(&self, frame: &[u8]) -> AsyncTask<OffThread<Uint8Array>> {
+        let (model, frame) = (Arc::clone(&self.model), frame.to_vec());
         let called = Instant::now();
         OffThread::start(move || {
             let header = frame::Header::read(&frame, u32::MAX)
@@ -100,7 +106,7 @@ impl Model {
                 .ok_or_else(|| Problem::new(ErrorCode::Internal, "exchange takes infer frames alone"))?;
             let payload = frame.get(frame::HEADER_BYTES..).unwrap_or_default();
             let reply: Frame<'_> = exchange::answer(&model, payload, called);
-            let bytes = reply.encode(header.request_id).map_err(|error| exchange::lost_step(&error))?;
+            let bytes = reply.encode_reply(header.request_id).map_err(|error| exchange::lost_step(&error))?;
             Ok(bytes.into())
         })
     }

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use menagerie_contract::{ErrorCode, Problem};
+use menagerie_contract::{ErrorCode, Problem, VERSION};
 
 use crate::{
     sandbox::{
@@ -43,7 +43,7 @@ fn report() -> Result<(), Problem> {
     let library = startup::load_library(cell)?;
     let loaded = started.elapsed();
     let sandbox = cell.seal();
-    println!("menagerie-engine {}", env!("CARGO_PKG_VERSION"));
+    println!("menagerie-engine {VERSION}");
     println!("libtensorflow    {} ({})", library.version(), library.path().display());
     println!("kernels          {}", library.kernels().name());
     println!("start            {} ms, with a tiny graph run", loaded.as_millis());

@@ -18,8 +18,9 @@ use std::{
 };
 
 use menagerie_contract::{
-    ErrorCode, Frame, FrameKind, Hello, Problem, Source,
-    frame::{FRAME_BYTES_MAX, HEADER_BYTES, Header, PROTOCOL, Sandbox},
+    ErrorCode, Frame, FrameKind, Hello, Loaded, Origin, Problem, Runtime, Sandbox, VERSION,
+    frame::{FRAME_BYTES_MAX, HEADER_BYTES, Header, PROTOCOL},
+    message::LIBTENSORFLOW,
 };
 use menagerie_engine::{
     Library, Model,
@@ -71,8 +72,8 @@ pub fn serve() -> Result<(), Problem> {
 fn hello(library: &Library, sandbox: Sandbox) -> Hello {
     Hello {
         protocol: PROTOCOL,
-        engine: concat!("menagerie-engine ", env!("CARGO_PKG_VERSION")).into(),
-        libtensorflow: library.version(),
+        engine: format!("menagerie-engine {VERSION}"),
+        runtime: Runtime { name: LIBTENSORFLOW.into(), version: library.version() },
         kernels: library.kernels().name().into(),
         frame_bytes_max: FRAME_BYTES_MAX,
         images_max: IMAGES_MAX,
@@ -99,6 +100,10 @@ impl Server {
             match header.kind {
                 FrameKind::Load => self.load(header.request_id, payload)?,
                 FrameKind::Infer => self.infer(header.request_id, payload),
+                FrameKind::Ping => {
+                    decode(FrameKind::Ping, &payload)?;
+                    self.writer.send(header.request_id, &Frame::Pong);
+                }
                 kind => return Err(lost_step(&format!("a {kind:?} frame is not for an engine"))),
             }
         }
@@ -118,14 +123,14 @@ impl Server {
             self.writer.send(request_id, &Frame::Error(problem));
             return Ok(());
         }
-        if request.source == Source::Request
+        if request.origin == Origin::Stranger
             && let Err(problem) = self.cell.admit(&self.sandbox)
         {
             self.writer.send(request_id, &Frame::Error(problem));
             return Ok(());
         }
         if let Some(priority) = self.priority.take()
-            && request.source == Source::Request
+            && request.origin == Origin::Stranger
         {
             priority.lower();
         }
@@ -142,7 +147,8 @@ impl Server {
                         ("threads", model.threads().into()),
                     ],
                 );
-                self.writer.send(request_id, &Frame::Loaded(Box::new(model.spec().clone())));
+                let loaded = Loaded { spec: model.spec().clone(), lanes: model.lanes() };
+                self.writer.send(request_id, &Frame::Loaded(Box::new(loaded)));
                 let model = Arc::new(model);
                 let (answered, first_answer) = mpsc::sync_channel(1);
                 self.start_workers(&model, &answered);
@@ -279,7 +285,7 @@ struct Writer {
 impl Writer {
     fn send(&self, request_id: u32, frame: &Frame<'_>) {
         let written = frame
-            .encode(request_id)
+            .encode_reply(request_id)
             .map_err(io::Error::other)
             .and_then(|bytes| self.stdout.lock().unwrap_or_else(PoisonError::into_inner).write_all(&bytes));
         if let Err(error) = written

@@ -7,30 +7,32 @@
 //! |---|---|---|
 //! | 1 hello | engine → host | JSON [`Hello`] |
 //! | 2 load | host → engine | `u32` length of JSON, JSON [`LoadRequest`], graph bytes |
-//! | 3 loaded | engine → host | JSON [`crate::ModelSpec`] |
+//! | 3 loaded | engine → host | JSON [`Loaded`] |
 //! | 4 infer | host → engine | `u32` images, then u8 pixels, `height x width x channels` for each image |
 //! | 5 scores | engine → host | `u32` images, `u32` classes, `u32` queue µs, `u32` run µs, then f32 scores |
 //! | 6 error | engine → host | JSON [`Problem`] |
+//! | 7 ping | host → engine | nothing |
+//! | 8 pong | engine → host | nothing |
 
-#[cfg(feature = "typescript")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-#[cfg(feature = "typescript")]
-use ts_rs::TS;
 
 use crate::{
-    Problem,
-    spec::{Source, SpecOverrides},
+    ErrorCode, Problem,
+    message::{Hello, LoadRequest, Loaded},
 };
 
 /// Version of this protocol; an executable of another one is refused.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// Bytes before the payload: length, kind and request id.
 pub const HEADER_BYTES: usize = 9;
+/// Bytes of the length field, which does not count itself.
+const LENGTH_BYTES: usize = 4;
 /// Offset of the request id in a frame.
 pub const REQUEST_ID_OFFSET: usize = 5;
-/// Largest frame that either side accepts by default, in bytes.
+/// Largest length field of a frame that an engine is sent, in bytes: room for a graph.
 pub const FRAME_BYTES_MAX: u32 = 512 * 1024 * 1024;
+/// Largest length field of a frame that an engine sends, in bytes: the scores of 64 images and 65,000 classes.
+pub const REPLY_BYTES_MAX: u32 = 16 * 1024 * 1024;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,10 @@ pub enum FrameKind {
     Scores = 5,
     /// A request failed.
     Error = 6,
+    /// Is anybody there?
+    Ping = 7,
+    /// Yes.
+    Pong = 8,
 }
 
 impl FrameKind {
@@ -59,7 +65,13 @@ impl FrameKind {
         (Self::Infer, "infer"),
         (Self::Scores, "scores"),
         (Self::Error, "error"),
+        (Self::Ping, "ping"),
+        (Self::Pong, "pong"),
     ];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("unknown", |(_, name)| name)
+    }
 
     fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.iter().map(|(kind, _)| *kind).find(|kind| *kind as u8 == byte)
@@ -70,7 +82,7 @@ impl FrameKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The length field passes the limit, or is too small to hold kind and id.
-    #[error("a frame of {length} bytes is outside {min}..={max}", min = HEADER_BYTES - 4)]
+    #[error("a frame of {length} bytes is outside {min}..={max}", min = HEADER_BYTES - LENGTH_BYTES)]
     Length {
         /// The length field.
         length: u32,
@@ -90,63 +102,6 @@ pub enum FrameError {
     Kind(u8),
 }
 
-/// The executable's first words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
-pub struct Hello {
-    /// [`PROTOCOL`].
-    pub protocol: u32,
-    /// Name and version of the executable.
-    pub engine: String,
-    /// Version of libtensorflow.
-    pub libtensorflow: String,
-    /// What computes layers, such as `oneDNN` or `Eigen`.
-    pub kernels: String,
-    /// Largest frame that it accepts, in bytes.
-    pub frame_bytes_max: u32,
-    /// Most images in one infer frame.
-    pub images_max: u32,
-    /// What confines it.
-    pub sandbox: Sandbox,
-}
-
-/// What confines an engine process.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
-pub struct Sandbox {
-    /// Measures that hold, such as `seccomp`.
-    pub held: Vec<String>,
-    /// Measures that this system does not offer, each with the reason.
-    pub missing: Vec<String>,
-}
-
-/// How to load a graph.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
-pub struct LoadRequest {
-    /// What the caller sets.
-    pub overrides: SpecOverrides,
-    /// Who set it: `manifest` or `request`.
-    pub source: Source,
-    /// Labels that will be used, where known: chooses between several heads.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label_count: Option<u32>,
-    /// SHA-256 of the graph file in lower-case hex, where the host knows it; the engine computes it otherwise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub graph_sha256: Option<String>,
-    /// Threads for one run; 0 lets the engine choose.
-    #[serde(default)]
-    pub threads: u32,
-}
-
-impl LoadRequest {
-    /// A request of which nothing more is known than what the caller sets.
-    #[must_use]
-    pub fn new(source: Source, overrides: SpecOverrides) -> Self {
-        Self { overrides, source, label_count: None, graph_sha256: None, threads: 0 }
-    }
-}
-
 /// A frame, with its payload borrowed from the bytes it was read from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Frame<'a> {
@@ -159,8 +114,8 @@ pub enum Frame<'a> {
         /// The graph file.
         graph: &'a [u8],
     },
-    /// Kind 3: a [`crate::ModelSpec`] as JSON.
-    Loaded(Box<crate::ModelSpec>),
+    /// Kind 3.
+    Loaded(Box<Loaded>),
     /// Kind 4.
     Infer {
         /// Number of images.
@@ -172,6 +127,10 @@ pub enum Frame<'a> {
     Scores(Scores),
     /// Kind 6.
     Error(Problem),
+    /// Kind 7.
+    Ping,
+    /// Kind 8.
+    Pong,
 }
 
 /// The scores for the images of one infer frame.
@@ -198,6 +157,8 @@ impl Frame<'_> {
             Self::Infer { .. } => FrameKind::Infer,
             Self::Scores(_) => FrameKind::Scores,
             Self::Error(_) => FrameKind::Error,
+            Self::Ping => FrameKind::Ping,
+            Self::Pong => FrameKind::Pong,
         }
     }
 
@@ -209,8 +170,9 @@ impl Frame<'_> {
         let mut out = vec![0; HEADER_BYTES];
         match self {
             Self::Hello(hello) => write_json(&mut out, hello),
-            Self::Loaded(spec) => write_json(&mut out, spec),
+            Self::Loaded(loaded) => write_json(&mut out, loaded),
             Self::Error(problem) => write_json(&mut out, problem),
+            Self::Ping | Self::Pong => {}
             Self::Load { request, graph } => {
                 out = encode_load_head(request_id, request, graph.len())?;
                 out.extend_from_slice(graph);
@@ -236,6 +198,21 @@ impl Frame<'_> {
         Ok(out)
     }
 
+    /// As [`Frame::encode`], for an engine: a reply that would pass [`REPLY_BYTES_MAX`] becomes an error that says so.
+    ///
+    /// # Errors
+    /// As [`Frame::encode`].
+    pub fn encode_reply(&self, request_id: u32) -> Result<Vec<u8>, FrameError> {
+        let bytes = self.encode(request_id)?;
+        let length = bytes.len() - LENGTH_BYTES;
+        if length <= REPLY_BYTES_MAX as usize {
+            return Ok(bytes);
+        }
+        let name = self.kind().name();
+        let message = format!("the answer is a {name} frame of {length} bytes; at most {REPLY_BYTES_MAX} are sent");
+        Frame::Error(Problem::new(ErrorCode::EngineFailed, message)).encode(request_id)
+    }
+
     /// Reads one whole frame, length field included, and its request id.
     ///
     /// # Errors
@@ -259,6 +236,11 @@ impl Frame<'_> {
             FrameKind::Hello => Frame::Hello(read_json(kind, payload)?),
             FrameKind::Loaded => Frame::Loaded(read_json(kind, payload)?),
             FrameKind::Error => Frame::Error(read_json(kind, payload)?),
+            FrameKind::Ping | FrameKind::Pong if !payload.is_empty() => {
+                return Err(malformed(kind, format!("{} bytes in place of none", payload.len())));
+            }
+            FrameKind::Ping => Frame::Ping,
+            FrameKind::Pong => Frame::Pong,
             FrameKind::Load => {
                 let (json_bytes, rest) = read_u32(kind, payload)?;
                 let (json, graph) = rest
@@ -309,13 +291,13 @@ impl Header {
         let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
         let [l0, l1, l2, l3, kind, i0, i1, i2, i3] = *header;
         let length = u32::from_le_bytes([l0, l1, l2, l3]);
-        if length > frame_bytes_max || (length as usize) < HEADER_BYTES - 4 {
+        if length > frame_bytes_max || (length as usize) < HEADER_BYTES - LENGTH_BYTES {
             return Err(FrameError::Length { length, max: frame_bytes_max });
         }
         Ok(Some(Self {
             kind: FrameKind::from_byte(kind).ok_or(FrameError::Kind(kind))?,
             request_id: u32::from_le_bytes([i0, i1, i2, i3]),
-            payload_bytes: length as usize - (HEADER_BYTES - 4),
+            payload_bytes: length as usize - (HEADER_BYTES - LENGTH_BYTES),
         }))
     }
 }
@@ -327,7 +309,7 @@ impl Header {
 pub fn encode_load_head(request_id: u32, request: &LoadRequest, graph_bytes: usize) -> Result<Vec<u8>, FrameError> {
     let mut out = vec![0; HEADER_BYTES + 4];
     write_json(&mut out, request);
-    let json_bytes = (out.len() - HEADER_BYTES - 4) as u32;
+    let json_bytes = (out.len() - HEADER_BYTES - LENGTH_BYTES) as u32;
     if let Some(field) = out.get_mut(HEADER_BYTES..HEADER_BYTES + 4) {
         field.copy_from_slice(&json_bytes.to_le_bytes());
     }
@@ -337,10 +319,10 @@ pub fn encode_load_head(request_id: u32, request: &LoadRequest, graph_bytes: usi
 }
 
 fn write_header(out: &mut [u8], kind: FrameKind, request_id: u32, frame_bytes: usize) -> Result<(), FrameError> {
-    let length =
-        u32::try_from(frame_bytes - 4).map_err(|_| FrameError::Length { length: u32::MAX, max: u32::MAX - 1 })?;
+    let length = u32::try_from(frame_bytes - LENGTH_BYTES)
+        .map_err(|_| FrameError::Length { length: u32::MAX, max: u32::MAX - 1 })?;
     if let Some(header) = out.first_chunk_mut::<HEADER_BYTES>() {
-        header[..4].copy_from_slice(&length.to_le_bytes());
+        header[..LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
         header[4] = kind as u8;
         header[REQUEST_ID_OFFSET..].copy_from_slice(&request_id.to_le_bytes());
     }
@@ -362,101 +344,5 @@ fn read_u32(kind: FrameKind, bytes: &[u8]) -> Result<(u32, &[u8]), FrameError> {
 }
 
 fn malformed(kind: FrameKind, detail: String) -> FrameError {
-    let name = FrameKind::ALL.iter().find(|(candidate, _)| *candidate == kind).map_or("unknown", |(_, name)| name);
-    FrameError::Payload { kind: name, detail }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ErrorCode;
-
-    fn scores() -> Frame<'static> {
-        Frame::Scores(Scores { image_count: 1, class_count: 2, queue_us: 3, run_us: 4, values: vec![0.25, 0.75] })
-    }
-
-    #[test]
-    fn every_kind_survives_the_way_there_and_back() {
-        let request = LoadRequest {
-            overrides: SpecOverrides { width: Some(96), ..SpecOverrides::default() },
-            source: Source::Request,
-            label_count: Some(2),
-            graph_sha256: Some("0f".repeat(32)),
-            threads: 0,
-        };
-        let hello = Hello {
-            protocol: PROTOCOL,
-            engine: "test".into(),
-            libtensorflow: "2".into(),
-            kernels: "Eigen".into(),
-            frame_bytes_max: 1,
-            images_max: 1,
-            sandbox: Sandbox::default(),
-        };
-        for frame in [
-            Frame::Hello(hello),
-            Frame::Load { request: Box::new(request), graph: b"graph" },
-            Frame::Infer { image_count: 1, pixels: &[1, 2, 3] },
-            scores(),
-            Frame::Error(Problem::new(ErrorCode::GraphInvalid, "no")),
-        ] {
-            let bytes = frame.encode(7).unwrap();
-            assert_eq!(Frame::decode(&bytes).unwrap(), (7, frame));
-        }
-    }
-
-    #[test]
-    fn the_header_is_length_kind_and_id_in_little_endian() {
-        let bytes = Frame::Infer { image_count: 1, pixels: &[9, 8] }.encode(0x0403_0201).unwrap();
-        assert_eq!(bytes, [11, 0, 0, 0, 4, 1, 2, 3, 4, 1, 0, 0, 0, 9, 8]);
-    }
-
-    #[test]
-    fn a_length_over_the_limit_is_refused_before_the_payload_is_there() {
-        let header = [0xff, 0xff, 0xff, 0x7f, 4, 0, 0, 0, 0];
-        assert_eq!(Header::read(&header, 1000), Err(FrameError::Length { length: 0x7fff_ffff, max: 1000 }));
-    }
-
-    #[test]
-    fn a_length_that_cannot_hold_kind_and_id_is_refused() {
-        assert!(matches!(Header::read(&[4, 0, 0, 0, 4, 0, 0, 0, 0], 1000), Err(FrameError::Length { length: 4, .. })));
-    }
-
-    #[test]
-    fn an_unknown_kind_is_refused() {
-        assert_eq!(Header::read(&[5, 0, 0, 0, 77, 0, 0, 0, 0], 1000), Err(FrameError::Kind(77)));
-    }
-
-    #[test]
-    fn a_frame_cut_anywhere_is_an_error_and_never_a_panic() {
-        let bytes = scores().encode(1).unwrap();
-        for length in 0..bytes.len() {
-            assert!(Frame::decode(&bytes[..length]).is_err(), "{length} bytes");
-        }
-    }
-
-    #[test]
-    fn scores_whose_count_lies_are_refused() {
-        let mut bytes = scores().encode(1).unwrap();
-        bytes[HEADER_BYTES] = 200;
-        assert!(matches!(Frame::decode(&bytes), Err(FrameError::Payload { kind: "scores", .. })));
-    }
-
-    #[test]
-    fn a_load_frame_whose_json_reaches_over_the_end_is_refused() {
-        let payload = [200, 0, 0, 0, b'{', b'}'];
-        assert!(matches!(
-            Frame::decode_payload(FrameKind::Load, &payload),
-            Err(FrameError::Payload { kind: "load", .. })
-        ));
-    }
-
-    #[test]
-    fn a_load_head_and_the_graph_after_it_are_one_load_frame() {
-        let request = LoadRequest { threads: 1, ..LoadRequest::new(Source::Manifest, SpecOverrides::default()) };
-        let mut bytes = encode_load_head(5, &request, 3).unwrap();
-        bytes.extend_from_slice(b"abc");
-        let (id, frame) = Frame::decode(&bytes).unwrap();
-        assert_eq!((id, frame), (5, Frame::Load { request: Box::new(request), graph: b"abc" }));
-    }
+    FrameError::Payload { kind: kind.name(), detail }
 }

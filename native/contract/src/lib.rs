@@ -8,12 +8,17 @@ pub mod answer;
 pub mod error;
 pub mod frame;
 pub mod manifest;
+pub mod message;
 pub mod spec;
+
+/// Version of every crate and package here: that of the workspace.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub use answer::{Answer, Band, ImageFacts, ImageLimits, InferOptions, InputFacts, Timings, TopEntry};
 pub use error::{ErrorCode, Problem};
-pub use frame::{Frame, FrameError, FrameKind, Hello, LoadRequest};
+pub use frame::{Frame, FrameError, FrameKind};
 pub use manifest::Manifest;
+pub use message::{GraphFormat, Hello, LoadRequest, Loaded, Origin, Runtime, Sandbox};
 pub use spec::{
     ChannelOrder, Dtype, Evidence, ForbiddenOp, GraphFacts, InputSpec, LabelsSpec, Layout, ModelSpec, OutputKind,
     OutputSpec, Resize, ResizeFilter, Source, SpecOverrides, Verdict,

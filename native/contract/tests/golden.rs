@@ -4,16 +4,18 @@
 use std::{collections::BTreeMap, env, fs, path::Path};
 
 use menagerie_contract::{
-    ChannelOrder, Dtype, ErrorCode, Evidence, Frame, GraphFacts, Hello, InputSpec, LabelsSpec, Layout, LoadRequest,
-    ModelSpec, OutputKind, OutputSpec, Problem, Resize, ResizeFilter, Source, SpecOverrides, Verdict,
-    frame::{FRAME_BYTES_MAX, PROTOCOL, Sandbox, Scores},
+    ChannelOrder, Dtype, ErrorCode, Evidence, Frame, GraphFacts, GraphFormat, Hello, InputSpec, LabelsSpec, Layout,
+    LoadRequest, Loaded, ModelSpec, Origin, OutputKind, OutputSpec, Problem, Resize, ResizeFilter, Runtime, Sandbox,
+    Source, SpecOverrides, Verdict,
+    frame::{FRAME_BYTES_MAX, PROTOCOL, Scores},
+    message::LIBTENSORFLOW,
 };
 
 fn hello() -> Hello {
     Hello {
         protocol: PROTOCOL,
-        engine: "menagerie-engine 0.1.0".into(),
-        libtensorflow: "2.21.0".into(),
+        engine: "example 1.0".into(),
+        runtime: Runtime { name: LIBTENSORFLOW.into(), version: "2.21.0".into() },
         kernels: "oneDNN".into(),
         frame_bytes_max: FRAME_BYTES_MAX,
         images_max: 64,
@@ -26,6 +28,8 @@ fn hello() -> Hello {
 
 fn request() -> LoadRequest {
     LoadRequest {
+        origin: Origin::Zoo,
+        format: GraphFormat::Auto,
         overrides: SpecOverrides {
             mean: Some(vec![127.5]),
             std: Some(vec![127.5]),
@@ -90,7 +94,7 @@ fn frames() -> Vec<(&'static str, u32, Frame<'static>)> {
     vec![
         ("hello", 0, Frame::Hello(hello())),
         ("load", 1, Frame::Load { request: Box::new(request()), graph: b"a graph" }),
-        ("loaded", 1, Frame::Loaded(Box::new(spec()))),
+        ("loaded", 1, Frame::Loaded(Box::new(Loaded { spec: spec(), lanes: 2 }))),
         (
             "infer",
             0x0102_0304,
@@ -108,6 +112,8 @@ fn frames() -> Vec<(&'static str, u32, Frame<'static>)> {
             }),
         ),
         ("error", u32::MAX, Frame::Error(Problem::new(ErrorCode::EngineFailed, "the model answered NaN"))),
+        ("ping", 7, Frame::Ping),
+        ("pong", 7, Frame::Pong),
     ]
 }
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use menagerie_contract::{
-    ChannelOrder, Evidence, GraphFacts, InputSpec, Layout, LoadRequest, ModelSpec, OutputSpec, Problem, Source,
-    SpecOverrides, Verdict, spec::CROP_FRACTION_MIN,
+    ChannelOrder, Evidence, GraphFacts, GraphFormat, InputSpec, Layout, LoadRequest, ModelSpec, OutputSpec, Problem,
+    Source, SpecOverrides, Verdict, spec::CROP_FRACTION_MIN,
 };
 
 use crate::{
@@ -71,7 +71,7 @@ pub fn resolve_with(
     limits: &GraphLimits,
     preparation: Preparation,
 ) -> Result<Resolved, GraphError> {
-    let definition = graph_bytes(file, limits)?;
+    let definition = graph_bytes(file, request.format, limits)?;
     let graph = read(&definition, request, limits)?;
     let analysis = Analysis::of(file, &graph, request, limits)?;
     if let Some(forbidden) = analysis.verdict.forbidden.first() {
@@ -104,7 +104,7 @@ pub fn resolve_with(
 /// # Errors
 /// As [`resolve`], except for forbidden ops, which stand in the verdict.
 pub fn inspect(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Result<ModelSpec, GraphError> {
-    let definition = graph_bytes(file, limits)?;
+    let definition = graph_bytes(file, request.format, limits)?;
     let graph = read(&definition, request, limits)?;
     let analysis = Analysis::of(file, &graph, request, limits)?;
     let batch = if analysis.verdict.allowed {
@@ -134,12 +134,21 @@ pub fn inspect_files(graph: &[u8], label_file: Option<&[u8]>, limits: &GraphLimi
 }
 
 /// The GraphDef in `file`, which is one itself or an archive of a `SavedModel`.
-fn graph_bytes<'a>(file: &'a [u8], limits: &GraphLimits) -> Result<Cow<'a, [u8]>, GraphError> {
+fn graph_bytes<'a>(file: &'a [u8], format: GraphFormat, limits: &GraphLimits) -> Result<Cow<'a, [u8]>, GraphError> {
     if file.len() as u64 > limits.file_bytes_max {
         return Err(GraphError::FileTooLarge { bytes: file.len() as u64, limit: limits.file_bytes_max });
     }
-    if let Some(frozen) = savedmodel::freeze_archive(file, limits)? {
+    if format == GraphFormat::Unknown {
+        let what = "of a format that this engine does not read".into();
+        return Err(GraphError::OtherForm { what, advice: "let it be judged by its bytes (`auto`)".into() });
+    }
+    if format != GraphFormat::FrozenGraph
+        && let Some(frozen) = savedmodel::freeze_archive(file, limits)?
+    {
         return Ok(Cow::Owned(frozen));
+    }
+    if format == GraphFormat::SavedModel {
+        return Err(GraphError::SavedModel("it is no .zip or .tar.gz archive".into()));
     }
     forms::refuse_others(file)?;
     let inlined = functions::inline(&parse::parse(file, limits)?, file.len() as u64, limits)?;

@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use menagerie_contract::{ErrorCode, OutputKind};
+use menagerie_contract::{ErrorCode, GraphFormat, LoadRequest, OutputKind};
 use menagerie_graph::{GraphError, GraphLimits, resolve};
 use support::{Random, request};
 
@@ -54,6 +54,25 @@ fn a_packed_folder_is_frozen_whatever_its_packing() {
         assert_eq!(resolved.spec.graph.parameters, 196_426);
         assert!(!resolved.spec.graph.ops.contains_key("VarHandleOp"));
     }
+}
+
+#[test]
+fn a_file_is_read_as_what_the_load_says_it_is() {
+    let frozen = support::small_net(5).op("softmax", "Softmax", &["logits"]).bytes.clone();
+    let read = |file: &[u8], format| {
+        resolve(file, &LoadRequest { format, ..request() }, &GraphLimits::default())
+            .map(|_| ())
+            .map_err(|e| e.to_string())
+    };
+    assert_eq!(read(&frozen, GraphFormat::FrozenGraph), Ok(()));
+    let refusal = read(&frozen, GraphFormat::SavedModel).unwrap_err();
+    assert!(refusal.contains("no .zip or .tar.gz archive"), "{refusal}");
+    let refusal = read(&frozen, GraphFormat::Unknown).unwrap_err();
+    assert!(refusal.contains("a format that this engine does not read"), "{refusal}");
+    let Some(folder) = support::shared("zoo-data/samplenet_tf2_savedmodel") else { return };
+    let packed = zip_of(&folder, "", &FILES);
+    assert_eq!(read(&packed, GraphFormat::SavedModel), Ok(()));
+    assert!(read(&packed, GraphFormat::FrozenGraph).is_err());
 }
 
 #[test]

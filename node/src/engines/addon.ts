@@ -2,10 +2,11 @@
  * The engine as a Node library, in this very process. It confines nothing: whoever builds it says which graphs are
  * trusted, and others are refused.
  */
-import { AppError, messageOf, sentence } from "../errors.js";
-import type { LoadRequest, ModelSpec } from "../generated/contract.js";
-import type { EngineStatus, InferenceEngine, LoadedModel, Pieces } from "../ports.js";
+import { AppError, EngineError, messageOf, sentence } from "../errors.js";
+import { LIBTENSORFLOW, type LoadRequest, type ModelSpec } from "../generated/contract.js";
+import type { EngineStatus, InferenceEngine, LoadedModel, Party, Pieces } from "../ports.js";
 import { codeOf } from "../wasm-module.js";
+import { Lanes } from "./lanes.js";
 
 /** What `@menagerie/engine-addon` exports; the types stand here so that this room compiles before it is built. */
 interface Addon {
@@ -17,6 +18,7 @@ type Runtime = Readonly<Record<"libtensorflow" | "kernels", string>>;
 
 interface AddonModelHandle {
   readonly spec: string;
+  readonly lanes: number;
   exchange(frame: Uint8Array): Promise<Uint8Array>;
 }
 
@@ -73,7 +75,7 @@ class AddonEngine implements InferenceEngine {
     return {
       kind: "addon",
       ready: true,
-      libtensorflow: this.#runtime.libtensorflow,
+      runtime: { name: LIBTENSORFLOW, version: this.#runtime.libtensorflow },
       kernels: this.#runtime.kernels,
       sandbox: { held: [], missing: ["none: graphs run in the service's own process"] },
       cgroup: { held: false, reason: "graphs run in the service's own process" },
@@ -91,29 +93,23 @@ class AddonModel implements LoadedModel {
   readonly spec: ModelSpec;
   /** Null once closed, so that the garbage collector frees the session. */
   #handle: AddonModelHandle | null;
-  readonly #pending = new Set<Promise<Uint8Array>>();
+  readonly #lanes: Lanes;
   readonly #onClose: () => void;
+  #closing = false;
 
   constructor(handle: AddonModelHandle, onClose: () => void) {
     this.#handle = handle;
     this.#onClose = onClose;
+    this.#lanes = new Lanes(handle.lanes, (frame) => this.#run(frame));
     this.spec = JSON.parse(handle.spec) as ModelSpec;
   }
 
   get alive(): boolean {
-    return this.#handle !== null;
+    return !this.#closing;
   }
 
-  async exchange(frame: Uint8Array): Promise<Uint8Array> {
-    if (this.#handle === null)
-      throw new AppError("engine_failed", "The engine ended before it answered: it is closing.");
-    const reply = asking(this.#handle.exchange(frame));
-    this.#pending.add(reply);
-    try {
-      return await reply;
-    } finally {
-      this.#pending.delete(reply);
-    }
+  exchange(frame: Uint8Array, party: Party): Promise<Uint8Array> {
+    return this.#lanes.exchange(frame, party);
   }
 
   async memoryBytes(): Promise<number> {
@@ -121,9 +117,15 @@ class AddonModel implements LoadedModel {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
+    await this.#lanes.close();
     this.#handle = null;
-    await Promise.allSettled(this.#pending);
     this.#onClose();
+  }
+
+  async #run(frame: Uint8Array): Promise<Uint8Array> {
+    if (this.#handle === null) throw new EngineError("engine_failed", "running", "The engine was closed.");
+    return await asking(this.#handle.exchange(frame));
   }
 }
 

@@ -2,15 +2,17 @@
  * One engine process: its life, its frames and its deadlines.
  *
  * The process speaks first (hello). Requests carry ids; replies may come out of order. Whatever goes wrong with it
- * (exit, desync, deadline), it is ended and every pending request fails with one `AppError` that says why.
+ * (exit, desync, deadline), it is ended and every pending request fails with one `EngineError` that says why.
+ *
+ * Until a request settles its bytes are the connection's. Then they are nobody's that can still be read: a reply counts
+ * once all of its request was written, and what fails a request closes the pipe first.
  */
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
-import { AppError } from "../errors.js";
-import { FRAME_BYTES_MAX, FRAME_KIND, type Hello, PROTOCOL } from "../generated/contract.js";
+import { type AppError, EngineError, type EngineStage } from "../errors.js";
+import { FRAME_KIND, type Hello, PROTOCOL, REPLY_BYTES_MAX } from "../generated/contract.js";
 import type { Pieces } from "../ports.js";
 import type { Reply } from "../wasm-module.js";
-import { createFrameSplitter, DesyncError, kindOf, requestIdOf, stampRequestId } from "./frame-splitter.js";
+import { type Child, type EngineCommand, type LogLine, readLog, startChild } from "./child.js";
+import { createFrameSplitter, DesyncError, emptyFrame, kindOf, requestIdOf, stampRequestId } from "./frame-splitter.js";
 
 /** Reads and writes the frames that Node does not look into. */
 export interface FrameCodec {
@@ -18,25 +20,25 @@ export interface FrameCodec {
   decodeReply(frame: Uint8Array): Reply;
 }
 
-/** How an engine process is started. */
-export interface EngineCommand {
-  readonly path: string;
-  readonly args: readonly string[];
-  /** The whole environment of the process: nothing of the service's own is handed on. */
-  readonly environment: Readonly<Record<string, string>>;
+interface Request {
+  /** What it is answered with, where not with an error. */
+  readonly reply: "loaded" | "scores" | "pong";
+  readonly msMax: number;
+  /** The frame in pieces. */
+  encode(requestId: number): Uint8Array[];
 }
 
-/** A line that the process wrote on stderr. */
-export type LogLine = (pid: number, line: string) => void;
-
 interface Pending {
+  readonly reply: Request["reply"];
+  readonly timer: NodeJS.Timeout;
+  /** Whether all of it has left this process. */
+  written: boolean;
+  answered: boolean;
   resolve(frame: Uint8Array): void;
   reject(error: AppError): void;
-  readonly timer: NodeJS.Timeout;
 }
 
 const REQUEST_ID_MAX = 0xffff_ffff;
-const LOG_LINE_CHARS_MAX = 4096;
 const BROKEN_PIPE_WAIT_MS = 1000;
 
 export class EngineConnection {
@@ -45,27 +47,26 @@ export class EngineConnection {
   /** Resolves once the process is gone. */
   readonly ended: Promise<void>;
 
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #child: Child;
   readonly #codec: FrameCodec;
+  readonly #lastWords: () => Error;
   readonly #pending = new Map<number, Pending>();
+  readonly #outgoing: { readonly pieces: readonly Uint8Array[]; readonly pending: Pending }[] = [];
+  #writing = false;
   readonly #helloFrame: { resolve(hello: Hello): void; reject(error: AppError): void };
   #greeted = false;
   #nextRequestId = 1;
+  /** How far the process has got with its graph. */
+  #stage: EngineStage = "starting";
   /** Why nothing more is sent; null while it lives. */
   #failure: string | null = null;
   #closing = false;
-  #lastLogLine = "";
-  #drained: Promise<void> | null = null;
 
+  /** Starts the process. @throws EngineError `engine_unavailable` where the system has no room for another one. */
   constructor(command: EngineCommand, codec: FrameCodec, helloMsMax: number, log: LogLine) {
     this.#codec = codec;
-    this.#child = spawn(command.path, command.args, {
-      cwd: "/",
-      env: command.environment,
-      // A session of its own: Ctrl-C in a terminal reaches the service, which lets the engine finish.
-      detached: true,
-      stdio: ["pipe", "pipe", "pipe"],
-    });
+    this.#child = startChild(command);
+    this.#lastWords = readLog(this.#child, log);
     const { promise, ...settle } = withResolvers<Hello>();
     this.#helloFrame = settle;
     this.hello = promise;
@@ -78,7 +79,7 @@ export class EngineConnection {
       () => clearTimeout(helloTimer),
     );
 
-    const split = createFrameSplitter(FRAME_BYTES_MAX, (frame) => this.#receive(frame));
+    const split = createFrameSplitter(REPLY_BYTES_MAX, (frame) => this.#receive(frame));
     this.#child.stdout.on("data", (chunk: Buffer) => {
       if (this.#failure !== null) return;
       try {
@@ -92,7 +93,6 @@ export class EngineConnection {
       // Mostly the process is ending, and its end says more than the broken pipe.
       setTimeout(() => this.#kill(`its stdin broke: ${error.message}`), BROKEN_PIPE_WAIT_MS).unref();
     });
-    this.#readLog(log);
 
     this.ended = new Promise((resolve) => {
       this.#child.once("error", (error) => {
@@ -111,77 +111,89 @@ export class EngineConnection {
     return this.#failure === null && !this.#closing;
   }
 
-  /** Whether it ended, or was ended, for a reason of its own. */
-  get dead(): boolean {
-    return this.#failure !== null;
-  }
-
   get pid(): number | undefined {
     return this.#child.pid;
   }
 
+  /** Asks whether anybody is there. A process that does not say so in time is ended. */
+  async ping(msMax: number): Promise<void> {
+    await this.#send({ reply: "pong", msMax, encode: (id) => [emptyFrame(FRAME_KIND.ping, id)] });
+  }
+
   /** Loads a graph. Resolves with the reply frame. */
-  load(loadRequestJson: string, graph: Pieces, msMax: number): Promise<Uint8Array> {
+  async load(loadRequestJson: string, graph: Pieces, msMax: number): Promise<Uint8Array> {
     const byteLength = graph.reduce((sum, piece) => sum + piece.length, 0);
-    return this.#send((id) => [this.#codec.encodeLoadHead(id, loadRequestJson, byteLength), ...graph], msMax);
+    const encode = (id: number) => [this.#codec.encodeLoadHead(id, loadRequestJson, byteLength), ...graph];
+    const frame = await this.#send({ reply: "loaded", msMax, encode });
+    this.#stage = "running";
+    return frame;
   }
 
   /** Sends one infer frame, whose request id is overwritten. Resolves with the reply frame. */
   infer(frame: Uint8Array, msMax: number): Promise<Uint8Array> {
-    return this.#send((id) => {
+    const encode = (id: number) => {
       stampRequestId(frame, id);
       return [frame];
-    }, msMax);
+    };
+    return this.#send({ reply: "scores", msMax, encode });
   }
 
-  /** Lets the process finish what it has, then waits for its end; past `msMax` it is killed. */
-  async close(msMax: number): Promise<void> {
-    this.#closing = true;
-    this.#child.stdin.end();
+  /**
+   * Lets the process finish what it has, and what is still sent until `sent` resolves, then waits for its end; past
+   * `msMax` it is killed.
+   */
+  async close(msMax: number, sent: Promise<void> = Promise.resolve()): Promise<void> {
     const timer = setTimeout(() => this.#kill(`it did not stop within ${msMax} ms`), msMax);
+    await Promise.race([sent, this.ended]);
+    this.#closing = true;
+    this.#write();
     await this.ended;
     clearTimeout(timer);
   }
 
-  #send(encode: (requestId: number) => Uint8Array[], msMax: number): Promise<Uint8Array> {
-    if (!this.alive) return Promise.reject(this.#gone());
+  async #send({ reply, msMax, encode }: Request): Promise<Uint8Array> {
+    if (!this.alive) throw this.#gone();
     const id = this.#nextRequestId;
     this.#nextRequestId = id === REQUEST_ID_MAX ? 1 : id + 1;
     // First, for it throws where a request fits no frame: nothing may be pending then.
-    const chunks = encode(id);
+    const pieces = encode(id);
+    if (reply === "loaded") this.#stage = "loading";
     const { promise, resolve, reject } = withResolvers<Uint8Array>();
     const timer = setTimeout(() => {
+      const detail = `The engine did not answer within ${msMax} ms and was ended.`;
+      const error = new EngineError("engine_timeout", this.#stage, detail);
       this.#pending.delete(id);
-      reject(new AppError("engine_timeout", `The engine did not answer within ${msMax} ms and was ended.`));
       this.#kill("another request passed its deadline");
+      reject(error);
     }, msMax);
-    this.#pending.set(id, { resolve, reject, timer });
-    this.#write(chunks);
-    return promise;
+    const pending: Pending = { reply, timer, written: false, answered: false, resolve, reject };
+    this.#pending.set(id, pending);
+    this.#outgoing.push({ pieces, pending });
+    this.#write();
+    return await promise;
   }
 
-  /** The one writer: frames go out whole and in order, and not faster than the process reads. */
-  #write(chunks: Uint8Array[]): void {
-    if (this.#drained !== null) {
-      this.#drained.then(() => this.#write(chunks));
+  /** The one writer: frames go out whole and in order, one at a time, since a stream tells of several together. */
+  #write(): void {
+    if (this.#writing || this.#failure !== null) return;
+    const { stdin } = this.#child;
+    const next = this.#outgoing.shift();
+    if (next === undefined) {
+      if (this.#closing) stdin.end();
       return;
     }
-    if (this.#failure !== null) return;
-    const stdin = this.#child.stdin;
+    this.#writing = true;
+    const { pieces, pending } = next;
     stdin.cork();
-    let flowing = true;
-    for (const chunk of chunks) flowing = stdin.write(chunk);
+    for (const [index, piece] of pieces.entries()) {
+      stdin.write(piece, (error) => {
+        if (index < pieces.length - 1 || error) return;
+        pending.written = true;
+        this.#writing = false;
+        this.#write();
+      });
+    }
     stdin.uncork();
-    if (flowing) return;
-    this.#drained = new Promise((resolve) => {
-      const resume = () => {
-        // A listener that stayed would keep its frame for as long as the process lives.
-        stdin.off("drain", resume).off("close", resume);
-        this.#drained = null;
-        resolve();
-      };
-      stdin.on("drain", resume).on("close", resume);
-    });
   }
 
   #receive(frame: Uint8Array): void {
@@ -190,15 +202,28 @@ export class EngineConnection {
       return;
     }
     const kind = kindOf(frame);
-    const pending = this.#pending.get(requestIdOf(frame));
-    const isReply = kind === FRAME_KIND.scores || kind === FRAME_KIND.loaded || kind === FRAME_KIND.error;
-    if (pending === undefined || !isReply) {
-      this.#kill(`it sent a frame that nobody asked for (kind ${kind}, request ${requestIdOf(frame)})`);
+    const id = requestIdOf(frame);
+    const pending = this.#pending.get(id);
+    const fits = pending !== undefined && (kind === FRAME_KIND[pending.reply] || kind === FRAME_KIND.error);
+    if (!fits || pending.answered) {
+      this.#kill(`it sent a frame that nobody asked for (kind ${kind}, request ${id})`);
       return;
     }
-    this.#pending.delete(requestIdOf(frame));
-    clearTimeout(pending.timer);
-    pending.resolve(frame);
+    pending.answered = true;
+    const settle = () => {
+      if (!this.#pending.delete(id)) return;
+      clearTimeout(pending.timer);
+      pending.resolve(frame);
+    };
+    if (pending.written) {
+      settle();
+      return;
+    }
+    // A write that ended in this turn of the event loop is told of before the turn is over.
+    setImmediate(() => {
+      if (pending.written) settle();
+      else if (this.#failure === null) this.#kill("it answered a request that it cannot have read yet");
+    });
   }
 
   #greet(frame: Uint8Array): void {
@@ -224,17 +249,18 @@ export class EngineConnection {
   }
 
   #kill(reason: string): void {
-    this.#fail(reason);
     this.#child.kill("SIGKILL");
+    this.#fail(reason);
   }
 
   /** The first reason counts: what follows from it (such as the exit after a kill) says nothing new. */
   #fail(reason: string): void {
     if (this.#failure !== null) return;
     this.#failure = reason;
-    this.#helloFrame.reject(
-      new AppError("engine_unavailable", `The engine cannot be started: ${reason}.`, { cause: this.#lastWords() }),
-    );
+    // Closes the pipe at once: from here on nothing reads the bytes of the requests that are failed now.
+    this.#child.stdin.destroy();
+    const detail = `The engine cannot be started: ${reason}.`;
+    this.#helloFrame.reject(new EngineError("engine_unavailable", this.#stage, detail, { cause: this.#lastWords() }));
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
       reject(this.#gone());
@@ -242,39 +268,9 @@ export class EngineConnection {
     this.#pending.clear();
   }
 
-  #gone(): AppError {
-    return new AppError("engine_failed", `The engine ended before it answered: ${this.#failure ?? "it is closing"}.`, {
-      cause: this.#lastWords(),
-    });
-  }
-
-  /** For the operator's log; clients do not see it. */
-  #lastWords(): Error {
-    return new Error(this.#lastLogLine === "" ? "it wrote nothing on stderr" : sayingOf(this.#lastLogLine));
-  }
-
-  #readLog(log: LogLine): void {
-    let rest = "";
-    this.#child.stderr.setEncoding("utf8");
-    this.#child.stderr.on("data", (text: string) => {
-      const lines = (rest + text).split("\n");
-      rest = (lines.pop() ?? "").slice(0, LOG_LINE_CHARS_MAX);
-      for (const line of lines) {
-        if (line.trim() === "") continue;
-        this.#lastLogLine = line.slice(0, LOG_LINE_CHARS_MAX);
-        log(this.#child.pid ?? 0, this.#lastLogLine);
-      }
-    });
-  }
-}
-
-/** The message of a JSON log line; any other line as it is. */
-function sayingOf(line: string): string {
-  try {
-    const { msg } = JSON.parse(line) as { msg?: unknown };
-    return typeof msg === "string" ? msg : line;
-  } catch {
-    return line;
+  #gone(): EngineError {
+    const detail = `The engine ended before it answered: ${this.#failure ?? "it is closing"}.`;
+    return new EngineError("engine_failed", this.#stage, detail, { cause: this.#lastWords() });
   }
 }
 

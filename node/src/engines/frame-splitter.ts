@@ -24,6 +24,16 @@ export function stampRequestId(frame: Uint8Array, requestId: number): void {
   new DataView(frame.buffer, frame.byteOffset).setUint32(FRAME_REQUEST_ID_OFFSET, requestId, true);
 }
 
+/** A frame without a payload. */
+export function emptyFrame(kind: number, requestId: number): Uint8Array {
+  const frame = new Uint8Array(FRAME_HEADER_BYTES);
+  const view = new DataView(frame.buffer);
+  view.setUint32(0, FRAME_HEADER_BYTES - LENGTH_FIELD_BYTES, true);
+  view.setUint8(KIND_OFFSET, kind);
+  stampRequestId(frame, requestId);
+  return frame;
+}
+
 /**
  * Takes chunks as they come and calls `onFrame` with each whole frame, length field included, in memory of its own (so
  * that it can be transferred to another thread).

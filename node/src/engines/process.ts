@@ -3,11 +3,14 @@
  * does not wait for it.
  */
 import { readFile } from "node:fs/promises";
-import { AppError, sentence } from "../errors.js";
-import type { Hello, LoadRequest } from "../generated/contract.js";
-import type { EngineStatus, InferenceEngine, LoadedModel, Pieces } from "../ports.js";
+import { AppError, EngineError, messageOf, sentence } from "../errors.js";
+import type { Hello, Loaded, LoadRequest } from "../generated/contract.js";
+import type { EngineStatus, InferenceEngine, LoadedModel, Party, Pieces } from "../ports.js";
+import type { Reply } from "../wasm-module.js";
 import type { EngineCgroups } from "./cgroups.js";
-import { type EngineCommand, EngineConnection, type FrameCodec, type LogLine } from "./connection.js";
+import type { EngineCommand, LogLine } from "./child.js";
+import { EngineConnection, type FrameCodec } from "./connection.js";
+import { Lanes } from "./lanes.js";
 
 export interface ProcessEngineOptions {
   readonly command: EngineCommand;
@@ -20,12 +23,16 @@ export interface ProcessEngineOptions {
   readonly runMsMax: number;
   readonly closeMsMax: number;
   readonly cgroups: EngineCgroups;
+  /** Whether graphs of strangers are refused where the process is not fully confined. */
+  readonly sandboxRequired: boolean;
 }
 
 const RESTART_WAIT_MS_MIN = 200;
 const RESTART_WAIT_MS_MAX = 30_000;
 /** A model that was just loaded answers first: starting a process holds Node up and takes a core for a while. */
 const SPARE_WAIT_MS = 500;
+/** A spare only reads: one that has not answered by then is stopped, or the machine has no time for it. */
+const SPARE_ANSWER_MS_MAX = 1000;
 
 export function createProcessEngine(options: ProcessEngineOptions): InferenceEngine {
   return new ProcessEngine(options);
@@ -33,8 +40,9 @@ export function createProcessEngine(options: ProcessEngineOptions): InferenceEng
 
 class ProcessEngine implements InferenceEngine {
   readonly #options: ProcessEngineOptions;
+  /** Every process, with the model that it holds. */
+  readonly #processes = new Map<EngineConnection, ProcessModel | null>();
   readonly #spares: EngineConnection[] = [];
-  readonly #models = new Set<ProcessModel>();
   #hello: Hello | null = null;
   #restartWaitMs = RESTART_WAIT_MS_MIN;
   #restart: NodeJS.Timeout | null = null;
@@ -48,19 +56,8 @@ class ProcessEngine implements InferenceEngine {
   }
 
   async load(graph: Pieces, request: LoadRequest): Promise<LoadedModel> {
-    if (this.#closing) throw new AppError("engine_unavailable", "The service is stopping.");
     try {
-      const spare = this.#spares.shift();
-      if (spare !== undefined) {
-        try {
-          return await this.#loadInto(spare, graph, request);
-        } catch (error) {
-          // A spare that was dying when it was taken says nothing of the graph.
-          const timedOut = error instanceof AppError && error.code === "engine_timeout";
-          if (!spare.dead || timedOut || this.#closing) throw error;
-        }
-      }
-      return await this.#loadInto(this.#start(), graph, request);
+      return await this.#loadInto((await this.#takeSpare()) ?? this.#start(), graph, request);
     } finally {
       this.#replaceSpare();
     }
@@ -74,11 +71,11 @@ class ProcessEngine implements InferenceEngine {
         this.#hello !== null &&
         !this.#closing &&
         (spareCount > 0 || this.#replacing !== null || this.#options.spareCount === 0),
-      libtensorflow: this.#hello?.libtensorflow ?? null,
+      runtime: this.#hello?.runtime ?? null,
       kernels: this.#hello?.kernels ?? null,
       sandbox: this.#hello?.sandbox ?? null,
       cgroup: { held: this.#options.cgroups.problem === null, reason: this.#options.cgroups.problem },
-      modelCount: this.#models.size,
+      modelCount: [...this.#processes.values()].filter((model) => model !== null).length,
       spareCount,
     };
   }
@@ -87,24 +84,20 @@ class ProcessEngine implements InferenceEngine {
     this.#closing = true;
     if (this.#restart !== null) clearTimeout(this.#restart);
     if (this.#replacing !== null) clearTimeout(this.#replacing);
-    await Promise.all([
-      ...[...this.#models].map((model) => model.close()),
-      ...this.#spares.map((spare) => spare.close(this.#options.closeMsMax)),
-    ]);
+    const ending = [...this.#processes].map(([connection, model]) =>
+      model === null ? connection.close(this.#options.closeMsMax) : model.close(),
+    );
+    await Promise.all(ending);
   }
 
   async #loadInto(connection: EngineConnection, graph: Pieces, request: LoadRequest): Promise<LoadedModel> {
     try {
-      this.#hello = await connection.hello;
+      const hello = await connection.hello;
+      this.#hello = hello;
+      this.#admit(hello, graph, request);
       const frame = await connection.load(JSON.stringify(request), graph, this.#options.loadMsMax);
-      const reply = this.#options.codec.decodeReply(frame);
-      if (reply.kind === "error") throw new AppError(reply.problem.code, sentence(reply.problem.message));
-      if (reply.kind !== "loaded") {
-        throw new AppError("engine_failed", `The engine answered a load with ${reply.kind}.`);
-      }
-      const model = new ProcessModel(connection, reply.spec, this.#options);
-      this.#models.add(model);
-      connection.ended.then(() => this.#models.delete(model));
+      const model = new ProcessModel(connection, this.#loadedOf(frame), this.#options);
+      if (this.#processes.has(connection)) this.#processes.set(connection, model);
       return model;
     } catch (error) {
       // What was fed a graph is never used for another one, however it was refused.
@@ -113,24 +106,77 @@ class ProcessEngine implements InferenceEngine {
     }
   }
 
-  #keepSpares(): void {
-    while (!this.#closing && this.#restart === null && this.#spares.length < this.#options.spareCount) {
-      const spare = this.#start();
-      this.#spares.push(spare);
-      spare.hello.then(
-        (hello) => {
-          this.#hello = hello;
-          this.#restartWaitMs = RESTART_WAIT_MS_MIN;
-        },
-        () => this.#restartLater(),
-      );
-      spare.ended.then(() => {
-        const index = this.#spares.indexOf(spare);
-        if (index < 0) return;
-        this.#spares.splice(index, 1);
-        this.#keepSpares();
-      });
+  #loadedOf(frame: Uint8Array): Loaded {
+    let reply: Reply;
+    try {
+      reply = this.#options.codec.decodeReply(frame);
+    } catch (error) {
+      const detail = `The engine's answer to a load cannot be read: ${messageOf(error)}.`;
+      throw new EngineError("engine_failed", "loading", detail, { cause: error });
     }
+    if (reply.kind === "loaded") return reply.loaded;
+    if (reply.kind === "error") throw new AppError(reply.problem.code, sentence(reply.problem.message));
+    throw new EngineError("engine_failed", "loading", `The engine answered a load with ${reply.kind}.`);
+  }
+
+  /** @throws AppError where this process must not be given this graph. */
+  #admit({ sandbox, frame_bytes_max: bytesMax }: Hello, graph: Pieces, { origin }: LoadRequest): void {
+    if (this.#options.sandboxRequired && origin === "stranger" && sandbox.missing.length > 0) {
+      const detail = `This service takes no graphs, since it cannot confine them: ${sandbox.missing.join("; ")}.`;
+      throw new AppError("forbidden", detail);
+    }
+    const bytes = graph.reduce((sum, piece) => sum + piece.length, 0);
+    if (bytes > bytesMax) {
+      throw new AppError("graph_too_large", `The graph has ${bytes} bytes; this engine takes at most ${bytesMax}.`);
+    }
+  }
+
+  /** A spare that answers. Those that do not are ended. */
+  async #takeSpare(): Promise<EngineConnection | undefined> {
+    for (let spare = this.#spares.shift(); spare !== undefined; spare = this.#spares.shift()) {
+      try {
+        await spare.hello;
+        await spare.ping(SPARE_ANSWER_MS_MAX);
+        return spare;
+      } catch {
+        // It is gone, and the next one may be there.
+      }
+    }
+    return undefined;
+  }
+
+  /** As many spares as are wanted; without any, one until its hello has said what engines are like here. */
+  #keepSpares(): void {
+    const { spareCount } = this.#options;
+    while (!this.#closing && this.#restart === null) {
+      if (this.#spares.length >= (this.#hello === null ? Math.max(1, spareCount) : spareCount)) return;
+      try {
+        this.#addSpare();
+      } catch {
+        this.#restartLater();
+      }
+    }
+  }
+
+  #addSpare(): void {
+    const spare = this.#start();
+    this.#spares.push(spare);
+    spare.hello.then(
+      (hello) => {
+        this.#hello = hello;
+        this.#restartWaitMs = RESTART_WAIT_MS_MIN;
+        for (const surplus of this.#spares.splice(this.#options.spareCount)) {
+          void surplus.close(this.#options.closeMsMax);
+        }
+      },
+      () => this.#restartLater(),
+    );
+    spare.ended.then(() => {
+      const index = this.#spares.indexOf(spare);
+      if (index < 0) return;
+      this.#spares.splice(index, 1);
+      this.#keepSpares();
+    });
   }
 
   #replaceSpare(): void {
@@ -154,8 +200,11 @@ class ProcessEngine implements InferenceEngine {
   }
 
   #start(): EngineConnection {
+    if (this.#closing) throw new AppError("engine_unavailable", "The service is stopping.");
     const { command, codec, startMsMax, log, cgroups } = this.#options;
     const connection = new EngineConnection(command, codec, startMsMax, log);
+    this.#processes.set(connection, null);
+    connection.ended.then(() => this.#processes.delete(connection));
     const { pid } = connection;
     if (pid !== undefined) {
       cgroups.add(pid);
@@ -169,25 +218,23 @@ class ProcessModel implements LoadedModel {
   readonly spec: LoadedModel["spec"];
   readonly #connection: EngineConnection;
   readonly #options: ProcessEngineOptions;
+  readonly #lanes: Lanes;
   #hasRun = false;
+  #closing = false;
 
-  constructor(connection: EngineConnection, spec: LoadedModel["spec"], options: ProcessEngineOptions) {
+  constructor(connection: EngineConnection, { spec, lanes }: Loaded, options: ProcessEngineOptions) {
     this.#connection = connection;
     this.spec = spec;
     this.#options = options;
+    this.#lanes = new Lanes(Math.max(lanes, 1), (frame) => this.#run(frame));
   }
 
   get alive(): boolean {
-    return this.#connection.alive;
+    return this.#connection.alive && !this.#closing;
   }
 
-  async exchange(frame: Uint8Array): Promise<Uint8Array> {
-    const reply = await this.#connection.infer(
-      frame,
-      this.#hasRun ? this.#options.runMsMax : this.#options.firstRunMsMax,
-    );
-    this.#hasRun = true;
-    return reply;
+  exchange(frame: Uint8Array, party: Party): Promise<Uint8Array> {
+    return this.#lanes.exchange(frame, party);
   }
 
   /** What Linux calls RssAnon: the libraries' pages are shared by all processes and not counted. */
@@ -198,6 +245,14 @@ class ProcessModel implements LoadedModel {
   }
 
   close(): Promise<void> {
-    return this.#connection.close(this.#options.closeMsMax);
+    this.#closing = true;
+    return this.#connection.close(this.#options.closeMsMax, this.#lanes.close());
+  }
+
+  async #run(frame: Uint8Array): Promise<Uint8Array> {
+    const { firstRunMsMax, runMsMax } = this.#options;
+    const reply = await this.#connection.infer(frame, this.#hasRun ? runMsMax : firstRunMsMax);
+    this.#hasRun = true;
+    return reply;
   }
 }

@@ -1058,6 +1058,21 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
     ],
   },
+  Runtime: {
+    description: "The library that runs the graphs.",
+    properties: {
+      name: {
+        description: "Its name, such as [`LIBTENSORFLOW`].",
+        type: "string",
+      },
+      version: {
+        description: "Its version, as it says itself.",
+        type: "string",
+      },
+    },
+    required: ["name", "version"],
+    type: "object",
+  },
   Sandbox: {
     description: "What confines an engine process.",
     properties: {

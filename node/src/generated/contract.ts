@@ -243,6 +243,8 @@ export type GraphFile = {
   sha256: string | null;
 };
 
+export type GraphFormat = "auto" | "frozen_graph" | "saved_model" | "unknown";
+
 export type GraphSource = {
   /**
    * Address of the archive with the graph.
@@ -264,7 +266,7 @@ export type GraphSource = {
 
 export type Hello = {
   /**
-   * [`PROTOCOL`].
+   * [`crate::frame::PROTOCOL`].
    */
   protocol: number;
   /**
@@ -272,15 +274,15 @@ export type Hello = {
    */
   engine: string;
   /**
-   * Version of libtensorflow.
+   * What runs the graphs.
    */
-  libtensorflow: string;
+  runtime: Runtime;
   /**
    * What computes layers, such as `oneDNN` or `Eigen`.
    */
   kernels: string;
   /**
-   * Largest frame that it accepts, in bytes.
+   * Largest length field that it accepts, in bytes.
    */
   frame_bytes_max: number;
   /**
@@ -450,6 +452,14 @@ export type Layout = "NHWC" | "NCHW" | "NHW" | "FLAT";
 
 export type LoadRequest = {
   /**
+   * Whose graph it is.
+   */
+  origin: Origin;
+  /**
+   * What the file is.
+   */
+  format: GraphFormat;
+  /**
    * What the caller sets.
    */
   overrides: SpecOverrides;
@@ -469,6 +479,17 @@ export type LoadRequest = {
    * Threads for one run; 0 lets the engine choose.
    */
   threads: number;
+};
+
+export type Loaded = {
+  /**
+   * As it was resolved.
+   */
+  spec: ModelSpec;
+  /**
+   * Infer frames that run at once; at least 1. Further ones wait in the engine.
+   */
+  lanes: number;
 };
 
 export type Manifest = {
@@ -627,6 +648,8 @@ export type ModelSpec = {
   warnings: Array<string>;
 };
 
+export type Origin = "zoo" | "stranger";
+
 export type OutputKind = "softmax" | "logits" | "sigmoid" | "index";
 
 export type OutputSpec = {
@@ -662,6 +685,17 @@ export type Problem = {
 export type Resize = "stretch" | "center-crop" | "pad";
 
 export type ResizeFilter = "antialias" | "bilinear" | "nearest";
+
+export type Runtime = {
+  /**
+   * Its name, such as [`LIBTENSORFLOW`].
+   */
+  name: string;
+  /**
+   * Its version, as it says itself.
+   */
+  version: string;
+};
 
 export type Sandbox = {
   /**
@@ -780,14 +814,17 @@ export type Verdict = {
   forbidden: Array<ForbiddenOp>;
 };
 
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 export const MANIFEST_SCHEMA = 1;
 export const FRAME_HEADER_BYTES = 9;
 export const FRAME_REQUEST_ID_OFFSET = 5;
 export const FRAME_BYTES_MAX = 536870912;
+export const REPLY_BYTES_MAX = 16777216;
 export const CROP_FRACTION_MIN = 0.1;
 export const SIDE_PIXELS_MAX = 4096;
 export const LABEL_OFFSET_MAX = 100;
+export const LIBTENSORFLOW = "libtensorflow";
+export const VERSION = "0.1.0";
 
 export const FRAME_KIND = {
   hello: 1,
@@ -796,6 +833,8 @@ export const FRAME_KIND = {
   infer: 4,
   scores: 5,
   error: 6,
+  ping: 7,
+  pong: 8,
 } as const;
 
 export const MANIFEST_FIELDS = [

@@ -36,7 +36,10 @@ class WasmClassifier implements Classifier {
   readonly #pool: WorkerPool<Call, Reply>;
   readonly #options: WasmClassifierOptions;
   readonly #wasm = loadWasm();
-  /** Frames that were answered: their memory is used again, since V8 collects garbage by how much was taken anew. */
+  /**
+   * Frames whose exchange resolved, so that no engine reads them any more: their memory is used again, since V8 collects
+   * garbage by how much was taken anew.
+   */
   readonly #frames: Uint8Array<ArrayBuffer>[] = [];
 
   constructor(options: WasmClassifierOptions) {

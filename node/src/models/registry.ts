@@ -132,10 +132,11 @@ class ModelRegistry implements Models {
   }
 
   #checkSandbox(): void {
-    const { sandbox } = this.#engine.status();
-    if (!this.#sandboxRequired || sandbox?.missing.length === 0) return;
-    const missing = sandbox?.missing.join("; ") ?? "the engine has not said what confines it";
-    throw new AppError("forbidden", `This service takes no graphs, since it cannot confine them: ${missing}.`);
+    // An engine that has not said what confines it is asked when it loads.
+    const missing = this.#engine.status().sandbox?.missing ?? [];
+    if (!this.#sandboxRequired || missing.length === 0) return;
+    const detail = `This service takes no graphs, since it cannot confine them: ${missing.join("; ")}.`;
+    throw new AppError("forbidden", detail);
   }
 }
 

@@ -131,6 +131,7 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     engine: objectOf({
       kind: { enum: ["process", "addon", "fake"] },
       ready: { type: "boolean" },
+      runtime: orNull(named("Runtime")),
       libtensorflow: orNull(STRING),
       kernels: orNull(STRING),
       sandbox: orNull(named("Sandbox")),

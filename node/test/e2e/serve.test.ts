@@ -52,8 +52,10 @@ describe("the service", () => {
     expect(server.announcement).toMatch(/^Menagerie is ready: http:\/\/127\.0\.0\.1:\d+$/);
     const ready = (await (await fetch(`${server.url}/readyz`)).json()) as Record<string, unknown>;
     expect(ready).toMatchObject({ ready: true, live: true, default_model: "colours", models_loaded: 1 });
-    const libtensorflow = expect.stringMatching(/^\d+\.\d+/);
-    expect(ready["engine"]).toMatchObject({ kind: "process", libtensorflow, kernels: expect.stringMatching(/./) });
+    const version = expect.stringMatching(/^\d+\.\d+/);
+    const runtime = { name: "libtensorflow", version };
+    const kernels = expect.stringMatching(/./);
+    expect(ready["engine"]).toMatchObject({ kind: "process", runtime, libtensorflow: version, kernels });
   });
 
   it("answers curl with the sentence", async () => {

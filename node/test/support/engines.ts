@@ -2,7 +2,8 @@
 import { fileURLToPath } from "node:url";
 import { readConfig } from "../../src/config.js";
 import { createAddonEngine } from "../../src/engines/addon.js";
-import type { FrameCodec, LogLine } from "../../src/engines/connection.js";
+import type { LogLine } from "../../src/engines/child.js";
+import type { FrameCodec } from "../../src/engines/connection.js";
 import { createProcessEngine, type ProcessEngineOptions } from "../../src/engines/process.js";
 import type { InferenceEngine } from "../../src/ports.js";
 import { decodeReply, loadWasm } from "../../src/wasm-module.js";
@@ -38,6 +39,7 @@ export function processEngine(overrides: Partial<ProcessEngineOptions> = {}): In
     firstRunMsMax: 60_000,
     runMsMax: 60_000,
     closeMsMax: 20_000,
+    sandboxRequired: false,
     cgroups: { problem: "none in tests", add() {}, remove() {} },
     ...overrides,
   });

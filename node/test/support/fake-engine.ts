@@ -1,9 +1,11 @@
 /**
  * An engine that is no engine: it answers with the mean colour of the pixels, as `meanColourGraph` does with a softmax.
- * Any bytes that start with "graph" are a graph to it.
+ * Any bytes that start with "graph" are a graph to it, for images of 8 pixels a side where they do not go on with
+ * "side=" and another number.
  */
 import { createHash } from "node:crypto";
-import { AppError } from "../../src/errors.js";
+import { Lanes } from "../../src/engines/lanes.js";
+import { AppError, EngineError } from "../../src/errors.js";
 import {
   FRAME_HEADER_BYTES,
   FRAME_KIND,
@@ -12,11 +14,12 @@ import {
   type Problem,
   type Sandbox,
 } from "../../src/generated/contract.js";
-import type { CgroupStatus, EngineStatus, InferenceEngine, LoadedModel, Pieces } from "../../src/ports.js";
+import type { CgroupStatus, EngineStatus, InferenceEngine, LoadedModel, Party, Pieces } from "../../src/ports.js";
 
 export const NO_CGROUP: CgroupStatus = { held: false, reason: "it is a fake" };
 const SIDE = 8;
 const CLASS_COUNT = 3;
+const LANES = 2;
 
 export class FakeEngine implements InferenceEngine {
   loadCount = 0;
@@ -49,7 +52,7 @@ export class FakeEngine implements InferenceEngine {
 
   status(): EngineStatus {
     const modelCount = this.models.filter((model) => model.alive).length;
-    const facts = { kind: "fake", ready: true, libtensorflow: null, kernels: null, spareCount: 0 } as const;
+    const facts = { kind: "fake", ready: true, runtime: null, kernels: null, spareCount: 0 } as const;
     return { ...facts, sandbox: this.sandbox, cgroup: NO_CGROUP, modelCount };
   }
 
@@ -60,25 +63,15 @@ export class FakeEngine implements InferenceEngine {
 
 export class FakeModel implements LoadedModel {
   alive = true;
-  readonly #pending = new Set<Promise<Uint8Array>>();
+  readonly #lanes = new Lanes(LANES, async (frame) => this.#answer(frame));
 
   constructor(
     readonly spec: ModelSpec,
     private readonly engine: FakeEngine,
   ) {}
 
-  exchange(frame: Uint8Array): Promise<Uint8Array> {
-    if (!this.alive) return Promise.reject(new AppError("engine_failed", "The engine ended before it answered."));
-    if (this.engine.diesAfter <= 0) {
-      this.alive = false;
-      this.engine.diesAfter = Number.POSITIVE_INFINITY;
-      return Promise.reject(new AppError("engine_failed", "The engine ended before it answered."));
-    }
-    this.engine.diesAfter -= 1;
-    const answer = Promise.resolve(answerFrame(frame));
-    this.#pending.add(answer);
-    answer.finally(() => this.#pending.delete(answer));
-    return answer;
+  exchange(frame: Uint8Array, party: Party): Promise<Uint8Array> {
+    return this.#lanes.exchange(frame, party);
   }
 
   async memoryBytes(): Promise<number> {
@@ -87,15 +80,25 @@ export class FakeModel implements LoadedModel {
 
   async close(): Promise<void> {
     this.alive = false;
-    await Promise.all(this.#pending);
+    await this.#lanes.close();
+  }
+
+  #answer(frame: Uint8Array): Uint8Array {
+    if (this.engine.diesAfter <= 0) {
+      this.alive = false;
+      this.engine.diesAfter = Number.POSITIVE_INFINITY;
+      throw new EngineError("engine_failed", "running", "The engine ended before it answered.");
+    }
+    this.engine.diesAfter -= 1;
+    return answerFrame(frame, this.spec.input.width);
   }
 }
 
-function answerFrame(frame: Uint8Array): Uint8Array {
+function answerFrame(frame: Uint8Array, side: number): Uint8Array {
   const view = new DataView(frame.buffer, frame.byteOffset);
   const imageCount = view.getUint32(FRAME_HEADER_BYTES, true);
   const pixels = frame.subarray(FRAME_HEADER_BYTES + 4);
-  const imageBytes = SIDE * SIDE * CLASS_COUNT;
+  const imageBytes = side * side * CLASS_COUNT;
   const requestId = view.getUint32(5, true);
   if (pixels.length !== imageCount * imageBytes || imageCount === 0) {
     const problem: Problem = { code: "field_invalid", message: `${pixels.length} bytes of pixels do not fit` };
@@ -123,13 +126,19 @@ export function frameOf(kind: number, requestId: number, payload: Uint8Array): U
   return frame;
 }
 
-/** An infer frame with images of one colour each. */
-export function inferFrame(...colours: (readonly [number, number, number])[]): Uint8Array {
-  const pixels = colours.flatMap((colour) => Array.from({ length: SIDE * SIDE }, () => colour).flat());
+/** An infer frame with images of one colour each, of 8 pixels a side. */
+export function inferFrame(...colours: Colour[]): Uint8Array {
+  return inferFrameOf(SIDE, colours);
+}
+
+export function inferFrameOf(side: number, colours: readonly Colour[]): Uint8Array {
   const count = Buffer.alloc(4);
   count.writeUInt32LE(colours.length);
-  return frameOf(FRAME_KIND.infer, 0, Buffer.concat([count, Buffer.from(pixels)]));
+  const images = colours.map((colour) => Buffer.alloc(side * side * CLASS_COUNT, Buffer.from(colour)));
+  return frameOf(FRAME_KIND.infer, 0, Buffer.concat([count, ...images]));
 }
+
+type Colour = readonly [number, number, number];
 
 /** The scores of a scores frame, image by image. */
 export function scoresOf(frame: Uint8Array): number[] {
@@ -142,7 +151,7 @@ function meanColour(pixels: Uint8Array): number[] {
   pixels.forEach((value, index) => {
     sums[index % 3] = (sums[index % 3] ?? 0) + value / 255;
   });
-  return sums.map((sum) => sum / (SIDE * SIDE));
+  return sums.map((sum) => sum / (pixels.length / CLASS_COUNT));
 }
 
 function softmax(values: readonly number[]): number[] {
@@ -152,14 +161,15 @@ function softmax(values: readonly number[]): number[] {
 }
 
 function specOf(graph: Buffer): ModelSpec {
+  const side = Number(/^graph side=(\d+)/.exec(graph.toString("latin1"))?.[1] ?? SIDE);
   const zero = { parameters: 0, multiply_adds: 0, memory_bytes_estimate: 0 };
   return {
     input: {
       tensor: "input",
       dtype: "float32",
       layout: "NHWC",
-      width: SIDE,
-      height: SIDE,
+      width: side,
+      height: side,
       channels: 3,
       channel_order: "RGB",
       mean: [0, 0, 0],

@@ -204,7 +204,15 @@ export async function startFakeService(
       default_model: "colours",
       models_loaded: 0,
       held: { requests: 0, waiting: 0, bytes: 0, connections: 0 },
-      engine: { kind: "fake", ready: true, libtensorflow: null, kernels: null, sandbox: null, cgroup: NO_CGROUP },
+      engine: {
+        kind: "fake",
+        ready: true,
+        runtime: null,
+        libtensorflow: null,
+        kernels: null,
+        sandbox: null,
+        cgroup: NO_CGROUP,
+      },
     },
   };
   const { listener, routes, held } = createApp({

@@ -15,7 +15,7 @@ mod system_calls;
 
 use std::env;
 
-use menagerie_contract::{ErrorCode, Problem, frame::Sandbox};
+use menagerie_contract::{ErrorCode, Problem, Sandbox};
 use menagerie_graph::{GraphLimits, allow_list};
 
 pub use self::priority::Priority;

@@ -110,8 +110,8 @@ fn every_real_graph_answers_in_the_cell_as_it_does_outside() {
         let scores = |sandbox: &str| {
             let mut host = Host::spawn(engine("serve").env("SANDBOX", sandbox));
             host.receive();
-            let (_, Reply::Loaded(spec)) = host.load(1, &graph) else { panic!("{}: not loaded", path.display()) };
-            host.infer(2, 1, &vec![100; image_bytes(&spec)]);
+            let (_, Reply::Loaded(loaded)) = host.load(1, &graph) else { panic!("{}: not loaded", path.display()) };
+            host.infer(2, 1, &vec![100; image_bytes(&loaded.spec)]);
             let Some((2, Reply::Scores(scores))) = host.receive() else { panic!("{}: no scores", path.display()) };
             scores.values
         };

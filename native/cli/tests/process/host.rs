@@ -9,8 +9,8 @@ use std::{
 };
 
 use menagerie_contract::{
-    Frame, FrameKind, LoadRequest, ModelSpec, Problem, Source, SpecOverrides,
-    frame::{FRAME_BYTES_MAX, HEADER_BYTES, Header, Scores},
+    Frame, LoadRequest, Loaded, Problem, Source, SpecOverrides,
+    frame::{HEADER_BYTES, Header, REPLY_BYTES_MAX, Scores},
 };
 
 /// Longest that any step of a test may take on a busy machine.
@@ -32,7 +32,8 @@ pub fn engine(command: &str) -> Command {
 #[derive(Debug, PartialEq)]
 pub enum Reply {
     Hello(Box<menagerie_contract::Hello>),
-    Loaded(Box<ModelSpec>),
+    Loaded(Box<Loaded>),
+    Pong,
     Scores(Scores),
     Error(Problem),
 }
@@ -98,17 +99,22 @@ impl Host {
     pub fn receive(&mut self) -> Option<(u32, Reply)> {
         let mut header = [0; HEADER_BYTES];
         self.stdout.read_exact(&mut header).ok()?;
-        let header = Header::read(&header, FRAME_BYTES_MAX).unwrap().unwrap();
+        let header = Header::read(&header, REPLY_BYTES_MAX).unwrap().unwrap();
         let mut payload = vec![0; header.payload_bytes];
         self.stdout.read_exact(&mut payload).unwrap();
         let reply = match Frame::decode_payload(header.kind, &payload).unwrap() {
             Frame::Hello(hello) => Reply::Hello(Box::new(hello)),
-            Frame::Loaded(spec) => Reply::Loaded(spec),
+            Frame::Loaded(loaded) => Reply::Loaded(loaded),
             Frame::Scores(scores) => Reply::Scores(scores),
             Frame::Error(problem) => Reply::Error(problem),
-            Frame::Load { .. } | Frame::Infer { .. } => panic!("an engine sends no {:?} frame", FrameKind::Load),
+            Frame::Pong => Reply::Pong,
+            Frame::Load { .. } | Frame::Infer { .. } | Frame::Ping => panic!("an engine sends no such frame"),
         };
         Some((header.request_id, reply))
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn close_stdin(&mut self) {

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::host::{Host, Reply, engine};
 use menagerie_contract::{
-    ErrorCode,
+    ErrorCode, Frame,
     frame::{FRAME_BYTES_MAX, PROTOCOL},
+    message::LIBTENSORFLOW,
 };
 use menagerie_engine::probe_graph;
 
@@ -18,7 +19,21 @@ fn it_says_hello_first() {
     let Some((0, Reply::Hello(hello))) = host.receive() else { panic!("no hello") };
     assert_eq!(hello.protocol, PROTOCOL);
     assert_eq!(hello.frame_bytes_max, FRAME_BYTES_MAX);
-    assert!(hello.libtensorflow.split('.').count() >= 2, "{}", hello.libtensorflow);
+    assert_eq!(hello.runtime.name, LIBTENSORFLOW);
+    assert!(hello.runtime.version.split('.').count() >= 2, "{}", hello.runtime.version);
+}
+
+#[test]
+fn it_answers_a_ping_before_and_after_a_load() {
+    let mut host = Host::start();
+    host.receive();
+    let ping = |id| Frame::Ping.encode(id).unwrap();
+    host.send_bytes(&ping(5));
+    assert_eq!(host.receive(), Some((5, Reply::Pong)));
+    let (_, Reply::Loaded(loaded)) = host.load(6, &probe_graph()) else { panic!("not loaded") };
+    assert!(loaded.lanes >= 1);
+    host.send_bytes(&ping(7));
+    assert_eq!(host.receive(), Some((7, Reply::Pong)));
 }
 
 /// What computes layers in the executable's process, as its hello says.

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 use menagerie_contract::{
-    Answer, ErrorCode, Hello, InferOptions, LoadRequest, Manifest, ModelSpec, Problem, frame, frame::Sandbox, manifest,
-    spec,
+    Answer, ErrorCode, Hello, InferOptions, LoadRequest, Loaded, Manifest, ModelSpec, Problem, Runtime, Sandbox,
+    VERSION, frame, manifest, message, spec,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -34,6 +34,7 @@ fn types() -> String {
     declarations.visit::<Hello>();
     declarations.visit::<InferOptions>();
     declarations.visit::<LoadRequest>();
+    declarations.visit::<Loaded>();
     declarations.visit::<Manifest>();
     declarations.visit::<ModelSpec>();
     declarations.visit::<Problem>();
@@ -41,17 +42,20 @@ fn types() -> String {
 }
 
 fn constants() -> String {
-    let numbers = [
+    let values = [
         ("PROTOCOL", frame::PROTOCOL.to_string()),
         ("MANIFEST_SCHEMA", manifest::MANIFEST_SCHEMA.to_string()),
         ("FRAME_HEADER_BYTES", frame::HEADER_BYTES.to_string()),
         ("FRAME_REQUEST_ID_OFFSET", frame::REQUEST_ID_OFFSET.to_string()),
         ("FRAME_BYTES_MAX", frame::FRAME_BYTES_MAX.to_string()),
+        ("REPLY_BYTES_MAX", frame::REPLY_BYTES_MAX.to_string()),
         ("CROP_FRACTION_MIN", spec::CROP_FRACTION_MIN.to_string()),
         ("SIDE_PIXELS_MAX", spec::SIDE_PIXELS_MAX.to_string()),
         ("LABEL_OFFSET_MAX", spec::LABEL_OFFSET_MAX.to_string()),
+        ("LIBTENSORFLOW", format!("{:?}", message::LIBTENSORFLOW)),
+        ("VERSION", format!("{VERSION:?}")),
     ];
-    let lines = numbers.map(|(name, value)| format!("export const {name} = {value};\n"));
+    let lines = values.map(|(name, value)| format!("export const {name} = {value};\n"));
     let kinds: Vec<String> =
         frame::FrameKind::ALL.iter().map(|(kind, name)| format!("  {name}: {},\n", *kind as u8)).collect();
     let codes = ErrorCode::ALL.iter().map(|code| code.as_str());
@@ -80,6 +84,7 @@ fn schemas() -> String {
     generator.subschema_for::<ErrorCode>();
     generator.subschema_for::<Manifest>();
     generator.subschema_for::<ModelSpec>();
+    generator.subschema_for::<Runtime>();
     generator.subschema_for::<Sandbox>();
     let schemas = Value::Object(generator.take_definitions(true));
     format!("export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {schemas:#};\n")
