@@ -10,7 +10,7 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
-use super::priority::NICENESS;
+use super::priority::StepBack;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -134,8 +134,10 @@ fn allowed() -> Result<Rules, String> {
     // The processor time of the next run, of this process alone.
     let own_cpu = [(0, SeccompCmpOp::Eq, 0), (1, SeccompCmpOp::Eq, u64::from(libc::RLIMIT_CPU))];
     rules.insert(libc::SYS_prlimit64, vec![rule(&own_cpu)?]);
-    // A stranger's graph steps back by this much, its own thread alone; nothing steps forward.
-    let own_niceness = [(0, SeccompCmpOp::Eq, 0), (1, SeccompCmpOp::Eq, 0), (2, SeccompCmpOp::Eq, NICENESS as u64)];
+    // A stranger's graph steps back by this much, its own threads alone; nothing steps forward.
+    let StepBack { scope, niceness } = StepBack::from_here();
+    let own_niceness =
+        [(0, SeccompCmpOp::Eq, scope.into()), (1, SeccompCmpOp::Eq, 0), (2, SeccompCmpOp::Eq, niceness as u64)];
     rules.insert(libc::SYS_setpriority, vec![rule(&own_niceness)?]);
     Ok(rules)
 }

@@ -6,6 +6,7 @@ mod commands;
 mod host;
 mod hostile;
 mod kernels;
+mod niceness;
 mod serve;
 #[cfg(feature = "test-no-allow-list")]
 mod unlisted;

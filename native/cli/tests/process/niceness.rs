@@ -1,0 +1,43 @@
+//! Whose graphs step back for others.
+#![cfg(target_os = "linux")]
+
+use std::{collections::BTreeSet, fs, os::unix::process::CommandExt, path::Path};
+
+use menagerie_contract::{LoadRequest, Origin, Source, SpecOverrides};
+use menagerie_engine::probe_graph;
+
+use crate::host::{Host, Reply, engine};
+
+/// By how much each thread is nicer than this test, in a process that leads its group, as the service starts them, after
+/// this load.
+fn steps_back_after(origin: Origin, source: Source) -> BTreeSet<i32> {
+    let mut host = Host::spawn(engine("serve").process_group(0));
+    host.receive();
+    let request = LoadRequest { origin, ..LoadRequest::new(source, SpecOverrides::default()) };
+    let Some((_, Reply::Loaded(_))) = host.load_as(1, request, &probe_graph()) else { panic!("not loaded") };
+    fs::read_dir(format!("/proc/{}/task", host.id()))
+        .unwrap()
+        .map(|thread| niceness_in(&thread.unwrap().path()) - niceness_in(Path::new("/proc/thread-self")))
+        .collect()
+}
+
+/// Field 19 of `proc_pid_stat`(5); the name, field 2, stands in parentheses and may hold spaces.
+fn niceness_in(folder: &Path) -> i32 {
+    let stat = fs::read_to_string(folder.join("stat")).unwrap();
+    let (_, behind_name) = stat.rsplit_once(") ").unwrap();
+    behind_name.split(' ').nth(19 - 3).unwrap().parse().unwrap()
+}
+
+#[test]
+fn every_thread_of_a_strangers_graph_steps_back_whoever_set_its_settings() {
+    for source in [Source::Request, Source::Manifest] {
+        assert_eq!(steps_back_after(Origin::Stranger, source), BTreeSet::from([5]));
+    }
+}
+
+#[test]
+fn a_graph_of_the_zoo_does_not_also_with_settings_of_the_request() {
+    for source in [Source::Request, Source::Manifest] {
+        assert_eq!(steps_back_after(Origin::Zoo, source), BTreeSet::from([0]));
+    }
+}
