@@ -2,21 +2,40 @@
 
 mod off_thread;
 
-use std::{sync::Arc, time::Instant};
+use std::{env::var_os, sync::Arc, time::Instant};
 
 use menagerie_contract::{ErrorCode, Frame, FrameKind, LoadRequest, Problem, frame};
-use menagerie_engine::{Library, exchange, set_environment};
+use menagerie_engine::{ENVIRONMENT, LOG_LEVEL, Library, exchange};
 use menagerie_graph::GraphLimits;
-use napi::bindgen_prelude::{AsyncTask, Float32Array, Uint8Array};
-use napi_derive::{module_init, napi};
+use napi::{
+    Env,
+    bindgen_prelude::{AsyncTask, Float32Array, JsObjectValue, Object, Uint8Array},
+};
+use napi_derive::napi;
 
 use off_thread::OffThread;
 
-/// Settings of libtensorflow that have to stand in the environment before it is loaded.
-#[module_init]
-fn prepare_environment() {
-    // SAFETY: Node runs this in the thread that also serves assignments to process.env, which do the same.
-    unsafe { set_environment() };
+/// Settings of libtensorflow that have to stand in the environment before it is loaded, where nobody has set them: as
+/// assignments to `process.env`, which Node makes behind the lock of its own threads.
+#[napi(module_exports)]
+pub fn prepare_environment(_exports: Object, env: Env) -> napi::Result<()> {
+    let process: Object = env.get_global()?.get_named_property("process")?;
+    let mut variables: Object = process.get_named_property("env")?;
+    for (name, value) in ENVIRONMENT.into_iter().chain([(LOG_LEVEL, "3")]) {
+        if !variables.has_named_property(name)? {
+            variables.set_named_property(name, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// libtensorflow, loaded once with its settings. Those of a worker thread's `process.env` are that thread's alone.
+fn library() -> Result<Library, Problem> {
+    if let Some((name, _)) = ENVIRONMENT.into_iter().find(|(name, _)| var_os(name).is_none()) {
+        let message = format!("{name} is not in the environment of this process; load the package in its main thread");
+        return Err(Problem::new(ErrorCode::EngineUnavailable, message));
+    }
+    Ok(Library::load(None)?)
 }
 
 /// The scores for the images of one call.
@@ -51,7 +70,7 @@ impl Model {
             let request: LoadRequest = serde_json::from_str(&load_request_json).map_err(|error| {
                 Problem::new(ErrorCode::FieldInvalid, format!("the load request cannot be read: {error}"))
             })?;
-            let library = Library::load(None)?;
+            let library = library()?;
             let model = menagerie_engine::Model::load(&library, graph, &request, &GraphLimits::default())?;
             model.optimize()?;
             let spec = serde_json::to_string(model.spec())
@@ -126,7 +145,7 @@ pub struct Runtime {
 #[must_use]
 pub fn runtime() -> AsyncTask<OffThread<Runtime>> {
     OffThread::start(|| {
-        let library = Library::load(None)?;
+        let library = library()?;
         Ok(Runtime { libtensorflow: library.version(), kernels: library.kernels().name().into() })
     })
 }
