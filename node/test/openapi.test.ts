@@ -1,7 +1,10 @@
 /** `/openapi.json` says what the app does: it is made of the table of routes, and real answers are as it says. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
-import type { ErrorCode } from "../src/generated/contract.js";
+import { ROOT_DIR } from "../src/config.js";
+import { type ErrorCode, VERSION } from "../src/generated/contract.js";
 import { openApiDocument } from "../src/routes/openapi.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
 import { COLOURS } from "./support/graph-def.js";
@@ -71,6 +74,11 @@ function componentOf(reference: string): JsonSchema {
   if (schema === undefined) throw new Error(`${reference} is not there`);
   return schema;
 }
+
+test("the package of the addon, the one that carries a version of its own, carries that of the crates", () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT_DIR, "native/addon/package.json"), "utf8"));
+  expect(version).toBe(VERSION);
+});
 
 test("every schema of it can be read, and refers to what is there", () => {
   expect(document.openapi).toBe("3.1.0");

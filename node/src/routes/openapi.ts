@@ -6,9 +6,8 @@
  */
 import { HTTP_STATUS } from "../errors.js";
 import type { Content, Route, Schema } from "../front/route.js";
-import type { ErrorCode } from "../generated/contract.js";
+import { type ErrorCode, VERSION } from "../generated/contract.js";
 import { COMPONENTS, json, named, objectOf, ok, STRING } from "./schemas.js";
-import { VERSION } from "./service.js";
 
 /** The routes with the one that describes them all. */
 export function withOpenApi(routes: readonly Route[]): Route[] {

@@ -1,10 +1,9 @@
 /** What the service tells of itself: who asks may do what, and how much. */
 import type { CallerOf } from "../front/caller.js";
 import type { Route } from "../front/route.js";
+import { VERSION } from "../generated/contract.js";
 import type { Role } from "../ports.js";
 import { COUNT, json, objectOf, ok, STRING } from "./schemas.js";
-
-export const VERSION = "0.1.0";
 
 /** The limits that a client can keep to, by setting. */
 export interface ToldLimits {
