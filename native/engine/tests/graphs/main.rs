@@ -5,4 +5,5 @@ mod channels_first;
 mod direct;
 mod surroundings;
 mod tiny;
+mod tries;
 mod zoo;

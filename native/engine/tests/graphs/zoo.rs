@@ -12,7 +12,7 @@ use menagerie_graph::GraphLimits;
 use serde_json::Value;
 
 /// Pixels that look a little like a photo: smooth, with some noise, the same every time.
-fn pixels(count: usize, seed: u32) -> Vec<u8> {
+pub fn pixels(count: usize, seed: u32) -> Vec<u8> {
     let mut state = seed;
     (0..count)
         .map(|at| {
