@@ -47,7 +47,7 @@ unsafe impl Send for Tensor {}
 unsafe impl Sync for Tensor {}
 
 impl Tensor {
-    /// A tensor of `shape` whose elements `fill` writes; they are arbitrary numbers before.
+    /// A tensor of `shape` whose elements `fill` writes; they are 0 before.
     /// `None` when libtensorflow has no memory for it.
     pub fn build<T: Element>(
         functions: &'static Functions,
@@ -59,12 +59,19 @@ impl Tensor {
         // SAFETY: shape has as many axes as are named; the callee copies them.
         let raw = unsafe { (functions.allocate_tensor)(T::TYPE as c_int, shape.as_ptr(), shape.len() as c_int, bytes) };
         let tensor = Self { raw: NonNull::new(raw)?, functions };
-        // SAFETY: the tensor was just made, is ours alone and holds `count` elements of T, of which any bits are a value.
-        // Its buffer is aligned for vector instructions, so for T.
-        let elements = unsafe {
-            let data: *mut T = (functions.tensor_data)(tensor.raw.as_ptr()).cast();
-            // An empty tensor may have no buffer.
-            if count == 0 { &mut [] } else { slice::from_raw_parts_mut(data, count) }
+        // SAFETY: the tensor is live.
+        let data: *mut T = unsafe { (functions.tensor_data)(tensor.raw.as_ptr()) }.cast();
+        // An empty tensor may have no buffer.
+        let elements = if count == 0 {
+            &mut []
+        } else {
+            // SAFETY: the tensor was just made, is ours alone and has room for `count` elements of T; its buffer is aligned
+            // for vector instructions, so for T. libtensorflow leaves it as the allocator gives it; once it is written to,
+            // all bits are values of T.
+            unsafe {
+                data.write_bytes(0, count);
+                slice::from_raw_parts_mut(data, count)
+            }
         };
         fill(elements);
         Some(tensor)
@@ -116,7 +123,8 @@ impl Tensor {
         if element != T::TYPE as c_int {
             return None;
         }
-        // SAFETY: the tensor is live, holds elements of T as just checked, and is only read while borrowed.
+        // SAFETY: the tensor is live, holds elements of T as just checked, all of them written: by `build`, or by the session
+        // that made it. It is only read while borrowed.
         unsafe {
             let count = (self.functions.tensor_bytes)(self.raw.as_ptr()) / size_of::<T>();
             let data: *const T = (self.functions.tensor_data)(self.raw.as_ptr()).cast();

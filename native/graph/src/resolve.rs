@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use menagerie_contract::{
-    ChannelOrder, Evidence, GraphFacts, GraphFormat, InputSpec, Layout, LoadRequest, ModelSpec, OutputSpec, Problem,
-    Source, SpecOverrides, Verdict, spec::CROP_FRACTION_MIN,
+    Evidence, GraphFacts, GraphFormat, InputSpec, Layout, LoadRequest, ModelSpec, OutputSpec, Problem, Source,
+    SpecOverrides, Verdict,
 };
 
 use crate::{
@@ -189,7 +189,7 @@ impl Analysis {
         let verdict = Verdict { allowed: forbidden.is_empty(), forbidden };
         let mut normalization = normalization::detect(graph, &input, &output);
         graph.steps.check()?;
-        override_normalization(&mut normalization, &input, request)?;
+        normalization::settings::override_normalization(&mut normalization, &input, request)?;
         let needed = graph.between(input.node, [output.scores], false);
         let extents = input.extents(input.batch.map_or(1, u64::from));
         let shapes = Shapes::propagate(graph, &needed, input.node, &extents, limits)?;
@@ -250,83 +250,6 @@ fn batch_evidence(stated: Option<u32>, batch: Option<u32>) -> Evidence {
     evidence("input.batch", batch, source, 0.99, because)
 }
 
-/// Puts the caller's mean, divisor, order and fit in place of the detected ones.
-fn override_normalization(
-    normalization: &mut Normalization,
-    input: &InputFound,
-    request: &LoadRequest,
-) -> Result<(), GraphError> {
-    let overrides = &request.overrides;
-    if let Some(order) = overrides.channel_order {
-        if input.channels == 1 && order != ChannelOrder::Gray {
-            return Err(GraphError::Override {
-                field: "channel_order",
-                value: format!("{order:?}"),
-                reason: "the input takes one channel, which is GRAY".to_owned(),
-            });
-        }
-        if normalization.channel_order != order && order != ChannelOrder::Gray {
-            turn_around(normalization);
-        }
-        normalization.channel_order = order;
-    }
-    let mut set = |field: &str, value: serde_json::Value, source: Source| {
-        normalization.evidence.retain(|entry| entry.field != field);
-        normalization.evidence.push(evidence(field, value, source, 1.0, "set by the caller"));
-    };
-    if let Some(order) = overrides.channel_order {
-        set("input.channel_order", serde_json::json!(order), request.source);
-    }
-    if let Some(mean) = &overrides.mean {
-        normalization.mean = per_channel("mean", mean, input.channels)?;
-        set("input.mean", serde_json::json!(normalization.mean), request.source);
-    }
-    if let Some(std) = &overrides.std {
-        normalization.std = per_channel("std", std, input.channels)?;
-        if normalization.std.contains(&0.0) {
-            return Err(GraphError::Override {
-                field: "std",
-                value: format!("{std:?}"),
-                reason: "pixels cannot be divided by zero".to_owned(),
-            });
-        }
-        set("input.std", serde_json::json!(normalization.std), request.source);
-    }
-    if let Some(resize) = overrides.resize {
-        normalization.resize = resize;
-        set("input.resize", serde_json::json!(resize), request.source);
-    }
-    if let Some(fraction) = overrides.crop_fraction {
-        if !(CROP_FRACTION_MIN..=1.0).contains(&fraction) {
-            return Err(GraphError::Override {
-                field: "crop_fraction",
-                value: fraction.to_string(),
-                reason: format!("it must be {CROP_FRACTION_MIN} to 1"),
-            });
-        }
-        normalization.crop_fraction = fraction;
-        set("input.crop_fraction", serde_json::json!(fraction), request.source);
-    }
-    if let Some(filter) = overrides.resize_filter {
-        normalization.resize_filter = filter;
-        set("input.resize_filter", serde_json::json!(filter), request.source);
-    }
-    Ok(())
-}
-
-/// Puts the detected means and divisors into the other order of channels.
-fn turn_around(normalization: &mut Normalization) {
-    normalization.mean.reverse();
-    normalization.std.reverse();
-    for entry in &mut normalization.evidence {
-        match entry.field.as_str() {
-            "input.mean" => entry.value = serde_json::json!(normalization.mean),
-            "input.std" => entry.value = serde_json::json!(normalization.std),
-            _ => {}
-        }
-    }
-}
-
 fn check_side(field: &'static str, side: Option<u32>, limits: &GraphLimits) -> Result<(), GraphError> {
     match side {
         Some(side) if !(1..=limits.side_pixels_max).contains(&side) => Err(GraphError::Override {
@@ -335,17 +258,5 @@ fn check_side(field: &'static str, side: Option<u32>, limits: &GraphLimits) -> R
             reason: format!("it must be 1 to {} pixels", limits.side_pixels_max),
         }),
         _ => Ok(()),
-    }
-}
-
-fn per_channel(field: &'static str, values: &[f32], channels: u32) -> Result<Vec<f32>, GraphError> {
-    let refuse = |reason: String| GraphError::Override { field, value: format!("{values:?}"), reason };
-    if values.iter().any(|value| !value.is_finite()) {
-        return Err(refuse("it must be finite".to_owned()));
-    }
-    match values {
-        [value] => Ok(vec![*value; channels as usize]),
-        _ if values.len() == channels as usize => Ok(values.to_vec()),
-        _ => Err(refuse(format!("it takes one value or {channels}, one for each channel"))),
     }
 }

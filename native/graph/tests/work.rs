@@ -15,6 +15,8 @@ use support::{GraphBuilder, request};
 /// What reading any of these may hold at once: what the steps of a small graph can read, and what it may grow to.
 const HELD_BYTES_MAX: usize = 384 << 20;
 const CHANNELS: u64 = 16_384;
+/// What archives of a megabyte unpack to.
+const UNPACKED: u64 = 200 << 20;
 
 /// A constant of floats that are all `value`, spelled once.
 fn filled(graph: &mut GraphBuilder, name: &str, extents: &[u64], value: f32) {
@@ -121,7 +123,7 @@ fn tangled() -> Vec<(&'static str, GraphBuilder)> {
 
     let mut graph = small_input();
     let mut body = GraphBuilder::default();
-    body.floats("weights", &[1 << 16], &[0.5; 1 << 16]).op("y", "Add", &["x", "weights:output:0"]);
+    body.floats("weights", &[1 << 16], &vec![0.5; 1 << 16]).op("y", "Add", &["x", "weights:output:0"]);
     graph.function("heavy", &["x"], &[("y", "y:z:0")], &body);
     for index in 0..2000 {
         graph.node(&format!("call{index}"), "heavy", &["input"], &[]);
@@ -161,7 +163,7 @@ fn merely_long() -> Vec<(&'static str, GraphBuilder)> {
     graphs.push(("many last layers before a long row", graph));
 
     let mut graph = small_input();
-    graph.floats("kernel", &[3, 3, 3, 4096], &[0.1; 27 * 4096]).floats("factors", &[4096], &[0.5; 4096]);
+    graph.floats("kernel", &[3, 3, 3, 4096], &vec![0.1; 27 * 4096]).floats("factors", &[4096], &vec![0.5; 4096]);
     let names: Vec<String> = (0..500).map(|index| format!("scaled{index}")).collect();
     let attributes = [("strides", encode::ints_attr(&[1, 1, 1, 1])), ("padding", encode::text_attr("SAME"))];
     for name in &names {
@@ -232,7 +234,6 @@ fn a_small_file_costs_what_its_bytes_are_worth_or_is_refused() {
         assert!(weights as u64 <= limits.grown_bytes_max(grown) + grown, "{what}: {weights} bytes of weights");
         held_most = held_most.max(count.peak_bytes());
     }
-    const UNPACKED: u64 = 200 << 20;
     for (what, archive) in [
         ("zip", zip_of_zeros(UNPACKED)),
         ("tar.gz", tar_gz_of_zeros("saved_model.pb", UNPACKED)),

@@ -99,5 +99,5 @@ fn a_value_without_an_axis_for_the_batch_is_answered_for_each_image() {
     let together = model.run(&photos.concat(), 3).unwrap().values;
     let alone: Vec<f32> = photos.iter().flat_map(|photo| model.run(photo, 1).unwrap().values).collect();
     assert_eq!(together, alone);
-    assert!(alone.iter().all(|value| *value > 0.0 && *value < 1.0) && alone[0] != alone[1], "{alone:?}");
+    assert!(alone.iter().all(|value| *value > 0.0 && *value < 1.0) && (alone[0] - alone[1]).abs() > 1e-4, "{alone:?}");
 }

@@ -207,9 +207,12 @@ fn broadcast(left: &Fact, right: &Fact) -> Result<Fact, String> {
     let mut joined = Vec::with_capacity(rank);
     for axis in 0..rank {
         joined.push(match (extent(left, axis), extent(right, axis)) {
-            (Some(1), other) | (other, Some(1)) | (None, other) | (other, None) => other,
-            (Some(left), Some(right)) if left == right => Some(left),
-            (Some(left), Some(right)) => return Err(format!("extents {left} and {right} cannot be joined")),
+            (left, Some(1)) => left,
+            (Some(1), right) => right,
+            (Some(left), Some(right)) if left != right => {
+                return Err(format!("extents {left} and {right} cannot be joined"));
+            }
+            (left, right) => left.or(right),
         });
     }
     Ok(Fact::of(joined))

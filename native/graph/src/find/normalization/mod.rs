@@ -14,6 +14,7 @@ pub mod norm;
 pub mod priors;
 pub mod probe;
 pub mod read;
+pub mod settings;
 pub mod walk;
 pub mod weigh;
 mod words;
