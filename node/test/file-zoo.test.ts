@@ -66,6 +66,19 @@ describe("the zoo on disk", () => {
     expect(zoo.find("c")).toBeUndefined();
   });
 
+  it("has the photos of a model's golden answers as its samples", async () => {
+    const files = { "manifest.json": manifest("a"), "graph.pb": GRAPH, "labels.txt": LABELS };
+    await write("photos", { "one.jpg": "a photo" });
+    await write("a", { ...files, "golden.json": { cases: [{ image: "../photos/one.jpg" }, {}] } });
+    await write("b", { ...files, "manifest.json": manifest("b"), "golden.json": "no JSON" });
+    const { zoo, damage } = await open();
+    expect(damage).toEqual({});
+    expect(zoo.find("a")?.samples).toEqual(["one.jpg"]);
+    expect(Buffer.from((await zoo.find("a")?.readSample("one.jpg")) ?? []).toString()).toBe("a photo");
+    expect(await zoo.find("a")?.readSample("../photos/one.jpg")).toBeNull();
+    expect(zoo.find("b")?.samples).toEqual([]);
+  });
+
   it("is empty when its folder is not there", async () => {
     const zoo = await openFileZoo(join(dir, "nowhere"), () => {});
     expect([zoo.list(), zoo.defaultId]).toEqual([[], null]);

@@ -98,7 +98,7 @@ test("only server.ts listens and handles signals", async () => {
 
 async function sourcesIn(folder: string): Promise<string[]> {
   const files = await readdir(join(ROOT, folder), { recursive: true });
-  return files.filter((file) => file.endsWith(".ts")).map((file) => `${folder}/${file}`);
+  return files.filter((file) => /\.tsx?$/.test(file)).map((file) => `${folder}/${file}`);
 }
 
 /** Files of this project that a file imports, from the root. */
@@ -110,5 +110,5 @@ async function importsOf(file: string): Promise<string[]> {
 
 function roomOf(file: string): string {
   const [, source = ""] = /^node\/(?:src\/)?(.+)$/.exec(file) ?? [];
-  return (source.split("/")[0] ?? "").replace(/\.[jt]s$/, "");
+  return (source.split("/")[0] ?? "").replace(/\.[jt]sx?$/, "");
 }

@@ -186,12 +186,16 @@ async function readManifest(path: string): Promise<Manifest | null> {
   return text === null ? null : parseManifest(JSON.parse(text));
 }
 
-/** The photos of a file of golden answers, as it names them; none where there is no such file. */
+/** The photos of a file of golden answers, as it names them; none where it is not there, or says something else. */
 async function readSamplePaths(files: ModelFiles): Promise<string[]> {
   const golden = await files.get(GOLDEN_FILE);
-  if (golden === null) return [];
-  const { cases = [] } = JSON.parse(Buffer.from(golden).toString("utf8")) as { cases?: readonly { image: string }[] };
-  return cases.map(({ image }) => image);
+  try {
+    const text = golden === null ? "{}" : Buffer.from(golden).toString("utf8");
+    const { cases } = JSON.parse(text) as { cases?: readonly { image?: unknown }[] };
+    return (cases ?? []).map(({ image }) => image).filter((image) => typeof image === "string");
+  } catch {
+    return [];
+  }
 }
 
 async function readListed(path: string, report: ReportDamage): Promise<Manifest[]> {

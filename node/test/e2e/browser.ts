@@ -1,9 +1,11 @@
+/// <reference lib="dom" />
 /**
  * A real browser for the end-to-end tests: `CHROMIUM_PATH`, or a Chromium or Chrome in PATH.
  */
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { onTestFinished } from "vitest";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const FLAGS = [
@@ -14,7 +16,12 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // A camera of its own, which is granted.
+  "--use-fake-device-for-media-stream",
+  "--use-fake-ui-for-media-stream",
 ];
+/** Machines with few and busy cores need a while. */
+const STEP_MS_MAX = 60_000;
 
 /** Path of the browser; `undefined`, with the reason printed, when there is none. */
 export function findBrowser(): string | undefined {
@@ -31,6 +38,35 @@ export function findBrowser(): string | undefined {
 
 export function launchBrowser(executablePath: string): Promise<Browser> {
   return chromium.launch({ executablePath, headless: true, args: FLAGS });
+}
+
+export interface Visit {
+  readonly page: Page;
+  /** Whatever the page asked of anybody else, and every error of the console. */
+  readonly complaints: string[];
+}
+
+/** Opens the page of a service for the test that runs. */
+export async function visit(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visit> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  onTestFinished(() => context.close());
+  context.setDefaultTimeout(STEP_MS_MAX);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const { origin } = new URL(url);
+  page.on("request", (request) => {
+    const address = request.url();
+    if (!address.startsWith(`${origin}/`) && !/^(data|blob):/.test(address)) complaints.push(`asked ${address}`);
+  });
+  page.on("console", (message) => {
+    // A browser logs each answer of status 400 and up, and each that does not come; those are shown by the page.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
+      complaints.push(message.text());
+    }
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await page.goto(url);
+  return { page, complaints };
 }
 
 function isExecutable(path: string): boolean {

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** The page of a service that wants API keys. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
@@ -60,6 +60,28 @@ describe.skipIf(browserPath === undefined)("the page of a service with keys", ()
     expect(await page.textContent("#sentence")).toMatch(/^Detected sunflowers with/);
     expect(await page.locator("#model option").count()).toBeGreaterThan(1);
     expect(service.log()).not.toContain(key);
+  });
+
+  test("a change that the key may not make is not offered, and says which key it needs", async () => {
+    const page = await open();
+    await page.fill("#key", key);
+    await page.press("#key", "Tab");
+    await page.waitForSelector("#zoo");
+    await page.setInputFiles("#graph", `${ROOT_DIR}models/waste6/graph.pb`);
+    await page.click(".register > summary");
+    expect(await page.textContent(".register")).toContain("This needs an API key of the role models.");
+    await page.goto(`${service.url}/#/about`);
+    await page.waitForSelector("text=You may do: classify photos, and look at models.");
+  });
+
+  test("the samples and the files of models come with the key", async () => {
+    const page = await open();
+    await page.fill("#key", key);
+    await page.press("#key", "Tab");
+    await page.waitForSelector(".sample img");
+    await page.goto(`${service.url}/#/models/waste6`);
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.click("a[download] >> text=Labels")]);
+    expect(await readFile(await saved.path(), "utf8")).toContain("cardboard");
   });
 
   test("the key outlives a reload, and another tab does not have it", async () => {

@@ -5,7 +5,13 @@ export function percent(share: number): string {
   return share > 0 && share < 0.0005 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`;
 }
 
+/** 0.99 as `99 %`. */
+export function wholePercent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
+}
+
 export function megabytes(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
   return bytes < 100_000 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 

@@ -42,8 +42,6 @@ export type Reply =
   | {
       readonly kind: "refusal";
       readonly refusal: Refusal;
-      /** What to do about it, beyond what its code says. */
-      readonly advice: string | null;
       readonly retry: () => void;
     };
 
@@ -65,6 +63,8 @@ export const announcement = signal("");
 export const photos = signal<readonly Photo[]>([]);
 export const region = signal<Region>({ kind: "whole" });
 export const own = signal<OwnModel | null>(null);
+/** Labels that came before their graph. */
+export const waitingLabels = signal<File | null>(null);
 export const work = signal<Work | null>(null);
 export const reply = signal<Reply | null>(null);
 /** Many photos on their way; null while there is one or none. */

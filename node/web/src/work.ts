@@ -2,6 +2,7 @@
  * One thing under way at a time, with its progress, its end, and what to do when the service is full or gone.
  */
 import { Refusal, type Sending } from "./api.js";
+import { problemTitle } from "./components/problem.js";
 import { poll } from "./poll.js";
 import { announcement, isReachable, reply, work } from "./state.js";
 
@@ -11,14 +12,8 @@ const WAIT_SECONDS_MAX = 30;
 
 let current: AbortController | null = null;
 
-/**
- * Does one thing; what is still under way is dropped. A service that is full is waited for. A refusal becomes the reply;
- * `adviseOn` says what to do about it beyond what its code says.
- */
-export async function doWork(
-  act: (sending: Required<Sending>) => Promise<void>,
-  adviseOn: (refusal: Refusal) => Promise<string | null> = async () => null,
-): Promise<void> {
+/** Does one thing; what is still under way is dropped. A service that is full is waited for. A refusal becomes the reply. */
+export async function doWork(act: (sending: Required<Sending>) => Promise<void>): Promise<void> {
   current?.abort();
   const mine = new AbortController();
   const { signal } = mine;
@@ -43,10 +38,9 @@ export async function doWork(
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof Refusal)) throw error;
-    const advice = await adviseOn(error);
-    if (signal.aborted) return;
-    const retry = () => void doWork(act, adviseOn);
-    reply.value = { kind: "refusal", refusal: error, advice, retry };
+    const retry = () => void doWork(act);
+    reply.value = { kind: "refusal", refusal: error, retry };
+    announcement.value = `${problemTitle(error)}. ${error.message}`;
     if (error.code === "unreachable") void retryWhenBack(retry);
   } finally {
     if (current === mine) {

@@ -20,7 +20,7 @@ export function Limits() {
           {limits.map(([name, value]) => (
             <tr key={name}>
               <th scope="row">
-                <code>{name}</code>
+                <code>{name.toUpperCase()}</code>
               </th>
               <td>{worded(name, value)}</td>
             </tr>
@@ -33,7 +33,8 @@ export function Limits() {
 
 /** By the unit that stands in the name. */
 function worded(name: string, value: number): string {
-  if (name.includes("BYTES")) return megabytes(value);
-  if (name.includes("_MS")) return `${value / 1000} s`;
+  if (name === "requests_per_window_max" && value === 0) return "no limit";
+  if (name.includes("bytes")) return megabytes(value);
+  if (name.includes("_ms")) return `${value / 1000} s`;
   return value.toLocaleString("en");
 }

@@ -38,7 +38,12 @@ function Answers({ results }: { readonly results: readonly Result[] }) {
       {second !== undefined && <p class="verdict">{differ ? "The two models differ." : "Both models say the same."}</p>}
       <div class={second === undefined ? "answers" : "answers two"}>
         {results.map((result, place) => (
-          <Answer key={`${result.model.id} ${result.model.version}`} result={result} isFirst={place === 0} />
+          <Answer
+            key={`${result.model.id} ${result.model.version}`}
+            result={result}
+            isFirst={place === 0}
+            isCompared={second !== undefined}
+          />
         ))}
       </div>
       {asked !== null && (
@@ -51,13 +56,20 @@ function Answers({ results }: { readonly results: readonly Result[] }) {
   );
 }
 
-function Answer({ result, isFirst }: { readonly result: Result; readonly isFirst: boolean }) {
+interface AnswerProps {
+  readonly result: Result;
+  readonly isFirst: boolean;
+  readonly isCompared: boolean;
+}
+
+function Answer({ result, isFirst, isCompared }: AnswerProps) {
   const { label, band, top, independent, input, image, model, warnings = [] } = result;
   const named = (id: string) => (isFirst ? id : `${id}-2`);
   return (
     <article>
+      {isCompared && <p class="whose">{model.id}</p>}
       <h2 id={named("sentence")} class="sentence">
-        Detected <b dir="auto">{label}</b> with <u>{band}</u> confidence.
+        Detected <b>{label}</b> with <u>{band}</u> confidence.
       </h2>
       {warnings.length > 0 && (
         <ul class="warnings" aria-label="What to know about this answer">
@@ -82,7 +94,7 @@ function Answer({ result, isFirst }: { readonly result: Result; readonly isFirst
           />
         )}
         <figcaption id={named("seen-caption")}>
-          What {own.value === null ? <a href={addressOf({ view: "model", id: model.id })}>{model.id}</a> : model.id}{" "}
+          What {own.value === null ? <a href={addressOf({ view: "model", id: model.id })}>{model.id}</a> : "your model"}{" "}
           saw: {size(input.width, input.height)} pixels, made from {size(image.width, image.height)} ({image.format}).
         </figcaption>
       </figure>

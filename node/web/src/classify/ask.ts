@@ -1,14 +1,11 @@
 /** Asks what is in the photo, and how a graph of the user's own is read. */
 import { classify, inspect, Refusal, type Result, type Sending } from "../api.js";
-import { imageFormat } from "../sniff.js";
 import { announcement, chosenModels, own, type Photo, photo, photos, region, reply } from "../state.js";
 import { doWork } from "../work.js";
 import { readGraphHere } from "./own/read-graph.js";
 import { formOf, modelFields, questionFields } from "./question.js";
 
 let askedModels = "";
-
-const READABLE = ["JPEG", "PNG", "WebP", "GIF", "BMP"];
 
 /** Takes one photo in the place of the one before. */
 export function takePhoto(taken: Photo): void {
@@ -30,29 +27,30 @@ export function askOthers(): void {
 export function ask(): Promise<void> {
   const asked = photo.value;
   askedModels = chosenModels.value.join(" ");
-  return doWork(
-    async (sending) => {
-      if (asked === null) throw new Refusal("image_missing", "Nothing was sent.");
-      const results = await sendQuestion(asked, sending);
-      reply.value = { kind: "answer", results };
-      announcement.value = results.map(sentence).join(" ");
-    },
-    (refusal) => adviseOnPhoto(refusal, asked),
-  );
+  return doWork(async (sending) => {
+    if (asked === null) throw new Refusal("image_missing", "Nothing was sent.");
+    if (own.value?.spec === null) await readSpec(sending);
+    const results = await sendQuestion(asked, sending);
+    reply.value = { kind: "answer", results };
+    announcement.value = results.map(sentence).join(" ");
+  });
 }
 
-/** Reads the graph: here, before anything is sent, unless the service has to apply settings to it. */
+/** Reads the graph of the user's own. */
 export function readOwn(): Promise<void> {
-  return doWork(async (sending) => {
-    const mine = own.value;
-    if (mine === null) return;
-    const here = await readGraphHere(mine, sending.signal);
-    const spec = here ?? (await inspect(formOf(modelFields({ ...mine, keptSha256: null })), sending));
-    if (own.value?.graph !== mine.graph) return;
-    own.value = { ...own.value, spec, keptSha256: here === null ? spec.graph.sha256 : own.value.keptSha256 };
-    const { input, output } = spec;
-    announcement.value = `The graph takes ${input.width} by ${input.height} pixels and tells ${output.classes} classes apart.`;
-  });
+  return doWork(readSpec);
+}
+
+/** Reads it here, before anything is sent, unless the service has to apply settings to it. */
+async function readSpec(sending: Required<Sending>): Promise<void> {
+  const mine = own.value;
+  if (mine === null) return;
+  const here = await readGraphHere(mine, sending.signal);
+  const spec = here ?? (await inspect(formOf(modelFields({ ...mine, keptSha256: null })), sending));
+  if (own.value?.graph !== mine.graph) return;
+  own.value = { ...own.value, spec, keptSha256: here === null ? spec.graph.sha256 : own.value.keptSha256 };
+  const { input, output } = spec;
+  announcement.value = `The graph takes ${input.width} by ${input.height} pixels and tells ${output.classes} classes apart.`;
 }
 
 /** The answer in a sentence. */
@@ -76,14 +74,4 @@ async function sendQuestion(asked: Photo, sending: Required<Sending>): Promise<r
     own.value = { ...mine, keptSha256: null };
     return sendQuestion(asked, sending);
   }
-}
-
-/** Names the format of a photo that cannot be read, and what to do about it. */
-export async function adviseOnPhoto(refusal: Refusal, asked: Photo | null): Promise<string | null> {
-  if (refusal.code !== "image_unsupported" || !asked?.file) return null;
-  const format = await imageFormat(asked.file);
-  if (format === null || READABLE.includes(format)) return null;
-  return format === "HEIC"
-    ? "This is a HEIC photo, as iPhones take them. Share it as JPEG (Settings, Camera, Formats, Most Compatible), or save it again as JPEG."
-    : `This is ${format.startsWith("a ") ? format : `in the format ${format}`}. Save it again as JPEG or PNG.`;
 }

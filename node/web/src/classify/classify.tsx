@@ -2,7 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { KeyField } from "../components/key-field.js";
 import { useReveal } from "../components/reveal.js";
-import { batch, chosenModels, photo } from "../state.js";
+import { batch, chosenModels, photo, photos } from "../state.js";
 import { AskedAnswer } from "./answer.js";
 import { ask, askOthers } from "./ask.js";
 import { ManyPhotos } from "./many/many-photos.js";
@@ -20,7 +20,7 @@ export function Classify() {
   return (
     <>
       <h1 class="unseen">Classify a photo</h1>
-      <div class="columns">
+      <div class={photos.value.length === 0 ? "columns fresh" : "columns"}>
         <form
           id="question"
           onSubmit={(event) => {
@@ -43,12 +43,12 @@ export function Classify() {
             <>
               <AskedAnswer />
               <OwnModelView />
-              <Samples isFirst={photo.value === null} />
             </>
           ) : (
             <ManyPhotos batch={batch.value} />
           )}
         </div>
+        {batch.value === null && <Samples isFirst={photo.value === null} />}
       </div>
     </>
   );

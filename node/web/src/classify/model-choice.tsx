@@ -3,6 +3,7 @@
  * be had: the default model answers without it.
  */
 import type { ListedModel } from "../api.js";
+import { percent } from "../format.js";
 import { addressOf, replaceRoute, route } from "../route.js";
 import { blame, models, own, usableModels } from "../state.js";
 
@@ -31,19 +32,20 @@ export function ModelChoice() {
         </select>
       </div>
       <div class="field">
-        <label for="other">Beside it</label>
+        <label for="other">Second model</label>
         <select
           id="other"
           disabled={isOwn || list.length < 2}
           value={now.other ?? ""}
           onChange={({ currentTarget }) => choose(first, currentTarget.value || null)}
         >
-          <option value="">no second model</option>
+          <option value="">none</option>
           <Options list={list.filter(({ id }) => id !== first)} chosen={now.other} />
         </select>
       </div>
-      <p id="model-help" class="help">
-        {isOwn ? "Your own model answers, not this one." : <Help id={first} />}
+      <p class="help">
+        <span id="model-help">{isOwn ? "Your own model answers, not this one." : describe(first)}</span>{" "}
+        {!isOwn && <a href={addressOf({ view: "model", id: first })}>More about it</a>}
       </p>
     </div>
   );
@@ -64,15 +66,11 @@ function Options({ list, chosen }: { readonly list: readonly ListedModel[]; read
   );
 }
 
-function Help({ id }: { readonly id: string }) {
+function describe(id: string): string {
   const model = models.value?.find((one) => one.id === id.split("@")[0]);
-  if (model === undefined) return null;
+  if (model === undefined) return "";
   const { accuracy, description } = model;
-  return (
-    <>
-      {description}
-      {accuracy && ` Right on ${(100 * accuracy.top1).toFixed(1)} % of ${accuracy.photos} ${accuracy.split} photos.`}{" "}
-      <a href={addressOf({ view: "model", id })}>More about it</a>
-    </>
-  );
+  return accuracy
+    ? `${description} Right on ${percent(accuracy.top1)} of ${accuracy.photos} ${accuracy.split} photos.`
+    : description;
 }

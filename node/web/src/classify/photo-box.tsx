@@ -4,7 +4,7 @@ import { blame, photo, photos, service } from "../state.js";
 import { AddressField } from "./address-field.js";
 import { Camera } from "./camera.js";
 import { PhotoFrame } from "./photo-frame.js";
-import { takeFiles } from "./take-files.js";
+import { takeFiles, takePhotos } from "./take-files.js";
 
 const BLAMES_IMAGE: ReadonlySet<string | null> = new Set([
   "image_missing",
@@ -35,7 +35,7 @@ export function PhotoBox() {
           aria-describedby="image-help"
           aria-invalid={BLAMES_IMAGE.has(blame.value) || undefined}
           onChange={({ currentTarget }) => {
-            void takeFiles([...(currentTarget.files ?? [])]);
+            takePhotos([...(currentTarget.files ?? [])]);
             // The same file can be chosen again.
             currentTarget.value = "";
           }}
@@ -60,7 +60,8 @@ export function PhotoBox() {
         </button>
       </div>
       <p id="image-help" class="help">
-        JPEG, PNG, WebP, GIF or BMP, one or many. Or drop them anywhere on the page, or paste one.
+        JPEG, PNG, WebP, GIF or BMP, one or many. Or drop them anywhere on the page, or paste one. They go to this
+        server and nowhere else.
       </p>
       {service.value?.image_url && <AddressField />}
     </div>

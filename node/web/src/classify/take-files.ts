@@ -10,10 +10,12 @@ import { takeGraph, takeLabels } from "./own/own-model.js";
 
 /** So many files of a folder are looked into at once. */
 const LOOKED_INTO_AT_ONCE = 16;
+/** Of photos in a folder: 2 before 10. */
+const ORDER = new Intl.Collator("en", { numeric: true });
 
+/** Takes files of whatever kind. */
 export async function takeFiles(files: readonly File[]): Promise<void> {
-  if (files.length === 0) return;
-  const taken: Photo[] = [];
+  const taken: File[] = [];
   let [graph, labels]: [File | null, File | null] = [null, null];
   for (let begin = 0; begin < files.length; begin += LOOKED_INTO_AT_ONCE) {
     const some = files.slice(begin, begin + LOOKED_INTO_AT_ONCE);
@@ -21,7 +23,7 @@ export async function takeFiles(files: readonly File[]): Promise<void> {
     for (const [place, file] of some.entries()) {
       if (kinds[place] === "graph") graph = file;
       else if (kinds[place] === "labels") labels = file;
-      else taken.push({ name: file.webkitRelativePath || file.name, file, address: null });
+      else taken.push(file);
     }
   }
   // Among many photos, texts are notes that lie in the folder.
@@ -31,6 +33,12 @@ export async function takeFiles(files: readonly File[]): Promise<void> {
     if (graph !== null) takeGraph(graph);
     announcement.value = [graph?.name, labels?.name].filter(Boolean).join(" and ").concat(" taken.");
   }
+  takePhotos(taken.toSorted((one, other) => ORDER.compare(one.webkitRelativePath, other.webkitRelativePath)));
+}
+
+/** Takes files that are said to be photos: one that is none is refused as such. */
+export function takePhotos(files: readonly File[]): void {
+  const taken: Photo[] = files.map((file) => ({ name: file.webkitRelativePath || file.name, file, address: null }));
   if (taken.length === 0) return;
   region.value = { kind: "whole" };
   photos.value = taken;

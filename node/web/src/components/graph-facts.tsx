@@ -1,6 +1,6 @@
 /** A graph in numbers, and where each of its settings comes from. */
 import type { Evidence, ModelSpec } from "../../../src/generated/contract.js";
-import { brief, megabytes, millions, percent, shown, size } from "../format.js";
+import { brief, megabytes, millions, shown, size, wholePercent } from "../format.js";
 import { Facts } from "./facts.js";
 
 export function GraphFacts({ spec }: { readonly spec: ModelSpec }) {
@@ -47,7 +47,7 @@ function EvidenceRow({ field, value, source, because, confidence }: Evidence) {
       </th>
       <td>
         <b>
-          {source}, {percent(confidence)}
+          {source}, {wholePercent(confidence)}
         </b>
         : {because}
       </td>

@@ -67,14 +67,13 @@ export function problemTitle({ code, about }: Refusal): string {
 
 interface Props {
   readonly refusal: Refusal;
-  readonly advice?: string | null;
   readonly retry?: () => void;
 }
 
-export function Problem({ refusal, advice = null, retry }: Props) {
+export function Problem({ refusal, retry }: Props) {
   const help = HELP[refusal.code];
   const isGone = refusal.code === "unreachable" && !isReachable.value;
-  const what = isGone ? "The page tries again by itself as soon as it is back." : (advice ?? help?.advice ?? "");
+  const what = isGone ? "The page tries again by itself as soon as it is back." : (help?.advice ?? "");
   const { requestId } = refusal.about;
   return (
     <section id="problem" class="problem" aria-labelledby="problem-title">

@@ -58,7 +58,7 @@ export function factsOf(model: ListedModel): readonly (readonly [string, string]
       "Accuracy",
       accuracy ? `${percent(accuracy.top1)} of ${accuracy.photos} ${accuracy.split} photos` : "not measured",
     ],
-    ["Memory", memory_bytes === null ? (loaded ? "not measured" : "asleep") : megabytes(memory_bytes)],
+    ["Memory", memory_bytes === null ? (loaded ? "not measured" : "not loaded") : megabytes(memory_bytes)],
     [
       versions.length > 1 ? "Versions" : "Version",
       versions.map((one) => (one === served && versions.length > 1 ? `${one} (served)` : one)).join(", "),

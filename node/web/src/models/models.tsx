@@ -1,19 +1,28 @@
 /** The models of this service as cards, searched by what they are called and by what they tell apart. */
 import { useState } from "preact/hooks";
+import type { ListedModel } from "../api.js";
 import { KeyField } from "../components/key-field.js";
 import { counted } from "../format.js";
 import { isReachable, models, wantsKey } from "../state.js";
 import { Card } from "./card.js";
 import { labelsHave, readAllLabels } from "./labels.js";
 
+/** The default first, then those that answer, then those that do not yet. */
+function rank(model: ListedModel): number {
+  if (model.default) return 0;
+  return ["available", "loading", "failed", "not fetched"].indexOf(model.state) + 1;
+}
+
 export function Models() {
   const [words, setWords] = useState("");
   const list = models.value;
   const wanted = words.trim().toLowerCase();
-  const found = (list ?? []).filter(
-    ({ id, title, description }) =>
-      wanted === "" || `${id} ${title} ${description}`.toLowerCase().includes(wanted) || labelsHave(id, wanted),
-  );
+  const found = (list ?? [])
+    .toSorted((one, other) => rank(one) - rank(other))
+    .filter(
+      ({ id, title, description }) =>
+        wanted === "" || `${id} ${title} ${description}`.toLowerCase().includes(wanted) || labelsHave(id, wanted),
+    );
   return (
     <>
       <h1>Models</h1>

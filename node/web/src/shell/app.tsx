@@ -55,9 +55,6 @@ export function App() {
       <main ref={main} tabIndex={-1} class={now.view}>
         <View now={now} />
       </main>
-      <footer>
-        <p>Photos and models go to this server and nowhere else.</p>
-      </footer>
       <DropZone />
       <p id="status" class="unseen" role="status">
         {announcement.value}

@@ -5,10 +5,8 @@
 import { type Signal, signal } from "@preact/signals";
 import type { Band } from "../../../../src/generated/contract.js";
 import { classify, Refusal, type Result } from "../../api.js";
-import { problemTitle } from "../../components/problem.js";
 import { announcement, batch, type OwnModel, own, type Photo, photos, reply, wantsKey } from "../../state.js";
 import { cancelWork } from "../../work.js";
-import { adviseOnPhoto } from "../ask.js";
 import { type Field, formOf, modelFields } from "../question.js";
 import { Pacer } from "./pacer.js";
 
@@ -152,14 +150,14 @@ export class Batch {
     } catch (error) {
       if (given.aborted) return;
       if (!(error instanceof Refusal)) throw error;
-      await this.#take(error, item);
+      this.#take(error, item);
     } finally {
       this.#sent -= 1;
       this.#pump();
     }
   }
 
-  async #take(refusal: Refusal, item: Item): Promise<void> {
+  #take(refusal: Refusal, item: Item): void {
     const { code } = refusal;
     const tries = this.#tries.get(item) ?? 0;
     const putBack = () => {
@@ -181,8 +179,7 @@ export class Batch {
       item.state.value = { kind: "waiting" };
       this.#queue.push(item);
     } else {
-      const advice = await adviseOnPhoto(refusal, item.photo);
-      this.#fail(item, code, advice ?? problemTitle(refusal));
+      this.#fail(item, code, refusal.message);
     }
   }
 

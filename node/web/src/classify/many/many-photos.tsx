@@ -11,7 +11,7 @@ import { arrange, type Filter } from "./order.js";
 import { Tile } from "./tile.js";
 
 /** So many are drawn at once. */
-const SHOWN_STEP = 200;
+const SHOWN_STEP = 60;
 
 export function ManyPhotos({ batch }: { readonly batch: Batch }) {
   const [filter, setFilter] = useState<Filter>({
@@ -24,10 +24,6 @@ export function ManyPhotos({ batch }: { readonly batch: Batch }) {
   // What is drawn of the whole follows its progress, which changes a few times a second.
   void batch.progress.value;
   const shown = arrange(batch.items, filter);
-  const open = (item: Item) => {
-    endBatch();
-    takePhoto(item.photo);
-  };
   return (
     <section id="many" class="many" aria-labelledby="many-title">
       <h2 id="many-title">{counted(batch.items.length, "photo")}</h2>
@@ -39,7 +35,7 @@ export function ManyPhotos({ batch }: { readonly batch: Batch }) {
       </p>
       <ul class="grid">
         {shown.slice(0, shownMax).map((item) => (
-          <Tile key={item.place} item={item} onOpen={open} />
+          <Tile key={item.place} item={item} onOpen={lookAt} />
         ))}
       </ul>
       {shown.length > shownMax && (
@@ -49,6 +45,12 @@ export function ManyPhotos({ batch }: { readonly batch: Batch }) {
       )}
     </section>
   );
+}
+
+/** Goes back to one photo. */
+function lookAt(item: Item): void {
+  endBatch();
+  takePhoto(item.photo);
 }
 
 function BatchProgress({ batch }: { readonly batch: Batch }) {

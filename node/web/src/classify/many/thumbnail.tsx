@@ -10,7 +10,7 @@ const MADE_AT_ONCE = 2;
 const waiting: (() => Promise<void>)[] = [];
 let making = 0;
 
-export function Thumbnail({ file, name }: { readonly file: File | null; readonly name: string }) {
+export function Thumbnail({ file }: { readonly file: File | null }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const element = canvas.current;
@@ -31,7 +31,7 @@ export function Thumbnail({ file, name }: { readonly file: File | null; readonly
       observer.disconnect();
     };
   }, [file]);
-  return <canvas ref={canvas} width={SIDE_PIXELS} height={SIDE_PIXELS} role="img" aria-label={name} />;
+  return <canvas ref={canvas} width={SIDE_PIXELS} height={SIDE_PIXELS} />;
 }
 
 function makeNext(): void {

@@ -1,4 +1,7 @@
-/** One of many photos with what was said of it. It is drawn anew when its own state changes, and not with the others. */
+/**
+ * One of many photos with what was said of it. It is drawn anew when its own state changes and not with the others, as
+ * long as its properties stay the same objects.
+ */
 import { percent } from "../../format.js";
 import type { Item, Verdict } from "./batch.js";
 import { differs } from "./order.js";
@@ -16,7 +19,7 @@ export function Tile({ item, onOpen }: Props) {
   return (
     <li class={`tile ${value.kind}${isDiffering ? " differs" : ""}`}>
       <button type="button" onClick={() => onOpen(item)} aria-label={`Look at ${name}`}>
-        <Thumbnail file={file} name="" />
+        <Thumbnail file={file} />
       </button>
       <span class="file-name" title={name} dir="auto">
         {name.slice(name.lastIndexOf("/") + 1)}

@@ -1,5 +1,5 @@
 /** The files of a model of one's own, one by one; dropped, they find their places by themselves. */
-import { blame, own } from "../../state.js";
+import { blame, own, waitingLabels } from "../../state.js";
 import { forgetOwn, takeGraph, takeLabels } from "./own-model.js";
 
 const BLAMES_GRAPH: ReadonlySet<string | null> = new Set([
@@ -13,7 +13,7 @@ const BLAMES_LABELS: ReadonlySet<string | null> = new Set(["labels_missing", "la
 export function OwnFiles() {
   const mine = own.value;
   return (
-    <details id="own" open={mine !== null || undefined}>
+    <details id="own" open={mine !== null || waitingLabels.value !== null || undefined}>
       <summary>Use a model of your own</summary>
       <div class="field">
         <FileField
@@ -32,7 +32,7 @@ export function OwnFiles() {
         <FileField
           id="labels"
           title="Labels"
-          file={mine?.labels ?? null}
+          file={mine?.labels ?? waitingLabels.value}
           isBlamed={BLAMES_LABELS.has(blame.value)}
           onTake={takeLabels}
         />

@@ -1,21 +1,18 @@
 /** The graph of the user's own: taken, set, let go. Taking it reads it at once. */
-import { own, reply } from "../../state.js";
+import { own, reply, waitingLabels } from "../../state.js";
 import { cancelWork } from "../../work.js";
 import { askIfQuick, readOwn } from "../ask.js";
 
-/** Labels that came before their graph. */
-let waitingLabels: File | null = null;
-
 export function takeGraph(graph: File): void {
   reply.value = null;
-  own.value = { graph, labels: own.value?.labels ?? waitingLabels, settings: {}, spec: null, keptSha256: null };
-  waitingLabels = null;
+  own.value = { graph, labels: own.value?.labels ?? waitingLabels.value, settings: {}, spec: null, keptSha256: null };
+  waitingLabels.value = null;
   void readOwn();
 }
 
 export function takeLabels(labels: File): void {
   if (own.value === null) {
-    waitingLabels = labels;
+    waitingLabels.value = labels;
     return;
   }
   reply.value = null;
@@ -36,7 +33,7 @@ export function setFields(fields: Readonly<Record<string, string>>): void {
 export function forgetOwn(): void {
   cancelWork();
   own.value = null;
-  waitingLabels = null;
+  waitingLabels.value = null;
   reply.value = null;
   askIfQuick();
 }

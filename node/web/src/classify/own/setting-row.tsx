@@ -1,6 +1,6 @@
 /** One setting: what was found and how sure that is, or what the user set, changed in place. */
 import type { ModelSpec } from "../../../../src/generated/contract.js";
-import { percent } from "../../format.js";
+import { wholePercent } from "../../format.js";
 import { own } from "../../state.js";
 import { setFields } from "./own-model.js";
 import { CONFIDENCE_SURE, confidenceOf, evidenceOf, type Setting } from "./settings.js";
@@ -40,7 +40,7 @@ export function SettingRow({ setting, spec }: { readonly setting: Setting; reado
         />
       )}
       <div id={`${id}-sure`} class="small">
-        {set !== undefined ? "set by you" : `${evidence?.source ?? "read"}, ${percent(confidence)} sure`}
+        {set !== undefined ? "set by you" : `${evidence?.source ?? "read"}, ${wholePercent(confidence)} sure`}
         {set === undefined && evidence !== undefined && (
           <details class="why">
             <summary>

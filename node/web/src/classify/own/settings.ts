@@ -19,6 +19,8 @@ export interface Setting {
   /** The field of `POST /infer`. */
   readonly field: string;
   readonly title: string;
+  /** What is asked about it, in a sentence. */
+  readonly asks: string;
   /** The fields of the evidence that it rests on. */
   readonly rests: readonly string[];
   /** What was found, in words. */
@@ -73,6 +75,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     field: "normalization",
     title: "Pixel values",
+    asks: "which values the pixels have",
     rests: ["input.mean", "input.std"],
     found: ({ input: { mean, std } }) => scalingLike(mean, std)?.words ?? `(pixel − ${brief(mean)}) / ${brief(std)}`,
     choices: SCALINGS,
@@ -86,6 +89,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     field: "channel_order",
     title: "Colours",
+    asks: "in which order the colours come",
     rests: ["input.channel_order"],
     found: ({ input }) => wordsOf(ORDERS, input.channel_order),
     choices: ORDERS,
@@ -94,6 +98,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     field: "resize",
     title: "The photo is",
+    asks: "how a photo is made to fit",
     rests: ["input.resize"],
     found: ({ input }) => wordsOf(RESIZES, input.resize),
     choices: RESIZES,
@@ -102,6 +107,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     field: "size",
     title: "Size of the input",
+    asks: "how large its input is",
     rests: ["input.width", "input.height"],
     found: ({ input }) => `${size(input.width, input.height)} pixels`,
     choices: [],
@@ -113,6 +119,7 @@ export const FURTHER_SETTINGS: readonly Setting[] = [
   {
     field: "resize_filter",
     title: "Made smaller by",
+    asks: "how pixels are averaged",
     rests: ["input.resize_filter"],
     found: ({ input }) => wordsOf(FILTERS, input.resize_filter),
     choices: FILTERS,
@@ -121,6 +128,7 @@ export const FURTHER_SETTINGS: readonly Setting[] = [
   {
     field: "label_offset",
     title: "Label of class 0 is entry",
+    asks: "which label belongs to which class",
     rests: ["labels.offset"],
     found: ({ labels }) => (labels ? String(-labels.offset) : "none"),
     choices: [],
@@ -129,6 +137,7 @@ export const FURTHER_SETTINGS: readonly Setting[] = [
   {
     field: "input_tensor",
     title: "Name of the input",
+    asks: "where it begins",
     rests: ["input.tensor"],
     found: ({ input }) => input.tensor,
     choices: [],
@@ -137,6 +146,7 @@ export const FURTHER_SETTINGS: readonly Setting[] = [
   {
     field: "output_tensor",
     title: "Name of the output",
+    asks: "where it ends",
     rests: ["output.tensor"],
     found: ({ output }) => output.tensor,
     choices: [],

@@ -7,7 +7,7 @@ import type { ModelSpec } from "../../../../src/generated/contract.js";
 import { classify, Refusal, type Result } from "../../api.js";
 import { Bars } from "../../components/bars.js";
 import { problemTitle } from "../../components/problem.js";
-import { percent } from "../../format.js";
+import { wholePercent } from "../../format.js";
 import { type OwnModel, own, type Photo, photo } from "../../state.js";
 import { formOf, modelFields, questionFields } from "../question.js";
 import { setFields } from "./own-model.js";
@@ -34,14 +34,13 @@ interface Props {
 function Question({ setting, spec, mine, photo: asked }: Props) {
   const [isAsked, ask] = useState(false);
   const candidates = candidatesOf(setting, spec);
-  // Once the service has the graph, trying costs next to nothing.
-  const isTried = asked !== null && (isAsked || mine.keptSha256 !== null);
+  const isTried = asked !== null && isAsked;
   return (
     <section class="unsure-question" aria-labelledby="unsure-title">
       <h3 id="unsure-title">Which of these is right?</h3>
       <p>
-        The graph does not say for sure how it wants this: <b>{setting.title.toLowerCase()}</b> (
-        {percent(confidenceOf(setting, spec))} sure). {asked === null && "Choose a photo that you know the answer of."}
+        The graph does not tell for sure {setting.asks} ({wholePercent(confidenceOf(setting, spec))} sure).{" "}
+        {asked === null && "Choose a photo that you know the answer of."}
         {asked !== null && !isTried && "The photo's answers will stand side by side; click the right one."}
       </p>
       {asked !== null && !isTried && (
