@@ -7,7 +7,7 @@ import { availableParallelism, cpus, loadavg, totalmem, type } from "node:os";
 import { join } from "node:path";
 import { ROOT_DIR } from "../scripts/setup/paths.mjs";
 
-/** Vector instructions that libtensorflow's kernels tell apart, the best first, as Linux and as people write them. */
+/** Vector instructions that oneDNN tells apart, the best first, as Linux and as people write them. */
 const VECTORS = { avx512_vnni: "AVX-512 VNNI", avx512f: "AVX-512", avx2: "AVX2" };
 
 export function describeMachine() {
@@ -24,12 +24,12 @@ export function describeMachine() {
   };
 }
 
-/** What computes layers: the kernels that the engine says, and the best vector instructions that Linux names. */
+/** What computes layers: the kernels that the engine says; for oneDNN, which chooses its code by the processor, the best vector instructions that Linux names. */
 function describeKernels() {
   const check = execFileSync(join(ROOT_DIR, "target/release/menagerie-engine"), ["check"], { encoding: "utf8" });
   const kernels = /^kernels +(.*)$/m.exec(check)?.[1] ?? "unknown kernels";
   const vectors = Object.entries(VECTORS).find(([flag]) => cpuFlags().includes(flag))?.[1];
-  return vectors === undefined ? kernels : `${kernels} with ${vectors}`;
+  return vectors === undefined || kernels !== "oneDNN" ? kernels : `${kernels} with ${vectors}`;
 }
 
 /** @returns {string[]} none where Linux does not list them */

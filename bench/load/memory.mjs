@@ -136,6 +136,8 @@ differ in one weight, each asked ${ROUNDS} times in turn with the same photo.
 
 - Memory is RssAnon of the model's process: what it shares with no other. The pages of libtensorflow are shared by all.
 - A model that just woke holds ${mib(median(fresh))} MiB.
+- oneDNN keeps the kernels that it is fed once more in a layout of its own; TensorFlow's own code
+  (\`TF_ENABLE_ONEDNN_OPTS=0\`) does not.
 - Asked in turn with room for half, every model sleeps when it is asked: each answer loads the graph first.
 - ${machine.cpu}, ${machine.cores} cores, layers on ${machine.kernels}, load average ${machine.loadAverage.toFixed(1)}; Node ${machine.node}; ${machine.date}, commit ${machine.commit}.
 `;
