@@ -10,7 +10,9 @@ use menagerie_contract::{ChannelOrder, LoadRequest, OutputKind, Resize, ResizeFi
 use menagerie_graph::{GraphLimits, resolve};
 use support::{Random, change, seeds, with};
 
-const FUZZ_TIME_MAX: Duration = Duration::from_secs(8);
+const FUZZ_TIME: Duration = Duration::from_secs(8);
+/// Where that time is too short for them, as on an emulated processor, it takes longer.
+const ROUNDS_MIN: u32 = 100;
 /// Beyond this nothing may be held for a small file: one spelled-out constant of `filled_tensor_bytes_max`, once as it
 /// stands and once as its f32 values, and the synthetic photos.
 const HELD_BYTES_MAX: usize = 192 << 20;
@@ -47,12 +49,12 @@ fn settings(random: &mut Random) -> LoadRequest {
 
 #[test]
 fn changed_graphs_and_settings_stay_within_memory_and_give_sound_specs() {
-    let end = Instant::now() + FUZZ_TIME_MAX;
+    let end = Instant::now() + FUZZ_TIME;
     let mut random = Random(0x5eed_0003);
     let limits = GraphLimits::default();
     let seeds = seeds(300 << 10);
     let (mut rounds, mut resolved_count, mut peak_max) = (0, 0, 0);
-    while Instant::now() < end {
+    while rounds < ROUNDS_MIN || Instant::now() < end {
         let mut bytes = seeds[random.below(seeds.len())].clone();
         if bytes.is_empty() {
             continue;
@@ -75,6 +77,6 @@ fn changed_graphs_and_settings_stay_within_memory_and_give_sound_specs() {
         rounds += 1;
     }
     println!("{rounds} rounds, {resolved_count} resolved, at most {peak_max} bytes held");
-    assert!(rounds > 100 && resolved_count > 0, "{rounds} rounds, {resolved_count} resolved");
+    assert!(resolved_count > 0, "{rounds} rounds");
     assert!(peak_max <= HELD_BYTES_MAX, "{peak_max} bytes");
 }

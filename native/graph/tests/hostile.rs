@@ -10,8 +10,10 @@ use menagerie_contract::ErrorCode;
 use menagerie_graph::{GraphError, GraphLimits, detach, dtype::DataType, encode, labels, resolve};
 use support::{GraphBuilder, Random, change, request, seeds, small_net};
 
-/// What one fuzz test may take.
-const FUZZ_TIME_MAX: Duration = Duration::from_secs(4);
+/// How long one fuzz test goes on.
+const FUZZ_TIME: Duration = Duration::from_secs(4);
+/// Where that time is too short for them, as on an emulated processor, it takes longer.
+const ROUNDS_MIN: u32 = 100;
 
 fn refused(bytes: &[u8]) -> GraphError {
     resolve(bytes, &request(), &GraphLimits::default()).unwrap_err()
@@ -38,11 +40,11 @@ fn a_graph_cut_inside_a_node_is_damaged() {
 
 #[test]
 fn changed_bytes_never_panic() {
-    let end = Instant::now() + FUZZ_TIME_MAX;
+    let end = Instant::now() + FUZZ_TIME;
     let mut random = Random(0x5eed_0001);
     let mut rounds = 0;
     let seeds = seeds(300 << 10);
-    while Instant::now() < end {
+    while rounds < ROUNDS_MIN || Instant::now() < end {
         let mut bytes = seeds[random.below(seeds.len())].clone();
         if bytes.is_empty() {
             continue;
@@ -55,7 +57,6 @@ fn changed_bytes_never_panic() {
         rounds += 1;
     }
     println!("{rounds} changed graphs");
-    assert!(rounds > 100);
 }
 
 #[test]
