@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /** How the page looks and is reached: by small screens, by keyboard, by screen readers. */
+import { readFile } from "node:fs/promises";
 import axe from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,6 +9,7 @@ import { ROOT_DIR } from "../../src/config.js";
 import { type RunningServer, startServer } from "../support/server.js";
 import { findBrowser, launchBrowser, visit } from "./browser.js";
 import { contrastsBelow } from "./contrast.js";
+import { LONG_NAME, strain } from "./extremes.js";
 
 const SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-1.jpg`;
 const OTHER_SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-2.jpg`;
@@ -62,6 +64,26 @@ describe.skipIf(browserPath === undefined)("the page's looks", () => {
         await show(page);
         findings.push(...(await complaintsOfAxe(page)).map((finding) => `${view}: ${finding}`));
         findings.push(...(await contrastsBelow(page, 4.5)).map((finding) => `${view}: contrast ${finding}`));
+        const { scrollWidth } = await page.evaluate(() => ({ scrollWidth: document.documentElement.scrollWidth }));
+        if (scrollWidth > width) findings.push(`${view}: it is ${scrollWidth} pixels wide`);
+      }
+      expect(findings).toEqual([]);
+      expect(complaints).toEqual([]);
+    },
+  );
+
+  test.each([360, 1280])(
+    "words without a break, labels from right to left, one class and 1,001 classes fit a screen %i pixels wide",
+    async (width) => {
+      const { page, complaints } = await open({ viewport: { width, height: 800 } });
+      await strain(page);
+      const findings: string[] = [];
+      for (const [view, show] of Object.entries(STRAINED)) {
+        await page.goto(`${service.url}/${view}`);
+        await page.reload();
+        await show(page);
+        await page.evaluate(axe.source);
+        findings.push(...(await complaintsOfAxe(page)).map((finding) => `${view}: ${finding}`));
         const { scrollWidth } = await page.evaluate(() => ({ scrollWidth: document.documentElement.scrollWidth }));
         if (scrollWidth > width) findings.push(`${view}: it is ${scrollWidth} pixels wide`);
       }
@@ -168,6 +190,27 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     });
     await page.waitForSelector("text=There is nothing at this address");
   },
+};
+
+/** The views that hold names, by their addresses. */
+const STRAINED: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
+  "#/?with=one-class": async (page) => {
+    const buffer = await readFile(SUNFLOWERS);
+    await page.setInputFiles("#image", { name: LONG_NAME, mimeType: "image/jpeg", buffer });
+    await page.waitForSelector(".answers.two");
+    await page.click("#answer .code summary");
+  },
+  "#/?with=one-class&many": async (page) => {
+    const buffer = await readFile(SUNFLOWERS);
+    const names = [LONG_NAME, `2${LONG_NAME}`];
+    await page.setInputFiles(
+      "#image",
+      names.map((name) => ({ name, mimeType: "image/jpeg", buffer })),
+    );
+    await page.waitForFunction(() => document.querySelectorAll(".tile.answered").length === 2);
+  },
+  "#/models": (page) => page.waitForSelector(".card"),
+  "#/models/straining": (page) => page.waitForSelector(".label-list"),
 };
 
 /** What axe says against the page as it is: the rule and the first element that breaks it. */

@@ -147,6 +147,24 @@ describe.skipIf(browserPath === undefined)("many photos", () => {
     expect(refusals).toBe(6);
   });
 
+  test("a service that is gone is waited for; one that breaks the connection over a photo is not asked for ever", async () => {
+    const { page } = await open();
+    await page.waitForSelector("#zoo");
+    let isGone = true;
+    await page.route("**/{infer,api/**}", (route) => (isGone ? route.abort("connectionrefused") : route.fallback()));
+    await page.setInputFiles("#image", (await photos(5)).slice(0, 4));
+    await page.waitForFunction(() =>
+      document.querySelector(".many .progress")?.textContent?.includes("The service does not answer"),
+    );
+    isGone = false;
+    await page.waitForFunction(() => document.querySelectorAll(".tile.answered").length === 4);
+
+    await page.route("**/infer", (route) => route.abort("connectionreset"));
+    await page.click("text=Ask the chosen models anew");
+    await page.waitForFunction(() => document.querySelectorAll(".tile.failed").length === 4);
+    expect(await page.locator(".tile .reason").first().textContent()).toContain("The connection closed");
+  });
+
   test("of two models the photos on which they differ come first", async () => {
     const { page, complaints } = await open();
     await page.selectOption("#other", "waste6");

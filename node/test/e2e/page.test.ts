@@ -246,6 +246,22 @@ describe.skipIf(browserPath === undefined)("the page", () => {
     await page.waitForSelector("#answer");
   });
 
+  test("a photo larger than the service takes is refused before it is sent", async () => {
+    const { page, complaints } = await open();
+    await page.waitForSelector("#zoo");
+    let uploads = 0;
+    page.on("request", (request) => {
+      if (request.method() === "POST") uploads += 1;
+    });
+    await page.setInputFiles("#image", { name: "a.png", mimeType: "", buffer: Buffer.alloc(34_000_000) });
+    await page.waitForSelector("#problem");
+    expect(await page.textContent("#problem-detail")).toBe(
+      "a.png has 34.0 MB, and this service takes 33.6 MB at most (IMAGE_BYTES_MAX).",
+    );
+    expect(uploads).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
   test("a warning of the answer is shown", async () => {
     const { page } = await open();
     await page.route("**/infer", async (route) => {

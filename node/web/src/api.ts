@@ -3,7 +3,8 @@
  * {@link Refusal}. Addresses are relative, so that the page works below any path.
  */
 import type { Accuracy, Answer, ErrorCode, ModelSpec, Sandbox } from "../../src/generated/contract.js";
-import { isReachable, key } from "./state.js";
+import { megabytes } from "./format.js";
+import { isReachable, key, service } from "./state.js";
 
 /** One entry of the `results` of `POST /infer`. */
 export interface Result extends Answer {
@@ -197,6 +198,7 @@ async function call(path: string, init: RequestInit, good: readonly number[] = [
 function send<T>(path: string, form: FormData, { signal, onUpload }: Sending): Promise<T> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
+    refuseLargeFiles(form);
     const request = new XMLHttpRequest();
     const abort = () => request.abort();
     let uploaded = false;
@@ -225,6 +227,24 @@ function send<T>(path: string, form: FormData, { signal, onUpload }: Sending): P
     for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
     request.send(form);
   });
+}
+
+/** The limit of each field that holds a file. */
+const FILE_LIMITS: Readonly<Record<string, string>> = {
+  image_file: "image_bytes_max",
+  model_file: "graph_bytes_max",
+  label_file: "labels_bytes_max",
+};
+
+/** Refuses what the service would, before it is sent: a service that stops an upload halfway may not be heard. */
+function refuseLargeFiles(form: FormData): void {
+  for (const [field, value] of form) {
+    const limit = service.value?.limits[FILE_LIMITS[field] ?? ""] ?? Number.POSITIVE_INFINITY;
+    if (value instanceof File && value.size > limit) {
+      const sizes = `${value.name} has ${megabytes(value.size)}, and this service takes ${megabytes(limit)}`;
+      throw new Refusal("upload_too_large", `${sizes} at most (${FILE_LIMITS[field]?.toUpperCase()}).`);
+    }
+  }
 }
 
 function keyHeaders(): Record<string, string> {

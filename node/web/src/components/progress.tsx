@@ -4,7 +4,7 @@
  */
 import { useEffect, useState } from "preact/hooks";
 import { duration, megabytes } from "../format.js";
-import { type Work, work } from "../state.js";
+import { announcement, type Work, work } from "../state.js";
 import { cancelWork } from "../work.js";
 
 const APPEARS_AFTER_MS = 200;
@@ -18,7 +18,10 @@ export function useIsSlow(): boolean {
   useEffect(() => {
     setSlow(false);
     if (!isBusy) return;
-    const timer = setTimeout(() => setSlow(true), APPEARS_AFTER_MS);
+    const timer = setTimeout(() => {
+      setSlow(true);
+      announcement.value = "Working.";
+    }, APPEARS_AFTER_MS);
     return () => clearTimeout(timer);
   }, [isBusy]);
   return isBusy && isSlow;

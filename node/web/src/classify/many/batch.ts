@@ -5,7 +5,18 @@
 import { type Signal, signal } from "@preact/signals";
 import type { Band } from "../../../../src/generated/contract.js";
 import { classify, Refusal, type Result } from "../../api.js";
-import { announcement, batch, type OwnModel, own, type Photo, photos, reply, wantsKey } from "../../state.js";
+import { poll } from "../../poll.js";
+import {
+  announcement,
+  batch,
+  isReachable,
+  type OwnModel,
+  own,
+  type Photo,
+  photos,
+  reply,
+  wantsKey,
+} from "../../state.js";
 import { cancelWork } from "../../work.js";
 import { type Field, formOf, modelFields } from "../question.js";
 import { Pacer } from "./pacer.js";
@@ -40,9 +51,15 @@ export interface Progress {
 }
 
 /** Whether the service has to be waited for. */
-const WAITS: ReadonlySet<string> = new Set(["overloaded", "rate_limited", "unreachable"]);
-/** Of these a second try may come out otherwise. */
-const TRIED_AGAIN: ReadonlySet<string> = new Set(["engine_failed", "engine_unavailable", "engine_timeout", "internal"]);
+const WAITS: ReadonlySet<string> = new Set(["overloaded", "rate_limited"]);
+/** Of these a second try may come out otherwise. A service that is there may break the connection over one photo. */
+const TRIED_AGAIN: ReadonlySet<string> = new Set([
+  "unreachable",
+  "engine_failed",
+  "engine_unavailable",
+  "engine_timeout",
+  "internal",
+]);
 const TRIES_MAX = 2;
 /** The page is drawn anew so often, however fast answers come. */
 const SHOWN_EVERY_MS = 250;
@@ -150,21 +167,24 @@ export class Batch {
     } catch (error) {
       if (given.aborted) return;
       if (!(error instanceof Refusal)) throw error;
-      this.#take(error, item);
+      await this.#take(error, item, given);
     } finally {
       this.#sent -= 1;
       this.#pump();
     }
   }
 
-  #take(refusal: Refusal, item: Item): void {
+  async #take(refusal: Refusal, item: Item, given: AbortSignal): Promise<void> {
     const { code } = refusal;
     const tries = this.#tries.get(item) ?? 0;
     const putBack = () => {
       item.state.value = { kind: "waiting" };
       this.#queue.unshift(item);
     };
-    if (WAITS.has(code)) {
+    // The list of models tells whether the service is gone, or only this photo's connection.
+    if (code === "unreachable") await poll();
+    if (given.aborted) return;
+    if (WAITS.has(code) || (code === "unreachable" && !isReachable.value)) {
       this.#pacer.refused(refusal.about.retryAfterSeconds);
       putBack();
     } else if (code === "unauthorized" || code === "forbidden") {
