@@ -36,7 +36,7 @@ setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
 const config = orExit(readConfig);
 const logger = createLogger(config.logLevel, destination({ dest: STDERR, sync: false }));
 const apiKeys = orExit(() => openKeys(config, logger));
-const service = await openService(config, logger);
+const service = await openService(config, logger).catch(endWith);
 await service.tidy();
 const app = createApp({
   ...service,
@@ -164,7 +164,11 @@ function orExit<T>(open: () => T): T {
   try {
     return open();
   } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
-    process.exit(1);
+    return endWith(error);
   }
+}
+
+function endWith(error: unknown): never {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exit(1);
 }

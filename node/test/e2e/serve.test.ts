@@ -6,8 +6,9 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
+import { type Door, makeDoor } from "../support/door.js";
 import { form } from "../support/fake-service.js";
 import { COLOURS, fileReadingGraph, meanColourGraph } from "../support/graph-def.js";
 import { declaredPng, solidPng } from "../support/png.js";
@@ -185,40 +186,45 @@ describe("the service", () => {
     signalAll(server.engines(), "SIGKILL");
     expect(await outcomeOf(infer(server, { image_file: RED }))).toBe("red");
   });
-
-  it("an engine killed during a request is replaced, and the request answered on the fresh one", async () => {
-    const answer = await killDuringRequest(server);
-    expect(await outcomeOf(Promise.resolve(answer))).toBe("red");
-  });
 });
 
-/**
- * Stops the engines, sends a request, kills them once it is with them. Decoding takes milliseconds; `waitMs` is for a
- * machine with much else to do.
- */
-async function killDuringRequest(server: RunningServer, waitMs = 1500): Promise<Response> {
-  const engines = server.engines();
-  expect(engines.length).toBeGreaterThan(0);
-  signalAll(engines, "SIGSTOP");
+/** A service with a door before its engine. */
+async function startWithDoor(environment: Record<string, string> = {}): Promise<{ server: RunningServer; door: Door }> {
+  const door = await makeDoor();
+  onTestFinished(() => door.remove());
+  const server = await startServer({ MODELS_DIR: zoo, ENGINE_PATH: door.enginePath, ...environment });
+  onTestFinished(async () => {
+    await door.open();
+    await server.stop();
+  });
+  return { server, door };
+}
+
+/** Sends a request, and kills the engines once it is with one of them. */
+async function killDuringRequest(server: RunningServer, door: Door): Promise<Response> {
+  await door.shut();
   const answer = infer(server, { image_file: RED });
-  await new Promise((resolve) => setTimeout(resolve, waitMs));
-  signalAll(engines, "SIGKILL");
+  await door.reached();
+  signalAll(server.engines(), "SIGKILL");
+  await door.open();
   return await answer;
 }
 
-describe("a service without retries", () => {
-  it("answers engine_failed when the engine is killed during a request, and the next succeeds", async () => {
-    const server = await startServer({ MODELS_DIR: zoo, ENGINE_RETRIES: "0" });
-    let response = await killDuringRequest(server);
-    // The request came to the engine after the kill: once more, with more time.
-    if (response.status === 200) response = await killDuringRequest(server, 15_000);
+describe("an engine killed during a request", () => {
+  it("is replaced, and the request answered on the fresh one", async () => {
+    const { server, door } = await startWithDoor();
+    expect(await outcomeOf(killDuringRequest(server, door))).toBe("red");
+  });
+
+  it("is engine_failed without retries, and the next request is answered", async () => {
+    const { server, door } = await startWithDoor({ ENGINE_RETRIES: "0" });
+    const response = await killDuringRequest(server, door);
     expect(response.status).toBe(502);
     expect(await response.json()).toMatchObject({
       code: "engine_failed",
       detail: "The engine ended before it answered: it was ended by SIGKILL.",
     });
     expect(await outcomeOf(infer(server, { image_file: RED }))).toBe("red");
-    await server.stop();
   });
 });
 
@@ -226,11 +232,11 @@ describe("a stop", () => {
   it.each(["SIGTERM", "SIGINT"] as const)(
     "by %s finishes what is in flight, ends the engines and exits 0",
     async (signal) => {
-      const server = await startServer({ MODELS_DIR: zoo });
+      const { server, door } = await startWithDoor();
       const engines = server.engines();
-      signalAll(engines, "SIGSTOP");
+      await door.shut();
       const answer = infer(server, { image_file: RED });
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await door.reached();
       const exitCode = server.stop(signal);
       await expect
         .poll(() =>
@@ -240,7 +246,7 @@ describe("a stop", () => {
           ),
         )
         .toBe("closed");
-      signalAll(engines, "SIGCONT");
+      await door.open();
       expect(await outcomeOf(answer)).toBe("red");
       expect(await exitCode).toBe(0);
       expect(engines.filter(isRunning)).toEqual([]);
@@ -248,16 +254,16 @@ describe("a stop", () => {
   );
 
   it("asked for twice is at once", async () => {
-    const server = await startServer({ MODELS_DIR: zoo });
+    const { server, door } = await startWithDoor();
     const engines = server.engines();
-    signalAll(engines, "SIGSTOP");
+    await door.shut();
     const answer = infer(server, { image_file: RED }).catch(() => "cut off");
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await door.reached();
     server.child.kill("SIGTERM");
     await expect.poll(() => server.log()).toContain("stopping");
     expect(await server.stop("SIGTERM")).toBe(130);
     expect(await answer).toBe("cut off");
-    signalAll(engines, "SIGCONT");
+    await door.open();
     await expect.poll(() => engines.filter(isRunning)).toEqual([]);
   });
 });
@@ -271,6 +277,20 @@ describe("a service that cannot listen", () => {
     const sentence = `up: Port ${port} of 127\\.0\\.0\\.1 is taken by another program; .* PORT=${port + 1} npm start\\.\\n$`;
     await expect(start).rejects.toThrow(new RegExp(sentence));
     taken.close();
+  });
+});
+
+describe("a service whose engine addon cannot be loaded", () => {
+  it("says why in one sentence, and ends", async () => {
+    const start = startServer({
+      MODELS_DIR: zoo,
+      ENGINE: "addon",
+      LIBTENSORFLOW_PATH: "/nowhere",
+      LOG_LEVEL: "silent",
+    });
+    await expect(start).rejects.toThrow(
+      /before it was up: The engine addon cannot be loaded: libtensorflow was not found[^\n]*\n$/,
+    );
   });
 });
 
