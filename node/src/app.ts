@@ -17,6 +17,7 @@ import { refuseEarly } from "./front/refuse-early.js";
 import { nameRequest } from "./front/request-id.js";
 import { formNamesOf, methodsByPath, queryNamesOf, type Route } from "./front/route.js";
 import { secureHeaders } from "./front/secure-headers.js";
+import { servePage } from "./front/serve-page.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./front/share-origins.js";
 import type { UploadLimits } from "./front/upload.js";
 import type { ApiKeys, Classifier, FetchImage, Held, Models, ModelZoo, Readiness, Registrar, Role } from "./ports.js";
@@ -120,12 +121,7 @@ export function createApp({
   app.use(limitRate(callerOf, limits));
   for (const route of routes.filter(({ access }) => access !== "probe")) mount(route);
   for (const [path, methods] of methodsByPath(routes)) app.all(path, methodNotAllowed(...methods));
-  app.use(
-    express.static(webDir, {
-      cacheControl: false,
-      setHeaders: (response) => response.set("cache-control", "no-cache"),
-    }),
-  );
+  app.use(servePage(webDir));
   app.use(notFound());
   app.use(sendProblem(logger));
   return {

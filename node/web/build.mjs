@@ -1,9 +1,12 @@
 /**
  * Builds the page into node/web/dist: one script and its worker, one style sheet, one document, one icon, and the
- * WebAssembly that the worker reads graphs with. Run it with `--watch` while working on the page.
+ * WebAssembly that the worker reads graphs with; beside each its compressed form. Run it with `--watch`, which leaves
+ * those out, while working on the page.
  */
-import { copyFile, mkdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { constants, gzip } from "node:zlib";
 import { build, context } from "esbuild";
 
 const here = new URL(".", import.meta.url);
@@ -37,4 +40,10 @@ if (process.argv.includes("--watch")) {
   await (await context(options)).watch();
 } else {
   await build(options);
+  for (const file of await readdir(dist)) {
+    const compressed = await promisify(gzip)(await readFile(new URL(file, dist)), {
+      level: constants.Z_BEST_COMPRESSION,
+    });
+    await writeFile(new URL(`${file}.gz`, dist), compressed);
+  }
 }

@@ -5,26 +5,29 @@
 import type { ListedModel } from "../api.js";
 import { percent } from "../format.js";
 import { addressOf, replaceRoute, route } from "../route.js";
-import { blame, models, own, usableModels } from "../state.js";
+import { blame, isReachable, models, own, usableModels, wantsKey } from "../state.js";
 
 export function ModelChoice() {
   const now = route.value;
   const list = usableModels.value;
-  if (list.length === 0 || now.view !== "classify") return null;
+  if (now.view !== "classify") return null;
+  // Until the list is there its place is kept, so that nothing moves when it comes.
+  const isAwaited = models.value === null && !wantsKey.value && isReachable.value;
+  if (list.length === 0 && !isAwaited) return null;
   const isOwn = own.value !== null;
   const fallback = list.find((model) => model.default)?.id ?? "";
   const first = now.model ?? fallback;
   const choose = (model: string, other: string | null) =>
     replaceRoute({ ...now, model: model === fallback ? null : model, other: other === model ? null : other });
   return (
-    <div id="zoo" class="models-choice">
+    <div id={isAwaited ? undefined : "zoo"} class="models-choice">
       <div class="field">
         <label for="model">Model</label>
         <select
           id="model"
           aria-describedby="model-help"
           aria-invalid={blame.value === "model_unknown" || undefined}
-          disabled={isOwn}
+          disabled={isOwn || isAwaited}
           value={first}
           onChange={({ currentTarget }) => choose(currentTarget.value, now.other)}
         >
@@ -45,7 +48,7 @@ export function ModelChoice() {
       </div>
       <p class="help">
         <span id="model-help">{isOwn ? "Your own model answers, not this one." : describe(first)}</span>{" "}
-        {!isOwn && <a href={addressOf({ view: "model", id: first })}>More about it</a>}
+        {!isOwn && !isAwaited && <a href={addressOf({ view: "model", id: first })}>More about it</a>}
       </p>
     </div>
   );

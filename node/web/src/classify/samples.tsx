@@ -14,10 +14,13 @@ export function SamplesOf({
   id,
   title,
   onTake = () => {},
+  onSettle = () => {},
 }: {
   readonly id: string;
   readonly title: string;
   readonly onTake?: () => void;
+  /** Called when the list is there, or will not come. */
+  readonly onSettle?: () => void;
 }) {
   const [samples, setSamples] = useState<readonly Sample[]>([]);
   const asKey = key.value;
@@ -29,7 +32,8 @@ export function SamplesOf({
       .catch((error: unknown) => {
         // Without samples the page is whole: the models' own list says what is wrong.
         if (!(error instanceof Refusal) && !given.signal.aborted) throw error;
-      });
+      })
+      .finally(onSettle);
     return () => given.abort();
   }, [id, asKey]);
   if (samples.length === 0) return null;

@@ -7,8 +7,8 @@ export function Bars({ top, id }: { readonly top: readonly TopEntry[]; readonly 
     <ol id={id} class="bars">
       {top.map(({ label, index, probability }) => (
         <li key={index}>
-          <span class="name" dir="auto">
-            {label}
+          <span class="name">
+            <bdi>{label}</bdi>
           </span>
           <data value={String(probability)}>{percent(probability)}</data>
           <span class="bar">

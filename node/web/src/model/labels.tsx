@@ -40,8 +40,8 @@ export function Labels({ id }: { readonly id: string }) {
       )}
       <ul class="label-list">
         {found.slice(0, SHOWN_MAX).map(([place, label]) => (
-          <li key={place} dir="auto">
-            {label}
+          <li key={place}>
+            <bdi>{label}</bdi>
           </li>
         ))}
       </ul>

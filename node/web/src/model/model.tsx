@@ -18,6 +18,8 @@ export function Model({ id }: { readonly id: string }) {
   const [name = id] = id.split("@");
   const list = models.value;
   const listed = list?.find((model) => model.id === name);
+  // What comes late comes last, so that it moves nothing.
+  const [settled, settle] = useState("");
   const canAnswer = listed !== undefined && listed.state !== "not fetched";
   return (
     <>
@@ -57,15 +59,6 @@ export function Model({ id }: { readonly id: string }) {
             <Download path={`${modelPath(id)}/graph`} name={`${name}-${listed.served ?? "1"}.pb`} words="Graph" />
             <Download path={`${modelPath(id)}/labels`} name={`${name}-labels.txt`} words="Labels" />
           </p>
-          <SamplesOf
-            key={id}
-            id={id}
-            title="Photos to try"
-            onTake={() => {
-              location.hash = addressOf({ view: "classify", model: listed.default ? null : id, other: null });
-            }}
-          />
-          <Labels key={`labels of ${id} ${listed.served}`} id={id} />
           <Settings key={`${id} ${listed.served} ${key.value}`} id={id} />
           <details class="code">
             <summary>From your code</summary>
@@ -81,6 +74,16 @@ export function Model({ id }: { readonly id: string }) {
             />
           </details>
           {listed.registered && <Manage model={listed} />}
+          <SamplesOf
+            key={id}
+            id={id}
+            title="Photos to try"
+            onSettle={() => settle(id)}
+            onTake={() => {
+              location.hash = addressOf({ view: "classify", model: listed.default ? null : id, other: null });
+            }}
+          />
+          {settled === id && <Labels key={`labels of ${id} ${listed.served}`} id={id} />}
         </>
       )}
     </>

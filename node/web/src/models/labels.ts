@@ -4,9 +4,10 @@ import { type ListedModel, modelPath, Refusal, readFile } from "../api.js";
 
 const READ_AT_ONCE = 3;
 
-/** By id and served version; empty where there are none. */
+/** By the model's id; empty where it has none. */
 const known = signal<ReadonlyMap<string, readonly string[]>>(new Map());
-const ids = new Map<string, string>();
+/** Which version of a model they are of. */
+const versions = new Map<string, string>();
 
 /** The lines of a label file as people know them: without a number before, a quote, or a comma. */
 export async function readLabels(id: string, abort?: AbortSignal): Promise<readonly string[]> {
@@ -19,13 +20,19 @@ export async function readLabels(id: string, abort?: AbortSignal): Promise<reado
 }
 
 export async function readAllLabels(list: readonly ListedModel[]): Promise<void> {
-  const unread = list.filter(({ id, served }) => ids.get(id) !== `${id}@${served}`);
-  for (const { id, served } of unread) ids.set(id, `${id}@${served}`);
+  const unread = list.filter(({ id, served }) => versions.get(id) !== `${id}@${served}`);
+  for (const { id, served } of unread) versions.set(id, `${id}@${served}`);
   for (let begin = 0; begin < unread.length; begin += READ_AT_ONCE) {
     const some = unread.slice(begin, begin + READ_AT_ONCE).filter(({ state }) => state !== "not fetched");
-    const read = await Promise.all(some.map(({ id }) => readLabels(id).catch(() => [])));
+    const read = await Promise.all(some.map(({ id }) => readLabels(id).catch(() => forget(id))));
     known.value = new Map([...known.value, ...some.map(({ id }, place) => [id, read[place] ?? []] as const)]);
   }
+}
+
+/** They are asked for again with the next search. */
+function forget(id: string): readonly string[] {
+  versions.delete(id);
+  return [];
 }
 
 /** The first label of a model in which the words are; undefined where none has them, or they are not known. */

@@ -34,7 +34,10 @@ export function Tile({ item, onOpen }: Props) {
 function Says({ label, probability, band, model }: Verdict) {
   return (
     <span class="says" title={`${model}: ${label}, ${band}`}>
-      <b dir="auto">{label}</b> <data value={String(probability)}>{percent(probability)}</data>
+      <b>
+        <bdi>{label}</bdi>
+      </b>{" "}
+      <data value={String(probability)}>{percent(probability)}</data>
     </span>
   );
 }

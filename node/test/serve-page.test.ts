@@ -1,0 +1,77 @@
+/** The page's files over HTTP: compressed where they can be, and themselves where not. */
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request as ask, createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { gunzipSync, gzipSync } from "node:zlib";
+import express from "express";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { servePage } from "../src/front/serve-page.js";
+
+const SCRIPT = "export {};".repeat(100);
+
+describe("the page's files", () => {
+  let dir: string;
+  const app = express();
+  const server = createServer(app);
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "menagerie-web-"));
+    await writeFile(join(dir, "index.html"), "<!doctype html>");
+    await writeFile(join(dir, "index.html.gz"), gzipSync("<!doctype html>"));
+    await writeFile(join(dir, "main.js"), SCRIPT);
+    await writeFile(join(dir, "main.js.gz"), gzipSync(SCRIPT));
+    await writeFile(join(dir, "plain.css"), "a {}");
+    app.use(servePage(dir));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+  });
+
+  afterAll(async () => {
+    server.close();
+    await rm(dir, { recursive: true });
+  });
+
+  /** By hand: `fetch` unpacks what it gets. */
+  async function get(path: string, headers: Record<string, string> = {}): Promise<[IncomingHttpHeaders, Buffer]> {
+    const sent = ask({ port: (server.address() as AddressInfo).port, host: "127.0.0.1", path, headers }).end();
+    const [answer] = await once(sent, "response");
+    return [answer.headers, await buffer(answer)];
+  }
+
+  it.each([
+    ["/main.js", "text/javascript", SCRIPT],
+    ["/main.js?again", "text/javascript", SCRIPT],
+    ["/", "text/html", "<!doctype html>"],
+  ])("%s comes compressed to whoever takes that, under its own type", async (path, type, content) => {
+    const [headers, body] = await get(path, { "accept-encoding": "gzip, br" });
+    expect(headers).toMatchObject({ "content-encoding": "gzip", "cache-control": "no-cache" });
+    expect(headers.vary?.toLowerCase()).toContain("accept-encoding");
+    expect(headers["content-type"]).toContain(type);
+    expect(gunzipSync(body).toString()).toBe(content);
+  });
+
+  it.each([
+    ["/main.js", {}],
+    ["/main.js", { "accept-encoding": "gzip;q=0, identity" }],
+    ["/plain.css", { "accept-encoding": "gzip" }],
+  ])("%s comes as it is with %o", async (path, asked) => {
+    const [headers, body] = await get(path, asked);
+    expect(headers["content-encoding"]).toBeUndefined();
+    expect(headers.vary?.toLowerCase()).toContain("accept-encoding");
+    expect(body.toString()).toBe(path === "/main.js" ? SCRIPT : "a {}");
+  });
+
+  it("a part of a file comes as it is", async () => {
+    const [headers, body] = await get("/main.js", { "accept-encoding": "gzip", range: "bytes=0-5" });
+    expect(headers["content-encoding"]).toBeUndefined();
+    expect(body.toString()).toBe("export");
+  });
+
+  it.each(["/nope.js", "/../serve-page.test.ts", "/%2e%2e%2fpackage.json"])("%s is not found", async (path) => {
+    const [, body] = await get(path, { "accept-encoding": "gzip" });
+    expect(body.toString()).toContain("Cannot GET");
+  });
+});
