@@ -20,6 +20,7 @@ use crate::{
     },
     forms, labels,
     limits::GraphLimits,
+    ops::Role,
     rewrite::{
         functions,
         prepare::{Prepared, prepare},
@@ -72,8 +73,8 @@ pub fn resolve_with(
     preparation: Preparation,
 ) -> Result<Resolved, GraphError> {
     let definition = graph_bytes(file, request.format, limits)?;
-    let graph = read(&definition, request, limits)?;
-    let analysis = Analysis::of(file, &graph, request, limits)?;
+    let (graph, request) = read(&definition, request, limits)?;
+    let analysis = Analysis::of(file, &graph, &request, limits)?;
     if let Some(forbidden) = analysis.verdict.forbidden.first() {
         return Err(GraphError::OpForbidden(forbidden.clone()));
     }
@@ -105,8 +106,8 @@ pub fn resolve_with(
 /// As [`resolve`], except for forbidden ops, which stand in the verdict.
 pub fn inspect(file: &[u8], request: &LoadRequest, limits: &GraphLimits) -> Result<ModelSpec, GraphError> {
     let definition = graph_bytes(file, request.format, limits)?;
-    let graph = read(&definition, request, limits)?;
-    let analysis = Analysis::of(file, &graph, request, limits)?;
+    let (graph, request) = read(&definition, request, limits)?;
+    let analysis = Analysis::of(file, &graph, &request, limits)?;
     let batch = if analysis.verdict.allowed {
         let Analysis { input, output, needed, shapes, .. } = &analysis;
         checked(&graph, prepare(&graph, input, output, needed, shapes, limits))?.batch
@@ -155,10 +156,21 @@ fn graph_bytes<'a>(file: &'a [u8], format: GraphFormat, limits: &GraphLimits) ->
     Ok(inlined.map_or(Cow::Borrowed(file), Cow::Owned))
 }
 
-/// The graph of a GraphDef, without what only training needs and what stands in front of the input that is named.
-fn read<'a>(definition: &'a [u8], request: &LoadRequest, limits: &GraphLimits) -> Result<Graph<'a>, GraphError> {
+/// The graph of a GraphDef, without what only training needs and what stands in front of the input that is named, and the
+/// request as it is of that graph: to name a decoder of files, or what it decodes, is to name what comes of it.
+fn read<'a, 'r>(
+    definition: &'a [u8],
+    request: &'r LoadRequest,
+    limits: &GraphLimits,
+) -> Result<(Graph<'a>, Cow<'r, LoadRequest>), GraphError> {
     let graph = Graph::build(parse::parse(definition, limits)?, limits)?;
-    Ok(simplify(graph, request.overrides.input_tensor.as_deref(), limits))
+    let is_decoder = |id: NodeId| graph.node(id).kind.role == Role::Decoder;
+    let named = request.overrides.input_tensor.as_deref().and_then(|name| graph.find(name));
+    let mut request = Cow::Borrowed(request);
+    if named.is_some_and(|id| is_decoder(id) || graph.consumers(id).iter().any(|next| is_decoder(*next))) {
+        request.to_mut().overrides.input_tensor = None;
+    }
+    Ok((simplify(graph, request.overrides.input_tensor.as_deref(), limits), request))
 }
 
 /// `found`, unless it was looked for with more steps than the graph is worth: then it says nothing.

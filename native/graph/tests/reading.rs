@@ -324,6 +324,26 @@ fn naming_an_input_in_the_middle_cuts_off_what_stands_in_front_of_it() {
 }
 
 #[test]
+fn a_head_that_decodes_files_is_fed_pixels_wherever_it_is_named() {
+    let graph = headed(|graph| {
+        graph.constant("contents", DataType::String, &[], &[]);
+        graph.node("decoded", "DecodeJpeg", &["contents"], &[("channels", encode::int_attr(3))]);
+        let cast = [("SrcT", encode::dtype_attr(DataType::Uint8)), ("DstT", encode::dtype_attr(DataType::Float))];
+        graph
+            .node("cast", "Cast", &["decoded"], &cast)
+            .constant("axis", DataType::Int32, &[], &[0; 4])
+            .ints("size", &[8, 8]);
+        graph.op("batch", "ExpandDims", &["cast", "axis"]).op("front", "ResizeBilinear", &["batch", "size"]);
+    });
+    for (name, tensor) in [("contents:0", "front"), ("decoded", "front"), ("cast", "cast"), ("batch", "batch")] {
+        let Resolved { spec, .. } = resolved(name, &graph.bytes, &fed_at(name));
+        let ModelSpec { input, output, .. } = spec;
+        assert_eq!((input.tensor.as_str(), input.width, input.channels, input.batch), (tensor, 8, 3, None), "{name}");
+        assert_eq!(output.classes, 5, "{name}");
+    }
+}
+
+#[test]
 fn an_input_in_the_middle_of_the_layers_is_refused_by_what_it_takes() {
     let graph = headed(|graph| {
         graph.placeholder("front", DataType::Float, &[None, Some(8), Some(8), Some(3)]);

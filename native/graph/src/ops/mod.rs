@@ -112,6 +112,8 @@ pub enum Shape {
     FromSecond,
     Convolution,
     Depthwise,
+    /// Rows, columns and the channels that the node states.
+    Picture,
     Pool,
     Product,
     BatchProduct,

@@ -192,6 +192,10 @@ fn elementwise(node: &Node<'_>, inputs: &[&Fact]) -> Result<Fact, String> {
         (Shape::Broadcast, [left, right]) => broadcast(left, right),
         (Shape::Broadcast, _) => Err(format!("it has {} inputs instead of 2", inputs.len())),
         (Shape::First, [first, ..]) => Ok((*first).clone()),
+        (Shape::Picture, _) => {
+            let channels = node.int("channels").and_then(|channels| u64::try_from(channels).ok());
+            Ok(Fact::of(vec![None, None, channels.filter(|channels| *channels > 0)]))
+        }
         (Shape::Select, [_, then, otherwise]) => broadcast(then, otherwise),
         _ => Ok(Fact::open()),
     }
