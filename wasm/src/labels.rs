@@ -50,7 +50,7 @@ impl ClassNames {
 ///
 /// # Errors
 /// [`Error::Labels`] when it is no label file.
-pub fn describe(file: &[u8]) -> Result<(usize, &'static str), Error> {
+pub fn describe(file: &[u8]) -> Result<(usize, String), Error> {
     let labels = labels::read(file)?;
     Ok((labels.names.len(), labels.format))
 }

@@ -61,15 +61,22 @@ fn changed_bytes_never_panic() {
 
 #[test]
 fn changed_label_files_never_panic() {
-    let seeds: [&[u8]; 5] = [
+    let seeds: [&[u8]; 12] = [
         b"0:background\n1:tench\n2:goldfish\n",
         b"{\"0\": [\"n01440764\", \"tench\"], \"1\": [\"n01443537\", \"goldfish\"]}",
         b"index,label\n0,\"tench, Tinca\"\n1,goldfish\n",
         b"{0: 'tench',\n 1: 'goldfish'}",
         b"\xff\xfet\0e\0n\0c\0h\0\n\0",
+        b"class_names = array(['tench', u'goldfish'], dtype='<U8');",
+        b"OrderedDict([('tench', 0), ('gold\\'fish', 1)])",
+        b"item {\n id: 1\n name: 'tench' # a fish\n}\nitem { name: \"goldfish\" id: 2 }",
+        b"id;name;count\n1;tench;3\n2;\"goldfish\";4\n",
+        b"- 'tench',\r\n- 'goldfish',\r\n\x1a",
+        b"caf\xe9\r\nM\xfcll\r\n",
+        b"{\"name\": \"tench\"}\n{\"name\": \"goldfish\"}",
     ];
     let mut random = Random(0x5eed_0002);
-    for round in 0..20_000 {
+    for round in 0..40_000 {
         let mut bytes = seeds[round % seeds.len()].to_vec();
         for _ in 0..=random.below(6) {
             change(&mut bytes, &mut random);

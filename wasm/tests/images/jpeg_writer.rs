@@ -123,7 +123,7 @@ impl Picture {
         bytes.extend((6 + 2 * scan.components.len() as u16).to_be_bytes());
         bytes.push(scan.components.len() as u8);
         for index in &scan.components {
-            let place = self.table_of(*index);
+            let place = table_of(*index);
             bytes.extend([self.components[*index].id, place << 4 | place]);
         }
         bytes.extend([scan.band.0 as u8, scan.band.1 as u8, (scan.high << 4 | scan.low) as u8]);
@@ -135,16 +135,11 @@ impl Picture {
             }
             let mut writer = Writer::new(way, scan, tables);
             for (index, block) in units.iter().flatten() {
-                writer.block(*index, self.table_of(*index), &self.components[*index].blocks[*block]);
+                writer.block(*index, table_of(*index), &self.components[*index].blocks[*block]);
             }
             bytes.extend(writer.finish());
         }
         bytes
-    }
-
-    /// Tables of luma for the first component and for black, those of chroma for the others.
-    fn table_of(&self, component: usize) -> u8 {
-        u8::from(matches!(component, 1 | 2))
     }
 
     /// For each unit of a scan its blocks: component and index.
@@ -251,7 +246,7 @@ impl<'a> Writer<'a> {
 
     fn finish(mut self) -> Vec<u8> {
         self.write_ended();
-        while self.bits.len() % 8 != 0 {
+        while !self.bits.len().is_multiple_of(8) {
             self.bits.push(true);
         }
         let bytes = self.bits.chunks(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit)));
@@ -324,7 +319,7 @@ impl<'a> Writer<'a> {
         let magnitude = |place: usize| levels[place].unsigned_abs() >> self.scan.low;
         let last_new = (first..=last).rfind(|place| magnitude(*place) == 1).unwrap_or(0);
         let (mut zeros, mut corrections) = (0, Vec::new());
-        for place in first..=last {
+        for (place, level) in levels.iter().enumerate().take(last + 1).skip(first) {
             let magnitude = magnitude(place);
             if magnitude == 0 {
                 zeros += 1;
@@ -342,7 +337,7 @@ impl<'a> Writer<'a> {
             }
             self.write_ended();
             self.code(1, zeros << 4 | 1);
-            self.bits.push(levels[place] > 0);
+            self.bits.push(*level > 0);
             self.bits.append(&mut corrections);
             zeros = 0;
         }
@@ -374,6 +369,11 @@ impl<'a> Writer<'a> {
         let level = i32::from(levels[place]);
         level.signum() * (level.abs() >> self.scan.low)
     }
+}
+
+/// Tables of luma for the first component and for black, those of chroma for the others.
+fn table_of(component: usize) -> u8 {
+    u8::from(matches!(component, 1 | 2))
 }
 
 fn bits_of(value: i32) -> u32 {

@@ -10,3 +10,4 @@ mod jpeg_writer;
 mod pipeline;
 mod reference;
 mod scaled;
+mod tries;

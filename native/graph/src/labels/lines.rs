@@ -1,6 +1,15 @@
 //! Labels written one a line.
 
-use super::{Labels, LabelsError, invalid};
+use std::collections::HashSet;
+
+use super::{
+    LABELS_MAX, Labels, LabelsError, invalid, literal,
+    table::{self, is_synset},
+};
+
+/// In a list of hundreds, the part of the labels that may stand twice without its numbers: two of ImageNet's classes are
+/// cranes.
+const DOUBLES_ONE_IN: usize = 100;
 
 /// Reads one label a line; what every line carries beside its label is dropped.
 pub(super) fn read(text: &str) -> Result<Labels, LabelsError> {
@@ -9,31 +18,93 @@ pub(super) fn read(text: &str) -> Result<Labels, LabelsError> {
     if let Some(blank) = lines.iter().position(|line| line.is_empty()) {
         return Err(invalid(format!("line {} of {} is blank", blank + 1, lines.len())));
     }
-    if let Some(names) = csv(&lines) {
-        return Ok(Labels { names, format: "csv" });
+    if lines.len() > LABELS_MAX + 1 {
+        return Err(invalid(format!("it has {} lines, more than {LABELS_MAX}", lines.len())));
     }
-    let (names, format) = if let Some(names) = indexed(&lines, split_at_sign) {
+    let labels = |names: Vec<String>, format: &str| Ok(Labels { names, format: format.to_owned() });
+    if let Some((names, format)) = table_of(&lines, [table::COMMAS]) {
+        return labels(names, format);
+    }
+    if let Some(names) = quoted(&lines) {
+        return labels(names, "quoted");
+    }
+    let lines = without_bullets(without_commas(lines));
+    let (names, format) = if let Some(names) = indexed(&lines, 1, split_at_sign) {
         (names, "index:label")
-    } else if let Some(names) = indexed(&lines, split_at_space) {
+    } else if let Some(names) = indexed(&lines, 0, split_at_space) {
         (names, "index label")
+    } else if let Some((names, format)) = table_of(&lines, table::OTHERS) {
+        return labels(names, format);
     } else {
-        (lines.clone(), "plain")
+        (lines, "plain")
     };
     let without_synsets: Option<Vec<&str>> = names.iter().map(|name| strip_synset(name)).collect();
-    let (names, format) = match without_synsets {
+    let (names, format) = match without_synsets.filter(|names| differ(names)) {
         Some(names) => (names, "synset"),
         None => (names, format),
     };
-    Ok(Labels { names: names.into_iter().map(str::to_owned).collect(), format })
+    labels(quoted(&names).unwrap_or_else(|| names.into_iter().map(str::to_owned).collect()), format)
 }
 
-/// The labels when each line starts with its own index.
-fn indexed<'t>(lines: &[&'t str], split: fn(&'t str) -> Option<(&'t str, &'t str)>) -> Option<Vec<&'t str>> {
-    let labels = lines.iter().enumerate().map(|(index, line)| {
+/// The labels of a table without a head line have to differ, as where numbers come off elsewhere.
+fn table_of<const N: usize>(lines: &[&str], forms: [(char, &'static str); N]) -> Option<(Vec<String>, &'static str)> {
+    forms.into_iter().find_map(|(separator, format)| {
+        let (names, has_head) = table::read(lines, separator)?;
+        (has_head || differ(&names)).then_some((names, format))
+    })
+}
+
+/// The labels where each line is a string in quotes, with or without a comma behind it, or one line has all of them.
+fn quoted(lines: &[&str]) -> Option<Vec<String>> {
+    let strings = |line: &str| {
+        let line = line.trim_end_matches(',').trim_end();
+        if !line.starts_with(['\'', '"']) || !line.ends_with(['\'', '"']) {
+            return None;
+        }
+        let value = literal::read(&format!("[{line}]"))?;
+        value.as_array()?.iter().map(|string| Some(string.as_str()?.trim().to_owned())).collect::<Option<Vec<_>>>()
+    };
+    if let [line] = lines {
+        return strings(line);
+    }
+    let of_line =
+        |line: &&str| strings(line).and_then(|strings| <[String; 1]>::try_from(strings).ok()).map(|[only]| only);
+    lines.iter().map(of_line).collect()
+}
+
+/// The lines without the comma that each but the last one ends with.
+fn without_commas(lines: Vec<&str>) -> Vec<&str> {
+    let is_list = lines.len() > 1 && lines.iter().rev().skip(1).all(|line| line.len() > 1 && line.ends_with(','));
+    if is_list { lines.into_iter().map(|line| line.trim_end_matches(',').trim_end()).collect() } else { lines }
+}
+
+/// The lines without the sign of a list that all of them begin with.
+fn without_bullets(lines: Vec<&str>) -> Vec<&str> {
+    let bullet = ["- ", "* ", "• "].into_iter().find(|bullet| lines.iter().all(|line| line.starts_with(bullet)));
+    match bullet {
+        Some(bullet) => lines.iter().map(|line| line.trim_start_matches(bullet).trim()).collect(),
+        None => lines,
+    }
+}
+
+/// The labels when each line starts with its own index, from 0 or from `first_max`, and they differ without it: `0 fingers`
+/// and `1 finger` are labels.
+fn indexed<'t>(
+    lines: &[&'t str],
+    first_max: usize,
+    split: fn(&'t str) -> Option<(&'t str, &'t str)>,
+) -> Option<Vec<&'t str>> {
+    let first: usize = split(lines.first()?)?.0.parse().ok().filter(|first| *first <= first_max)?;
+    let labels = lines.iter().zip(first..).map(|(line, index)| {
         let (number, label) = split(line)?;
         (number.parse() == Ok(index) && !label.is_empty()).then_some(label)
     });
-    labels.collect()
+    labels.collect::<Option<Vec<_>>>().filter(|labels| differ(labels))
+}
+
+fn differ<T: AsRef<str>>(labels: &[T]) -> bool {
+    let distinct: HashSet<&str> = labels.iter().map(AsRef::as_ref).collect();
+    labels.len() - distinct.len() <= labels.len() / DOUBLES_ONE_IN
 }
 
 fn split_at_sign(line: &str) -> Option<(&str, &str)> {
@@ -52,74 +123,5 @@ fn split_at_space(line: &str) -> Option<(&str, &str)> {
 /// `n01440764 tench` without its WordNet number.
 fn strip_synset(line: &str) -> Option<&str> {
     let (number, label) = line.split_once(char::is_whitespace)?;
-    let digits = number.strip_prefix('n')?;
-    let is_synset = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_synset.then_some(label.trim())
-}
-
-/// The labels of a CSV of index and label in either order, with or without a head line.
-fn csv(lines: &[&str]) -> Option<Vec<String>> {
-    let rows: Vec<Vec<String>> = lines.iter().map(|line| fields(line)).collect();
-    let is_index =
-        |row: &[String], column: usize, index: usize| row.get(column).is_some_and(|field| field.parse() == Ok(index));
-    [(0, 0), (1, 0), (0, 1), (1, 1)].into_iter().find_map(|(column, head_lines)| {
-        let body = rows.get(head_lines..).filter(|body| !body.is_empty())?;
-        if head_lines == 1 && rows[0].iter().any(|field| field.parse::<u64>().is_ok()) {
-            return None;
-        }
-        let labels = body.iter().enumerate().map(|(index, row)| {
-            let label = row.get(1 - column)?;
-            let fits = row.len() == 2 && is_index(row, column, index) && !label.is_empty();
-            fits.then(|| label.clone())
-        });
-        labels.collect()
-    })
-}
-
-/// The fields of a CSV line; a quoted field may hold commas and doubled quotes.
-fn fields(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    let mut chars = line.chars().peekable();
-    while let Some(char) = chars.next() {
-        match char {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                chars.next();
-                push(&mut fields, '"');
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            other => push(&mut fields, other),
-        }
-    }
-    fields.into_iter().map(|field| field.trim().to_owned()).collect()
-}
-
-fn push(fields: &mut [String], char: char) {
-    if let Some(last) = fields.last_mut() {
-        last.push(char);
-    }
-}
-
-/// The labels of a printed Python dictionary, `{0: 'tench', 1: 'goldfish'}`, one entry a line or all on one.
-pub(super) fn python_dict(text: &str) -> Option<Labels> {
-    let mut rest = text.strip_prefix('{')?.strip_suffix('}')?.trim();
-    let mut names = Vec::new();
-    while !rest.is_empty() {
-        let (index, tail) = rest.split_once(':')?;
-        if index.trim().parse() != Ok(names.len()) {
-            return None;
-        }
-        let tail = tail.trim_start();
-        let quote = tail.chars().next().filter(|char| matches!(char, '\'' | '"'))?;
-        let (name, tail) = tail.get(1..)?.split_once(quote)?;
-        names.push(name.trim().to_owned());
-        let tail = tail.trim_start();
-        rest = match tail.strip_prefix(',') {
-            Some(next) => next.trim_start(),
-            None if tail.is_empty() => "",
-            None => return None,
-        };
-    }
-    Some(Labels { names, format: "python-dict" })
+    is_synset(number).then_some(label.trim())
 }

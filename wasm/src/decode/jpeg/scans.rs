@@ -157,10 +157,10 @@ fn read_units(
     units: Range<usize>,
     bits: &mut Bits<'_>,
 ) -> Option<()> {
-    let (units_across, _) = scan.units(frame);
+    let (row_units, _) = scan.units(frame);
     let mut befores = [0; 4];
     for unit in units {
-        let (unit_down, unit_across) = (unit / units_across, unit % units_across);
+        let (unit_down, unit_across) = (unit / row_units, unit % row_units);
         for (part, before) in scan.parts.iter().zip(&mut befores) {
             let store = &mut stores[part.component];
             let (across, down) = scan.unit_blocks(frame, part);
