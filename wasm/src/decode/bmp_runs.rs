@@ -25,16 +25,12 @@ pub fn pixels(
                 let literal_count = usize::from(literal_count);
                 let bytes = if nibbles { literal_count.div_ceil(2) } else { literal_count };
                 let literals = runs.get(..bytes)?;
-                for index in 0..literal_count {
-                    let value = if nibbles { nibble(literals[index / 2], index) } else { literals[index] };
-                    canvas.put(color(value));
-                }
+                let value = |index| if nibbles { nibble(literals[index / 2], index) } else { literals[index] };
+                canvas.put(literal_count, |index| color(value(index)));
                 runs = runs.get(bytes.next_multiple_of(2)..)?;
             }
             (count, value) => {
-                for index in 0..usize::from(count) {
-                    canvas.put(color(if nibbles { nibble(value, index) } else { value }));
-                }
+                canvas.put(count.into(), |index| color(if nibbles { nibble(value, index) } else { value }));
             }
         }
     }
@@ -54,14 +50,16 @@ struct Canvas {
 }
 
 impl Canvas {
-    fn put(&mut self, color: [u8; 3]) {
-        if self.x < self.width
-            && let Some(pixel) =
-                self.rgb.get_mut(3 * (self.y * self.width + self.x)..).and_then(<[u8]>::first_chunk_mut)
-        {
-            *pixel = color;
+    /// Writes pixels by their place in the run as far as the line goes: no pixel is written twice, and what lies beyond
+    /// costs nothing.
+    fn put(&mut self, count: usize, color: impl Fn(usize) -> [u8; 3]) {
+        let end = self.width.min(self.x + count);
+        if self.x < end {
+            let start = self.y * self.width;
+            let pixels = self.rgb.get_mut(3 * (start + self.x)..3 * (start + end)).unwrap_or_default();
+            pixels.as_chunks_mut().0.iter_mut().enumerate().for_each(|(index, pixel)| *pixel = color(index));
         }
-        self.x += 1;
+        self.x = end;
     }
 
     fn move_by(&mut self, right: usize, down: usize, to_line_start: bool) {
