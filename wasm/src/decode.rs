@@ -91,9 +91,16 @@ pub fn declared_pixels(image: &[u8]) -> Option<u64> {
     }
 }
 
-/// Refuses a declared size that passes the limits, or has no pixels.
-fn check_size(format: Format, width: u32, height: u32, limits: &ImageLimits) -> Result<(), Error> {
+/// Pixels that an image may have whatever its bytes are, within the limits.
+const PIXELS_FREE: u64 = 4_000_000;
+/// Further pixels that a byte pays for. A blank page takes the fewest bytes: deflate makes 1032 of one (RFC 1951), of 8
+/// pixels each.
+const PIXELS_PER_BYTE: u64 = 1 << 14;
+
+/// Refuses a declared size that passes the limits or what a file of `image_bytes` pays for, or has no pixels.
+fn check_size(format: Format, width: u32, height: u32, limits: &ImageLimits, image_bytes: usize) -> Result<(), Error> {
     let (wide, high) = (u64::from(width), u64::from(height));
+    let paid = PIXELS_FREE + PIXELS_PER_BYTE * image_bytes as u64;
     if wide == 0 || high == 0 {
         return Err(undecodable(format, format!("its header declares {width}x{height} pixels")));
     }
@@ -101,6 +108,8 @@ fn check_size(format: Format, width: u32, height: u32, limits: &ImageLimits) -> 
         format!("a side may have at most {}", limits.side_pixels_max)
     } else if wide * high > limits.pixels_max {
         format!("that is {} in all, and at most {} are allowed", wide * high, limits.pixels_max)
+    } else if wide * high > paid {
+        format!("that is {} in all, and {image_bytes} bytes may have at most {paid}", wide * high)
     } else {
         return Ok(());
     };

@@ -18,7 +18,7 @@ const MASKS_AT: usize = INFO_AT + 40;
 
 pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     let (width, height) = size(image).ok_or_else(|| cut_off(Format::Bmp))?;
-    check_size(Format::Bmp, width, height.unsigned_abs(), limits)?;
+    check_size(Format::Bmp, width, height.unsigned_abs(), limits, image.len())?;
     let header = Header::read(image, width as usize, height)?;
     let stored_rgb = match header.coding {
         Coding::Plain => header.plain_pixels(image)?,

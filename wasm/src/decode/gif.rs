@@ -15,9 +15,9 @@ const IMAGE: u8 = 0x2c;
 
 pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     let (width, height) = screen_size(image).ok_or_else(|| cut_off(Format::Gif))?;
-    check_size(Format::Gif, width, height, limits)?;
+    check_size(Format::Gif, width, height, limits, image.len())?;
     if let Some((frame_width, frame_height)) = first_frame_size(image) {
-        check_size(Format::Gif, frame_width, frame_height, limits)?;
+        check_size(Format::Gif, frame_width, frame_height, limits, image.len())?;
     }
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::RGBA);

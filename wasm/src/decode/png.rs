@@ -28,7 +28,7 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let header = decoder.read_header_info().map_err(refusal)?;
     let (width, height) = (header.width, header.height);
-    check_size(Format::Png, width, height, limits)?;
+    check_size(Format::Png, width, height, limits, image.len())?;
 
     if names_unknown_compression(image) {
         return Err(undecodable(Format::Png, "its colour profile names an unknown compression method"));

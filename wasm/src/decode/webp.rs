@@ -18,7 +18,7 @@ const METADATA_BYTES_MAX: usize = 1 << 20;
 
 pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     for (width, height) in declared_sizes(image) {
-        check_size(Format::Webp, width, height, limits)?;
+        check_size(Format::Webp, width, height, limits, image.len())?;
     }
     if !is_whole(image) {
         return Err(cut_off(Format::Webp));
@@ -26,7 +26,7 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     let mut decoder = WebPDecoder::new(Cursor::new(image)).map_err(refusal)?;
     decoder.set_memory_limit(METADATA_BYTES_MAX);
     let (width, height) = decoder.dimensions();
-    check_size(Format::Webp, width, height, limits)?;
+    check_size(Format::Webp, width, height, limits, image.len())?;
     let orientation = match decoder.exif_metadata() {
         Ok(Some(exif)) => Orientation::from_exif(&exif),
         _ => Orientation::default(),

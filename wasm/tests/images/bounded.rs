@@ -1,7 +1,7 @@
 //! Work is bounded by what came: scans that break off, repeat each other or cost more than their bytes pay for are refused
 //! before anything is decoded.
 
-use menagerie_contract::ErrorCode;
+use menagerie_contract::{ErrorCode, ImageLimits};
 use menagerie_wasm::decode::decode;
 
 use crate::{
@@ -23,7 +23,10 @@ fn picture() -> Picture {
     })
 }
 
-fn progressive(scans: &[(&[usize], (usize, usize), u32, u32)]) -> Vec<u8> {
+/// Components, band, the bit before and the bit of a scan.
+type Parts<'a> = (&'a [usize], (usize, usize), u32, u32);
+
+fn progressive(scans: &[Parts<'_>]) -> Vec<u8> {
     let scans = scans.iter().map(|(components, band, high, low)| Scan::new(components, *band, *high, *low));
     picture().write(&Way::new(true, scans.collect()))
 }
@@ -89,19 +92,30 @@ fn scans_whose_bytes_cannot_hold_their_blocks_are_refused_unread() {
     let mut file = progressive(&[(&[0, 1, 2], (0, 0), 0, 0)]);
     let frame = file.windows(2).position(|pair| pair == [0xff, 0xc2]).unwrap();
     file[frame + 5..frame + 9].copy_from_slice(&[0x1b, 0x9f, 0x1b, 0x9f]);
-    assert!(refusal(&file).contains("scan 1 breaks off"));
+    // So large a picture takes some bytes, whatever is in them.
+    let comment = [b"\xff\xfe\x10\x00".as_slice(), &[0; 4094]].concat();
+    let file = [&file[..frame], &comment, &file[frame..]].concat();
+    let blocks = 6 * 442 * 442;
+    assert!(
+        refusal(&file)
+            .contains(&format!("scan 1 breaks off: {} bytes cannot hold its {blocks} blocks", scans(&file)[0].len()))
+    );
 }
 
 #[test]
 fn more_visits_to_blocks_than_the_bytes_pay_for_are_refused() {
-    // One block in each of 63 scans and one for its first coefficient: a large picture of one grey.
-    let grey = Picture::new((4000, 3000), &[(1, 1)], |_, _, _| 0);
+    // A large picture of one grey: its first coefficients take a bit each, and the ends of the blocks of a scan few bytes.
+    let grey = Picture::new((1600, 1200), &[(1, 1)], |_, _, _| 0);
     let bands = |count: usize| (1..=count).map(|place| Scan::new(&[0], (place, place), 0, 0));
     let file =
         |count| grey.write(&Way::new(true, [Scan::new(&[0], (0, 0), 0, 0)].into_iter().chain(bands(count)).collect()));
+    let blocks = 200 * 150;
     assert!(decode(&file(15), &LIMITS).is_ok());
-    assert!(refusal(&file(40)).contains("more than the"));
-    assert!(refusal(&file(63)).contains("more than the"));
+    for bands in [40, 63] {
+        let file = file(bands);
+        let (visits, paid) = ((1 + bands) * blocks, 16 * blocks + 8 * file.len());
+        assert!(refusal(&file).contains(&format!("visit {visits} blocks, more than the {paid} ")), "{bands} bands");
+    }
 }
 
 #[test]
@@ -119,4 +133,21 @@ fn a_sequential_file_that_is_damaged_is_grey_from_there_on() {
     assert_eq!(rows(&shown(&emptied)), [light, light, 128, light, light, light, light, light]);
     let unmarked = [&whole[..markers[3]], &whole[markers[4]..]].concat();
     assert_eq!(rows(&shown(&unmarked)), [light, light, light, light, 128, light, light, light]);
+}
+
+/// 66 bytes of WebP are a plane of any size.
+#[test]
+fn pixels_beyond_four_millions_are_paid_for_with_bytes() {
+    let limits = ImageLimits { pixels_max: u64::MAX, side_pixels_max: u32::MAX };
+    // A bitmap of runs, of which each line is empty.
+    let bitmap = |bytes: usize| {
+        let head = [40_u32, 40_000, 10_000, 8 << 16 | 1, 1, 0, 0, 0, 0, 0].map(u32::to_le_bytes);
+        let file = [b"BM\0\0\0\0\0\0\0\0\x36\0\0\0".as_slice(), head.as_flattened(), &[0, 1]].concat();
+        [file.as_slice(), &vec![0; bytes - file.len()]].concat()
+    };
+    let enough = (400_000_000 - 4_000_000_usize).div_ceil(1 << 14);
+    assert!(decode(&bitmap(enough), &limits).is_ok());
+    let error = decode(&bitmap(enough - 1), &limits).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::ImageTooLarge);
+    assert!(error.to_string().contains("24169 bytes may have at most"), "{error}");
 }

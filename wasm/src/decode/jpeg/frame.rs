@@ -21,8 +21,6 @@ pub struct Frame<'a> {
     pub orientation: Orientation,
     pub is_progressive: bool,
     pub scans: Vec<Scan<'a>>,
-    /// Blocks that the scans go through, each counted once for every scan that it is part of.
-    pub block_visits: u64,
 }
 
 pub struct Component {
@@ -42,13 +40,13 @@ impl<'a> Frame<'a> {
         let mut reader = Reader::default();
         let mut segments = Segments::of(image);
         for segment in segments.by_ref() {
-            reader.read(&segment, limits)?;
+            reader.read(&segment, limits, image.len())?;
         }
         if !segments.ended {
             return Err(cut_off(Format::Jpeg));
         }
-        let block_visits = scan::check(&reader.frame, image.len())?;
-        Ok(Self { block_visits, colors: reader.colors(), ..reader.frame })
+        scan::check(&reader.frame, image.len())?;
+        Ok(Self { colors: reader.colors(), ..reader.frame })
     }
 
     /// The largest sampling factors, across and down.
@@ -91,7 +89,6 @@ impl Default for Reader<'_> {
             orientation: Orientation::default(),
             is_progressive: false,
             scans: Vec::new(),
-            block_visits: 0,
         };
         Self {
             frame,
@@ -105,7 +102,7 @@ impl Default for Reader<'_> {
 }
 
 impl<'a> Reader<'a> {
-    fn read(&mut self, segment: &Segment<'a>, limits: &ImageLimits) -> Result<(), Error> {
+    fn read(&mut self, segment: &Segment<'a>, limits: &ImageLimits, image_bytes: usize) -> Result<(), Error> {
         let damaged = |what: &str| undecodable(Format::Jpeg, format!("{what} is damaged"));
         let payload = segment.payload;
         match segment.marker {
@@ -116,7 +113,7 @@ impl<'a> Reader<'a> {
                 self.restart_interval = usize::from(u16::from_be_bytes(*units));
             }
             marker @ (0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf) => {
-                self.read_frame(marker, payload, limits)?;
+                self.read_frame(marker, payload, limits, image_bytes)?;
             }
             SCAN => self.read_scan(segment)?,
             0xe0 if payload.starts_with(b"JFIF\0") => self.has_jfif = true,
@@ -131,7 +128,13 @@ impl<'a> Reader<'a> {
     }
 
     /// T.81, B.2.2.
-    fn read_frame(&mut self, marker: u8, payload: &[u8], limits: &ImageLimits) -> Result<(), Error> {
+    fn read_frame(
+        &mut self,
+        marker: u8,
+        payload: &[u8],
+        limits: &ImageLimits,
+        image_bytes: usize,
+    ) -> Result<(), Error> {
         if let Some(kind) = rare_kind(marker, payload.first().copied()) {
             return Err(Error::ImageUnsupported {
                 looks_like: format!("{kind} JPEG"),
@@ -143,7 +146,7 @@ impl<'a> Reader<'a> {
         };
         let (width, height) =
             (u16::from_be_bytes([*width_high, *width_low]), u16::from_be_bytes([*height_high, *height_low]));
-        check_size(Format::Jpeg, width.into(), height.into(), limits)?;
+        check_size(Format::Jpeg, width.into(), height.into(), limits, image_bytes)?;
         let frame = &mut self.frame;
         if !frame.components.is_empty() {
             return Err(undecodable(Format::Jpeg, "it has two frame headers"));

@@ -128,13 +128,12 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Checks the scans of a file of `image_bytes` against each other and against their bytes, and gives the number of visits
-/// to blocks that they take.
+/// Checks the scans of a file of `image_bytes` against each other and against their bytes.
 ///
 /// # Errors
 /// [`Error::ImageUndecodable`] where a scan is missing, repeats another one, is out of order (T.81, G.1.1.1.1), breaks off
 /// for certain, or where there are more of them than the bytes pay for.
-pub fn check(frame: &Frame<'_>, image_bytes: usize) -> Result<u64, Error> {
+pub fn check(frame: &Frame<'_>, image_bytes: usize) -> Result<(), Error> {
     let refusal = |detail: String| Err(undecodable(Format::Jpeg, detail));
     let mut bits_told = vec![[None; BLOCK]; frame.components.len()];
     let (mut visits, mut all_blocks) = (0, 0);
@@ -172,5 +171,5 @@ pub fn check(frame: &Frame<'_>, image_bytes: usize) -> Result<u64, Error> {
     if visits > visits_max {
         return refusal(format!("its scans visit {visits} blocks, more than the {visits_max} that its bytes pay for"));
     }
-    Ok(visits)
+    Ok(())
 }
