@@ -86,6 +86,7 @@ function run(program, args, environment = {}, output = "inherit", cwd = FUZZ_DIR
     stdio: ["ignore", output, "inherit"],
     encoding: "utf8",
   });
-  if (error !== undefined || status !== 0) throw new Error(`${program} failed: ${error?.message ?? `status ${status}`}`);
+  if (error !== undefined || status !== 0)
+    throw new Error(`${program} failed: ${error?.message ?? `status ${status}`}`);
   return stdout ?? "";
 }
