@@ -1,16 +1,20 @@
 /**
- * Takes the pictures of the page: docs/page.png for the README, and with a folder as second argument every view in light,
- * dark and narrow, to be looked at. `node docs/screenshot.mjs [ADDRESS] [FOLDER]`, on a service that runs.
+ * Takes the pictures of the page: docs/page.png for the README, and docs/views with every view in light, dark and narrow,
+ * also with names that strain it, to be looked at. `node docs/screenshot.mjs [ADDRESS]`, on a service that runs.
  */
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { LONG_NAME, strain } from "../node/test/e2e/extremes.mjs";
 
 const address = process.argv[2] ?? "http://127.0.0.1:8080";
-const folder = process.argv[3];
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const sample = (name) => here(`../models/samples/${name}.jpg`);
+const folder = here("views");
 const SETTLES_MS = 400;
+/** Enough to see by, small enough to keep; below, a page goes on as it does above. */
+const JPEG_QUALITY = 40;
+const HEIGHT_MAX = 2000;
 
 /** How each view comes about; a file name, and what to do from a page that was just opened. */
 const VIEWS = {
@@ -62,6 +66,24 @@ const VIEWS = {
   },
 };
 
+/** Views with names that strain them. */
+const STRAINED = {
+  "strained-answer": async (page) => {
+    await page.goto(`${address}/#/?with=one-class`);
+    await page.setInputFiles("#image", await longNamed(1));
+    await page.waitForSelector(".answers.two");
+  },
+  "strained-many": async (page) => {
+    await page.setInputFiles("#image", await longNamed(3));
+    await page.waitForFunction(() => document.querySelectorAll(".tile.answered").length === 3);
+  },
+  "strained-models": (page) => page.goto(`${address}/#/models`).then(() => page.waitForSelector(".card")),
+  "strained-model": async (page) => {
+    await page.goto(`${address}/#/models/straining`);
+    await page.waitForSelector(".label-list");
+  },
+};
+
 const LOOKS = {
   light: { viewport: { width: 1280, height: 800 }, colorScheme: "light" },
   dark: { viewport: { width: 1280, height: 800 }, colorScheme: "dark" },
@@ -74,7 +96,19 @@ const browser = await chromium.launch({
 });
 try {
   await takeReadmePicture();
-  if (folder !== undefined) await takeAll(folder);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
+  for (const [look, options] of Object.entries(LOOKS)) {
+    for (const [name, show] of Object.entries(VIEWS)) await take(`${name}-${look}`, options, show);
+    if (look === "dark") continue;
+    for (const [name, show] of Object.entries(STRAINED)) {
+      await take(`${name}-${look}`, options, async (page) => {
+        await strain(page);
+        await page.reload();
+        await show(page);
+      });
+    }
+  }
 } finally {
   await browser.close();
 }
@@ -93,17 +127,27 @@ async function takeReadmePicture() {
   await page.close();
 }
 
-async function takeAll(into) {
-  await mkdir(into, { recursive: true });
-  for (const [look, options] of Object.entries(LOOKS)) {
-    for (const [name, show] of Object.entries(VIEWS)) {
-      const page = await browser.newPage({ ...options, reducedMotion: "reduce" });
-      await page.goto(address);
-      await page.waitForSelector("#zoo");
-      await show(page);
-      await page.waitForTimeout(SETTLES_MS);
-      await page.screenshot({ path: `${into}/${name}-${look}.png`, fullPage: true });
-      await page.close();
-    }
-  }
+/** One picture of the page from its top. */
+async function take(name, options, show) {
+  const page = await browser.newPage({ ...options, reducedMotion: "reduce" });
+  await page.goto(address);
+  await page.waitForSelector("#zoo");
+  await show(page);
+  await page.waitForTimeout(SETTLES_MS);
+  const { clientWidth, scrollHeight } = await page.evaluate(() => {
+    const { clientWidth, scrollHeight } = document.documentElement;
+    return { clientWidth, scrollHeight };
+  });
+  const clip = { x: 0, y: 0, width: clientWidth, height: Math.min(scrollHeight, HEIGHT_MAX) };
+  await page.screenshot({ path: `${folder}/${name}.jpg`, type: "jpeg", quality: JPEG_QUALITY, fullPage: true, clip });
+  await page.close();
+}
+
+async function longNamed(count) {
+  const buffer = await readFile(sample("daisy-1"));
+  return Array.from({ length: count }, (_, place) => ({
+    name: `${place}${LONG_NAME}`,
+    mimeType: "image/jpeg",
+    buffer,
+  }));
 }

@@ -9,7 +9,7 @@ import { ROOT_DIR } from "../../src/config.js";
 import { type RunningServer, startServer } from "../support/server.js";
 import { findBrowser, launchBrowser, visit } from "./browser.js";
 import { contrastsBelow } from "./contrast.js";
-import { LONG_NAME, strain } from "./extremes.js";
+import { LONG_NAME, strain } from "./extremes.mjs";
 
 const SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-1.jpg`;
 const OTHER_SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-2.jpg`;

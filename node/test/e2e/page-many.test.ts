@@ -47,20 +47,11 @@ describe.skipIf(browserPath === undefined)("many photos", () => {
     return paths;
   }
 
-  // On a machine with other work a task is long because it was not let run: another try tells.
-  test("1,000 photos are all answered or listed with their reason, without blocking the page or filling its memory", {
-    retry: 2,
-  }, async () => {
+  test("1,000 photos are all answered or listed with their reason, without blocking the page or filling its memory", async () => {
     const { page, complaints } = await open();
     await page.waitForSelector(".sample img");
     const before = await heapBytes(page);
-    await page.evaluate(() => {
-      const blockedMs: number[] = [];
-      Object.assign(globalThis, { blockedMs });
-      new PerformanceObserver((list) => {
-        for (const { duration } of list.getEntries()) blockedMs.push(duration);
-      }).observe({ type: "longtask" });
-    });
+    const watched = await watchMainThread(page);
     await page.setInputFiles("#image", await photos(1000));
     await page.waitForSelector("#again", { timeout: 110_000 });
 
@@ -68,12 +59,12 @@ describe.skipIf(browserPath === undefined)("many photos", () => {
     await page.selectOption(".filters select >> nth=2", "failed");
     expect(await page.locator(".tile").count()).toBe(1);
     expect(await page.textContent(".tile .reason")).toMatch(/image/);
-    const blockedMs = await page.evaluate(() => (globalThis as unknown as { blockedMs: number[] }).blockedMs);
+    const { workedMs, blockedMs } = await watched();
     const grown = (await heapBytes(page)) - before;
     console.log(
-      `1,000 photos: longest task ${Math.max(0, ...blockedMs)} ms, heap grown by ${(grown / 1e6).toFixed(1)} MB`,
+      `1,000 photos: longest task ${workedMs} ms of work in ${blockedMs} ms, heap grown by ${(grown / 1e6).toFixed(1)} MB`,
     );
-    expect(Math.max(0, ...blockedMs)).toBeLessThanOrEqual(BLOCKED_MS_MAX);
+    expect(workedMs).toBeLessThanOrEqual(BLOCKED_MS_MAX);
     expect(grown).toBeLessThan(HEAP_GROWS_BYTES_MAX);
     expect(complaints).toEqual([]);
   });
@@ -217,6 +208,39 @@ async function heapBytes(page: Page): Promise<number> {
   const { usedSize } = await session.send("Runtime.getHeapUsage");
   await session.detach();
   return usedSize;
+}
+
+/**
+ * The longest task of the page's main thread from now on: by the processor's time, since on a machine with other work the
+ * clock also counts the time in which the page was not let run, and by the clock.
+ */
+async function watchMainThread(page: Page): Promise<() => Promise<{ workedMs: number; blockedMs: number }>> {
+  interface TraceEvent {
+    readonly name: string;
+    readonly pid: number;
+    readonly tid: number;
+    /** Microseconds, by the clock and of the thread. */
+    readonly dur?: number;
+    readonly tdur?: number;
+    readonly args: { readonly name?: string };
+  }
+  const session = await page.context().newCDPSession(page);
+  const events: TraceEvent[] = [];
+  session.on("Tracing.dataCollected", ({ value }) => events.push(...(value as unknown as TraceEvent[])));
+  const categories = "disabled-by-default-devtools.timeline,__metadata";
+  await session.send("Tracing.start", { transferMode: "ReportEvents", categories });
+  return async () => {
+    const complete = new Promise((resolve) => session.once("Tracing.tracingComplete", resolve));
+    await session.send("Tracing.end");
+    await complete;
+    const isMain = new Set(
+      events.filter(({ args }) => args.name === "CrRendererMain").map(({ pid, tid }) => `${pid} ${tid}`),
+    );
+    const tasks = events.filter(({ name, pid, tid }) => name === "RunTask" && isMain.has(`${pid} ${tid}`));
+    expect(tasks.length).toBeGreaterThan(1000);
+    const longest = (of: "dur" | "tdur") => Math.round(Math.max(...tasks.map((task) => task[of] ?? 0)) / 1000);
+    return { workedMs: longest("tdur"), blockedMs: longest("dur") };
+  };
 }
 
 async function download(page: Page, words: string): Promise<string> {

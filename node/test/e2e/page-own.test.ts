@@ -206,11 +206,11 @@ describe.skipIf(browserPath === undefined)("a model of one's own", () => {
     await page.click("#submit");
     await page.waitForSelector("#progress:not([hidden])");
     const shares: number[] = [];
-    while (await page.isVisible("#progress")) {
-      const share = await page.locator("#progress-bar").evaluate((bar: HTMLProgressElement) => bar.position);
-      if (share >= 0) {
-        shares.push(share);
-      }
+    // -1 while the service is at work, null once it has answered.
+    const position = () =>
+      page.evaluate(() => document.querySelector<HTMLProgressElement>("#progress-bar")?.position ?? null);
+    for (let share = await position(); share !== null; share = await position()) {
+      if (share >= 0) shares.push(share);
       await page.waitForTimeout(100);
     }
     expect(new Set(shares).size, `shares seen: ${shares}`).toBeGreaterThan(3);

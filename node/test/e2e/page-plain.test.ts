@@ -47,6 +47,14 @@ describe.skipIf(browserPath === undefined)("the page without JavaScript", () => 
     expect(await page.textContent("body")).toMatch(/Detected (cardboard|glass|metal|paper|plastic|trash) with/);
   });
 
+  test("the form appears where the script does not come", async () => {
+    const { page } = await open();
+    await page.route("**/main.js", (route) => route.abort());
+    await page.reload();
+    await page.waitForSelector("#plain form");
+    expect(await page.locator(".page").count()).toBe(0);
+  });
+
   test("without JavaScript an error is a page that says what is wrong", async () => {
     const { page } = await open({ javaScriptEnabled: false });
     await page.setInputFiles("#plain-image", {

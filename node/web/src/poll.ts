@@ -42,10 +42,11 @@ async function refresh(): Promise<boolean> {
     return true;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
+    // It may be another one when it is back, or with another key.
+    introducedWith = null;
     if (error.code !== "unauthorized" && error.code !== "forbidden") return true;
     wantsKey.value = true;
     models.value = null;
-    introducedWith = null;
     return false;
   }
 }

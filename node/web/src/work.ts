@@ -30,8 +30,7 @@ export async function doWork(act: (sending: Required<Sending>) => Promise<void>)
         await act({ signal, onUpload });
         return;
       } catch (error) {
-        if (signal.aborted || !(error instanceof Refusal)) throw error;
-        if (error.code !== "overloaded" && error.code !== "rate_limited") throw error;
+        if (signal.aborted || !(error instanceof Refusal) || !isWait(error)) throw error;
         await waitForTurn(error.about.retryAfterSeconds ?? waitSeconds, signal);
       }
     }
@@ -48,6 +47,11 @@ export async function doWork(act: (sending: Required<Sending>) => Promise<void>)
       current = null;
     }
   }
+}
+
+/** Whether the service takes the very same later. */
+export function isWait({ code }: Refusal): boolean {
+  return code === "overloaded" || code === "rate_limited";
 }
 
 /** Drops what is under way. */

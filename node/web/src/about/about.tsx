@@ -32,10 +32,19 @@ export function About() {
         Photos and models go to this server and nowhere else. A graph of yours is read in the browser before it is sent,
         and runs on the server in a process of its own.
       </p>
+      {state === null || (isBack && service.value === null) ? <p>Loading …</p> : <Told state={state} />}
+    </>
+  );
+}
+
+/** Everything at once, so that nothing moves what is read already. */
+function Told({ state }: { readonly state: Readiness | Refusal }) {
+  return (
+    <>
       <section aria-labelledby="state-title">
         <h2 id="state-title">State</h2>
         {state instanceof Refusal && <Problem refusal={state} />}
-        {state !== null && !(state instanceof Refusal) && <State now={state} />}
+        {!(state instanceof Refusal) && <State now={state} />}
       </section>
       <section aria-labelledby="keys-title">
         <h2 id="keys-title">Keys</h2>

@@ -59,7 +59,7 @@ export function Camera({ onClose }: { readonly onClose: () => void }) {
             <input
               class="unseen"
               type="file"
-              accept="image/*"
+              accept="image/jpeg"
               capture="environment"
               onChange={({ currentTarget }) => {
                 const [file] = currentTarget.files ?? [];

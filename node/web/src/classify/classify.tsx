@@ -2,7 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { KeyField } from "../components/key-field.js";
 import { useReveal } from "../components/reveal.js";
-import { batch, chosenModels, photo, photos } from "../state.js";
+import { batch, chosenModels, models, own, photo, photos } from "../state.js";
 import { AskedAnswer } from "./answer.js";
 import { ask, askOthers } from "./ask.js";
 import { ManyPhotos } from "./many/many-photos.js";
@@ -42,6 +42,12 @@ export function Classify() {
           {batch.value === null ? (
             <>
               <AskedAnswer />
+              {models.value?.length === 0 && own.value === null && (
+                <p>
+                  This service has no model of its own yet. Drop a frozen graph on the page, with its labels and a
+                  photo.
+                </p>
+              )}
               <OwnModelView />
             </>
           ) : (

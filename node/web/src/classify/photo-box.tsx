@@ -31,7 +31,8 @@ export function PhotoBox() {
           class="unseen"
           type="file"
           multiple
-          accept="image/*"
+          // What is not listed here, such as HEIC, phones convert on the way.
+          accept="image/jpeg,image/png,image/webp,image/gif,image/bmp"
           aria-describedby="image-help"
           aria-invalid={BLAMES_IMAGE.has(blame.value) || undefined}
           onChange={({ currentTarget }) => {

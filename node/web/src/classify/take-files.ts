@@ -27,18 +27,18 @@ export async function takeFiles(files: readonly File[]): Promise<void> {
     }
   }
   // Among many photos, texts are notes that lie in the folder.
-  const isModel = graph !== null || (labels !== null && (own.value !== null || taken.length === 0));
+  const isModel = graph !== null || (labels !== null && (own.value !== null || taken.length <= 1));
   if (isModel) {
     if (labels !== null) takeLabels(labels);
     if (graph !== null) takeGraph(graph);
     announcement.value = [graph?.name, labels?.name].filter(Boolean).join(" and ").concat(" taken.");
   }
-  takePhotos(taken.toSorted((one, other) => ORDER.compare(one.webkitRelativePath, other.webkitRelativePath)));
+  takePhotos(taken.toSorted((one, other) => ORDER.compare(placeOf(one), placeOf(other))));
 }
 
 /** Takes files that are said to be photos: one that is none is refused as such. */
 export function takePhotos(files: readonly File[]): void {
-  const taken: Photo[] = files.map((file) => ({ name: file.webkitRelativePath || file.name, file, address: null }));
+  const taken: Photo[] = files.map((file) => ({ name: placeOf(file), file, address: null }));
   if (taken.length === 0) return;
   region.value = { kind: "whole" };
   photos.value = taken;
@@ -48,6 +48,11 @@ export function takePhotos(files: readonly File[]): void {
     endBatch();
     askIfQuick();
   }
+}
+
+/** The file's path within the folder that was chosen, else its name. */
+function placeOf({ webkitRelativePath, name }: File): string {
+  return webkitRelativePath || name;
 }
 
 /** The files of a drop or a paste; folders are opened. */

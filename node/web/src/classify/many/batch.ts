@@ -17,7 +17,7 @@ import {
   reply,
   wantsKey,
 } from "../../state.js";
-import { cancelWork } from "../../work.js";
+import { cancelWork, isWait } from "../../work.js";
 import { type Field, formOf, modelFields } from "../question.js";
 import { Pacer } from "./pacer.js";
 
@@ -50,8 +50,6 @@ export interface Progress {
   readonly waitsSeconds: number;
 }
 
-/** Whether the service has to be waited for. */
-const WAITS: ReadonlySet<string> = new Set(["overloaded", "rate_limited"]);
 /** Of these a second try may come out otherwise. A service that is there may break the connection over one photo. */
 const TRIED_AGAIN: ReadonlySet<string> = new Set([
   "unreachable",
@@ -184,7 +182,7 @@ export class Batch {
     // The list of models tells whether the service is gone, or only this photo's connection.
     if (code === "unreachable") await poll();
     if (given.aborted) return;
-    if (WAITS.has(code) || (code === "unreachable" && !isReachable.value)) {
+    if (isWait(refusal) || (code === "unreachable" && !isReachable.value)) {
       this.#pacer.refused(refusal.about.retryAfterSeconds);
       putBack();
     } else if (code === "unauthorized" || code === "forbidden") {

@@ -83,7 +83,7 @@ export function Register({ mine }: { readonly mine: OwnModel }) {
           onInput={({ currentTarget }) => setVersion(currentTarget.value)}
         />
       </div>
-      <button id="register" type="button" class="primary" disabled={!isGood} onClick={() => void send()}>
+      <button id="register" type="button" class="primary" disabled={!isGood || mayNot} onClick={() => void send()}>
         Register
       </button>
       <details class="code">

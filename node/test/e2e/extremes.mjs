@@ -2,14 +2,16 @@
  * Answers that strain the page: words without a break, labels from right to left, one class, 1,001 classes, a model that
  * failed. They take the place of the service's own.
  */
-import type { Page } from "playwright-core";
-
 const WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
 const RIGHT_TO_LEFT = "חמניות (מין של פרחים)";
 
 const LABELS = [WORD, RIGHT_TO_LEFT, ...Array.from({ length: 999 }, (_, index) => `class number ${index}`)];
 
-const listed = (id: string, changes: object) => ({
+/**
+ * @param {string} id
+ * @param {object} changes
+ */
+const listed = (id, changes) => ({
   id,
   versions: ["1"],
   served: "1",
@@ -42,7 +44,11 @@ const MODELS = [
   listed("failed", { state: "failed", problem: `graph.pb: its SHA-256 is ${"0".repeat(64)} instead of ${WORD}` }),
 ];
 
-const answer = (id: string, top: readonly { label: string; probability: number }[]) => ({
+/**
+ * @param {string} id
+ * @param {readonly { label: string, probability: number }[]} top
+ */
+const answer = (id, top) => ({
   image: { name: `${WORD}.jpg`, width: 20_000, height: 1, format: "jpeg" },
   model: { id, version: "1", sha256: "0".repeat(64) },
   ...top[0],
@@ -63,8 +69,11 @@ const RESULTS = [
   answer("one-class", [{ label: RIGHT_TO_LEFT, probability: 1 }]),
 ];
 
-/** Lets the page be answered so from now on. */
-export async function strain(page: Page): Promise<void> {
+/**
+ * Lets the page be answered so from now on.
+ * @param {import("playwright-core").Page} page
+ */
+export async function strain(page) {
   await page.route("**/api/models", (route) => route.fulfill({ json: { models: MODELS } }));
   await page.route("**/api/models/*/samples", (route) => route.fulfill({ json: { samples: [] } }));
   await page.route("**/api/models/*/labels", (route) =>
