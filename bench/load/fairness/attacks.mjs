@@ -67,7 +67,7 @@ const graph = (content) => ({ name: "model_file", file: "graph.pb", content });
 const model = (content) => ({ name: "model", content });
 
 /** The kinds of `wasm/examples/worst_images`. */
-const KINDS = ["jpeg-baseline", "jpeg-progressive", "png", "gif", "bmp", "webp-lossy", "webp-lossless"];
+const KINDS = ["jpeg-baseline", "jpeg-progressive", "png", "gif", "bmp", "bmp-runs", "webp-lossy", "webp-lossless"];
 /** Bytes that a request of an attacker may have, so that it is the work that counts. */
 const REQUEST_BYTES_MAX = 8_000_000;
 
