@@ -248,6 +248,35 @@ describe.skipIf(browserPath === undefined)("a model of one's own", () => {
     expect(complaints).toEqual([]);
   });
 
+  test("a photo that is chosen while the graph is on its way is the one that is answered", async () => {
+    const { page } = await open();
+    let go = () => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    await page.route("**/infer", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
+    await page.waitForSelector("#reading");
+    await page.setInputFiles("#image", CARDBOARD);
+    await page.click("#submit");
+    await page.waitForSelector("#progress");
+    await page.setInputFiles("#image", `${ROOT_DIR}models/samples/glass-1.jpg`);
+    await page.waitForSelector("text=glass-1.jpg");
+    go();
+    await page.waitForSelector("#answer");
+    const glass = await page.getAttribute("#seen", "src");
+    await Promise.all([page.waitForResponse("**/infer"), page.setInputFiles("#image", CARDBOARD)]);
+    await page.waitForFunction((before) => document.querySelector<HTMLImageElement>("#seen")?.src !== before, glass);
+    await Promise.all([
+      page.waitForResponse("**/infer"),
+      page.setInputFiles("#image", `${ROOT_DIR}models/samples/glass-1.jpg`),
+    ]);
+    await page.waitForFunction((first) => document.querySelector<HTMLImageElement>("#seen")?.src === first, glass);
+  });
+
   test("labels of another model say both counts and show the first and the last of them", async () => {
     const { page } = await open();
     await page.setInputFiles("#graph", `${WASTE}/graph.pb`);

@@ -275,6 +275,40 @@ describe.skipIf(browserPath === undefined)("the page", () => {
     expect(await page.textContent("#answer .warnings")).toBe("input.resize is only 60 % sure.");
   });
 
+  test("an address is taken where the service allows some, and refused with the reason", async () => {
+    const { page: without } = await open();
+    await without.waitForSelector("#zoo");
+    expect(await without.locator("#address").count()).toBe(0);
+
+    const allowing = await startServer({ IMAGE_URL_HOSTS: "photos.example.org" });
+    onTestFinished(async () => void (await allowing.stop()));
+    const { page, complaints } = await visit(browser, allowing.url);
+    await page.fill("#address", "https://elsewhere.example.org/a.jpg");
+    await page.press("#address", "Enter");
+    await page.waitForSelector("#problem");
+    expect(await page.textContent("#problem-code")).toBe("url_forbidden");
+    expect(await page.textContent("#problem-advice")).toBe("Save the photo and choose the file.");
+    expect(await page.textContent(".frame .file-name")).toBe("https://elsewhere.example.org/a.jpg");
+    expect(complaints).toEqual([]);
+  });
+
+  test("a photo that is dropped on another view is answered", async () => {
+    const { page } = await open();
+    await page.click("nav >> text=About");
+    const base64 = (await readFile(SUNFLOWERS)).toString("base64");
+    const transfer = await page.evaluateHandle((encoded) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob(encoded), (byte) => byte.charCodeAt(0))], "dropped.jpg"));
+      return data;
+    }, base64);
+    await page.dispatchEvent("body", "dragover", { dataTransfer: transfer });
+    await page.waitForSelector(".drop-zone");
+    await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+    await page.waitForSelector("#answer");
+    expect(await page.locator(".drop-zone").count()).toBe(0);
+    expect(await page.textContent("#sentence")).toMatch(SENTENCE);
+  });
+
   test("the keyboard alone is enough", async () => {
     const { page } = await open();
     page.on("filechooser", (chooser) => chooser.setFiles(SUNFLOWERS));

@@ -14,9 +14,11 @@ export function takePhoto(taken: Photo): void {
   askIfQuick();
 }
 
-/** Asks, unless a graph has to go along, which may be large: that waits for the button. */
+/** Asks, unless a graph has to go along, which may be large: that waits for the button, and what is shown goes. */
 export function askIfQuick(): void {
-  if (photo.value !== null && (own.value === null || own.value.keptSha256 !== null)) void ask();
+  if (photo.value === null) return;
+  if (own.value === null || own.value.keptSha256 !== null) void ask();
+  else reply.value = null;
 }
 
 /** Asks when other models are chosen than those that were asked last. */
@@ -31,6 +33,11 @@ export function ask(): Promise<void> {
     if (asked === null) throw new Refusal("image_missing", "Nothing was sent.");
     if (own.value?.spec === null) await readSpec(sending);
     const results = await sendQuestion(asked, sending);
+    if (photo.value !== asked) {
+      // Another photo was chosen while the graph was on its way, which is there now.
+      queueMicrotask(askIfQuick);
+      return;
+    }
     reply.value = { kind: "answer", results };
     announcement.value = results.map(sentence).join(" ");
   });
