@@ -11,6 +11,7 @@ mod gif;
 mod jpeg;
 mod png;
 mod webp;
+mod webp_codes;
 mod webp_sizes;
 
 use menagerie_contract::ImageLimits;

@@ -11,6 +11,7 @@ mod kinds;
 mod png;
 mod recipe;
 mod webp;
+mod webp_lossless;
 
 use std::{
     error::Error,

@@ -9,7 +9,8 @@ use super::{
     Format, Photo,
     alpha::composite_rgba,
     check_size, cut_off, undecodable,
-    webp_sizes::{declared_sizes, is_whole},
+    webp_codes::groups_in_excess,
+    webp_sizes::{declared_sizes, is_whole, lossless_streams},
 };
 use crate::{error::Error, orientation::Orientation};
 
@@ -22,6 +23,12 @@ pub fn decode(image: &[u8], limits: &ImageLimits) -> Result<Photo, Error> {
     }
     if !is_whole(image) {
         return Err(cut_off(Format::Webp));
+    }
+    for (stream, size) in lossless_streams(image) {
+        if let Some(groups) = groups_in_excess(stream, size) {
+            let detail = format!("its {groups} groups of codes are more than {}x{} pixels are worth", size.0, size.1);
+            return Err(undecodable(Format::Webp, detail));
+        }
     }
     let mut decoder = WebPDecoder::new(Cursor::new(image)).map_err(refusal)?;
     decoder.set_memory_limit(METADATA_BYTES_MAX);

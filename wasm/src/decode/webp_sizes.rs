@@ -10,20 +10,52 @@ pub fn declared_sizes(image: &[u8]) -> Vec<(u32, u32)> {
     sizes
 }
 
+/// The lossless pixels and the losslessly coded alpha of the picture or of the first frame of an animation: their stream
+/// behind its size, and their size.
+pub fn lossless_streams(image: &[u8]) -> Vec<(&[u8], (u32, u32))> {
+    let chunks = || Chunks(image.get(12..).unwrap_or_default());
+    let size_of = |name: [u8; 4], offset| {
+        chunks().find(|(kind, _)| *kind == name).and_then(|(_, payload)| size_24_bits(payload, offset))
+    };
+    let first_frame = chunks().find_map(|(kind, payload)| if kind == *b"ANMF" { payload.get(16..) } else { None });
+    let levels = [(chunks(), size_of(*b"VP8X", 4)), (Chunks(first_frame.unwrap_or_default()), size_of(*b"ANMF", 6))];
+    let mut streams = Vec::new();
+    for (chunks, size) in levels {
+        let first = |name: [u8; 4]| Chunks(chunks.0).find(|(kind, _)| *kind == name).map(|(_, payload)| payload);
+        streams.extend(first(*b"VP8L").and_then(|payload| Some((payload.get(5..)?, size_of_lossless(payload)?))));
+        // Alpha of method 1 (section 2.7.1.2).
+        let alpha = first(*b"ALPH").filter(|payload| payload.first().is_some_and(|head| head & 3 == 1));
+        streams.extend(alpha.and_then(|payload| Some((payload.get(1..)?, size?))));
+    }
+    streams
+}
+
 /// Whether the file is as long as its header says.
 pub fn is_whole(image: &[u8]) -> bool {
     u32_at(image, 4).is_some_and(|riff_bytes| image.len() as u64 >= 8 + u64::from(riff_bytes))
 }
 
-fn collect(mut chunks: &[u8], sizes: &mut Vec<(u32, u32)>) {
-    while let Some((head, rest)) = chunks.split_first_chunk::<8>() {
+/// Kind and payload of one chunk after the other.
+struct Chunks<'a>(&'a [u8]);
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = ([u8; 4], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (head, rest) = self.0.split_first_chunk::<8>()?;
         let [kind @ .., l0, l1, l2, l3] = *head;
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-        let payload = rest.get(..length).unwrap_or(rest);
+        self.0 = rest.get(length.saturating_add(length % 2)..).unwrap_or_default();
+        Some((kind, rest.get(..length).unwrap_or(rest)))
+    }
+}
+
+fn collect(chunks: &[u8], sizes: &mut Vec<(u32, u32)>) {
+    for (kind, payload) in Chunks(chunks) {
         match &kind {
             b"VP8X" => sizes.extend(size_24_bits(payload, 4)),
             b"VP8 " => sizes.extend(u32_at(payload, 6).map(|bits| (bits & 0x3fff, bits >> 16 & 0x3fff))),
-            b"VP8L" => sizes.extend(u32_at(payload, 1).map(|bits| (1 + (bits & 0x3fff), 1 + (bits >> 14 & 0x3fff)))),
+            b"VP8L" => sizes.extend(size_of_lossless(payload)),
             b"ANMF" => {
                 sizes.extend(size_24_bits(payload, 6));
                 if let Some(frame) = payload.get(16..) {
@@ -32,8 +64,11 @@ fn collect(mut chunks: &[u8], sizes: &mut Vec<(u32, u32)>) {
             }
             _ => {}
         }
-        chunks = rest.get(length.saturating_add(length % 2)..).unwrap_or_default();
     }
+}
+
+fn size_of_lossless(payload: &[u8]) -> Option<(u32, u32)> {
+    u32_at(payload, 1).map(|bits| (1 + (bits & 0x3fff), 1 + (bits >> 14 & 0x3fff)))
 }
 
 /// Width and height minus one, 24 bits each.

@@ -20,6 +20,8 @@ mod png;
 mod recipe;
 #[path = "../../examples/worst_images/webp.rs"]
 mod webp;
+#[path = "../../examples/worst_images/webp_lossless.rs"]
+mod webp_lossless;
 
 use std::time::{Duration, Instant};
 
@@ -31,12 +33,11 @@ const BUDGET: Budget = Budget { pixels: 250_000, side_pixels: 4000, bytes: 200_0
 /// What is held at once for a pixel: a progressive file of four components has 2 bytes of each for its coefficients, one
 /// for its plane, and 3 for RGB; a PNG of 16 bits 8 for a pixel, beside the rows that are read.
 const PIXEL_BYTES_MAX: u64 = 24;
-/// What is held for a byte of the file: its coded bytes once more, and the tables that it defines. A WebP defines a table
-/// of 4 KiB for lossless pixels or alpha with as few as 16 bytes.
+/// What is held for a byte of the file: its coded bytes once more, and what it defines.
 const FILE_BYTE_BYTES_MAX: u64 = 4;
-const WEBP_BYTE_BYTES_MAX: u64 = 280;
-/// Tables of any file.
+/// Tables of any file, and those of a WebP file without loss, whose pixels pay for further ones.
 const FREE_BYTES: u64 = 4 << 20;
+const WEBP_FREE_BYTES: u64 = 36 << 20;
 /// Recipes of each kind.
 const RECIPES: usize = 60;
 const FUZZ_TIME_MAX: Duration = Duration::from_secs(8);
@@ -50,8 +51,8 @@ fn check(name: &str, file: &[u8], shrink: f64) -> Option<()> {
     let pixels = photo.as_ref().map_or(limits.pixels_max, |photo| {
         u64::from(photo.stored_width.next_multiple_of(32)) * u64::from(photo.stored_height.next_multiple_of(32))
     });
-    let byte_bytes_max = if file.starts_with(b"RIFF") { WEBP_BYTE_BYTES_MAX } else { FILE_BYTE_BYTES_MAX };
-    let held_max = FREE_BYTES + PIXEL_BYTES_MAX * pixels + byte_bytes_max * file.len() as u64;
+    let free_bytes = if file.starts_with(b"RIFF") { WEBP_FREE_BYTES } else { FREE_BYTES };
+    let held_max = free_bytes + PIXEL_BYTES_MAX * pixels + FILE_BYTE_BYTES_MAX * file.len() as u64;
     assert!(held <= held_max, "{name}: {held} bytes held for {pixels} pixels of {} bytes", file.len());
     photo.ok().map(drop)
 }
@@ -76,6 +77,11 @@ fn hard_images_take_memory_by_their_pixels_and_bytes_and_changed_ones_never_pani
         }
         assert!(decoded > 2, "{} of {}", decoded, kind.name);
     }
+    // Codes without a picture to fit: 20 kB of tables for 88 bytes.
+    let groups = |count| (webp_lossless::LOSSLESS.build)(&[0, 2, 0, 0, 0, 0, 0, count, 0], &BUDGET).unwrap();
+    assert!(check("1001 groups", &groups(1000), 1.0).is_some());
+    assert!(check("2001 groups", &groups(2000), 1.0).is_none());
+
     let end = Instant::now() + FUZZ_TIME_MAX;
     let mut rounds = 0;
     while Instant::now() < end {
