@@ -155,7 +155,7 @@ describe("the WebAssembly build and the native one", () => {
     execFileSync("cargo", ["run", ...CARGO_PACKAGE, "--example", "jpegs", "--", "4000", "3001", folder], {
       cwd: ROOT_DIR,
     });
-    const files = ["420.jpg", "422.jpg", "444.jpg"].map((name) => join(folder, name));
+    const files = ["420.jpg", "422.jpg", "444.jpg", "progressive.jpg"].map((name) => join(folder, name));
     const lines = files.map((file) => wasmLine(file, "stretch"));
     expect(lines).toEqual(nativeLines(files, "stretch"));
     expect(lines.filter((line) => !/ [0-9a-f]{64}$/.test(line))).toEqual([]);

@@ -11,11 +11,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (width, height): (u16, u16) = (width.parse()?, height.parse()?);
     let rgb = picture(width.into(), height.into());
-    for (name, sampling) in
-        [("444", SamplingFactor::F_1_1), ("422", SamplingFactor::F_2_1), ("420", SamplingFactor::F_2_2)]
-    {
+    for (name, sampling, is_progressive) in [
+        ("444", SamplingFactor::F_1_1, false),
+        ("422", SamplingFactor::F_2_1, false),
+        ("420", SamplingFactor::F_2_2, false),
+        ("progressive", SamplingFactor::F_2_2, true),
+    ] {
         let mut encoder = Encoder::new_file(Path::new(folder).join(format!("{name}.jpg")), 85)?;
         encoder.set_sampling_factor(sampling);
+        encoder.set_progressive(is_progressive);
         encoder.encode(&rgb, width, height, ColorType::Rgb)?;
     }
     Ok(())
