@@ -65,7 +65,10 @@ await main(async () => {
     );
     console.log(stdout);
     if (error) throw error;
-    if (status !== 0) throw new Error("schemathesis found answers that /openapi.json does not have");
+    if (status !== 0 && !onlyItsOwnFault(stdout)) {
+      console.log(service.log());
+      throw new Error("schemathesis found answers that /openapi.json does not have");
+    }
     if (!/^ +\d+ generated/m.test(stdout)) throw new Error(`schemathesis asked nothing in ${flags.seconds} s`);
     await checkStillUp(service);
     const code = await service.stop();
@@ -111,6 +114,19 @@ async function startService(registeredModelsDir) {
       return ended;
     },
   };
+}
+
+/**
+ * Whether schemathesis ended with 1 because of a fault of its own alone: it cannot judge some lists of files that it made
+ * itself, and goes on with the next operation.
+ * @param {string} output
+ */
+function onlyItsOwnFault(output) {
+  const errors = output.match(/^Runtime Error$/gm)?.length ?? 0;
+  const own = output.match(/^Unsupported type: 'Binary'$/gm)?.length ?? 0;
+  if (errors === 0 || errors !== own || /^Failures:$/m.test(output)) return false;
+  console.log(`schemathesis stopped early at ${own} of the operations, by a fault of its own`);
+  return true;
 }
 
 /** @param {Awaited<ReturnType<typeof startService>>} service */

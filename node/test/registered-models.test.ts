@@ -129,6 +129,7 @@ describe("POST /api/models", () => {
 
   it.each<[string, Parts, number, string, RegExp]>([
     ["a graph that is none", { model_file: Buffer.from("junk") }, 422, "graph_invalid", /not a graph/],
+    ["an empty graph", { model_file: Buffer.alloc(0) }, 422, "graph_invalid", /not a graph/],
     ["empty labels", { label_file: Buffer.alloc(0), model_file: GRAPH }, 422, "labels_invalid", /empty/],
     ["no id", { id: "" }, 400, "field_invalid", /id is missing/],
     ["a path for an id", { id: "../../etc" }, 400, "field_invalid", /id=\.\.\/\.\.\/etc: must be lower-case/],

@@ -115,7 +115,11 @@ function manifestOf({ id, version, graph, labels, settings, manifest: text }: Re
     ...(features !== undefined && { features }),
     ...(accuracy !== undefined && { accuracy }),
   };
-  return parseManifest(whole, settings.overrides);
+  try {
+    return parseManifest(whole, settings.overrides);
+  } catch (error) {
+    throw new AppError("field_invalid", `${messageOf(error)}.`);
+  }
 }
 
 /** The fields of the form come before those of the manifest. */

@@ -100,7 +100,7 @@ pub const MANIFEST: &[Field] = &[
     object(
         "graph",
         Presence::Needed,
-        &[needed("file", file_name), nullable("bytes", at_least_one), nullable("sha256", sha256)],
+        &[needed("file", file_name), nullable("bytes", byte_count), nullable("sha256", sha256)],
     ),
     object("source", Presence::Optional, SOURCE),
     object(
@@ -269,6 +269,11 @@ fn whole(value: &Value, min: i64, max: i64) -> Result<(), String> {
 
 fn at_least_one(value: &Value) -> Result<(), String> {
     held(value.as_u64().is_some_and(|number| (1..=u64::from(u32::MAX)).contains(&number)), "a whole number from 1")
+}
+
+/// Empty files too: what is wrong with one is said by who reads it.
+fn byte_count(value: &Value) -> Result<(), String> {
+    whole(value, 0, i64::from(u32::MAX))
 }
 
 fn side(value: &Value) -> Result<(), String> {
