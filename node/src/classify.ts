@@ -4,17 +4,18 @@
  */
 import { AppError } from "./errors.js";
 import type { Answer } from "./generated/contract.js";
-import type {
-  Classifier,
-  ClassifyOptions,
-  FetchImage,
-  ImageSource,
-  ModelChoice,
-  ModelIdentity,
-  ModelSettings,
-  Models,
-  OpenModel,
-  Visit,
+import {
+  type Classifier,
+  type ClassifyOptions,
+  type FetchImage,
+  type ImageSource,
+  isShared,
+  type ModelChoice,
+  type ModelIdentity,
+  type ModelSettings,
+  type Models,
+  type OpenModel,
+  type Visit,
 } from "./ports.js";
 
 export interface Question {
@@ -75,8 +76,7 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
   for (const content of contents) content.catch(() => {});
   const inTurn = limitAtOnce(ITEMS_AT_ONCE_MAX);
   const columns = await Promise.all(
-    choices.map(async (choice, modelIndex) => {
-      const isLast = modelIndex === choices.length - 1;
+    choices.map(async (choice) => {
       const failed = (image: ImageSource, error: unknown): FailedItem => {
         if (!(error instanceof AppError)) throw error;
         return { image: { name: nameOf(image) }, model: { id: idOf(choice) }, error };
@@ -90,8 +90,8 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
                 try {
                   const content = await contents[imageIndex];
                   if (content === undefined) throw new Error("each image is read");
-                  // Classifying takes the bytes away: each model but the last gets a copy (`slice` of a Buffer is none).
-                  const bytes = isLast && choices.length === 1 ? content : new Uint8Array(content);
+                  // Classifying takes bytes away that are not shared: where there are several models each gets a copy.
+                  const bytes = choices.length === 1 || isShared(content) ? content : new Uint8Array(content);
                   return await classifyOne(deps.classifier, model, nameOf(image), bytes, options);
                 } catch (error) {
                   return failed(image, error);

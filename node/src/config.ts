@@ -124,7 +124,7 @@ const SCHEMA = z.object({
   requestsMax: count(32).describe("Requests worked on at once; more wait."),
   requestsQueuedMax: count(256, 0).describe("Requests waiting for their turn; past it: 503."),
   queueWaitMsMax: milliseconds(30_000).describe("Longest wait for a turn; past it: 503."),
-  workerThreads: count(Math.min(16, availableParallelism() * 2), 1, 256).describe(
+  workerThreads: count(Math.min(16, availableParallelism() + 1), 1, 256).describe(
     "Threads that decode and resize images.",
   ),
   workerMemoryBytesKeptMax: bytes(128 * MIB).describe(

@@ -99,6 +99,12 @@ export class FairLine<Ask, Got> {
     }
   }
 
+  /** What `give` has for the party now, without waiting; undefined where there is nothing, or others wait. */
+  at(party: Party, ask: Ask, give: (ask: Ask, caller: string) => Got | undefined): Got | undefined {
+    party.signal.throwIfAborted();
+    return this.size === 0 ? give(ask, party.caller) : undefined;
+  }
+
   /** Calls `give` for those whose turn it is; it answers undefined where there is nothing for that one now. */
   serve(give: (ask: Ask, caller: string) => Got | undefined): void {
     for (;;) {
@@ -115,6 +121,51 @@ export class FairLine<Ask, Got> {
   /** Sends all of them away. */
   close(error: unknown): void {
     for (const { reject } of this.#queue.drain()) reject(error);
+  }
+}
+
+/** For so long after somebody asked, what there is is not all given to another one. */
+const RECENT_MS = 1000;
+
+/**
+ * Who asked lately. A thread or a core that works cannot be taken back, so one caller leaves one of them free while
+ * others are about; a caller alone may have all.
+ */
+export class Company {
+  /** The two callers that asked last, the last one first. */
+  #last: { readonly caller: string; at: number }[] = [];
+  readonly #now: () => number;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  note(caller: string): void {
+    const [first] = this.#last;
+    if (first?.caller === caller) first.at = this.#now();
+    else this.#last = [{ caller, at: this.#now() }, ...(first === undefined ? [] : [first])];
+  }
+
+  /** How many of `countMax` this caller may have now. */
+  share(caller: string, countMax: number): number {
+    const since = this.#now() - RECENT_MS;
+    const hasOthers = this.#last.some((other) => other.caller !== caller && other.at > since);
+    return hasOthers ? Math.max(1, countMax - 1) : countMax;
+  }
+}
+
+/** How many each caller has. */
+export class Counts {
+  readonly #counts = new Map<string, number>();
+
+  of(caller: string): number {
+    return this.#counts.get(caller) ?? 0;
+  }
+
+  add(caller: string, change: 1 | -1): void {
+    const count = this.of(caller) + change;
+    if (count > 0) this.#counts.set(caller, count);
+    else this.#counts.delete(caller);
   }
 }
 

@@ -47,12 +47,22 @@ export class ChunkJoiner {
   }
 }
 
-/** The same as a stream, to stand between a request and its parser. */
-export function joinChunks(): Transform {
+/**
+ * The same as a stream, to stand between a request and its parser. `turn` may hold up a chunk; it gets the number of
+ * bytes that came before it.
+ */
+export function joinChunks(turn: (bytes: number) => Promise<void> | undefined = () => undefined): Transform {
+  let bytes = 0;
   const stream = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      joiner.add(chunk);
-      done();
+      const held = turn(bytes);
+      bytes += chunk.length;
+      const take = () => {
+        joiner.add(chunk);
+        done();
+      };
+      if (held === undefined) take();
+      else held.then(take, done);
     },
     flush(done) {
       joiner.finish();

@@ -119,9 +119,14 @@ export interface ClassifyOptions {
   readonly picture: boolean;
 }
 
+/** Whether bytes lie in memory that threads share: then nobody needs a copy, and nobody may change them. */
+export function isShared({ buffer }: Uint8Array): boolean {
+  return buffer instanceof SharedArrayBuffer;
+}
+
 /** Image bytes to answer: the WebAssembly function in worker threads. */
 export interface Classifier {
-  /** The image's bytes may be transferred: the caller must not use them afterwards. */
+  /** The image's bytes may be transferred, where they are not shared: the caller must not use them afterwards. */
   classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<Answer>;
   /** The target's spec with its labels filled in. Rejects when the labels do not fit. */
   describe(target: ClassifyTarget): Promise<ModelSpec>;

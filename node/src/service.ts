@@ -7,6 +7,7 @@ import { createAddonEngine } from "./engines/addon.js";
 import { openEngineCgroups } from "./engines/cgroups.js";
 import { createProcessEngine } from "./engines/process.js";
 import { AppError } from "./errors.js";
+import { Company } from "./fair-queue.js";
 import { createImageFetcher } from "./images/fetch-image.js";
 import { createWasmClassifier } from "./images/wasm-classifier.js";
 import { createKey, type NewKey, openApiKeys } from "./keys/api-keys.js";
@@ -51,12 +52,14 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     bytesMax: config.registeredBytesMax,
     report: (entry, reason) => logger.warn({ entry, reason }, "a registered model cannot be served"),
   });
-  const engine = await openEngine(config, ownZoo, logger);
+  const company = new Company();
+  const engine = await openEngine(config, ownZoo, logger, company);
   const classifier = createWasmClassifier({
     threadCount: config.workerThreads,
     imageLimits: { pixels_max: config.imagePixelsMax, side_pixels_max: config.imageSidePixelsMax },
     memoryBytesKeptMax: config.workerMemoryBytesKeptMax,
     imageMsMax: config.imageMsMax,
+    company,
   });
   const models = createModelRegistry({
     engine,
@@ -152,7 +155,7 @@ export async function onOwnBehalf<T>(msMax: number, work: (party: Party) => Prom
   }
 }
 
-async function openEngine(config: Config, zoo: ModelZoo, logger: Logger): Promise<InferenceEngine> {
+async function openEngine(config: Config, zoo: ModelZoo, logger: Logger, company: Company): Promise<InferenceEngine> {
   const { libtensorflowPath, tfEnableOnednnOpts } = config;
   if (config.engine === "addon") {
     return await createAddonEngine({
@@ -188,6 +191,7 @@ async function openEngine(config: Config, zoo: ModelZoo, logger: Logger): Promis
     runMsMax: config.engineRunMsMax,
     closeMsMax: config.shutdownMsMax,
     cgroups,
+    company,
     sandboxRequired: config.sandbox === "required",
   });
 }

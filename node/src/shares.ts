@@ -62,19 +62,28 @@ export class Permits {
 
   /** Resolves with what gives the permit back, to be called once; rejects with the reason of the party's signal. */
   async take(party: Party): Promise<() => void> {
+    const now = this.takeNow(party);
+    if (now !== undefined) return now;
     const permit = this.#line.wait(party, null);
     this.#serve();
     return await permit;
   }
 
+  /** As `take`, without waiting; undefined where there is none. */
+  takeNow(party: Party): (() => void) | undefined {
+    return this.#line.at(party, null, this.#give);
+  }
+
+  readonly #give = (_ask: null, caller: string): (() => void) | undefined => {
+    if (!this.#shares.allows(caller)) return undefined;
+    this.#shares.take(caller);
+    return () => {
+      this.#shares.giveBack(caller);
+      this.#serve();
+    };
+  };
+
   #serve(): void {
-    this.#line.serve((_ask, caller) => {
-      if (!this.#shares.allows(caller)) return undefined;
-      this.#shares.take(caller);
-      return () => {
-        this.#shares.giveBack(caller);
-        this.#serve();
-      };
-    });
+    if (this.#line.size > 0) this.#line.serve(this.#give);
   }
 }

@@ -14,7 +14,7 @@ const CONFIGURATION = "docs/configuration.md";
 
 /** Settings whose default depends on the machine, in words. */
 const MACHINE_DEFAULTS: Readonly<Record<string, string>> = {
-  WORKER_THREADS: "twice the cores, at most 16",
+  WORKER_THREADS: "one more than the cores, at most 16",
   STRANGER_LOADS_MAX: "half of the cores",
   UPLOADS_HELD_BYTES_MAX: "a quarter of the memory, 768 MiB to 1 GiB",
   MODELS_MEMORY_BYTES_MAX: "a quarter of the memory, 512 MiB to 2 GiB",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FairQueue } from "../src/fair-queue.js";
+import { Company, FairQueue } from "../src/fair-queue.js";
 
 /** Each item is pushed as `caller request name`. */
 function queueOf(...items: string[]): FairQueue<string> {
@@ -60,5 +60,23 @@ describe("what waits", () => {
     const queue = queueOf("a 1 x", "b 1 x");
     expect(queue.drain()).toEqual(["a 1 x", "b 1 x"]);
     expect(queue.size).toBe(0);
+  });
+});
+
+describe("company", () => {
+  it("has a caller leave one while others asked within a second, and never the last one", () => {
+    let now = 0;
+    const company = new Company(() => now);
+    company.note("a");
+    expect(company.share("a", 4)).toBe(4);
+    company.note("b");
+    company.note("b");
+    expect([company.share("a", 4), company.share("b", 4), company.share("c", 1)]).toEqual([3, 3, 1]);
+    now = 900;
+    company.note("a");
+    expect(company.share("a", 4)).toBe(3);
+    now = 1001;
+    company.note("a");
+    expect([company.share("a", 4), company.share("b", 4)]).toEqual([4, 3]);
   });
 });

@@ -23,7 +23,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   shares: ["fair-queue", "ports"],
   sha256: [],
   "wasm-module": ["generated"],
-  front: ["shares", "unless-aborted", "ports", "errors", "generated", "printable", "join-chunks"],
+  front: ["fair-queue", "shares", "unless-aborted", "ports", "errors", "generated", "printable", "join-chunks"],
   routes: ["front", "classify", "ports", "errors", "generated", "printable"],
   engines: ["fair-queue", "ports", "errors", "generated", "wasm-module"],
   models: ["shares", "fair-queue", "unless-aborted", "ports", "errors", "generated", "sha256", "wasm-module"],
@@ -32,6 +32,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   observe: [],
   app: ["classify", "front", "routes", "ports"],
   service: [
+    "fair-queue",
     "unless-aborted",
     "engines",
     "models",

@@ -147,6 +147,8 @@ describe("the memory of a thread", () => {
       },
     };
     expect((await classifier.classify(counted, solidPng(1000, 1000, [255, 0, 0]), OPTIONS)).label).toBe("red");
+    // A thread rests for a quarter of a second before it gives memory back.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
     for (let image = 0; image < 6; image += 1) {
       expect((await classifier.classify(counted, solidPng(8, 8, [0, 0, 255]), OPTIONS)).label).toBe("blue");
     }

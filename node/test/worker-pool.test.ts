@@ -140,16 +140,24 @@ describe("a pool of worker threads", () => {
     expect((await Promise.all(calls))[3]?.seen).toEqual(["first", "m1", "o1", "m2", "m3"]);
   });
 
-  it("keeps half of its threads for light calls", async () => {
-    const pool = create(4);
+  it("keeps one thread for light calls", async () => {
+    const pool = create(3);
     const heavy = Array.from({ length: 3 }, (_, index) => held(`heavy ${index}`));
     const calls = heavy.map(({ call }) => pool.call(call, { ...ASKED, heavy: true }));
-    const light = [held("light 0"), held("light 1")];
-    const lightCalls = light.map(({ call }) => pool.call(call, { party: party() }));
-    for (const { release } of light) release();
-    expect((await Promise.all(lightCalls)).map(({ seen }) => seen)).toEqual([["light 0"], ["light 1"]]);
+    expect((await pool.call({ name: "light" }, { party: party() })).seen).toEqual(["light"]);
     for (const { release } of heavy) release();
-    expect((await Promise.all(calls)).map(({ seen }) => seen.at(-1))).toEqual(["heavy 0", "heavy 1", "heavy 2"]);
+    const threads = (await Promise.all(calls)).map(({ seen }) => seen);
+    expect(threads.every((seen) => !seen.includes("light"))).toBe(true);
+  });
+
+  it("leaves a thread for the heavy calls of others while they are about", async () => {
+    const pool = create(3);
+    await pool.call({ name: "somebody else was here" }, { party: party("other") });
+    const greedy = Array.from({ length: 2 }, (_, index) => held(`greedy ${index}`));
+    const calls = greedy.map(({ call }) => pool.call(call, { party: party("greedy"), heavy: true }));
+    expect((await pool.call({ name: "heavy" }, { party: party("other"), heavy: true })).seen.at(-1)).toBe("heavy");
+    for (const { release } of greedy) release();
+    await Promise.all(calls);
   });
 
   it("fails what is not done when it is closed", async () => {

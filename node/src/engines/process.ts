@@ -3,14 +3,16 @@
  * does not wait for it.
  */
 import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
+import type { Company } from "../fair-queue.js";
 import type { Hello, Loaded, LoadRequest } from "../generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel, Party, Pieces } from "../ports.js";
 import type { Reply } from "../wasm-module.js";
 import type { EngineCgroups } from "./cgroups.js";
 import type { EngineCommand, LogLine } from "./child.js";
 import { EngineConnection, type FrameCodec } from "./connection.js";
-import { Lanes } from "./lanes.js";
+import { Lanes, Runs } from "./lanes.js";
 
 export interface ProcessEngineOptions {
   readonly command: EngineCommand;
@@ -23,6 +25,8 @@ export interface ProcessEngineOptions {
   readonly runMsMax: number;
   readonly closeMsMax: number;
   readonly cgroups: EngineCgroups;
+  /** Who asked lately, of this engine and of whatever else shares the processor. */
+  readonly company?: Company;
   /** Whether graphs of strangers are refused where the process is not fully confined. */
   readonly sandboxRequired: boolean;
 }
@@ -31,6 +35,8 @@ const RESTART_WAIT_MS_MIN = 200;
 const RESTART_WAIT_MS_MAX = 30_000;
 /** A model that was just loaded answers first: starting a process holds Node up and takes a core for a while. */
 const SPARE_WAIT_MS = 500;
+/** Frames that are with the engine beyond those that run, so that no core waits for the next one. */
+const AHEAD = 1;
 /** A spare only reads: one that has not answered by then is stopped, or the machine has no time for it. */
 const SPARE_ANSWER_MS_MAX = 1000;
 
@@ -43,6 +49,8 @@ class ProcessEngine implements InferenceEngine {
   /** Every process, with the model that it holds. */
   readonly #processes = new Map<EngineConnection, ProcessModel | null>();
   readonly #spares: EngineConnection[] = [];
+  /** Of the zoo's models, and of those that clients brought. */
+  readonly #runs: { readonly zoo: Runs; readonly stranger: Runs };
   #hello: Hello | null = null;
   #restartWaitMs = RESTART_WAIT_MS_MIN;
   #restart: NodeJS.Timeout | null = null;
@@ -52,6 +60,8 @@ class ProcessEngine implements InferenceEngine {
 
   constructor(options: ProcessEngineOptions) {
     this.#options = options;
+    const runs = () => new Runs(availableParallelism() + AHEAD, options.company);
+    this.#runs = { zoo: runs(), stranger: runs() };
     this.#keepSpares();
   }
 
@@ -96,7 +106,7 @@ class ProcessEngine implements InferenceEngine {
       this.#hello = hello;
       this.#admit(hello, graph, request);
       const frame = await connection.load(JSON.stringify(request), graph, this.#options.loadMsMax);
-      const model = new ProcessModel(connection, this.#loadedOf(frame), this.#options);
+      const model = new ProcessModel(connection, this.#loadedOf(frame), this.#options, this.#runs[request.origin]);
       if (this.#processes.has(connection)) this.#processes.set(connection, model);
       return model;
     } catch (error) {
@@ -222,11 +232,11 @@ class ProcessModel implements LoadedModel {
   #hasRun = false;
   #closing = false;
 
-  constructor(connection: EngineConnection, { spec, lanes }: Loaded, options: ProcessEngineOptions) {
+  constructor(connection: EngineConnection, { spec, lanes }: Loaded, options: ProcessEngineOptions, runs: Runs) {
     this.#connection = connection;
     this.spec = spec;
     this.#options = options;
-    this.#lanes = new Lanes(Math.max(lanes, 1), (frame) => this.#run(frame));
+    this.#lanes = new Lanes(Math.max(lanes, 1) + AHEAD, (frame) => this.#run(frame), runs);
   }
 
   get alive(): boolean {

@@ -139,6 +139,10 @@ class OneVisit implements Visit {
 
   async #takePermit(kind: "zoo" | "strangers"): Promise<() => void> {
     const { queueWaitMsMax } = this.#limits;
+    const caller = kind === "zoo" ? this.caller : `${this.caller}, graphs of clients`;
+    const hold = (bytes: number) => this.hold(bytes);
+    const now = this.#permits.takeNow({ caller, request: this, signal: this.signal, hold });
+    if (now !== undefined) return now;
     const late = new AbortController();
     const timer = setTimeout(
       () => late.abort(overloaded(`the request waited ${queueWaitMsMax} ms for its turn`)),
@@ -147,13 +151,7 @@ class OneVisit implements Visit {
     const passOn = () => late.abort(this.signal.reason);
     this.signal.addEventListener("abort", passOn);
     try {
-      this.signal.throwIfAborted();
-      return await this.#permits.take({
-        caller: kind === "zoo" ? this.caller : `${this.caller}, graphs of clients`,
-        request: this,
-        signal: late.signal,
-        hold: (bytes) => this.hold(bytes),
-      });
+      return await this.#permits.take({ caller, request: this, signal: late.signal, hold });
     } finally {
       clearTimeout(timer);
       this.signal.removeEventListener("abort", passOn);

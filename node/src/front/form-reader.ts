@@ -1,12 +1,13 @@
 /** The parts of a form, as this service knows them, gathered to an upload. */
-import { createHash } from "node:crypto";
 import type { Request, Response } from "express";
 import { AppError } from "../errors.js";
-import type { ImageSource, UploadedFile } from "../ports.js";
+import type { ImageSource } from "../ports.js";
 import { visitOf } from "./enter.js";
+import { FileCollector } from "./file-collector.js";
 import { GraphCollector } from "./graph-collector.js";
 import { checkName } from "./known-names.js";
 import type { PartKind, PartReader, TakeChunk } from "./multipart.js";
+import type { TakeTurn } from "./reading-turns.js";
 import { addressesOf, fieldsOf, tooLarge, type Upload, type UploadLimits } from "./upload.js";
 
 export const FIELD_NAME_BYTES_MAX = 100;
@@ -29,8 +30,17 @@ export class FormReader implements PartReader {
   #labels: FileCollector | null = null;
   #bodyBytes = 0;
 
+  readonly #takeTurn: TakeTurn;
+
   /** `names` are those that the parts may have. */
-  constructor(request: Request, response: Response, limits: UploadLimits, names: readonly string[]) {
+  constructor(
+    request: Request,
+    response: Response,
+    limits: UploadLimits,
+    names: readonly string[],
+    takeTurn: TakeTurn,
+  ) {
+    this.#takeTurn = takeTurn;
     this.#response = response;
     this.#limits = limits;
     this.#names = names;
@@ -41,6 +51,10 @@ export class FormReader implements PartReader {
     };
     this.#fields = fieldsOf(request);
     this.#queryNames = new Set(this.#fields.keys());
+  }
+
+  turn(bytes: number): Promise<void> | undefined {
+    return this.#takeTurn(visitOf(this.#response), bytes);
   }
 
   bytes(count: number): void {
@@ -111,33 +125,9 @@ export class FormReader implements PartReader {
       this.#graph = new GraphCollector(name);
       return this.#graph;
     }
-    const collector = new FileCollector(name, field === "label_file");
+    const collector = new FileCollector(name, field === "label_file", this.#files[field]?.bytesMax ?? 0);
     if (field === "image_file") this.#images.push(collector);
     else this.#labels = collector;
     return collector;
-  }
-}
-
-/** An image or a label file in the making. */
-class FileCollector {
-  readonly #name: string;
-  readonly #isHashed: boolean;
-  readonly #chunks: Buffer[] = [];
-
-  constructor(name: string, isHashed: boolean) {
-    this.#name = name;
-    this.#isHashed = isHashed;
-  }
-
-  add(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-  }
-
-  /** Null for a part without a name and without bytes, as forms send one in which nothing was chosen. */
-  file(): UploadedFile | null {
-    const bytes = Buffer.concat(this.#chunks);
-    if (this.#name === "" && bytes.length === 0) return null;
-    const sha256 = this.#isHashed ? createHash("sha256").update(bytes).digest("hex") : "";
-    return { name: this.#name, bytes, sha256 };
   }
 }

@@ -48,7 +48,6 @@ interface Taking {
  */
 export function keepAnswerPace(limits: PaceLimits): (response: ServerResponse) => void {
   const answers = new Map<ServerResponse, Taking>();
-  let timer: NodeJS.Timeout | null = null;
   const bytesMin = (limits.uploadBytesPerSecondMin * limits.uploadGraceMs) / 1000;
 
   const check = () => {
@@ -66,17 +65,12 @@ export function keepAnswerPace(limits: PaceLimits): (response: ServerResponse) =
       taking.takenBytes = takenBytes;
     }
   };
+  setInterval(check, Math.min(CHECK_EVERY_MS, limits.uploadGraceMs)).unref();
   return (response) => {
     if (answers.has(response) || response.closed) return;
     const now = performance.now();
     answers.set(response, { began: now, checked: now, takenBytes: takenOf(response) });
-    timer ??= setInterval(check, Math.min(CHECK_EVERY_MS, limits.uploadGraceMs)).unref();
-    response.once("close", () => {
-      answers.delete(response);
-      if (answers.size > 0 || timer === null) return;
-      clearInterval(timer);
-      timer = null;
-    });
+    response.once("close", () => answers.delete(response));
   };
 }
 

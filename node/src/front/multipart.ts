@@ -26,6 +26,8 @@ export type PartKind = "file" | "text";
 
 /** Reads a form. Each method may throw: the rest of the body is not read then, and `readParts` rejects with that. */
 export interface PartReader {
+  /** Holds up what comes after so many bytes, until it is read. */
+  turn(bytes: number): Promise<void> | undefined;
   /** Called with each piece of the body, before it is taken apart. */
   bytes(count: number): void;
   /** What a part is, by the name of its field; `isNamed` is whether it names a file. */
@@ -109,7 +111,7 @@ export function createPartsReader(limits: MultipartLimits): ReadParts {
         );
       };
       const count = guard((chunk: Buffer) => reader.bytes(chunk.length));
-      watchPipe(request, watch, count);
+      watchPipe(request, watch, count, (bytes) => reader.turn(bytes));
       try {
         parse(request, response, settle);
       } catch (error) {
@@ -165,12 +167,17 @@ function onHead(parser: Writable, look: (head: PartHead) => void): void {
 }
 
 /** Calls `watch` with the stream that the request is piped into, before the first byte. It gets small chunks joined. */
-function watchPipe(request: Request, watch: (parser: Writable) => void, count: (chunk: Buffer) => void): void {
+function watchPipe(
+  request: Request,
+  watch: (parser: Writable) => void,
+  count: (chunk: Buffer) => void,
+  turn: (bytes: number) => Promise<void> | undefined,
+): void {
   const pipe = request.pipe.bind(request);
   request.pipe = (destination, options) => {
     if (destination === undefined) return pipe(destination, options);
     watch(destination as unknown as Writable);
-    pipe(joinChunks().on("data", count), options).pipe(destination, options);
+    pipe(joinChunks(turn).on("data", count), options).pipe(destination, options);
     return destination;
   };
 }

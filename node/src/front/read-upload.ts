@@ -7,9 +7,11 @@ import { AppError, messageOf } from "../errors.js";
 import { ChunkJoiner } from "../join-chunks.js";
 import type { UploadedFile } from "../ports.js";
 import { visitOf } from "./enter.js";
+import { FileCollector } from "./file-collector.js";
 import { FIELD_NAME_BYTES_MAX, FormReader } from "./form-reader.js";
 import { keepPace } from "./keep-pace.js";
 import { createPartsReader, type ReadParts } from "./multipart.js";
+import { createReadingTurns, type TakeTurn } from "./reading-turns.js";
 import { addressesOf, fieldsOf, tooLarge, type Upload, type UploadLimits } from "./upload.js";
 
 const BOUNDARY = /;\s*boundary=("[^"]+"|[^\s;"]+)/i;
@@ -25,6 +27,8 @@ export function createUploadReader(limits: UploadLimits): (names: readonly strin
     fileBytesMax: limits.requestBytesMax,
   });
 
+  const takeTurn = createReadingTurns();
+
   return (names) => async (request, response, next) => {
     if (Number(request.headers["content-length"] ?? 0) > limits.requestBytesMax) {
       throw tooLarge("The request", limits.requestBytesMax);
@@ -32,8 +36,8 @@ export function createUploadReader(limits: UploadLimits): (names: readonly strin
     checkEncoding(request);
     keepPace(request, response, limits);
     const upload = request.is("multipart/form-data")
-      ? await readForm(request, response, new FormReader(request, response, limits, names), readParts)
-      : await readBare(request, response, limits);
+      ? await readForm(request, response, new FormReader(request, response, limits, names, takeTurn), readParts)
+      : await readBare(request, response, limits, takeTurn);
     const { length } = upload.images;
     const { imagesPerRequestMax } = limits;
     if (length > imagesPerRequestMax) {
@@ -69,20 +73,30 @@ async function readForm(request: Request, response: Response, form: FormReader, 
 }
 
 /** An upload whose fields are those of the query string. */
-async function readBare(request: Request, response: Response, limits: UploadLimits): Promise<Upload> {
+async function readBare(
+  request: Request,
+  response: Response,
+  limits: UploadLimits,
+  takeTurn: TakeTurn,
+): Promise<Upload> {
   const fields = fieldsOf(request);
-  const files = request.is(RAW_TYPES) ? [await readRaw(request, response, limits)] : [];
+  const files = request.is(RAW_TYPES) ? [await readRaw(request, response, limits, takeTurn)] : [];
   return { images: [...files, ...addressesOf(fields)], graph: null, labels: null, fields };
 }
 
-async function readRaw(request: Request, response: Response, { imageBytesMax }: UploadLimits): Promise<UploadedFile> {
+async function readRaw(
+  request: Request,
+  response: Response,
+  { imageBytesMax }: UploadLimits,
+  takeTurn: TakeTurn,
+): Promise<UploadedFile> {
   const visit = visitOf(response);
-  const chunks: Buffer[] = [];
-  const joiner = new ChunkJoiner(chunks);
+  const collector = new FileCollector("", false, imageBytesMax);
+  const joiner = new ChunkJoiner({ push: (chunk) => collector.add(chunk) });
   let bodyBytes = 0;
   await new Promise<void>((resolve, reject) => {
     const stop = (error: unknown) => {
-      request.off("data", take);
+      request.off("data", read);
       request.off("end", resolve);
       reject(error);
     };
@@ -96,12 +110,26 @@ async function readRaw(request: Request, response: Response, { imageBytesMax }: 
         stop(error);
       }
     };
-    request.on("data", take);
+    const read = (chunk: Buffer) => {
+      const turn = takeTurn(visit, bodyBytes);
+      if (turn === undefined) {
+        take(chunk);
+        return;
+      }
+      request.pause();
+      void turn.then(() => {
+        take(chunk);
+        request.resume();
+      });
+    };
+    request.on("data", read);
     request.on("end", resolve);
-    request.once("close", () => stop(new AppError("field_invalid", "The request ended before its body did.")));
+    request.once("close", () => {
+      if (!request.complete) stop(new AppError("field_invalid", "The request ended before its body did."));
+    });
   });
   joiner.finish();
-  return { name: "", bytes: Buffer.concat(chunks, bodyBytes), sha256: "" };
+  return collector.file() ?? { name: "", bytes: new Uint8Array(), sha256: "" };
 }
 
 function unreadable(error: unknown): AppError {

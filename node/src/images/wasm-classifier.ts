@@ -4,10 +4,11 @@
  */
 
 import { AppError, sentence } from "../errors.js";
+import type { Company } from "../fair-queue.js";
 import type { Answer, ImageLimits, InferOptions, LabelsSpec, ModelSpec } from "../generated/contract.js";
-import type { Classifier, ClassifyOptions, ClassifyTarget, Party } from "../ports.js";
+import { type Classifier, type ClassifyOptions, type ClassifyTarget, isShared, type Party } from "../ports.js";
 import { loadWasm, type WasmModule } from "../wasm-module.js";
-import type { Call, ModelCall, Reply } from "./wasm-worker.js";
+import type { Call, ModelCall, PrepareCall, Reply } from "./wasm-worker.js";
 import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
 
 /** More than an image of 512x512 takes. */
@@ -24,6 +25,8 @@ export interface WasmClassifierOptions {
   readonly memoryBytesKeptMax: number;
   /** Longest that a thread may work on one image, in ms; far above what the limits of images allow. */
   readonly imageMsMax: number;
+  /** Who asked lately, of this classifier and of whatever else shares the processor. */
+  readonly company?: Company;
   /** The built worker, where it does not lie beside this file. */
   readonly workerFile?: URL;
 }
@@ -48,6 +51,7 @@ class WasmClassifier implements Classifier {
       options.workerFile ?? new URL("./wasm-worker.js", import.meta.url),
       options.threadCount,
       options.imageMsMax,
+      options.company,
     );
   }
 
@@ -104,7 +108,7 @@ class WasmClassifier implements Classifier {
   }
 
   async #call(call: Call, options: CallOptions): Promise<Reply> {
-    const transfer = call.kind === "prepare" ? [call.image.buffer, call.room.buffer] : [];
+    const transfer = call.kind === "prepare" ? givenAway(call) : [];
     try {
       return await this.#pool.call(call, { ...options, transfer });
     } catch (error) {
@@ -140,10 +144,12 @@ async function exchange(target: ClassifyTarget, frame: Uint8Array): Promise<Uint
   }
 }
 
-/** Bytes in an ArrayBuffer of their own, copied only where they share one (small Buffers lie in Node's pool). */
-function transferable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const own = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
-  return own ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+/**
+ * Bytes in memory that threads share, or in an ArrayBuffer of their own: copied only where they share one (small Buffers
+ * lie in Node's pool).
+ */
+function transferable(bytes: Uint8Array): Uint8Array {
+  return isShared(bytes) || bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }
 
 /** From the header alone. Where that cannot be read there is nothing to decode. */
@@ -154,4 +160,9 @@ function isHeavy(wasm: WasmModule, image: Uint8Array): boolean {
 /** Of the pixels at the model's size. */
 function frameBytesOf({ spec: { input } }: ClassifyTarget): number {
   return input.width * input.height * input.channels;
+}
+
+/** Memory that is shared is not given away. */
+function givenAway({ image, room }: PrepareCall): ArrayBuffer[] {
+  return image.buffer instanceof ArrayBuffer ? [image.buffer, room.buffer] : [room.buffer];
 }

@@ -3,7 +3,9 @@
  * an image, so any thread can answer what another one prepared.
  */
 import { createHash } from "node:crypto";
-import { parentPort } from "node:worker_threads";
+import { readlinkSync } from "node:fs";
+import { setPriority } from "node:os";
+import { parentPort, workerData } from "node:worker_threads";
 import type { ErrorCode } from "../generated/contract.js";
 import { codeOf, loadWasm, reloadWasm, type WasmModel } from "../wasm-module.js";
 
@@ -17,11 +19,11 @@ export interface ModelRef {
   };
 }
 
-/** Image bytes to a frame for an engine; image and room are given away. */
+/** Image bytes to a frame for an engine; room is given away, and so is the image where its memory is not shared. */
 export interface PrepareCall {
   readonly kind: "prepare";
   readonly model: ModelRef;
-  readonly image: Uint8Array<ArrayBuffer>;
+  readonly image: Uint8Array;
   /** A frame that is not needed any more: memory for the new one. */
   readonly room: Uint8Array<ArrayBuffer>;
   /** `InferOptions`. */
@@ -64,9 +66,15 @@ export type Reply =
   | { readonly kind: "prepared"; readonly frame: Uint8Array<ArrayBuffer>; readonly seenJson: string }
   | { readonly kind: "json"; readonly json: string }
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
-  | { readonly kind: "modelUnknown"; readonly image?: Uint8Array<ArrayBuffer> };
+  | { readonly kind: "modelUnknown"; readonly image?: Uint8Array };
 
 const MODELS_COMPILED_MAX = 16;
+/** A thread that had no image for so long gives memory back. */
+const REST_MS = 250;
+
+let resting: NodeJS.Timeout | null = null;
+
+stepBack((workerData as { niceness?: number } | null)?.niceness ?? 0);
 
 let wasm = loadWasm();
 /** In the order of use: the first one is the one unused for longest. */
@@ -77,6 +85,17 @@ parentPort?.on("message", (call: Call) => {
   const reply = replyTo(call);
   parentPort?.postMessage(reply, given(reply));
 });
+
+/** Linux has a niceness for each thread, and names this one in /proc. Other systems keep the process' own. */
+function stepBack(niceness: number): void {
+  if (niceness === 0 || process.platform !== "linux") return;
+  try {
+    const [, thread] = /\/task\/(\d+)$/.exec(readlinkSync("/proc/thread-self")) ?? [];
+    if (thread !== undefined) setPriority(Number(thread), niceness);
+  } catch {
+    // Without /proc, or with a niceness that is higher already, shares are as the system gives them.
+  }
+}
 
 function replyTo(call: Call): Reply {
   try {
@@ -107,7 +126,8 @@ function make(call: ModelCall, model: WasmModel): Reply {
 /** The memory that goes along with a reply. */
 function given(reply: Reply): ArrayBuffer[] {
   if (reply.kind === "prepared") return [reply.frame.buffer];
-  return reply.kind === "modelUnknown" && reply.image !== undefined ? [reply.image.buffer] : [];
+  const image = reply.kind === "modelUnknown" ? reply.image : undefined;
+  return image?.buffer instanceof ArrayBuffer ? [image.buffer] : [];
 }
 
 /** In Node: processors have instructions for it that WebAssembly does not reach. */
@@ -115,11 +135,18 @@ function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** Memory of WebAssembly never shrinks: after an image that took much of it, only a fresh instance gives it back. */
+/**
+ * Memory of WebAssembly never shrinks: after an image that took much of it, only a fresh instance gives it back. While one
+ * such image follows another the memory stays: to give back and take hundreds of megabytes holds up the whole process.
+ */
 function recycle(memoryBytesKeptMax: number): void {
+  if (resting !== null) clearTimeout(resting);
+  resting = null;
   if (wasm.memoryBytes() <= memoryBytesKeptMax) return;
-  wasm = reloadWasm();
-  models.clear();
+  resting = setTimeout(() => {
+    wasm = reloadWasm();
+    models.clear();
+  }, REST_MS).unref();
 }
 
 function compiled({ key, parts }: ModelRef): WasmModel | undefined {

@@ -3,11 +3,12 @@
  * needs one starts another.
  *
  * It stands on the way of every request, so it does no more than it has to: a call costs one message each way. Calls wait
- * in fair turns, until their party's signal; heavy ones leave half of the threads to others. A call that is being made
- * ends by itself, or with its thread at `callMsMax`.
+ * in fair turns, until their party's signal. Heavy ones leave one thread to light ones, and one caller's leave another to
+ * the others while those are about; they run on threads that step back where the system lets them (Linux). A call that is
+ * being made ends by itself, or with its thread at `callMsMax`.
  */
 import { type Transferable, Worker } from "node:worker_threads";
-import { FairQueue } from "../fair-queue.js";
+import { Company, Counts, FairQueue } from "../fair-queue.js";
 import type { Party } from "../ports.js";
 
 export interface CallOptions {
@@ -21,6 +22,7 @@ export interface CallOptions {
 
 interface Pending<Call, Reply> {
   readonly call: Call;
+  readonly caller: string;
   readonly transfer: readonly Transferable[];
   readonly heavy: boolean;
   resolve(reply: Reply): void;
@@ -29,10 +31,15 @@ interface Pending<Call, Reply> {
 
 interface Thread<Call, Reply> {
   readonly worker: Worker;
+  /** Whether it takes light calls alone, and never steps back. */
+  readonly light: boolean;
   /** What it works on; null while it is idle. */
   pending: Pending<Call, Reply> | null;
   timer: NodeJS.Timeout | null;
 }
+
+/** Of threads that take heavy calls: a third of the processor where others want it (sched(7)). */
+const HEAVY_NICENESS = 5;
 
 /** A call did not end in its time. */
 export class TooLongError extends Error {}
@@ -46,16 +53,17 @@ export class WorkerPool<Call, Reply> {
   readonly #idle: Thread<Call, Reply>[] = [];
   readonly #urgent: Pending<Call, Reply>[] = [];
   readonly #waiting = new FairQueue<Pending<Call, Reply>>();
-  readonly #heavyMax: number;
+  readonly #company: Company;
+  /** Heavy calls that are made now. */
+  readonly #counts = new Counts();
   readonly #callMsMax: number;
-  #heavyCount = 0;
   #closed = false;
 
   /** Starts `threadsMax` threads, each with `callMsMax` ms for a call. */
-  constructor(file: URL, threadsMax: number, callMsMax: number) {
+  constructor(file: URL, threadsMax: number, callMsMax: number, company = new Company()) {
+    this.#company = company;
     this.#file = file;
     this.#threadsMax = threadsMax;
-    this.#heavyMax = Math.max(1, Math.floor(threadsMax / 2));
     this.#callMsMax = callMsMax;
     while (this.#threads.size < threadsMax) this.#idle.push(this.#start());
   }
@@ -67,10 +75,12 @@ export class WorkerPool<Call, Reply> {
   async call(call: Call, { party, transfer = [], urgent = false, heavy = false }: CallOptions): Promise<Reply> {
     if (this.#closed) throw new Error("the threads were ended");
     party.signal.throwIfAborted();
+    this.#company.note(party.caller);
     let leave = () => {};
     try {
       return await new Promise<Reply>((resolve, reject) => {
-        const pending = { call, transfer, heavy, resolve, reject };
+        const pending = { call, caller: party.caller, transfer, heavy, resolve, reject };
+        if (this.#urgent.length + this.#waiting.size === 0 && this.#sendNow(pending)) return;
         leave = () => {
           if (this.#waiting.remove(party, pending) || remove(this.#urgent, pending)) reject(party.signal.reason);
         };
@@ -95,8 +105,10 @@ export class WorkerPool<Call, Reply> {
 
   #start(): Thread<Call, Reply> {
     // No secret of the service is in a thread's environment, and Node's options are for the program that it was started with.
-    const worker = new Worker(this.#file, { env: {}, execArgv: [] });
-    const thread: Thread<Call, Reply> = { worker, pending: null, timer: null };
+    const light = this.#threadsMax > 1 && ![...this.#threads].some((thread) => thread.light);
+    const niceness = light || this.#threadsMax === 1 ? 0 : HEAVY_NICENESS;
+    const worker = new Worker(this.#file, { env: {}, execArgv: [], workerData: { niceness } });
+    const thread: Thread<Call, Reply> = { worker, light, pending: null, timer: null };
     worker.on("message", (reply: Reply) => {
       if (!this.#threads.has(thread)) return;
       thread.pending?.resolve(reply);
@@ -110,31 +122,56 @@ export class WorkerPool<Call, Reply> {
   }
 
   #dispatch(): void {
-    for (;;) {
-      if (this.#idle.length === 0 && this.#threads.size >= this.#threadsMax) return;
-      const pending = this.#next();
+    while (this.#threads.size < this.#threadsMax) this.#idle.push(this.#start());
+    while (this.#idle.length > 0 && this.#urgent.length + this.#waiting.size > 0) {
+      const pending = this.#urgent.shift() ?? this.#waiting.shift((next) => this.#fits(next));
       if (pending === undefined) return;
-      const thread = this.#idle.pop() ?? this.#start();
-      thread.pending = pending;
-      thread.timer = setTimeout(() => {
-        void thread.worker.terminate();
-        this.#lose(thread, new TooLongError(`it took longer than ${this.#callMsMax} ms`));
-      }, this.#callMsMax);
-      if (pending.heavy) this.#heavyCount += 1;
-      // A process ends while its threads are idle, and not while one works.
-      thread.worker.ref();
-      try {
-        thread.worker.postMessage(pending.call, pending.transfer);
-      } catch (error) {
-        pending.reject(error);
-        this.#free(thread);
-      }
+      this.#send(this.#take(pending.heavy), pending);
     }
   }
 
-  #next(): Pending<Call, Reply> | undefined {
-    const heavyFits = this.#heavyCount < this.#heavyMax;
-    return this.#urgent.shift() ?? this.#waiting.shift(({ heavy }) => heavyFits || !heavy);
+  /** Whether a thread was idle that makes the call. */
+  #sendNow(pending: Pending<Call, Reply>): boolean {
+    if (this.#idle.length === 0 || !this.#fits(pending)) return false;
+    this.#send(this.#take(pending.heavy), pending);
+    return true;
+  }
+
+  /** Of the threads for heavy calls one caller leaves one while others are about. */
+  #fits({ heavy, caller }: Pending<Call, Reply>): boolean {
+    if (!heavy) return true;
+    const isThere = this.#idle.some(({ light }) => !light || this.#threadsMax === 1);
+    return isThere && this.#counts.of(caller) < this.#company.share(caller, Math.max(1, this.#threadsMax - 1));
+  }
+
+  /** The idle thread that was used last: its caches are warm. A light call leaves those that step back to heavy ones. */
+  #take(heavy: boolean): Thread<Call, Reply> {
+    const index = heavy
+      ? this.#idle.findLastIndex(({ light }) => !light)
+      : Math.max(
+          this.#idle.findLastIndex(({ light }) => light),
+          0,
+        );
+    const [thread] = this.#idle.splice(index, 1);
+    if (thread === undefined) throw new Error("an idle thread was seen");
+    return thread;
+  }
+
+  #send(thread: Thread<Call, Reply>, pending: Pending<Call, Reply>): void {
+    thread.pending = pending;
+    if (pending.heavy) this.#counts.add(pending.caller, 1);
+    thread.timer = setTimeout(() => {
+      void thread.worker.terminate();
+      this.#lose(thread, new TooLongError(`it took longer than ${this.#callMsMax} ms`));
+    }, this.#callMsMax);
+    // A process ends while its threads are idle, and not while one works.
+    thread.worker.ref();
+    try {
+      thread.worker.postMessage(pending.call, pending.transfer);
+    } catch (error) {
+      pending.reject(error);
+      this.#free(thread);
+    }
   }
 
   #free(thread: Thread<Call, Reply>): void {
@@ -155,7 +192,7 @@ export class WorkerPool<Call, Reply> {
   /** It works on nothing any more. */
   #rest(thread: Thread<Call, Reply>): void {
     if (thread.timer !== null) clearTimeout(thread.timer);
-    if (thread.pending?.heavy) this.#heavyCount -= 1;
+    if (thread.pending?.heavy) this.#counts.add(thread.pending.caller, -1);
     thread.pending = null;
     thread.timer = null;
   }

@@ -130,13 +130,17 @@ export class Slots {
   /** The slot of a source, made when there is none: waits for room, in turn, when every slot is at work. */
   async #take(source: Source, party: Party): Promise<Slot> {
     if (this.#closing) throw stopping();
+    const now = this.#line.at(party, source, this.#give);
+    if (now !== undefined) return now;
     const slot = this.#line.wait(party, source);
     this.#serve();
     return await slot;
   }
 
+  readonly #give = (source: Source, caller: string) => this.#slotFor(source, caller);
+
   #serve(): void {
-    this.#line.serve((source, caller) => this.#slotFor(source, caller));
+    if (this.#line.size > 0) this.#line.serve(this.#give);
   }
 
   /** Undefined where there is no room now. */

@@ -60,6 +60,8 @@ export class Sources {
   readonly #options: SourcesOptions;
   readonly #uploads: UploadCache;
   readonly #zooFacts = new WeakMap<ZooModel, ZooFacts>();
+  /** Of models with the settings of their manifest alone. */
+  readonly #plain = new WeakMap<ZooModel, Source>();
   /** By the SHA-256 of the label file. */
   readonly #labelCounts = new LRUCache<string, number>({ max: LABEL_COUNTS_MAX });
 
@@ -103,6 +105,16 @@ export class Sources {
           : `is damaged on the server: ${model.damage}`;
       throw new AppError("engine_unavailable", `Model ${manifest.id} ${why}.`);
     }
+    const isPlain = settings.labelOffset === null && Object.keys(settings.overrides).length === 0;
+    const known = isPlain ? this.#plain.get(model) : undefined;
+    if (known !== undefined) return known;
+    const source = await this.#findModelSource(model, settings, party);
+    if (isPlain) this.#plain.set(model, source);
+    return source;
+  }
+
+  async #findModelSource(model: ZooModel, settings: ModelSettings, party: Party): Promise<Source> {
+    const { manifest } = model;
     const { graphSha256, labels, labelsSha256 } = await this.#readFacts(model);
     const labelCount =
       manifest.output.classes ?? (labels === null ? undefined : await this.#countLabels(labels, labelsSha256, party));

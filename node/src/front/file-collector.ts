@@ -1,0 +1,53 @@
+/** An image or a label file in the making. */
+import { createHash } from "node:crypto";
+import type { UploadedFile } from "../ports.js";
+
+/** What is joined at the end takes a millisecond; larger files are joined as they come. */
+const JOINED_AT_ONCE_BYTES_MAX = 1024 * 1024;
+
+export class FileCollector {
+  readonly #name: string;
+  readonly #isHashed: boolean;
+  readonly #bytesMax: number;
+  #chunks: Buffer[] = [];
+  #chunksBytes = 0;
+  /** Grows as the file comes, in memory that threads may share; null while it is small. */
+  #large: SharedArrayBuffer | null = null;
+  /** Bytes of the file in it. */
+  #largeBytes = 0;
+
+  /** The file has at most `bytesMax` bytes. */
+  constructor(name: string, isHashed: boolean, bytesMax: number) {
+    this.#name = name;
+    this.#isHashed = isHashed;
+    this.#bytesMax = bytesMax;
+  }
+
+  add(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#chunksBytes += chunk.length;
+    if (this.#large !== null || this.#chunksBytes > JOINED_AT_ONCE_BYTES_MAX) this.#join();
+  }
+
+  /** Null for a part without a name and without bytes, as forms send one in which nothing was chosen. */
+  file(): UploadedFile | null {
+    const bytes = this.#large === null ? Buffer.concat(this.#chunks) : new Uint8Array(this.#large, 0, this.#largeBytes);
+    if (this.#name === "" && bytes.length === 0) return null;
+    const sha256 = this.#isHashed ? createHash("sha256").update(bytes).digest("hex") : "";
+    return { name: this.#name, bytes, sha256 };
+  }
+
+  #join(): void {
+    this.#large ??= new SharedArrayBuffer(0, { maxByteLength: this.#bytesMax });
+    const { byteLength } = this.#large;
+    const wanted = this.#largeBytes + this.#chunksBytes;
+    if (wanted > byteLength) this.#large.grow(Math.min(this.#bytesMax, Math.max(wanted, 2 * byteLength)));
+    const bytes = new Uint8Array(this.#large);
+    for (const chunk of this.#chunks) {
+      bytes.set(chunk, this.#largeBytes);
+      this.#largeBytes += chunk.length;
+    }
+    this.#chunks = [];
+    this.#chunksBytes = 0;
+  }
+}
