@@ -12,8 +12,11 @@ const WAIT_SECONDS_MAX = 30;
 
 let current: AbortController | null = null;
 
-/** Does one thing; what is still under way is dropped. A service that is full is waited for. A refusal becomes the reply. */
-export async function doWork(act: (sending: Required<Sending>) => Promise<void>): Promise<void> {
+/**
+ * Does one thing; what is still under way is dropped. A service that is full is waited for. A refusal becomes the reply.
+ * `broke` counts the connections that broke over it.
+ */
+export async function doWork(act: (sending: Required<Sending>) => Promise<void>, broke = 0): Promise<void> {
   current?.abort();
   const mine = new AbortController();
   const { signal } = mine;
@@ -40,7 +43,7 @@ export async function doWork(act: (sending: Required<Sending>) => Promise<void>)
     const retry = () => void doWork(act);
     reply.value = { kind: "refusal", refusal: error, retry };
     announcement.value = `${problemTitle(error)}. ${error.message}`;
-    if (error.code === "unreachable") void retryWhenBack(retry);
+    if (error.code === "unreachable") void retryWhenBack(() => void doWork(act, broke + 1), broke);
   } finally {
     if (current === mine) {
       work.value = null;
@@ -73,13 +76,16 @@ async function waitForTurn(seconds: number, signal: AbortSignal): Promise<void> 
 }
 
 /**
- * Tries again when a service that was gone is back. One that is there and still broke the connection is not asked again:
+ * Tries again when a service that was gone is back. One that is there and broke the connection twice is not asked again:
  * the upload itself may be what it does not take.
  */
-async function retryWhenBack(retry: () => void): Promise<void> {
+async function retryWhenBack(retry: () => void, broke: number): Promise<void> {
   const mine = reply.value;
   await poll();
-  if (isReachable.value) return;
+  if (isReachable.value) {
+    if (broke === 0 && reply.value === mine) retry();
+    return;
+  }
   const stop = isReachable.subscribe((isBack) => {
     if (!isBack) return;
     queueMicrotask(() => stop());

@@ -19,6 +19,8 @@ export function useIsSlow(): boolean {
     setSlow(false);
     if (!isBusy) return;
     const timer = setTimeout(() => {
+      // The answer may have come since the last drawing.
+      if (work.value === null) return;
       setSlow(true);
       announcement.value = "Working.";
     }, APPEARS_AFTER_MS);
