@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ATTACKS } from "./attacks.mjs";
-import { complaintsOf, runAttacks } from "./run.mjs";
+import { BY_REQUEST, complaintsOf, runAttacks } from "./run.mjs";
 import { makeWorstImages } from "./worst-images.mjs";
 
 const SECONDS = 3;
@@ -27,7 +27,7 @@ const isLinux = process.platform === "linux" || "it reads /proc";
 
 for (const sameAddress of [false, true]) {
   // Shares of one address are by request: what fills places, connections and memory is its own affair.
-  const names = sameAddress ? ["tiny", "slow", "batch"] : Object.keys(ATTACKS);
+  const names = sameAddress ? BY_REQUEST : Object.keys(ATTACKS);
   test(`an honest client from ${sameAddress ? "the same" : "another"} address is answered beside each attack`, {
     skip: isLinux !== true && isLinux,
   }, async () => {

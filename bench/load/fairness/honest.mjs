@@ -5,7 +5,7 @@ import { percentile } from "../../statistics.mjs";
 export const EVERY_MS = 50;
 const ANSWER_MS_MAX = 60_000;
 
-/** @typedef {{ count: number, p50: number, p99: number, failed: Record<string, number>, lost: number }} Outcome times in ms */
+/** @typedef {{ times: number[], p50: number, p99: number, failed: Record<string, number> }} Outcome times in ms, ascending */
 
 /**
  * @param {string} url
@@ -18,7 +18,6 @@ export async function askHonestly(url, photo, seconds) {
   const times = [];
   /** @type {Record<string, number>} */
   const failed = {};
-  let lost = 0;
   const end = performance.now() + 1000 * seconds;
   for (let next = performance.now(); next < end; next = Math.max(next + EVERY_MS, performance.now())) {
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - performance.now())));
@@ -28,13 +27,12 @@ export async function askHonestly(url, photo, seconds) {
       if (status === 200) times.push(performance.now() - began);
       else failed[codeOf(body)] = (failed[codeOf(body)] ?? 0) + 1;
     } catch (error) {
-      lost += 1;
       failed[error.message] = (failed[error.message] ?? 0) + 1;
     }
   }
   agent.destroy();
   const sorted = times.toSorted((one, other) => one - other);
-  return { count: times.length, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), failed, lost };
+  return { times: sorted, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), failed };
 }
 
 function ask(url, agent, body) {
