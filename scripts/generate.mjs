@@ -7,13 +7,20 @@ import { fileURLToPath } from "node:url";
 import { ROOT_DIR } from "./setup/paths.mjs";
 import { buildEnvironment } from "./setup/tools.mjs";
 import { main, setUp } from "./setup.mjs";
+import { withZooTable } from "./zoo-table.mjs";
 
-const CONTRACT = ["node/src/generated/contract.ts", "node/src/generated/contract-schema.ts"];
+const CONTRACT = [
+  "node/src/generated/contract.ts",
+  "node/src/generated/contract-schema.ts",
+  "models/manifest.schema.json",
+];
 
-/** Every file in the repository that a program wrote. */
-export const GENERATED = [...CONTRACT, "native/addon/index.js", "native/addon/index.d.ts"];
+const ZOO_PAGE = "models/README.md";
 
-/** The TypeScript types and constants of the contract, and its JSON schemas; the door of the addon is written by its build. */
+/** Every file in the repository that a program wrote, whole or in part. */
+export const GENERATED = [...CONTRACT, ZOO_PAGE, "native/addon/index.js", "native/addon/index.d.ts"];
+
+/** The TypeScript types and constants of the contract, its JSON schemas, and that of `manifest.json`; the table of the zoo; the door of the addon is written by its build. */
 export function generate() {
   const options = { cwd: ROOT_DIR, env: buildEnvironment() };
   const dir = mkdtempSync(join(tmpdir(), "menagerie-generate-"));
@@ -29,6 +36,8 @@ export function generate() {
   } finally {
     rmSync(dir, { recursive: true });
   }
+  const page = join(ROOT_DIR, ZOO_PAGE);
+  writeFileSync(page, withZooTable(readFileSync(page, "utf8"), join(ROOT_DIR, "models")));
 }
 
 /** @returns {Map<string, string>} the generated files as they are */

@@ -247,6 +247,7 @@ def manifest_of(
     file = (args.model / "graph.pb").read_bytes()
     labels = (args.model / "labels.txt").read_bytes()
     return {
+        "$schema": "../manifest.schema.json",
         "schema": 1,
         "id": args.set,
         "version": "1",

@@ -17,6 +17,7 @@ export type {
   SpecOverrides,
   TopEntry,
 } from "./generated/contract.js";
+export { MANIFEST_JSON_SCHEMA } from "./generated/contract-schema.js";
 export type { ClassifyOptions, ModelIdentity } from "./ports.js";
 
 /** A frozen graph of the caller's own. */

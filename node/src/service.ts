@@ -198,7 +198,11 @@ async function openEngine(config: Config, zoo: ModelZoo, logger: Logger, company
 
 async function isOfZoo(zoo: ModelZoo, graph: Uint8Array): Promise<boolean> {
   const hash = await sha256(graph);
-  return zoo.list().some(({ manifest }) => manifest.graph.sha256 === hash);
+  return zoo
+    .list()
+    .some(({ manifest: { id } }) =>
+      zoo.versionsOf(id).some((version) => zoo.find(id, version)?.manifest.graph.sha256 === hash),
+    );
 }
 
 /** The engine writes JSON lines; what libtensorflow itself writes is plain text. */

@@ -48,6 +48,10 @@ export interface WasmModule {
   readManifest(manifestJson: string, overridesJson?: string | null): string;
   /** A part of a manifest as JSON to a JSON list of what is wrong with it. */
   complaintsOfPart(partJson: string): string;
+  /** A manifest as JSON, and its `Place` as JSON, to a JSON list of `Finding`: what keeps it out of the zoo. */
+  judgeManifest(manifestJson: string, placeJson: string): string;
+  /** How a graph is read, with the labels of its file where there are any: a `ModelSpec` as JSON. */
+  inspect(graph: Uint8Array, labels?: Uint8Array | null): string;
   /** Everything of a load frame that stands before the graph. */
   encodeLoadHead(requestId: number, loadRequestJson: string, graphBytes: number): Uint8Array;
   /** Frame to `Reply` JSON. */

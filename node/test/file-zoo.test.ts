@@ -79,6 +79,21 @@ describe("the zoo on disk", () => {
     expect(zoo.find("b")?.samples).toEqual([]);
   });
 
+  it("has versions of a model in folders of their own, of which the latest that is whole is served", async () => {
+    const files = { "graph.pb": GRAPH, "labels.txt": LABELS };
+    for (const version of ["10", "2"])
+      await write(`a/${version}`, { "manifest.json": manifest("a", { version }), ...files });
+    await write("a/11", { "manifest.json": manifest("a", { version: "11" }), "labels.txt": LABELS });
+    await write("a/3", { "manifest.json": manifest("a", { version: "4" }), ...files });
+    const { zoo, damage } = await open();
+    expect(damage).toEqual({ a: "graph.pb is missing", [join("a", "3")]: 'its version is "4", its folder another' });
+    expect(zoo.versionsOf("a")).toEqual(["2", "10", "11"]);
+    expect(zoo.list().map(({ manifest: { version } }) => version)).toEqual(["10"]);
+    expect(zoo.find("a")?.manifest.version).toBe("10");
+    expect(zoo.find("a", "2")?.manifest.version).toBe("2");
+    expect(zoo.find("a", "3")).toBeUndefined();
+  });
+
   it("is empty when its folder is not there", async () => {
     const zoo = await openFileZoo(join(dir, "nowhere"), () => {});
     expect([zoo.list(), zoo.defaultId]).toEqual([[], null]);

@@ -167,6 +167,15 @@ pub fn complaints_of_part(part_json: &str) -> Result<String, JsError> {
     Ok(to_json(&manifest::complaints_of_part(&json)))
 }
 
+/// Everything that keeps a manifest out of the zoo, as far as it alone tells: a JSON list of `Finding`. `place_json` is a
+/// `Place`.
+#[wasm_bindgen(js_name = judgeManifest)]
+pub fn judge_manifest(manifest_json: &str, place_json: &str) -> Result<String, JsError> {
+    let json: Value = from_json("the manifest", manifest_json).map_err(thrown)?;
+    let place: manifest::Place = from_json("its place", place_json).map_err(thrown)?;
+    Ok(to_json(&manifest::judge(&json, &place)))
+}
+
 /// Everything of a load frame that stands before the graph. `load_request_json` is a `LoadRequest`.
 #[wasm_bindgen(js_name = encodeLoadHead)]
 pub fn encode_load_head(request_id: u32, load_request_json: &str, graph_bytes: usize) -> Result<Vec<u8>, JsError> {

@@ -1,6 +1,7 @@
 //! `manifest.json`: what a model of the zoo says of itself.
 
 mod check;
+mod judge;
 
 #[cfg(feature = "typescript")]
 use schemars::JsonSchema;
@@ -9,26 +10,42 @@ use serde_json::Value;
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
+pub use judge::{Finding, LICENCES, Place, Severity, judge};
+
 use crate::spec::{ChannelOrder, Dtype, Layout, OutputKind, Resize, ResizeFilter, SpecOverrides};
+#[cfg(feature = "typescript")]
+use crate::spec::{LABEL_OFFSET_MAX, SIDE_PIXELS_MAX};
 
 /// The version of the manifest's form that this crate reads.
 pub const MANIFEST_SCHEMA: u32 = 1;
 
+/// Fields that may be null: what is not known yet of a file.
+pub const NULLABLE: [&str; 2] = ["bytes", "sha256"];
+
 /// A model of the zoo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
+#[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// Where its JSON Schema lies, for editors.
+    #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
+    pub json_schema: Option<String>,
     /// Always [`MANIFEST_SCHEMA`].
+    #[cfg_attr(feature = "typescript", schemars(extend("const" = MANIFEST_SCHEMA)))]
     pub schema: u32,
     /// Folder name: lower-case letters, digits, `.`, `_` and `-`.
+    #[cfg_attr(feature = "typescript", schemars(regex(pattern = r"^[a-z0-9][a-z0-9._-]*$")))]
     pub id: String,
     /// Version, free text without `/` and `@`.
+    #[cfg_attr(feature = "typescript", schemars(regex(pattern = r"^[^/@]+$")))]
     pub version: String,
     /// One line for people.
+    #[cfg_attr(feature = "typescript", schemars(length(min = 1)))]
     pub title: String,
     /// What it tells apart.
     pub description: String,
     /// SPDX identifier of the weights' licence.
+    #[cfg_attr(feature = "typescript", schemars(length(min = 1)))]
     pub licence: String,
     /// Whether requests that name no model get this one.
     #[serde(default)]
@@ -56,49 +73,61 @@ pub struct Manifest {
 /// The graph file of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[serde(deny_unknown_fields)]
 pub struct GraphFile {
     /// File name in the model's folder.
+    #[cfg_attr(feature = "typescript", schemars(regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")))]
     pub file: String,
     /// Size, where known.
-    #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
+    #[cfg_attr(feature = "typescript", ts(type = "number | null"), schemars(range(max = u32::MAX)))]
     pub bytes: Option<u64>,
     /// SHA-256 in lower-case hex, where known.
+    #[cfg_attr(feature = "typescript", schemars(regex(pattern = r"^[0-9a-f]{64}$")))]
     pub sha256: Option<String>,
 }
 
 /// Where a graph and its labels are fetched from: gzipped tar archives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
+#[serde(deny_unknown_fields)]
 pub struct GraphSource {
     /// Address of the archive with the graph.
+    #[cfg_attr(feature = "typescript", schemars(regex(pattern = r"^https?://[\p{L}\p{N}\[][^\s\p{Cc}]*$")))]
     pub url: String,
     /// Name of the graph inside it.
+    #[cfg_attr(feature = "typescript", schemars(length(min = 1)))]
     pub member: String,
     /// Address of the archive with the labels, where it is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", schemars(regex(pattern = r"^https?://[\p{L}\p{N}\[][^\s\p{Cc}]*$")))]
     pub labels_url: Option<String>,
     /// Name of the labels inside it; without it the labels have to be put into the folder by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", schemars(length(min = 1)))]
     pub labels_member: Option<String>,
 }
 
 /// The label file of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
+#[serde(deny_unknown_fields)]
 pub struct LabelsFile {
     /// File name in the model's folder.
+    #[cfg_attr(feature = "typescript", schemars(regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")))]
     pub file: String,
     /// SHA-256 in lower-case hex, where known.
-    #[cfg_attr(feature = "typescript", ts(optional = false))]
+    #[cfg_attr(feature = "typescript", ts(optional = false), schemars(regex(pattern = r"^[0-9a-f]{64}$")))]
     pub sha256: Option<String>,
     /// The label of class `i` is entry `i - offset`; absent where that is detected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", schemars(range(min = -LABEL_OFFSET_MAX, max = LABEL_OFFSET_MAX)))]
     pub offset: Option<i32>,
 }
 
 /// The input as the model's author states it; absent fields are detected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
+#[serde(deny_unknown_fields)]
 pub struct ManifestInput {
     /// Name of the image input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,27 +140,33 @@ pub struct ManifestInput {
     pub layout: Option<Layout>,
     /// Pixels across.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", schemars(range(min = 1, max = SIDE_PIXELS_MAX)))]
     pub width: Option<u32>,
     /// Pixels down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", schemars(range(min = 1, max = SIDE_PIXELS_MAX)))]
     pub height: Option<u32>,
     /// 1 or 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", schemars(extend("enum" = [1, 3])))]
     pub channels: Option<u32>,
     /// Order of the channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_order: Option<ChannelOrder>,
     /// Subtracted from 0–255 pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", schemars(length(min = 1, max = 3)))]
     pub mean: Option<Vec<f32>>,
     /// Divides 0–255 pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", schemars(length(min = 1, max = 3), extend("items" = { "type": "number", "not": { "const": 0 } })))]
     pub std: Option<Vec<f32>>,
     /// How photos are fitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize: Option<Resize>,
     /// Share of each side that `center-crop` keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", schemars(range(min = 0.1, max = 1)))]
     pub crop_fraction: Option<f32>,
     /// How pixels are averaged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,6 +176,7 @@ pub struct ManifestInput {
 /// The output as the model's author states it; absent fields are detected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
+#[serde(deny_unknown_fields)]
 pub struct ManifestOutput {
     /// Name of the class output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,26 +186,32 @@ pub struct ManifestOutput {
     pub kind: Option<OutputKind>,
     /// Number of classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", schemars(range(min = 1)))]
     pub classes: Option<u32>,
 }
 
 /// A named feature vector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[serde(deny_unknown_fields)]
 pub struct FeaturesTensor {
     /// Name of the tensor.
     pub tensor: String,
     /// Values for each image.
+    #[cfg_attr(feature = "typescript", schemars(range(min = 1)))]
     pub size: u32,
 }
 
 /// A measured accuracy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[serde(deny_unknown_fields)]
 pub struct Accuracy {
     /// Share of photos whose best answer is right, 0–1.
+    #[cfg_attr(feature = "typescript", schemars(range(min = 0, max = 1)))]
     pub top1: f64,
     /// Photos measured.
+    #[cfg_attr(feature = "typescript", schemars(range(min = 1)))]
     pub photos: u32,
     /// Split, such as `test`.
     pub split: String,
@@ -187,7 +229,7 @@ impl Manifest {
         if complaints.is_empty() {
             serde_json::from_value(json).map_err(|error| vec![error.to_string()])
         } else {
-            Err(complaints)
+            Err(texts(complaints))
         }
     }
 
@@ -248,5 +290,9 @@ impl Manifest {
 /// must be`, for each field that is wrong. Of `graph` and `labels` only what describes the files that came is looked at.
 #[must_use]
 pub fn complaints_of_part(json: &Value) -> Vec<String> {
-    check::complaints(json, check::PART)
+    texts(check::complaints(json, check::PART))
+}
+
+fn texts(complaints: Vec<check::Complaint>) -> Vec<String> {
+    complaints.into_iter().map(|complaint| complaint.text).collect()
 }

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use menagerie_contract::{Manifest, OutputKind, Resize, SpecOverrides, manifest::complaints_of_part};
+use menagerie_contract::{
+    Manifest, OutputKind, Resize, SpecOverrides,
+    manifest::{Place, Severity, complaints_of_part, judge},
+};
 use serde_json::{Value, json};
 
 fn whole() -> Value {
@@ -107,4 +110,32 @@ fn what_a_request_says_goes_before_the_manifest_and_comes_back_as_its_overrides(
     let expected =
         SpecOverrides { height: Some(224), mean: Some(vec![127.5]), crop_fraction: Some(0.1), ..said.clone() };
     assert_eq!(manifest.overridden(said).overrides(), expected);
+}
+
+#[test]
+fn a_manifest_of_the_zoo_states_what_a_maintainer_asks_for() {
+    let place = |version: Option<&str>| Place { id: "birds".into(), version: version.map(str::to_owned) };
+    let sha256 = "0".repeat(64);
+    let mut good = with("/description", json!("Tells birds apart."));
+    good["graph"] = json!({ "file": "graph.pb", "bytes": 1, "sha256": sha256 });
+    good["labels"]["sha256"] = json!(sha256);
+    assert_eq!(judge(&good, &place(None)), []);
+    assert_eq!(judge(&good, &place(Some("1"))), []);
+    for (pointer, value, version, problem) in [
+        ("/id", json!("crows"), None, "id is crows, and its folder is named birds"),
+        ("/version", json!("2"), Some("1"), "version is 2, and its folder is named 1"),
+        ("/licence", json!("NOASSERTION"), None, "licence=NOASSERTION is not on the list"),
+        ("/description", json!(" "), None, "description is empty"),
+        ("/graph/bytes", Value::Null, None, "graph.bytes is not stated"),
+        ("/labels/sha256", Value::Null, None, "labels.sha256 is not stated"),
+        ("/title", json!(""), None, "title=: must be text that is not empty"),
+    ] {
+        let mut json = good.clone();
+        *json.pointer_mut(pointer).unwrap() = value;
+        let findings = judge(&json, &place(version));
+        let [finding] = findings.as_slice() else { panic!("{findings:?} for {pointer}") };
+        assert_eq!((finding.severity, finding.problem.as_str()), (Severity::Error, problem));
+        assert_eq!(finding.field, pointer[1..].replace('/', "."));
+        assert_ne!(finding.mend, "");
+    }
 }

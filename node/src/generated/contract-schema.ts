@@ -2,6 +2,7 @@
 
 export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
   Accuracy: {
+    additionalProperties: false,
     description: "A measured accuracy.",
     properties: {
       data: {
@@ -11,7 +12,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       photos: {
         description: "Photos measured.",
         format: "uint32",
-        minimum: 0,
+        minimum: 1,
         type: "integer",
       },
       split: {
@@ -21,6 +22,8 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       top1: {
         description: "Share of photos whose best answer is right, 0–1.",
         format: "double",
+        maximum: 1,
+        minimum: 0,
         type: "number",
       },
     },
@@ -347,12 +350,13 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     type: "object",
   },
   FeaturesTensor: {
+    additionalProperties: false,
     description: "A named feature vector.",
     properties: {
       size: {
         description: "Values for each image.",
         format: "uint32",
-        minimum: 0,
+        minimum: 1,
         type: "integer",
       },
       tensor: {
@@ -433,20 +437,24 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     type: "object",
   },
   GraphFile: {
+    additionalProperties: false,
     description: "The graph file of a manifest.",
     properties: {
       bytes: {
         description: "Size, where known.",
         format: "uint64",
+        maximum: 4294967295,
         minimum: 0,
         type: ["integer", "null"],
       },
       file: {
         description: "File name in the model's folder.",
+        pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]*$",
         type: "string",
       },
       sha256: {
         description: "SHA-256 in lower-case hex, where known.",
+        pattern: "^[0-9a-f]{64}$",
         type: ["string", "null"],
       },
     },
@@ -454,22 +462,27 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     type: "object",
   },
   GraphSource: {
+    additionalProperties: false,
     description: "Where a graph and its labels are fetched from: gzipped tar archives.",
     properties: {
       labels_member: {
         description: "Name of the labels inside it; without it the labels have to be put into the folder by hand.",
+        minLength: 1,
         type: ["string", "null"],
       },
       labels_url: {
         description: "Address of the archive with the labels, where it is another one.",
+        pattern: "^https?://[\\p{L}\\p{N}\\[][^\\s\\p{Cc}]*$",
         type: ["string", "null"],
       },
       member: {
         description: "Name of the graph inside it.",
+        minLength: 1,
         type: "string",
       },
       url: {
         description: "Address of the archive with the graph.",
+        pattern: "^https?://[\\p{L}\\p{N}\\[][^\\s\\p{Cc}]*$",
         type: "string",
       },
     },
@@ -620,19 +633,24 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     type: "object",
   },
   LabelsFile: {
+    additionalProperties: false,
     description: "The label file of a manifest.",
     properties: {
       file: {
         description: "File name in the model's folder.",
+        pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]*$",
         type: "string",
       },
       offset: {
         description: "The label of class `i` is entry `i - offset`; absent where that is detected.",
         format: "int32",
+        maximum: 100,
+        minimum: -100,
         type: ["integer", "null"],
       },
       sha256: {
         description: "SHA-256 in lower-case hex, where known.",
+        pattern: "^[0-9a-f]{64}$",
         type: ["string", "null"],
       },
     },
@@ -688,8 +706,13 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     ],
   },
   Manifest: {
+    additionalProperties: false,
     description: "A model of the zoo.",
     properties: {
+      $schema: {
+        description: "Where its JSON Schema lies, for editors.",
+        type: ["string", "null"],
+      },
       accuracy: {
         anyOf: [
           {
@@ -727,6 +750,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
       id: {
         description: "Folder name: lower-case letters, digits, `.`, `_` and `-`.",
+        pattern: "^[a-z0-9][a-z0-9._-]*$",
         type: "string",
       },
       input: {
@@ -746,6 +770,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
       licence: {
         description: "SPDX identifier of the weights' licence.",
+        minLength: 1,
         type: "string",
       },
       output: {
@@ -753,6 +778,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         description: "What the scores are.",
       },
       schema: {
+        const: 1,
         description: "Always [`MANIFEST_SCHEMA`].",
         format: "uint32",
         minimum: 0,
@@ -771,10 +797,12 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
       title: {
         description: "One line for people.",
+        minLength: 1,
         type: "string",
       },
       version: {
         description: "Version, free text without `/` and `@`.",
+        pattern: "^[^/@]+$",
         type: "string",
       },
     },
@@ -782,6 +810,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     type: "object",
   },
   ManifestInput: {
+    additionalProperties: false,
     description: "The input as the model's author states it; absent fields are detected.",
     properties: {
       channel_order: {
@@ -797,6 +826,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
       channels: {
         description: "1 or 3.",
+        enum: [1, 3],
         format: "uint32",
         minimum: 0,
         type: ["integer", "null"],
@@ -804,6 +834,8 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       crop_fraction: {
         description: "Share of each side that `center-crop` keeps.",
         format: "float",
+        maximum: 1,
+        minimum: 0.1,
         type: ["number", "null"],
       },
       dtype: {
@@ -820,7 +852,8 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       height: {
         description: "Pixels down.",
         format: "uint32",
-        minimum: 0,
+        maximum: 4096,
+        minimum: 1,
         type: ["integer", "null"],
       },
       layout: {
@@ -840,6 +873,8 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
           format: "float",
           type: "number",
         },
+        maxItems: 3,
+        minItems: 1,
         type: ["array", "null"],
       },
       resize: {
@@ -867,9 +902,13 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       std: {
         description: "Divides 0–255 pixels.",
         items: {
-          format: "float",
+          not: {
+            const: 0,
+          },
           type: "number",
         },
+        maxItems: 3,
+        minItems: 1,
         type: ["array", "null"],
       },
       tensor: {
@@ -879,19 +918,21 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       width: {
         description: "Pixels across.",
         format: "uint32",
-        minimum: 0,
+        maximum: 4096,
+        minimum: 1,
         type: ["integer", "null"],
       },
     },
     type: "object",
   },
   ManifestOutput: {
+    additionalProperties: false,
     description: "The output as the model's author states it; absent fields are detected.",
     properties: {
       classes: {
         description: "Number of classes.",
         format: "uint32",
-        minimum: 0,
+        minimum: 1,
         type: ["integer", "null"],
       },
       kind: {
@@ -1196,4 +1237,481 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     required: ["allowed", "forbidden"],
     type: "object",
   },
+};
+
+/** JSON Schema of `manifest.json`, which `$schema` names. */
+export const MANIFEST_JSON_SCHEMA: object = {
+  $defs: {
+    Accuracy: {
+      additionalProperties: false,
+      description: "A measured accuracy.",
+      properties: {
+        data: {
+          description: "Data set.",
+          type: "string",
+        },
+        photos: {
+          description: "Photos measured.",
+          format: "uint32",
+          minimum: 1,
+          type: "integer",
+        },
+        split: {
+          description: "Split, such as `test`.",
+          type: "string",
+        },
+        top1: {
+          description: "Share of photos whose best answer is right, 0–1.",
+          format: "double",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+      },
+      required: ["top1", "photos", "split", "data"],
+      type: "object",
+    },
+    ChannelOrder: {
+      description: "Order of the colour channels in the tensor.",
+      oneOf: [
+        {
+          const: "RGB",
+          description: "Red, green, blue.",
+          type: "string",
+        },
+        {
+          const: "BGR",
+          description: "Blue, green, red.",
+          type: "string",
+        },
+        {
+          const: "GRAY",
+          description: "Grey: one channel, or three that are equal.",
+          type: "string",
+        },
+      ],
+    },
+    Dtype: {
+      description: "Element types that an image input may have.",
+      oneOf: [
+        {
+          const: "float32",
+          description: "32-bit float.",
+          type: "string",
+        },
+        {
+          const: "uint8",
+          description: "Bytes 0–255: fed as they are; `mean` is 0 and `std` 1.",
+          type: "string",
+        },
+      ],
+    },
+    FeaturesTensor: {
+      additionalProperties: false,
+      description: "A named feature vector.",
+      properties: {
+        size: {
+          description: "Values for each image.",
+          format: "uint32",
+          minimum: 1,
+          type: "integer",
+        },
+        tensor: {
+          description: "Name of the tensor.",
+          type: "string",
+        },
+      },
+      required: ["tensor", "size"],
+      type: "object",
+    },
+    GraphFile: {
+      additionalProperties: false,
+      description: "The graph file of a manifest.",
+      properties: {
+        bytes: {
+          description: "Size, where known.",
+          format: "uint64",
+          maximum: 4294967295,
+          minimum: 0,
+          type: ["integer", "null"],
+        },
+        file: {
+          description: "File name in the model's folder.",
+          pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]*$",
+          type: "string",
+        },
+        sha256: {
+          description: "SHA-256 in lower-case hex, where known.",
+          pattern: "^[0-9a-f]{64}$",
+          type: ["string", "null"],
+        },
+      },
+      required: ["file"],
+      type: "object",
+    },
+    GraphSource: {
+      additionalProperties: false,
+      description: "Where a graph and its labels are fetched from: gzipped tar archives.",
+      properties: {
+        labels_member: {
+          description: "Name of the labels inside it; without it the labels have to be put into the folder by hand.",
+          minLength: 1,
+          type: "string",
+        },
+        labels_url: {
+          description: "Address of the archive with the labels, where it is another one.",
+          pattern: "^https?://[\\p{L}\\p{N}\\[][^\\s\\p{Cc}]*$",
+          type: "string",
+        },
+        member: {
+          description: "Name of the graph inside it.",
+          minLength: 1,
+          type: "string",
+        },
+        url: {
+          description: "Address of the archive with the graph.",
+          pattern: "^https?://[\\p{L}\\p{N}\\[][^\\s\\p{Cc}]*$",
+          type: "string",
+        },
+      },
+      required: ["url", "member"],
+      type: "object",
+    },
+    LabelsFile: {
+      additionalProperties: false,
+      description: "The label file of a manifest.",
+      properties: {
+        file: {
+          description: "File name in the model's folder.",
+          pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]*$",
+          type: "string",
+        },
+        offset: {
+          description: "The label of class `i` is entry `i - offset`; absent where that is detected.",
+          format: "int32",
+          maximum: 100,
+          minimum: -100,
+          type: "integer",
+        },
+        sha256: {
+          description: "SHA-256 in lower-case hex, where known.",
+          pattern: "^[0-9a-f]{64}$",
+          type: ["string", "null"],
+        },
+      },
+      required: ["file"],
+      type: "object",
+    },
+    Layout: {
+      description: "Order of the axes of the image input.",
+      oneOf: [
+        {
+          const: "NHWC",
+          description: "Batch, rows, columns, channels.",
+          type: "string",
+        },
+        {
+          const: "NCHW",
+          description: "Batch, channels, rows, columns.",
+          type: "string",
+        },
+        {
+          const: "NHW",
+          description: "Batch, rows, columns; grey without a channel axis.",
+          type: "string",
+        },
+        {
+          const: "FLAT",
+          description: "Batch, then all values of NHWC in one axis.",
+          type: "string",
+        },
+      ],
+    },
+    ManifestInput: {
+      additionalProperties: false,
+      description: "The input as the model's author states it; absent fields are detected.",
+      properties: {
+        channel_order: {
+          anyOf: [
+            {
+              $ref: "#/$defs/ChannelOrder",
+            },
+          ],
+          description: "Order of the channels.",
+        },
+        channels: {
+          description: "1 or 3.",
+          enum: [1, 3],
+          format: "uint32",
+          minimum: 0,
+          type: "integer",
+        },
+        crop_fraction: {
+          description: "Share of each side that `center-crop` keeps.",
+          format: "float",
+          maximum: 1,
+          minimum: 0.1,
+          type: "number",
+        },
+        dtype: {
+          anyOf: [
+            {
+              $ref: "#/$defs/Dtype",
+            },
+          ],
+          description: "Element type.",
+        },
+        height: {
+          description: "Pixels down.",
+          format: "uint32",
+          maximum: 4096,
+          minimum: 1,
+          type: "integer",
+        },
+        layout: {
+          anyOf: [
+            {
+              $ref: "#/$defs/Layout",
+            },
+          ],
+          description: "Order of the axes.",
+        },
+        mean: {
+          description: "Subtracted from 0–255 pixels.",
+          items: {
+            format: "float",
+            type: "number",
+          },
+          maxItems: 3,
+          minItems: 1,
+          type: "array",
+        },
+        resize: {
+          anyOf: [
+            {
+              $ref: "#/$defs/Resize",
+            },
+          ],
+          description: "How photos are fitted.",
+        },
+        resize_filter: {
+          anyOf: [
+            {
+              $ref: "#/$defs/ResizeFilter",
+            },
+          ],
+          description: "How pixels are averaged.",
+        },
+        std: {
+          description: "Divides 0–255 pixels.",
+          items: {
+            not: {
+              const: 0,
+            },
+            type: "number",
+          },
+          maxItems: 3,
+          minItems: 1,
+          type: "array",
+        },
+        tensor: {
+          description: "Name of the image input.",
+          type: "string",
+        },
+        width: {
+          description: "Pixels across.",
+          format: "uint32",
+          maximum: 4096,
+          minimum: 1,
+          type: "integer",
+        },
+      },
+      type: "object",
+    },
+    ManifestOutput: {
+      additionalProperties: false,
+      description: "The output as the model's author states it; absent fields are detected.",
+      properties: {
+        classes: {
+          description: "Number of classes.",
+          format: "uint32",
+          minimum: 1,
+          type: "integer",
+        },
+        kind: {
+          anyOf: [
+            {
+              $ref: "#/$defs/OutputKind",
+            },
+          ],
+          description: "What the scores are.",
+        },
+        tensor: {
+          description: "Name of the class output.",
+          type: "string",
+        },
+      },
+      type: "object",
+    },
+    OutputKind: {
+      description: "What the scores of a model are.",
+      oneOf: [
+        {
+          const: "softmax",
+          description: "Probabilities that sum to 1.",
+          type: "string",
+        },
+        {
+          const: "logits",
+          description:
+            "Unbounded scores; the softmax is ours. One alone is the logit of the second of two labels; the sigmoid is ours.",
+          type: "string",
+        },
+        {
+          const: "sigmoid",
+          description: "Independent probabilities, or one for the second of two labels.",
+          type: "string",
+        },
+        {
+          const: "index",
+          description: "The class number only.",
+          type: "string",
+        },
+      ],
+    },
+    Resize: {
+      description: "How a photo is fitted to the model's size.",
+      oneOf: [
+        {
+          const: "stretch",
+          description: "The whole photo, each axis scaled on its own.",
+          type: "string",
+        },
+        {
+          const: "center-crop",
+          description: "The largest centred rectangle of the model's aspect ratio.",
+          type: "string",
+        },
+        {
+          const: "pad",
+          description: "The whole photo, aspect kept, centred on mid grey (128).",
+          type: "string",
+        },
+      ],
+    },
+    ResizeFilter: {
+      description: "How the pixels of a photo become fewer or more.",
+      oneOf: [
+        {
+          const: "antialias",
+          description:
+            "The triangle filter, widened when shrinking so that every pixel counts: Pillow's `BILINEAR`, TensorFlow's `antialias=True`.",
+          type: "string",
+        },
+        {
+          const: "bilinear",
+          description:
+            "Four neighbours each, whatever the scale: `tf.image.resize` as it is by default, `INTER_LINEAR` of `OpenCV`.",
+          type: "string",
+        },
+        {
+          const: "nearest",
+          description: "The nearest pixel: Pillow's `NEAREST`, the default of Keras' `load_img`.",
+          type: "string",
+        },
+      ],
+    },
+  },
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  additionalProperties: false,
+  description: "A model of the zoo.",
+  properties: {
+    $schema: {
+      description: "Where its JSON Schema lies, for editors.",
+      type: "string",
+    },
+    accuracy: {
+      anyOf: [
+        {
+          $ref: "#/$defs/Accuracy",
+        },
+      ],
+      description: "Measured accuracy.",
+    },
+    default: {
+      default: false,
+      description: "Whether requests that name no model get this one.",
+      type: "boolean",
+    },
+    description: {
+      description: "What it tells apart.",
+      type: "string",
+    },
+    features: {
+      anyOf: [
+        {
+          $ref: "#/$defs/FeaturesTensor",
+        },
+      ],
+      description: "The pooled vector before the class layer, where the graph names one.",
+    },
+    graph: {
+      $ref: "#/$defs/GraphFile",
+      description: "The graph file.",
+    },
+    id: {
+      description: "Folder name: lower-case letters, digits, `.`, `_` and `-`.",
+      pattern: "^[a-z0-9][a-z0-9._-]*$",
+      type: "string",
+    },
+    input: {
+      $ref: "#/$defs/ManifestInput",
+      description: "How pixels become the tensor.",
+    },
+    labels: {
+      anyOf: [
+        {
+          $ref: "#/$defs/LabelsFile",
+        },
+      ],
+      description: "The label file; absent where the classes are numbered.",
+    },
+    licence: {
+      description: "SPDX identifier of the weights' licence.",
+      minLength: 1,
+      type: "string",
+    },
+    output: {
+      $ref: "#/$defs/ManifestOutput",
+      description: "What the scores are.",
+    },
+    schema: {
+      const: 1,
+      description: "Always [`MANIFEST_SCHEMA`].",
+      format: "uint32",
+      minimum: 0,
+      type: "integer",
+    },
+    source: {
+      anyOf: [
+        {
+          $ref: "#/$defs/GraphSource",
+        },
+      ],
+      description: "Where the graph is fetched from when it is not in the folder.",
+    },
+    title: {
+      description: "One line for people.",
+      minLength: 1,
+      type: "string",
+    },
+    version: {
+      description: "Version, free text without `/` and `@`.",
+      pattern: "^[^/@]+$",
+      type: "string",
+    },
+  },
+  required: ["schema", "id", "version", "title", "description", "licence", "graph", "input", "output"],
+  title: "Manifest",
+  type: "object",
 };

@@ -182,6 +182,25 @@ export type FeaturesTensor = {
   size: number;
 };
 
+export type Finding = {
+  /**
+   * Whether the model is refused for it.
+   */
+  severity: Severity;
+  /**
+   * Path of a field of the manifest, or name of a file.
+   */
+  field: string;
+  /**
+   * What is so.
+   */
+  problem: string;
+  /**
+   * What to do.
+   */
+  mend: string;
+};
+
 export type ForbiddenOp = {
   /**
    * The op.
@@ -494,6 +513,10 @@ export type Loaded = {
 
 export type Manifest = {
   /**
+   * Where its JSON Schema lies, for editors.
+   */
+  $schema?: string;
+  /**
    * Always [`MANIFEST_SCHEMA`].
    */
   schema: number;
@@ -671,6 +694,17 @@ export type OutputSpec = {
   heads: Array<string>;
 };
 
+export type Place = {
+  /**
+   * Name of the model's folder.
+   */
+  id: string;
+  /**
+   * Name of the version's folder, where there is one.
+   */
+  version: string | null;
+};
+
 export type Problem = {
   /**
    * The stable code.
@@ -707,6 +741,8 @@ export type Sandbox = {
    */
   missing: Array<string>;
 };
+
+export type Severity = "error" | "warning";
 
 export type Source = "read" | "measured" | "prior" | "manifest" | "request";
 
@@ -838,6 +874,7 @@ export const FRAME_KIND = {
 } as const;
 
 export const MANIFEST_FIELDS = [
+  "$schema",
   "schema",
   "id",
   "version",
@@ -887,3 +924,22 @@ export const ERROR_CODES = [
   "engine_timeout",
   "internal",
 ] as const satisfies readonly ErrorCode[];
+
+export const LICENCES = [
+  "0BSD",
+  "Apache-2.0",
+  "BSD-2-Clause",
+  "BSD-3-Clause",
+  "BSL-1.0",
+  "CC-BY-2.0",
+  "CC-BY-3.0",
+  "CC-BY-4.0",
+  "CC-BY-SA-4.0",
+  "CC0-1.0",
+  "CDLA-Permissive-2.0",
+  "ISC",
+  "MIT",
+  "MIT-0",
+  "Unlicense",
+  "Zlib",
+] as const satisfies readonly string[];

@@ -1,71 +1,110 @@
 /**
- * The zoo as a folder: `<id>/manifest.json` with graph and labels beside it, and `imagenet.json`, a list of manifests
- * whose graphs are fetched on demand. A damaged entry is reported and does not keep the others from being served.
+ * The zoo as a folder: `<id>/manifest.json` with graph and labels beside it, or `<id>/<version>/manifest.json` where there
+ * are several versions, and `imagenet.json`, a list of manifests whose graphs are fetched on demand. A damaged entry is
+ * reported and does not keep the others from being served.
  */
-import type { Dirent } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AppError, isSystemError, messageOf } from "../errors.js";
-import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
+import { MANIFEST_SCHEMA, type Manifest, type Place } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
 import { sha256 } from "../sha256.js";
-import { folderBlobs } from "./folder-blobs.js";
+import { folderBlobs, sizeOf } from "./folder-blobs.js";
 import { parseManifest, parseManifests } from "./manifest.js";
 
-const MANIFEST_FILE = "manifest.json";
+export const MANIFEST_FILE = "manifest.json";
 /** What the model says of some photos: those are its samples too. */
-const GOLDEN_FILE = "golden.json";
+export const GOLDEN_FILE = "golden.json";
 /** Manifests of public models that are not kept here; their files go to `<id>/` once fetched. */
 const LISTED_FILE = "imagenet.json";
 
 /** Tells of an entry that cannot be served. */
 export type ReportDamage = (entry: string, reason: string) => void;
 
+/** `2` before `10`, as people count. */
+const VERSIONS = new Intl.Collator("en", { numeric: true });
+
 /** Reads the folder once and verifies every file that is there. A missing folder is an empty zoo. */
 export async function openFileZoo(dir: string, report: ReportDamage): Promise<ModelZoo> {
-  const models = new Map<string, FileZooModel>();
-  for (const entry of await entriesOf(dir)) {
-    if (!entry.isDirectory()) continue;
+  const models: FileZooModel[] = [];
+  for (const place of await placesIn(dir)) {
     try {
-      const manifest = await readManifest(join(dir, entry.name, MANIFEST_FILE));
-      if (manifest === null) continue;
-      if (manifest.id !== entry.name) throw new Error(`its id is ${JSON.stringify(manifest.id)}, its folder another`);
-      models.set(manifest.id, await FileZooModel.open(manifest, folderBlobs(join(dir, entry.name))));
+      const manifest = await readManifest(join(dir, place.entry, MANIFEST_FILE));
+      if (manifest.id !== place.id) throw new Error(`its id is ${JSON.stringify(manifest.id)}, its folder another`);
+      if (manifest.version !== (place.version ?? manifest.version))
+        throw new Error(`its version is ${JSON.stringify(manifest.version)}, its folder another`);
+      models.push(await FileZooModel.open(manifest, folderBlobs(join(dir, place.entry))));
     } catch (error) {
-      report(entry.name, messageOf(error));
+      report(place.entry, messageOf(error));
     }
   }
+  const known = new Set(models.map(({ manifest }) => manifest.id));
   for (const manifest of await readListed(join(dir, LISTED_FILE), report)) {
-    if (!models.has(manifest.id))
-      models.set(manifest.id, await FileZooModel.open(manifest, folderBlobs(join(dir, manifest.id))));
+    if (!known.has(manifest.id)) models.push(await FileZooModel.open(manifest, folderBlobs(join(dir, manifest.id))));
   }
-  for (const model of models.values()) await model.verify();
-  for (const model of models.values()) if (model.damage !== null) report(model.manifest.id, model.damage);
-  return new FileZoo([...models.values()]);
+  for (const model of models) await model.verify();
+  for (const model of models) if (model.damage !== null) report(model.manifest.id, model.damage);
+  return new FileZoo(models);
+}
+
+/** Where a model of the zoo lies: `entry` is its folder below the zoo's. */
+export interface ModelPlace extends Place {
+  readonly entry: string;
+}
+
+/** The folders of the zoo that hold a manifest, by id and version. */
+export async function placesIn(dir: string): Promise<ModelPlace[]> {
+  const places: ModelPlace[] = [];
+  for (const id of await foldersIn(dir)) {
+    if ((await sizeOf(join(dir, id, MANIFEST_FILE))) !== null) {
+      places.push({ id, version: null, entry: id });
+      continue;
+    }
+    for (const version of await foldersIn(join(dir, id))) {
+      const entry = join(id, version);
+      if ((await sizeOf(join(dir, entry, MANIFEST_FILE))) !== null) places.push({ id, version, entry });
+    }
+  }
+  return places.toSorted((a, b) => VERSIONS.compare(a.entry, b.entry));
 }
 
 class FileZoo implements ModelZoo {
   readonly defaultId: string | null;
-  readonly #models: readonly FileZooModel[];
+  /** The versions of each model, the latest last. */
+  readonly #versions = new Map<string, FileZooModel[]>();
 
   constructor(models: readonly FileZooModel[]) {
-    this.#models = models.toSorted((a, b) => a.manifest.id.localeCompare(b.manifest.id, "en"));
-    this.defaultId = this.#models.find((model) => model.manifest.default)?.manifest.id ?? null;
+    for (const model of models.toSorted(byIdAndVersion)) {
+      const { id } = model.manifest;
+      this.#versions.set(id, [...(this.#versions.get(id) ?? []), model]);
+    }
+    this.defaultId = this.list().find((model) => model.manifest.default)?.manifest.id ?? null;
   }
 
-  list(): readonly ZooModel[] {
-    return this.#models;
+  list(): readonly FileZooModel[] {
+    return [...this.#versions.values()].map(latestOf);
   }
 
   find(id: string, version?: string): ZooModel | undefined {
-    return this.#models.find(
-      ({ manifest }) => manifest.id === id && (version === undefined || manifest.version === version),
-    );
+    const versions = this.#versions.get(id);
+    if (versions === undefined) return undefined;
+    return version === undefined ? latestOf(versions) : versions.find(({ manifest }) => manifest.version === version);
   }
 
   versionsOf(id: string): readonly string[] {
-    return this.#models.filter(({ manifest }) => manifest.id === id).map(({ manifest }) => manifest.version);
+    return (this.#versions.get(id) ?? []).map(({ manifest }) => manifest.version);
   }
+}
+
+function byIdAndVersion({ manifest: a }: FileZooModel, { manifest: b }: FileZooModel): number {
+  return a.id.localeCompare(b.id, "en") || VERSIONS.compare(a.version, b.version);
+}
+
+/** The latest version that can be served; a damaged one never takes the place of one that can. */
+function latestOf(versions: readonly FileZooModel[]): FileZooModel {
+  const latest = versions.findLast(({ present, damage }) => present && damage === null) ?? versions.at(-1);
+  if (latest === undefined) throw new RangeError("a model has a version");
+  return latest;
 }
 
 /** Where a model's files are: a folder, or the blobs of registered models. Null stands for a file that is not there. */
@@ -171,19 +210,18 @@ export class FileZooModel implements ZooModel {
   }
 }
 
-async function entriesOf(dir: string): Promise<Dirent[]> {
+async function foldersIn(dir: string): Promise<string[]> {
   try {
-    return await readdir(dir, { withFileTypes: true });
+    const entries = await readdir(dir, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;
   }
 }
 
-/** Null when the folder holds no manifest: it is no model. */
-async function readManifest(path: string): Promise<Manifest | null> {
-  const text = await readIfThere(path);
-  return text === null ? null : parseManifest(JSON.parse(text));
+async function readManifest(path: string): Promise<Manifest> {
+  return parseManifest(JSON.parse(await readFile(path, "utf8")));
 }
 
 /** The photos of a file of golden answers, as it names them; none where it is not there, or says something else. */

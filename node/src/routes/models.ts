@@ -6,6 +6,7 @@ import type { SendBytes } from "../front/answers.js";
 import { visitOf } from "../front/enter.js";
 import type { Route } from "../front/route.js";
 import { uploadOf } from "../front/upload.js";
+import { MANIFEST_JSON_SCHEMA } from "../generated/contract-schema.js";
 import type { Classifier, ModelListing, Models, ModelZoo, Role, ZooModel } from "../ports.js";
 import { parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
 import {
@@ -111,6 +112,17 @@ export function modelRoutes({ models, zoo, classifier, sendBytes, allow }: Model
       answers: ok("As it is.", { "image/*": { schema: BYTES } }),
       problems: ["model_unknown", "version_unknown", "not_found", "engine_unavailable"],
       handle: downloadSample(zoo),
+    },
+    {
+      method: "get",
+      path: "/manifest.schema.json",
+      access: "anyone",
+      summary: "The JSON Schema of manifests.",
+      answers: ok("JSON Schema 2020-12.", { "application/schema+json": { schema: { type: "object" } } }),
+      problems: [],
+      handle: (_request, response) => {
+        response.type("application/schema+json").send(JSON.stringify(MANIFEST_JSON_SCHEMA));
+      },
     },
   ];
 }

@@ -1,5 +1,5 @@
-//! Writes the TypeScript types and constants of the contract, and the JSON schemas of what clients are answered with, to
-//! the two paths given as arguments.
+//! Writes the TypeScript types and constants of the contract, the JSON schemas of what clients are answered with, and that
+//! of `manifest.json`, to the three paths given as arguments.
 
 use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
@@ -7,7 +7,7 @@ use menagerie_contract::{
     Answer, ErrorCode, Hello, InferOptions, LoadRequest, Loaded, Manifest, ModelSpec, Problem, Runtime, Sandbox,
     VERSION, frame, manifest, message, spec,
 };
-use schemars::generate::SchemaSettings;
+use schemars::{Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::Value;
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -38,6 +38,8 @@ fn types() -> String {
     declarations.visit::<Manifest>();
     declarations.visit::<ModelSpec>();
     declarations.visit::<Problem>();
+    declarations.visit::<manifest::Finding>();
+    declarations.visit::<manifest::Place>();
     declarations.by_name.values().map(|declaration| "export ".to_owned() + declaration + "\n\n").collect()
 }
 
@@ -64,7 +66,7 @@ fn constants() -> String {
         lines.concat(),
         kinds.concat(),
         list("MANIFEST_FIELDS", "(keyof Manifest)", Manifest::fields()),
-        list("ERROR_CODES", "ErrorCode", codes),
+        list("ERROR_CODES", "ErrorCode", codes) + "\n" + &list("LICENCES", "string", manifest::LICENCES.into_iter()),
     )
 }
 
@@ -87,18 +89,52 @@ fn schemas() -> String {
     generator.subschema_for::<Runtime>();
     generator.subschema_for::<Sandbox>();
     let schemas = Value::Object(generator.take_definitions(true));
-    format!("export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {schemas:#};\n")
+    let manifest = manifest_schema();
+    format!(
+        "export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {schemas:#};\n\n\
+         /** JSON Schema of `manifest.json`, which `$schema` names. */\n\
+         export const MANIFEST_JSON_SCHEMA: object = {manifest:#};\n"
+    )
+}
+
+/// JSON Schema 2020-12 of `manifest.json`, as it may be written: what is left out has its default, and is not null.
+fn manifest_schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(|schema: &mut Schema| {
+        let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+        for (name, property) in properties.into_iter().flatten() {
+            if !manifest::NULLABLE.contains(&name.as_str()) {
+                refuse_null(property);
+            }
+        }
+    }));
+    settings.into_generator().into_root_schema_for::<Manifest>().to_value()
+}
+
+/// Takes null out of what an `Option` may be.
+fn refuse_null(property: &mut Value) {
+    if let Some([first, null]) = property["type"].as_array().map(Vec::as_slice)
+        && null == "null"
+    {
+        property["type"] = first.clone();
+    }
+    if let Some(choices) = property.get_mut("anyOf").and_then(Value::as_array_mut) {
+        choices.retain(|choice| choice["type"] != "null");
+    }
 }
 
 fn main() -> ExitCode {
-    let [_, types_path, schemas_path] = env::args().collect::<Vec<_>>().try_into().unwrap_or_default();
-    if schemas_path.is_empty() {
-        eprintln!("usage: generate-contract TYPES.ts SCHEMAS.ts");
+    let [_, types_path, schemas_path, manifest_path] = env::args().collect::<Vec<_>>().try_into().unwrap_or_default();
+    if manifest_path.is_empty() {
+        eprintln!("usage: generate-contract TYPES.ts SCHEMAS.ts MANIFEST.schema.json");
         return ExitCode::from(2);
     }
     let header = "// Generated from native/contract by `npm run generate`. Do not edit.\n\n";
-    for (path, content) in [(types_path, types() + &constants()), (schemas_path, schemas())] {
-        if let Err(error) = fs::write(&path, header.to_owned() + &content) {
+    for (path, content) in [
+        (types_path, header.to_owned() + &types() + &constants()),
+        (schemas_path, header.to_owned() + &schemas()),
+        (manifest_path, format!("{:#}\n", manifest_schema())),
+    ] {
+        if let Err(error) = fs::write(&path, content) {
             eprintln!("cannot write {path}: {error}");
             return ExitCode::FAILURE;
         }

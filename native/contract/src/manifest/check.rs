@@ -14,6 +14,18 @@ use crate::{
 /// Longest id and version of a model that a client registers.
 const REGISTERED_NAME_CHARS_MAX: usize = 64;
 
+const OBJECT: &str = "an object";
+
+/// What is wrong with a field.
+pub struct Complaint {
+    /// Its path, such as `input.width`.
+    pub field: String,
+    /// `field=value: what it must be`.
+    pub text: String,
+    /// What to do.
+    pub mend: String,
+}
+
 /// What a value must be, where it is not.
 type Rule = fn(&Value) -> Result<(), String>;
 
@@ -90,6 +102,7 @@ const SOURCE: &[Field] = &[
 
 /// The fields of a manifest.
 pub const MANIFEST: &[Field] = &[
+    optional("$schema", text),
     needed("schema", |value| whole(value, i64::from(MANIFEST_SCHEMA), i64::from(MANIFEST_SCHEMA))),
     needed("id", id),
     needed("version", version),
@@ -116,6 +129,7 @@ pub const MANIFEST: &[Field] = &[
 
 /// What a client may say of a model that it registers: any part of a manifest, so that a whole one can be sent too.
 pub const PART: &[Field] = &[
+    optional("$schema", text),
     optional("schema", |value| whole(value, i64::from(MANIFEST_SCHEMA), i64::from(MANIFEST_SCHEMA))),
     optional("id", |value| short(value).and_then(|()| id(value))),
     optional("version", |value| short(value).and_then(|()| registered_version(value))),
@@ -136,41 +150,68 @@ pub const PART: &[Field] = &[
     object("accuracy", Presence::Optional, ACCURACY),
 ];
 
-/// `field=value: what it must be` for each field that is wrong.
+/// One for each field that is wrong.
 #[must_use]
-pub fn complaints(json: &Value, fields: &[Field]) -> Vec<String> {
+pub fn complaints(json: &Value, fields: &[Field]) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     match json.as_object() {
         Some(object) => check(object, fields, true, "", &mut complaints),
-        None => complaints.push("it must be an object".into()),
+        None => complaints.push(Complaint {
+            field: "manifest".into(),
+            text: "it must be an object".into(),
+            mend: "begin it with { and end it with }".into(),
+        }),
     }
     complaints
 }
 
-fn check(object: &Map<String, Value>, fields: &[Field], whole: bool, prefix: &str, complaints: &mut Vec<String>) {
+fn check(object: &Map<String, Value>, fields: &[Field], whole: bool, prefix: &str, complaints: &mut Vec<Complaint>) {
     if whole {
         let unknown = object.keys().filter(|name| fields.iter().all(|field| field.name != name.as_str()));
-        complaints.extend(unknown.map(|name| format!("{prefix}{name}: there is no such field")));
+        let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+        complaints.extend(unknown.map(|name| Complaint {
+            field: format!("{prefix}{name}"),
+            text: format!("{prefix}{name}: there is no such field"),
+            mend: format!("remove it, or write one of {}", names.join(", ")),
+        }));
     }
     for field in fields {
         let path = format!("{prefix}{}", field.name);
         match (object.get(field.name), &field.presence) {
-            (None, Presence::Needed) => complaints.push(format!("{path} is missing")),
+            (None, Presence::Needed) => complaints.push(Complaint {
+                text: format!("{path} is missing"),
+                mend: format!("add it: {}", field.shape.wanted()),
+                field: path,
+            }),
             (None, _) | (Some(Value::Null), Presence::Nullable) => {}
             (Some(value), _) => match (&field.shape, value) {
-                (Shape::Value(rule), _) => {
-                    complaints.extend(rule(value).err().map(|what| format!("{path}{}: must be {what}", shown(value))));
-                }
+                (Shape::Value(rule), _) => complaints.extend(rule(value).err().map(|what| wrong(&path, value, &what))),
                 (Shape::Object(fields), Value::Object(inner)) => {
                     check(inner, fields, true, &format!("{path}."), complaints);
                 }
                 (Shape::Part(fields), Value::Object(inner)) => {
                     check(inner, fields, false, &format!("{path}."), complaints);
                 }
-                (Shape::Object(_) | Shape::Part(_), _) => {
-                    complaints.push(format!("{path}{}: must be an object", shown(value)));
-                }
+                (Shape::Object(_) | Shape::Part(_), _) => complaints.push(wrong(&path, value, OBJECT)),
             },
+        }
+    }
+}
+
+fn wrong(path: &str, value: &Value, what: &str) -> Complaint {
+    Complaint {
+        field: path.to_owned(),
+        text: format!("{path}{}: must be {what}", shown(value)),
+        mend: format!("write {what}"),
+    }
+}
+
+impl Shape {
+    /// What a field of this shape must be.
+    fn wanted(&self) -> String {
+        match self {
+            Self::Value(rule) => rule(&Value::Null).err().unwrap_or_default(),
+            Self::Object(_) | Self::Part(_) => OBJECT.into(),
         }
     }
 }
