@@ -247,6 +247,8 @@ export interface Models {
   /** Whether the graph is one that a client brought, with this request or before. */
   isStrangers(choice: ModelChoice): boolean;
   list(): ModelListing[];
+  /** Memory of the engine that holds this model; null where none does. */
+  memoryBytesOf(model: ZooModel): number | null;
   /** Ends the engines of a model that was removed, once no request uses it. */
   retire(model: ZooModel): Promise<void>;
   /** Models that an engine holds now. */

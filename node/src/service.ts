@@ -1,30 +1,44 @@
 /** Puts the adapters together: what the server, the library and the command line stand on. */
 import { setMaxListeners } from "node:events";
-import { join } from "node:path";
-import type { Logger } from "pino";
+import { type Logger, pino } from "pino";
 import { type Config, isLoopback } from "./config.js";
 import { createAddonEngine } from "./engines/addon.js";
 import { openEngineCgroups } from "./engines/cgroups.js";
 import { createProcessEngine } from "./engines/process.js";
 import { AppError } from "./errors.js";
 import { Company } from "./fair-queue.js";
+import type { SpecOverrides } from "./generated/contract.js";
 import { createImageFetcher } from "./images/fetch-image.js";
 import { createWasmClassifier } from "./images/wasm-classifier.js";
 import { createKey, type NewKey, openApiKeys } from "./keys/api-keys.js";
-import { fetchModel } from "./models/fetch-model.js";
 import { openFileZoo } from "./models/file-zoo.js";
 import { folderBlobs } from "./models/folder-blobs.js";
 import { createRegistrar } from "./models/registrar.js";
 import { createModelRegistry } from "./models/registry.js";
 import { openModelStore } from "./models/store.js";
 import { createLogger } from "./observe/logger.js";
-import type { ApiKeys, Classifier, FetchImage, InferenceEngine, Models, ModelZoo, Party, Registrar } from "./ports.js";
+import type {
+  ApiKeys,
+  Classifier,
+  FetchImage,
+  InferenceEngine,
+  Models,
+  ModelZoo,
+  OpenModel,
+  Party,
+  Registrar,
+  ZooModel,
+} from "./ports.js";
 import { sha256 } from "./sha256.js";
 import { unlessAborted } from "./unless-aborted.js";
 import { decodeReply, loadWasm } from "./wasm-module.js";
+import type { Workbench } from "./zoo/workbench.js";
 
 /** Threads of one engine process, far above what libtensorflow starts. */
 const ENGINE_THREADS_MAX = 1024;
+
+/** Answers that are compared with golden ones: as many as a request may ask for. */
+const TOP_K_MAX = 100;
 
 export interface Service {
   readonly classifier: Classifier;
@@ -216,6 +230,36 @@ function logEngineLine(logger: Logger, pid: number, line: string): void {
   }
 }
 
+/** The engine, in its cell, for judging models of the zoo. */
+export async function openWorkbench(config: Config): Promise<Workbench> {
+  // The addon has no cell.
+  const settings: Config = { ...config, engine: "process", engineSpares: 0 };
+  const service = await openService(settings, pino({ level: "silent" }));
+  const use = <T>(model: ZooModel, overrides: SpecOverrides, work: (open: OpenModel) => Promise<T>) =>
+    onOwnBehalf(settings.classifyMsMax, (party) =>
+      service.models.use(
+        { kind: "candidate", model },
+        { overrides, labelOffset: overrides.label_offset ?? null },
+        party,
+        work,
+      ),
+    );
+  return {
+    describe: (model) => use(model, {}, ({ target }) => service.classifier.describe(target)),
+    classify: (model, photo, overrides = {}) =>
+      use(model, overrides, ({ target }) =>
+        service.classifier.classify(target, new Uint8Array(photo), {
+          topK: TOP_K_MAX,
+          scoreThreshold: 0,
+          picture: false,
+        }),
+      ),
+    memoryBytesOf: (model) => service.models.memoryBytesOf(model),
+    graphBytesMax: settings.graphBytesMax,
+    close: () => service.close(),
+  };
+}
+
 /** A white BMP of one pixel. */
 function onePixel(): Uint8Array {
   const bytes = new Uint8Array(58);
@@ -230,28 +274,6 @@ function onePixel(): Uint8Array {
   view.setUint16(28, 24, true);
   bytes.fill(255, 54, 57);
   return bytes;
-}
-
-/** A file of a listed model that was fetched. `verified` is whether the manifest knows its SHA-256. */
-export interface FetchedFile {
-  readonly path: string;
-  readonly sha256: string;
-  readonly verified: boolean;
-}
-
-/** Fetches the files of a listed model into the zoo. @throws AppError `model_unknown`, and as `fetchModel`. */
-export async function fetchListedModel(config: Config, id: string): Promise<FetchedFile[]> {
-  const zoo = await openFileZoo(config.modelsDir, () => {});
-  const model = zoo.find(id);
-  if (model === undefined) throw new AppError("model_unknown", `There is no model ${id} in ${config.modelsDir}.`);
-  const { manifest } = model;
-  const known = new Set([manifest.graph.sha256, manifest.labels?.sha256]);
-  const hashes = await fetchModel(manifest, config.modelsDir, config);
-  return [...hashes].map(([file, hash]) => ({
-    path: join(config.modelsDir, id, file),
-    sha256: hash,
-    verified: known.has(hash),
-  }));
 }
 
 export { createKey, createLogger, type NewKey };

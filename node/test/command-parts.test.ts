@@ -47,6 +47,15 @@ describe("the progress of a command", () => {
     expect(shown(4, true).endsWith("\r\u001b[K")).toBe(true);
   });
 
+  it("tells how far a download is, also where nobody knows its size", () => {
+    const written: string[] = [];
+    const progress = new Progress(1, { isTTY: true, write: (text) => written.push(text) });
+    progress.bytes("net", 2_500_000, 10_000_000);
+    progress.bytes("net", 2_500_000, null);
+    expect(written[0]).toMatch(/█{8}░{22} net: 2\.5 of 10\.0 MB$/);
+    expect(written[1]).toMatch(/░{30} net: 2\.5 MB$/);
+  });
+
   it("is not written where nobody watches, nor for a single step", () => {
     expect(shown(4, false)).toBe("");
     expect(shown(1, true)).toBe("");

@@ -74,7 +74,7 @@ describe("the README", () => {
 
   test("and the documentation name verbs of the command that there are", async () => {
     const { stdout } = await run("npx", ["menagerie", "--help"], { cwd: ROOT_DIR });
-    const verbs = new Set([...stdout.matchAll(/^ {2}(\w+) /gm)].map(([, verb]) => verb));
+    const verbs = new Set([...stdout.matchAll(/^ {2}(\w+)[ |]/gm)].map(([, verb]) => verb));
     const docs = (await readdir(`${ROOT_DIR}docs`))
       .filter((file) => file.endsWith(".md"))
       .map((file) => `docs/${file}`);

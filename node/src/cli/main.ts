@@ -1,13 +1,28 @@
 /** The `menagerie` command. Each verb is a file of this folder that adds itself to the program. */
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../errors.js";
+import { addCheck } from "./check.js";
 import { addClassify } from "./classify.js";
-import { addFetch } from "./fetch.js";
+import { addGolden } from "./golden.js";
 import { addInspect } from "./inspect.js";
 import { addKey } from "./key.js";
+import { addList } from "./list.js";
+import { addNew } from "./new.js";
+import { addPull } from "./pull.js";
+import { addPush } from "./push.js";
+import { addRm } from "./rm.js";
 import { addServe } from "./serve.js";
+import { addShow } from "./show.js";
 
 const USAGE_EXIT_CODE = 2;
+
+/** In the order in which help lists them. */
+const VERBS = [
+  ...[addServe, addClassify, addInspect],
+  ...[addPull, addList, addShow, addRm],
+  ...[addNew, addCheck, addGolden, addPush],
+  addKey,
+];
 
 // Whoever reads the lines may have read enough, as `head` has.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -20,10 +35,14 @@ process.exitCode = await run(process.argv.slice(2));
 async function run(args: readonly string[]): Promise<number> {
   const program = new Command("menagerie")
     .description("Classifies images with frozen TensorFlow graphs.")
+    .addHelpText(
+      "after",
+      "\nMODELS_DIR is the folder of the zoo. Exit codes: 0 done, 1 refused or failed, 2 used wrongly; docs/command.md has more.",
+    )
     .showHelpAfterError()
     .exitOverride();
   // What is set above holds for the verbs that are added below.
-  for (const add of [addServe, addClassify, addInspect, addFetch, addKey]) add(program);
+  for (const add of VERBS) add(program);
   try {
     await program.parseAsync(args, { from: "user" });
     return Number(process.exitCode ?? 0);

@@ -2,6 +2,7 @@
 
 const BAR_WIDTH = 30;
 const CLEAR_LINE = "\r\u001b[K";
+const MEGABYTE = 1e6;
 
 /** What is needed of a stream: `process.stderr`. */
 export interface Terminal {
@@ -10,27 +11,39 @@ export interface Terminal {
 }
 
 export class Progress {
-  readonly #isShown: boolean;
+  readonly #isTerminal: boolean;
   #done = 0;
+  #isShown = false;
 
   constructor(
     private readonly total: number,
     private readonly terminal: Terminal,
   ) {
-    this.#isShown = terminal.isTTY === true && total > 1;
+    this.#isTerminal = terminal.isTTY === true;
   }
 
-  /** Counts one more. */
+  /** Counts one more. A single step is not shown. */
   step(): void {
     this.#done += 1;
-    if (!this.#isShown) return;
-    const filled = Math.round((BAR_WIDTH * this.#done) / this.total);
-    const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
-    this.terminal.write(`${CLEAR_LINE}${bar} ${this.#done} of ${this.total}`);
+    if (this.total > 1) this.#show(this.#done / this.total, `${this.#done} of ${this.total}`);
+  }
+
+  /** Shows how far a download is; `bytesTotal` is null where nobody knows. */
+  bytes(name: string, bytes: number, bytesTotal: number | null): void {
+    const of = bytesTotal === null ? "" : ` of ${(bytesTotal / MEGABYTE).toFixed(1)}`;
+    this.#show(bytesTotal === null ? 0 : bytes / bytesTotal, `${name}: ${(bytes / MEGABYTE).toFixed(1)}${of} MB`);
   }
 
   /** Takes the line away: before other lines are written, and at the end. */
   clear(): void {
     if (this.#isShown) this.terminal.write(CLEAR_LINE);
+    this.#isShown = false;
+  }
+
+  #show(share: number, words: string): void {
+    if (!this.#isTerminal) return;
+    this.#isShown = true;
+    const filled = Math.round(BAR_WIDTH * Math.min(1, share));
+    this.terminal.write(`${CLEAR_LINE}${"█".repeat(filled)}${"░".repeat(BAR_WIDTH - filled)} ${words}`);
   }
 }

@@ -1,74 +1,138 @@
 /**
- * Fetches the files of a listed model into its folder of the zoo. What is fetched is verified where the manifest knows
- * its size and SHA-256, and lies under its name only when it is whole.
+ * Fetches the files of a listed model into its folder of the zoo. What is fetched is verified by its size and SHA-256, and
+ * lies under its name only when it is whole.
  */
 import { spawn } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError } from "../errors.js";
 import type { Manifest } from "../generated/contract.js";
 import { sha256 } from "../sha256.js";
+import { fetchArchive, type ReportProgress, removeArchive } from "./archives.js";
 import { writeDurably } from "./durable-file.js";
 
-/** Most bytes that a file may have. */
-export interface FetchLimits {
+/** Files that listed models share, such as labels, lie here in the zoo: the folder of the list's name. */
+const LISTED_FOLDER = "imagenet";
+/** What is on its way. */
+const ARCHIVES_FOLDER = ".pull";
+/** An archive may hold more than the graph: a checkpoint, other forms. */
+const ARCHIVE_PER_GRAPH_BYTES = 4;
+
+export interface FetchOptions {
   readonly graphBytesMax: number;
   readonly labelsBytesMax: number;
+  /** Whether a file whose SHA-256 is not known is taken as it comes. */
+  readonly trustOnFirstUse: boolean;
+  readonly report: ReportProgress;
+}
+
+/** A file that was fetched. */
+export interface FetchedFile {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Whether the manifest knew its SHA-256. */
+  readonly verified: boolean;
+}
+
+interface Wanted {
+  readonly file: string;
+  readonly bytes: number | null;
+  readonly sha256: string | null;
+  readonly bytesMax: number;
+  /** Null for a file that is kept beside the list. */
+  readonly from: { readonly url: string; readonly member: string } | null;
 }
 
 /**
- * Fetches graph and labels into `dir/<id>/` and answers the SHA-256 of both, by file name.
+ * Fetches graph and labels into `dir/<id>/`.
  * @throws AppError `url_unreachable` when an address does not answer with the archive, `graph_invalid` when a file is not
- * what the manifest says, `field_invalid` when the manifest has no source.
+ * what the manifest says, `field_invalid` when the manifest has no source, `forbidden` for a file whose SHA-256 is not known
+ * and that is not to be trusted.
  */
-export async function fetchModel(manifest: Manifest, dir: string, limits: FetchLimits): Promise<Map<string, string>> {
-  const { id, graph, labels, source } = manifest;
-  if (source === undefined) throw new AppError("field_invalid", `The manifest of ${id} names no source.`);
-  const files = [{ ...graph, url: source.url, member: source.member, bytesMax: limits.graphBytesMax }];
-  if (labels !== undefined && source.labels_member !== undefined) {
-    const url = source.labels_url ?? source.url;
-    files.push({ ...labels, bytes: null, url, member: source.labels_member, bytesMax: limits.labelsBytesMax });
+export async function fetchModel(manifest: Manifest, dir: string, options: FetchOptions): Promise<FetchedFile[]> {
+  const { id } = manifest;
+  const wanted = filesOf(manifest, options);
+  const unknown = wanted.filter((file) => file.sha256 === null).map(({ file }) => file);
+  if (unknown.length > 0 && !options.trustOnFirstUse) {
+    throw new AppError(
+      "forbidden",
+      `The SHA-256 of ${unknown.join(" and ")} of ${id} is not known, so what comes cannot be verified. --trust-on-first-use takes it as it comes and records its SHA-256.`,
+    );
   }
-  const fetched = new Map<string, Uint8Array>();
-  const hashes = new Map<string, string>();
-  for (const file of files) {
-    const content = await memberOf(file.url, file.member, file.bytesMax);
-    const hash = await sha256(content);
-    if ((file.sha256 ?? hash) !== hash || (file.bytes ?? content.length) !== content.length) {
-      const expected = [
-        ...(file.bytes === null ? [] : [`${file.bytes} bytes`]),
-        ...(file.sha256 === null ? [] : [`SHA-256 ${file.sha256}`]),
-      ].join(" of ");
-      throw new AppError(
-        "graph_invalid",
-        `${file.member} has ${content.length} bytes of SHA-256 ${hash}, not ${expected}.`,
-      );
-    }
-    fetched.set(file.file, content);
-    hashes.set(file.file, hash);
+  const archives = new Set<string>();
+  const fetched = new Map<Wanted, Uint8Array>();
+  for (const file of wanted) {
+    const content =
+      file.from === null
+        ? await readShared(dir, file.file)
+        : await memberOf(await archiveOf(file.from.url), file.from.member, file.bytesMax);
+    await verify(file, content);
+    fetched.set(file, content);
   }
   await mkdir(join(dir, id), { recursive: true });
-  for (const [name, content] of fetched) await writeDurably(join(dir, id, name), content);
-  return hashes;
+  for (const [{ file }, content] of fetched) await writeDurably(join(dir, id, file), content);
+  for (const archive of archives) await removeArchive(archive);
+  return await Promise.all(
+    [...fetched].map(async ([{ file, sha256: known }, content]) => ({
+      file,
+      bytes: content.length,
+      sha256: await sha256(content),
+      verified: known !== null,
+    })),
+  );
+
+  async function archiveOf(url: string): Promise<string> {
+    const bytesMax = ARCHIVE_PER_GRAPH_BYTES * options.graphBytesMax;
+    const path = await fetchArchive(url, { dir: join(dir, ARCHIVES_FOLDER), bytesMax, report: options.report });
+    archives.add(path);
+    return path;
+  }
+
+  /** Another file than the manifest's is removed, so that the next try fetches it anew. */
+  async function verify(file: Wanted, content: Uint8Array): Promise<void> {
+    const hash = await sha256(content);
+    if ((file.sha256 ?? hash) === hash && (file.bytes ?? content.length) === content.length) return;
+    for (const archive of archives) await removeArchive(archive);
+    const expected = [
+      ...(file.bytes === null ? [] : [`${file.bytes} bytes`]),
+      ...(file.sha256 === null ? [] : [`SHA-256 ${file.sha256}`]),
+    ].join(" of ");
+    const name = file.from?.member ?? file.file;
+    throw new AppError("graph_invalid", `${name} has ${content.length} bytes of SHA-256 ${hash}, not ${expected}.`);
+  }
 }
 
-/** One member of the gzipped tar archive at `url`, unpacked by the system's tar. */
-async function memberOf(url: string, member: string, bytesMax: number): Promise<Uint8Array> {
-  const response = await fetch(url).catch((error: unknown) => {
-    throw new AppError("url_unreachable", `${url} does not answer.`, { cause: error });
+function filesOf({ id, graph, labels, source }: Manifest, { graphBytesMax, labelsBytesMax }: FetchOptions): Wanted[] {
+  if (source === undefined) throw new AppError("field_invalid", `The manifest of ${id} names no source.`);
+  const { url, member, labels_url, labels_member } = source;
+  const files: Wanted[] = [{ ...graph, bytesMax: graphBytesMax, from: { url, member } }];
+  if (labels === undefined) return files;
+  const from = labels_member === undefined ? null : { url: labels_url ?? url, member: labels_member };
+  return [...files, { ...labels, bytes: null, bytesMax: labelsBytesMax, from }];
+}
+
+/** A file that is kept beside the list. */
+async function readShared(dir: string, file: string): Promise<Uint8Array> {
+  const path = join(dir, LISTED_FOLDER, file);
+  return await readFile(path).catch((error: unknown) => {
+    throw new AppError("field_invalid", `${path} is missing: the manifest names no archive with these labels.`, {
+      cause: error,
+    });
   });
-  if (!response.ok || response.body === null) {
-    throw new AppError("url_unreachable", `${url} answers with status ${response.status}.`);
-  }
+}
+
+/** One member of a gzipped tar archive, unpacked by the system's tar. */
+async function memberOf(archive: string, member: string, bytesMax: number): Promise<Uint8Array> {
   const tar = spawn("tar", ["-xzOf", "-", "--", `./${member}`, member], { stdio: ["pipe", "pipe", "ignore"] });
   const started = new Promise<void>((resolve, reject) => tar.once("spawn", resolve).once("error", reject));
   await started.catch((error: unknown) => {
     throw new AppError("engine_unavailable", "tar cannot be started; install it.", { cause: error });
   });
   // tar ends as soon as it is broken off; what it then leaves unread says nothing of the member.
-  const sent = pipeline(Readable.fromWeb(response.body), tar.stdin).catch((error: unknown) => error);
+  const sent = pipeline(createReadStream(archive), tar.stdin).catch((error: unknown) => error);
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of tar.stdout as AsyncIterable<Uint8Array>) {
@@ -81,8 +145,8 @@ async function memberOf(url: string, member: string, bytesMax: number): Promise<
   }
   const failure = await sent;
   if (length === 0) {
-    throw new AppError("url_unreachable", `There is no ${member} in the archive at ${url}.`, { cause: failure });
+    await removeArchive(archive);
+    throw new AppError("url_unreachable", `There is no ${member} in the archive.`, { cause: failure });
   }
-  if (failure !== undefined) throw new AppError("url_unreachable", `${url} broke off.`, { cause: failure });
   return Buffer.concat(parts);
 }

@@ -88,6 +88,10 @@ class ModelRegistry implements Models {
     });
   }
 
+  memoryBytesOf(model: ZooModel): number | null {
+    return this.#slots.ofGraph(this.#sources.graphSha256Of(model)).memoryBytes;
+  }
+
   async retire(model: ZooModel): Promise<void> {
     const uses = this.#uses.get(model);
     if (uses !== undefined) await new Promise<void>((resolve) => uses.free.push(resolve));

@@ -9,7 +9,12 @@ import { CLI_FILE } from "../support/paths.js";
 import { solidPng } from "../support/png.js";
 import { makeColourZoo } from "../support/server.js";
 
-const VERBS = ["serve", "classify", "inspect", "fetch", "key"];
+const VERBS = [
+  ...["serve", "classify", "inspect"],
+  ...["pull", "list", "show", "rm"],
+  ...["new", "check", "golden", "push"],
+  "key",
+];
 const RED = solidPng(64, 48, [255, 0, 0]);
 const GREEN = solidPng(64, 48, [0, 255, 0]);
 const BLUE = solidPng(64, 48, [0, 0, 255]);
@@ -62,7 +67,7 @@ describe("menagerie", () => {
 
   it("lists its verbs, each with a help of its own", async () => {
     const { stdout } = await run(["--help"]);
-    expect([...stdout.matchAll(/^ {2}(\w+) .*/gm)].map(([, verb]) => verb)).toEqual([...VERBS, "help"]);
+    expect([...stdout.matchAll(/^ {2}(\w+)[ |].*/gm)].map(([, verb]) => verb)).toEqual([...VERBS, "help"]);
     for (const verb of VERBS) {
       const help = await run([verb, "--help"]);
       expect(help, verb).toMatchObject({ exitCode: 0, stderr: "" });

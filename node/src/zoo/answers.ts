@@ -1,0 +1,31 @@
+/** A model's folder, opened to be asked, and what it answered, kept. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError, messageOf } from "../errors.js";
+import type { Answer } from "../generated/contract.js";
+import { writeDurably } from "../models/durable-file.js";
+import { FileZooModel, GOLDEN_FILE, MANIFEST_FILE } from "../models/file-zoo.js";
+import { folderBlobs } from "../models/folder-blobs.js";
+import { parseManifest } from "../models/manifest.js";
+import { goldenCase, goldenText } from "./golden.js";
+
+/** @throws AppError `field_invalid` for a manifest that is wrong. */
+export async function openModel(folder: string): Promise<FileZooModel> {
+  const path = join(folder, MANIFEST_FILE);
+  try {
+    return await FileZooModel.open(parseManifest(JSON.parse(await readFile(path, "utf8"))), folderBlobs(folder));
+  } catch (error) {
+    throw new AppError("field_invalid", `${path} cannot be used: ${messageOf(error)}.`, { cause: error });
+  }
+}
+
+/** Writes `golden.json`; `image` is a photo's path from the model's folder. */
+export async function writeGolden(
+  folder: string,
+  cases: readonly { readonly image: string; readonly answer: Answer }[],
+): Promise<void> {
+  await writeDurably(
+    join(folder, GOLDEN_FILE),
+    goldenText(cases.map(({ image, answer }) => goldenCase(image, answer))),
+  );
+}

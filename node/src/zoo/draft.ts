@@ -1,0 +1,190 @@
+/** The folder of a model, drafted from the files that people have. */
+import { mkdir } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { AppError } from "../errors.js";
+import {
+  type Evidence,
+  MANIFEST_SCHEMA,
+  type Manifest,
+  type ModelSpec,
+  type SpecOverrides,
+} from "../generated/contract.js";
+import { MANIFEST_JSON_SCHEMA } from "../generated/contract-schema.js";
+import { writeDurably } from "../models/durable-file.js";
+import { FileZooModel, MANIFEST_FILE, placesIn } from "../models/file-zoo.js";
+import { parseManifest } from "../models/manifest.js";
+import { sha256 } from "../sha256.js";
+import { loadWasm } from "../wasm-module.js";
+import { CARD_FILE, type Decision, draftCard, percent } from "./card.js";
+import { LICENCE_FILE } from "./judge.js";
+import { overrideOf } from "./settings.js";
+
+/** Detected settings that are less sure than this are left to a person: detection itself warns below it. */
+const SURE_MIN = 0.75;
+/** Beside the models' folders, for their `$schema`. */
+const SCHEMA_FILE = "manifest.schema.json";
+
+/** Fields that a graph may not tell at all, with everything that they can be. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  "input.resize": ["stretch", "center-crop", "pad"],
+  "input.resize_filter": ["antialias", "bilinear", "nearest"],
+  "input.channel_order": ["RGB", "BGR"],
+};
+
+/** What a person says of the model. */
+export interface Statement {
+  readonly id: string;
+  readonly version: string;
+  readonly title: string;
+  readonly description: string;
+  readonly licence: string;
+}
+
+export interface GivenFile {
+  /** The ending with its dot. */
+  readonly ending: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A setting that detection is not sure of, and what else it may be. */
+export interface Unsure {
+  readonly evidence: Evidence;
+  /** What a request says to use each in place of the detected value. */
+  readonly others: readonly { readonly value: unknown; readonly overrides: SpecOverrides }[];
+}
+
+export interface Draft {
+  readonly manifest: Manifest;
+  readonly spec: ModelSpec;
+  readonly unsure: readonly Unsure[];
+  readonly graph: Uint8Array;
+  readonly labels: Uint8Array | null;
+}
+
+/**
+ * Reads the two files. Rejects with the problem of the graph or the labels.
+ * @throws AppError `graph_op_forbidden` for operations that are not taken, `field_invalid` for a wrong id or version.
+ */
+export async function draftModel(statement: Statement, graph: GivenFile, labels: GivenFile | null): Promise<Draft> {
+  const spec = JSON.parse(loadWasm().inspect(graph.bytes, labels?.bytes)) as ModelSpec;
+  const [forbidden] = spec.verdict.forbidden;
+  if (forbidden !== undefined) {
+    const { op, node, reason } = forbidden;
+    throw new AppError(
+      "graph_op_forbidden",
+      `The graph has the operation ${op} at ${node}, which is not taken: ${reason}. Export it for inference without it.`,
+    );
+  }
+  const { input, output } = spec;
+  const manifest = {
+    schema: MANIFEST_SCHEMA,
+    ...statement,
+    graph: { file: `graph${graph.ending}`, bytes: graph.bytes.length, sha256: await sha256(graph.bytes) },
+    ...(labels !== null && {
+      labels: { file: `labels${labels.ending}`, sha256: await sha256(labels.bytes), offset: spec.labels?.offset ?? 0 },
+    }),
+    input: {
+      tensor: input.tensor,
+      dtype: input.dtype,
+      layout: input.layout,
+      width: input.width,
+      height: input.height,
+      channels: input.channels,
+      channel_order: input.channel_order,
+      mean: input.mean,
+      std: input.std,
+      resize: input.resize,
+      ...(input.resize === "center-crop" && { crop_fraction: input.crop_fraction }),
+      resize_filter: input.resize_filter,
+    },
+    output: { tensor: output.tensor, kind: output.kind, classes: output.classes },
+  };
+  return { manifest: read(manifest), spec, unsure: unsureOf(spec), graph: graph.bytes, labels: labels?.bytes ?? null };
+}
+
+function read(manifest: object): Manifest {
+  try {
+    return parseManifest(manifest);
+  } catch (error) {
+    throw new AppError("field_invalid", `${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
+function unsureOf({ evidence }: ModelSpec): Unsure[] {
+  return evidence
+    .filter(({ field, confidence }) => confidence < SURE_MIN && overrideOf(field) !== null)
+    .map((entry) => {
+      const { field, value, alternatives } = entry;
+      const values = CHOICES[field] ?? alternatives.map((other) => other.value);
+      const others = values.filter((other) => JSON.stringify(other) !== JSON.stringify(value));
+      const name = overrideOf(field) ?? "";
+      return { evidence: entry, others: others.map((other) => ({ value: other, overrides: { [name]: other } })) };
+    });
+}
+
+/**
+ * The folder for a model, below the zoo's: `id`, or `id/version` where the model has versions.
+ * @throws AppError `model_exists`.
+ */
+export async function folderFor(dir: string, { id, version }: Pick<Statement, "id" | "version">): Promise<string> {
+  const versions = (await placesIn(dir)).filter((place) => place.id === id);
+  if (versions.length === 0) return id;
+  if (versions.some((place) => place.version === null)) {
+    throw new AppError(
+      "model_exists",
+      `${join(dir, id)} is there already. For a second version move what is in it into ${join(dir, id, "1")} first, or \`menagerie rm ${id}\`.`,
+    );
+  }
+  if (versions.some((place) => place.version === version)) {
+    throw new AppError("model_exists", `${join(dir, id, version)} is there already; name another version.`);
+  }
+  return join(id, version);
+}
+
+/** Writes the folder. `tried` says of each unsure setting what photos say of it. Answers the names of the files. */
+export async function writeDraft(
+  dir: string,
+  folder: string,
+  draft: Draft,
+  licenceText: string | null,
+  tried: ReadonlyMap<string, string>,
+): Promise<string[]> {
+  const { manifest, spec, unsure, graph, labels } = draft;
+  const path = join(dir, folder);
+  await mkdir(path, { recursive: true });
+  const schema = relative(path, join(dir, SCHEMA_FILE)).replaceAll("\\", "/");
+  const decisions = unsure.map(
+    (one): Decision => ({ field: one.evidence.field, about: `: ${aboutOf(one, tried.get(one.evidence.field))}` }),
+  );
+  const files = new Map<string, Uint8Array | string>([
+    [manifest.graph.file, graph],
+    ...(manifest.labels === undefined || labels === null ? [] : [[manifest.labels.file, labels] as const]),
+    [MANIFEST_FILE, `${JSON.stringify({ $schema: schema, ...manifest }, null, 2)}\n`],
+    [CARD_FILE, draftCard(manifest, decisions, spec.evidence)],
+    ...(licenceText === null ? [] : [[LICENCE_FILE, licenceText] as const]),
+  ]);
+  for (const [name, content] of files) await writeDurably(join(path, name), content);
+  await writeDurably(join(dir, SCHEMA_FILE), `${JSON.stringify(MANIFEST_JSON_SCHEMA, null, 2)}\n`);
+  return [...files.keys()];
+}
+
+/** A draft as a model that can be tried before its folder is written. */
+export async function draftedModel({ manifest, graph, labels }: Draft): Promise<FileZooModel> {
+  const files = new Map([
+    [manifest.graph.file, graph],
+    ...(manifest.labels === undefined || labels === null ? [] : [[manifest.labels.file, labels] as const]),
+  ]);
+  return await FileZooModel.open(manifest, {
+    get: async (name) => files.get(name) ?? null,
+    sizeOf: async (name) => files.get(name)?.length ?? null,
+  });
+}
+
+/** What is known of an unsure setting, in words. */
+export function aboutOf(
+  { evidence: { value, confidence, because }, others }: Unsure,
+  tried: string | undefined,
+): string {
+  const rest = others.map((other) => JSON.stringify(other.value)).join(" or ");
+  return `${JSON.stringify(value)}, ${percent(confidence)} sure (${because})${rest === "" ? "" : `; else ${rest}`}${tried === undefined ? "" : `. ${tried}`}`;
+}
