@@ -72,6 +72,12 @@ const SCHEMA = z.object({
     .describe("Lowest level of the JSON log lines on stderr."),
 
   modelsDir: z.string().default(join(ROOT_DIR, "models")).describe("Folder of the zoo: one folder a model."),
+  modelsPollSeconds: z.coerce
+    .number()
+    .min(0)
+    .max(3600)
+    .default(10)
+    .describe("Between two looks at MODELS_DIR where the system does not tell that it changed; 0: none."),
   registeredModelsDir: z
     .string()
     .default(join(ROOT_DIR, "data/models"))

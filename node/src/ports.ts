@@ -142,6 +142,8 @@ export interface ZooModel {
   readonly present: boolean;
   /** What is wrong with its files; null when nothing is. */
   readonly damage: string | null;
+  /** Why what its folder holds now is not served in its place; null where it is served. */
+  readonly rejected: string | null;
   /** Whether a client brought it: its graph is a stranger's. */
   readonly registered: boolean;
   /** Rejects with an `AppError` when the file is missing or not the one of the manifest. */
@@ -164,6 +166,8 @@ export interface ModelZoo {
   versionsOf(id: string): readonly string[];
   /** The model of requests that name none; null when the zoo has no such model. */
   readonly defaultId: string | null;
+  /** Takes over what changed among its files. */
+  refresh(): Promise<void>;
 }
 
 /** The model that a request asks for. */

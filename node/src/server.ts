@@ -65,6 +65,7 @@ const connections = boundConnections(server, config.connectionsMax, config.trust
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
 await listen(server, config);
 await becomeReady();
+service.watch();
 await service.verify();
 
 /** Loads the default model and says so. Where that fails the service is up all the same, and tries again. */

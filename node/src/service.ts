@@ -7,15 +7,16 @@ import { openEngineCgroups } from "./engines/cgroups.js";
 import { createProcessEngine } from "./engines/process.js";
 import { AppError } from "./errors.js";
 import { Company } from "./fair-queue.js";
-import type { SpecOverrides } from "./generated/contract.js";
+import type { ErrorCode, SpecOverrides } from "./generated/contract.js";
 import { createImageFetcher } from "./images/fetch-image.js";
 import { createWasmClassifier } from "./images/wasm-classifier.js";
 import { createKey, type NewKey, openApiKeys } from "./keys/api-keys.js";
-import { openFileZoo } from "./models/file-zoo.js";
+import { type FileZoo, openFileZoo } from "./models/file-zoo.js";
 import { folderBlobs } from "./models/folder-blobs.js";
 import { createRegistrar } from "./models/registrar.js";
 import { createModelRegistry } from "./models/registry.js";
 import { openModelStore } from "./models/store.js";
+import { watchZoo } from "./models/watch-zoo.js";
 import { createLogger } from "./observe/logger.js";
 import type {
   ApiKeys,
@@ -36,6 +37,8 @@ import type { Workbench } from "./zoo/workbench.js";
 
 /** Threads of one engine process, far above what libtensorflow starts. */
 const ENGINE_THREADS_MAX = 1024;
+/** What says nothing of a model: another time it may answer. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(["engine_unavailable", "overloaded", "internal"]);
 
 /** Answers that are compared with golden ones: as many as a request may ask for. */
 const TOP_K_MAX = 100;
@@ -51,6 +54,8 @@ export interface Service {
   tidy(): Promise<void>;
   /** Reads every registered model, so that a damaged one is listed as such before it is asked for. */
   verify(): Promise<void>;
+  /** From now on changes of the zoo's folder are taken over. */
+  watch(): void;
   /** Ends models, engines and threads; requests in flight are finished first. */
   close(): Promise<void>;
 }
@@ -87,6 +92,11 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     threads: config.engineThreads,
     sandboxRequired: config.sandbox === "required",
   });
+  ownZoo.serveWith({
+    judge: (model) => judge(models, classifier, model, config),
+    retire: (model) => models.retire(model),
+  });
+  let stopWatching = () => {};
   return {
     classifier,
     engine,
@@ -108,9 +118,17 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
         logger.warn({ err: error }, "leftovers of registered models cannot be removed");
       }),
     verify: () => zoo.verify(),
+    watch() {
+      stopWatching = watchZoo({
+        zoo: ownZoo,
+        pollMs: 1000 * config.modelsPollSeconds,
+        report: (error) => logger.warn({ err: error }, "changes of the zoo's folder may be noticed late"),
+      });
+    },
     async close() {
+      stopWatching();
       await models.close();
-      await Promise.all([engine.close(), classifier.close()]);
+      await Promise.all([engine.close(), classifier.close(), ownZoo.close()]);
     },
   };
 }
@@ -154,6 +172,23 @@ export async function warmUp({ models, classifier }: Service, { workerThreads, c
   );
 }
 
+/** Why a model of the zoo does not answer; null where it does. Rejects where that is not the model's fault. */
+async function judge(models: Models, classifier: Classifier, model: ZooModel, config: Config): Promise<string | null> {
+  const settings = { overrides: {}, labelOffset: null };
+  const options = { topK: 1, scoreThreshold: 0, picture: false };
+  try {
+    await onOwnBehalf(config.classifyMsMax, (party) =>
+      models.use({ kind: "candidate", model }, settings, party, ({ target }) =>
+        classifier.classify(target, onePixel(), options),
+      ),
+    );
+    return null;
+  } catch (error) {
+    if (!(error instanceof AppError) || PASSING.has(error.code)) throw error;
+    return error.message;
+  }
+}
+
 /** Work that this program does for itself, until its deadline. */
 export async function onOwnBehalf<T>(msMax: number, work: (party: Party) => Promise<T>): Promise<T> {
   const deadline = new AbortController();
@@ -169,13 +204,13 @@ export async function onOwnBehalf<T>(msMax: number, work: (party: Party) => Prom
   }
 }
 
-async function openEngine(config: Config, zoo: ModelZoo, logger: Logger, company: Company): Promise<InferenceEngine> {
+async function openEngine(config: Config, zoo: FileZoo, logger: Logger, company: Company): Promise<InferenceEngine> {
   const { libtensorflowPath, tfEnableOnednnOpts } = config;
   if (config.engine === "addon") {
     return await createAddonEngine({
       tfEnableOnednnOpts,
       ...(libtensorflowPath === undefined ? {} : { libtensorflowPath }),
-      isTrusted: (graph) => isOfZoo(zoo, graph),
+      isTrusted: async (graph) => zoo.hasGraph(await sha256(graph)),
     });
   }
   const wasm = loadWasm();
@@ -208,15 +243,6 @@ async function openEngine(config: Config, zoo: ModelZoo, logger: Logger, company
     company,
     sandboxRequired: config.sandbox === "required",
   });
-}
-
-async function isOfZoo(zoo: ModelZoo, graph: Uint8Array): Promise<boolean> {
-  const hash = await sha256(graph);
-  return zoo
-    .list()
-    .some(({ manifest: { id } }) =>
-      zoo.versionsOf(id).some((version) => zoo.find(id, version)?.manifest.graph.sha256 === hash),
-    );
 }
 
 /** The engine writes JSON lines; what libtensorflow itself writes is plain text. */

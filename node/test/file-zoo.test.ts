@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ROOT_DIR } from "../src/config.js";
-import { openFileZoo } from "../src/models/file-zoo.js";
+import { type FileZoo, openFileZoo } from "../src/models/file-zoo.js";
 import type { ModelZoo } from "../src/ports.js";
 
 const GRAPH = Buffer.from("a graph");
@@ -12,10 +12,12 @@ const LABELS = Buffer.from("one\ntwo\n");
 const hash = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 
 let dir: string;
+const opened: FileZoo[] = [];
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "menagerie-zoo-"));
 });
 afterEach(async () => {
+  await Promise.all(opened.splice(0).map((zoo) => zoo.close()));
   await rm(dir, { recursive: true });
 });
 
@@ -48,6 +50,7 @@ async function open(): Promise<{ zoo: ModelZoo; damage: Record<string, string> }
   const zoo = await openFileZoo(dir, (entry, reason) => {
     damage[entry] = reason;
   });
+  opened.push(zoo);
   return { zoo, damage };
 }
 
@@ -86,12 +89,17 @@ describe("the zoo on disk", () => {
     await write("a/11", { "manifest.json": manifest("a", { version: "11" }), "labels.txt": LABELS });
     await write("a/3", { "manifest.json": manifest("a", { version: "4" }), ...files });
     const { zoo, damage } = await open();
-    expect(damage).toEqual({ a: "graph.pb is missing", [join("a", "3")]: 'its version is "4", its folder another' });
-    expect(zoo.versionsOf("a")).toEqual(["2", "10", "11"]);
+    expect(damage).toEqual({
+      [join("a", "11")]: "graph.pb is missing",
+      [join("a", "3")]: 'its version is "4", its folder another',
+    });
+    expect(zoo.versionsOf("a")).toEqual(["2", "3", "10", "11"]);
     expect(zoo.list().map(({ manifest: { version } }) => version)).toEqual(["10"]);
     expect(zoo.find("a")?.manifest.version).toBe("10");
     expect(zoo.find("a", "2")?.manifest.version).toBe("2");
-    expect(zoo.find("a", "3")).toBeUndefined();
+    expect(zoo.find("a")?.rejected).toBe("graph.pb is missing");
+    expect(zoo.find("a", "3")).toMatchObject({ present: false, damage: 'its version is "4", its folder another' });
+    expect(zoo.find("a", "4")).toBeUndefined();
   });
 
   it("is empty when its folder is not there", async () => {
@@ -150,6 +158,7 @@ describe("the zoo on disk", () => {
   it("of this project is whole, with a default model", async () => {
     const damage: string[] = [];
     const zoo = await openFileZoo(join(ROOT_DIR, "models"), (entry, reason) => damage.push(`${entry}: ${reason}`));
+    opened.push(zoo);
     expect(damage).toEqual([]);
     expect(zoo.defaultId).toBe("flowers5");
   });

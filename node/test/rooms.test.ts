@@ -33,6 +33,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   observe: [],
   app: ["classify", "front", "routes", "ports"],
   service: [
+    "generated",
     "fair-queue",
     "unless-aborted",
     "engines",

@@ -3,14 +3,15 @@
  * are several versions, and `imagenet.json`, a list of manifests whose graphs are fetched on demand. A damaged entry is
  * reported and does not keep the others from being served.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AppError, isSystemError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest, type Place } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
 import { sha256 } from "../sha256.js";
-import { folderBlobs, sizeOf } from "./folder-blobs.js";
+import { namesIn, sizeOf } from "./folder-blobs.js";
 import { parseManifest, parseManifests } from "./manifest.js";
+import { type PinnedFiles, pinFiles } from "./pinned-files.js";
 
 export const MANIFEST_FILE = "manifest.json";
 /** What the model says of some photos: those are its samples too. */
@@ -24,27 +25,43 @@ export type ReportDamage = (entry: string, reason: string) => void;
 /** `2` before `10`, as people count. */
 const VERSIONS = new Intl.Collator("en", { numeric: true });
 
-/** Reads the folder once and verifies every file that is there. A missing folder is an empty zoo. */
-export async function openFileZoo(dir: string, report: ReportDamage): Promise<ModelZoo> {
-  const models: FileZooModel[] = [];
-  for (const place of await placesIn(dir)) {
-    try {
-      const manifest = await readManifest(join(dir, place.entry, MANIFEST_FILE));
-      if (manifest.id !== place.id) throw new Error(`its id is ${JSON.stringify(manifest.id)}, its folder another`);
-      if (manifest.version !== (place.version ?? manifest.version))
-        throw new Error(`its version is ${JSON.stringify(manifest.version)}, its folder another`);
-      models.push(await FileZooModel.open(manifest, folderBlobs(join(dir, place.entry))));
-    } catch (error) {
-      report(place.entry, messageOf(error));
-    }
-  }
-  const known = new Set(models.map(({ manifest }) => manifest.id));
-  for (const manifest of await readListed(join(dir, LISTED_FILE), report)) {
-    if (!known.has(manifest.id)) models.push(await FileZooModel.open(manifest, folderBlobs(join(dir, manifest.id))));
-  }
-  for (const model of models) await model.verify();
-  for (const model of models) if (model.damage !== null) report(model.manifest.id, model.damage);
-  return new FileZoo(models);
+/** Opens the folder and verifies every file that is there. A missing folder is an empty zoo. */
+export async function openFileZoo(dir: string, report: ReportDamage): Promise<FileZoo> {
+  const zoo = new FileZoo(dir, report);
+  await zoo.refresh();
+  return zoo;
+}
+
+/** What is asked of others when a folder changed that is served. */
+export interface ZooChanges {
+  /** Why a model that reads well cannot serve; null where it can. Rejects where that cannot be told now. */
+  judge(model: ZooModel): Promise<string | null>;
+  /** Resolves once nothing uses a model that is not served any more. */
+  retire(model: ZooModel): Promise<void>;
+}
+
+/** How long what is served is served on when it is gone, in ms: a folder may be about to be replaced. */
+export const GONE_MS = 2000;
+
+/** One model of the folder. */
+interface Entry {
+  /** While this is the same, so is what its files hold. */
+  readonly stamp: string;
+  /** What is served. */
+  readonly model: FileZooModel;
+  readonly files: PinnedFiles;
+  /** When it was first missing, by `performance.now()`; null while it is there. */
+  readonly goneSince: number | null;
+  /** Why what its files hold now is not served; null where it is. */
+  readonly rejected: string | null;
+}
+
+/** A model that the folder holds now. */
+interface Found {
+  readonly place: ModelPlace;
+  readonly stamp: string;
+  /** Rejects where its manifest cannot be read. */
+  readManifest(): Promise<Manifest>;
 }
 
 /** Where a model of the zoo lies: `entry` is its folder below the zoo's. */
@@ -68,17 +85,24 @@ export async function placesIn(dir: string): Promise<ModelPlace[]> {
   return places.toSorted((a, b) => VERSIONS.compare(a.entry, b.entry));
 }
 
-class FileZoo implements ModelZoo {
-  readonly defaultId: string | null;
+export class FileZoo implements ModelZoo {
+  readonly #dir: string;
+  readonly #report: ReportDamage;
+  readonly #entries = new Map<string, Entry>();
   /** The versions of each model, the latest last. */
-  readonly #versions = new Map<string, FileZooModel[]>();
+  #versions: ReadonlyMap<string, readonly FileZooModel[]> = new Map();
+  #refreshing: Promise<void> | null = null;
+  #refreshAgain = false;
+  #judged: ZooModel | null = null;
+  #changes: ZooChanges = { judge: async () => null, retire: async () => {} };
 
-  constructor(models: readonly FileZooModel[]) {
-    for (const model of models.toSorted(byIdAndVersion)) {
-      const { id } = model.manifest;
-      this.#versions.set(id, [...(this.#versions.get(id) ?? []), model]);
-    }
-    this.defaultId = this.list().find((model) => model.manifest.default)?.manifest.id ?? null;
+  constructor(dir: string, report: ReportDamage) {
+    this.#dir = dir;
+    this.#report = report;
+  }
+
+  get defaultId(): string | null {
+    return this.list().find((model) => model.manifest.default)?.manifest.id ?? null;
   }
 
   list(): readonly FileZooModel[] {
@@ -94,6 +118,183 @@ class FileZoo implements ModelZoo {
   versionsOf(id: string): readonly string[] {
     return (this.#versions.get(id) ?? []).map(({ manifest }) => manifest.version);
   }
+
+  /** Whether one of its models has this graph, the one that is judged now among them. */
+  hasGraph(graphSha256: string): boolean {
+    const models = [...this.#versions.values()].flat();
+    return [...models, this.#judged].some((model) => model?.manifest.graph.sha256 === graphSha256);
+  }
+
+  /** From now on what changed is judged before it is served. */
+  serveWith(changes: ZooChanges): void {
+    this.#changes = changes;
+  }
+
+  /**
+   * Takes over what the folder holds now. What does not read well, or what is judged unfit, never replaces a model that
+   * serves: that one goes on, with the reason as its `rejected`.
+   */
+  async refresh(): Promise<void> {
+    if (this.#refreshing !== null) {
+      // What changes meanwhile may have been read already.
+      this.#refreshAgain = true;
+      return await this.#refreshing;
+    }
+    this.#refreshing = this.#refreshAll().finally(() => {
+      this.#refreshing = null;
+    });
+    await this.#refreshing;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map(({ files }) => files.close()));
+  }
+
+  /** Its folders: what changes in them may change a model. */
+  async dirs(): Promise<string[]> {
+    const dirs = [this.#dir];
+    for (const id of await foldersIn(this.#dir)) {
+      dirs.push(join(this.#dir, id));
+      for (const version of await foldersIn(join(this.#dir, id))) dirs.push(join(this.#dir, id, version));
+    }
+    return dirs;
+  }
+
+  /** Whether something is gone, and still served. */
+  get isWaiting(): boolean {
+    return [...this.#entries.values()].some(({ goneSince }) => goneSince !== null);
+  }
+
+  async #refreshAll(): Promise<void> {
+    do {
+      this.#refreshAgain = false;
+      const found = await findModels(this.#dir, this.#report);
+      for (const one of found) await this.#take(one);
+      const entries = new Set(found.map(({ place }) => place.entry));
+      for (const [name, entry] of this.#entries) if (!entries.has(name)) this.#miss(name, entry);
+    } while (this.#refreshAgain);
+  }
+
+  async #take(found: Found): Promise<void> {
+    const { stamp } = found;
+    const name = found.place.entry;
+    const known = this.#entries.get(name);
+    if (known?.stamp === stamp) {
+      if (known.goneSince !== null) this.#entries.set(name, { ...known, goneSince: null });
+      return;
+    }
+    const { model, files } = await this.#read(found);
+    const problem = await this.#problemOf(model);
+    if (problem !== null) this.#report(name, problem.reason);
+    const isServing = known?.model.present === true && known.model.damage === null;
+    if (problem !== null && isServing) {
+      const seen = problem.lasts ? stamp : known.stamp;
+      this.#set(name, { ...known, stamp: seen, goneSince: null, rejected: problem.reason });
+      await files.close();
+      return;
+    }
+    if (problem?.lasts) model.damage = problem.reason;
+    this.#set(name, { stamp, model, files, goneSince: null, rejected: null });
+    if (known !== undefined) this.#retire(known);
+  }
+
+  /** Why a model cannot serve, and whether that lasts until its files change. */
+  async #problemOf(model: FileZooModel): Promise<{ reason: string; lasts: boolean } | null> {
+    if (model.damage !== null) return { reason: model.damage, lasts: true };
+    if (!model.present) return null;
+    this.#judged = model;
+    try {
+      const reason = await this.#changes.judge(model);
+      return reason === null ? null : { reason, lasts: true };
+    } catch (error) {
+      return { reason: messageOf(error), lasts: false };
+    } finally {
+      this.#judged = null;
+    }
+  }
+
+  async #read({ place, readManifest }: Found): Promise<Pick<Entry, "model" | "files">> {
+    const dir = join(this.#dir, place.entry);
+    try {
+      const manifest = await readManifest();
+      if (manifest.id !== place.id) throw new Error(`its id is ${JSON.stringify(manifest.id)}, its folder another`);
+      if (manifest.version !== (place.version ?? manifest.version))
+        throw new Error(`its version is ${JSON.stringify(manifest.version)}, its folder another`);
+      const names = [manifest.graph.file, ...(manifest.labels === undefined ? [] : [manifest.labels.file])];
+      const files = await pinFiles(dir, names);
+      const model = await FileZooModel.open(manifest, files);
+      await model.verify();
+      return { model, files };
+    } catch (error) {
+      const files = await pinFiles(dir, []);
+      return { model: FileZooModel.damaged(place, files, { damage: messageOf(error), registered: false }), files };
+    }
+  }
+
+  #miss(name: string, entry: Entry): void {
+    const now = performance.now();
+    if (entry.goneSince === null) {
+      this.#entries.set(name, { ...entry, goneSince: now });
+    } else if (now - entry.goneSince >= GONE_MS) {
+      this.#entries.delete(name);
+      this.#list();
+      this.#retire(entry);
+    }
+  }
+
+  #set(name: string, entry: Entry): void {
+    this.#entries.set(name, entry);
+    this.#list();
+  }
+
+  #list(): void {
+    const versions = new Map<string, FileZooModel[]>();
+    for (const model of [...this.#entries.values()].map((entry) => entry.model).toSorted(byIdAndVersion)) {
+      const { id } = model.manifest;
+      versions.set(id, [...(versions.get(id) ?? []), model]);
+    }
+    for (const { model, rejected } of this.#entries.values()) {
+      const { id } = model.manifest;
+      const newest = versions.get(id)?.at(-1);
+      const isKeptBack = newest !== model && latestOf(versions.get(id) ?? []) === model;
+      model.rejected = rejected ?? (isKeptBack ? (newest?.damage ?? null) : null);
+    }
+    this.#versions = versions;
+  }
+
+  #retire({ model, files }: Entry): void {
+    this.#changes
+      .retire(model)
+      .then(() => files.close())
+      .catch((error: unknown) => this.#report(model.manifest.id, messageOf(error)));
+  }
+}
+
+/** The models of a folder: those in folders of their own, and those that are listed. */
+async function findModels(dir: string, report: ReportDamage): Promise<Found[]> {
+  const found: Found[] = [];
+  for (const place of await placesIn(dir)) {
+    const path = join(dir, place.entry);
+    found.push({ place, stamp: await stampOf(path), readManifest: () => readManifest(join(path, MANIFEST_FILE)) });
+  }
+  const known = new Set(found.map(({ place }) => place.id));
+  for (const manifest of await readListed(join(dir, LISTED_FILE), report)) {
+    const { id } = manifest;
+    if (known.has(id)) continue;
+    const stamp = `${JSON.stringify(manifest)} ${await stampOf(join(dir, id))}`;
+    found.push({ place: { id, version: null, entry: id }, stamp, readManifest: async () => manifest });
+  }
+  return found;
+}
+
+/** Name, size, time and inode of each file of a folder. */
+async function stampOf(dir: string): Promise<string> {
+  const stamps = (await namesIn(dir)).map(async (name) => {
+    const { size, mtimeNs, ino } = await stat(join(dir, name), { bigint: true });
+    return `${name}:${size}:${mtimeNs}:${ino}`;
+  });
+  const settled = await Promise.allSettled(stamps);
+  return settled.map((one) => (one.status === "fulfilled" ? one.value : "gone")).join(" ");
 }
 
 function byIdAndVersion({ manifest: a }: FileZooModel, { manifest: b }: FileZooModel): number {
@@ -119,6 +320,7 @@ export class FileZooModel implements ZooModel {
   /** Paths of the samples by their names. */
   readonly #samples: ReadonlyMap<string, string>;
   damage: string | null = null;
+  rejected: string | null = null;
 
   private constructor(
     readonly manifest: Manifest,
@@ -152,12 +354,16 @@ export class FileZooModel implements ZooModel {
     }
   }
 
-  /** Stands for a registered model of which nothing but the id can be read. */
-  static damaged(id: string, files: ModelFiles, damage: string): FileZooModel {
+  /** Stands for a model of which nothing but the id can be read, and the version where that is the name of its folder. */
+  static damaged(
+    { id, version }: Place,
+    files: ModelFiles,
+    { damage, registered }: Pick<FileZooModel, "registered"> & { readonly damage: string },
+  ): FileZooModel {
     const manifest: Manifest = {
       schema: MANIFEST_SCHEMA,
       id,
-      version: "damaged",
+      version: version ?? "damaged",
       title: id,
       description: "",
       licence: "NOASSERTION",
@@ -166,7 +372,7 @@ export class FileZooModel implements ZooModel {
       input: {},
       output: {},
     };
-    const model = new FileZooModel(manifest, files, false, true);
+    const model = new FileZooModel(manifest, files, false, registered);
     model.damage = damage;
     return model;
   }
@@ -206,9 +412,12 @@ export class FileZooModel implements ZooModel {
 
   #damaged(file: string, how: string, cause?: unknown): AppError {
     const detail = `Model ${this.manifest.id} is damaged on the server: ${file}: ${how}.`;
-    return new AppError("engine_unavailable", detail, { cause });
+    return new DamagedError("engine_unavailable", detail, { cause });
   }
 }
+
+/** The files of a model are not, or not any more, what its manifest says. */
+export class DamagedError extends AppError {}
 
 async function foldersIn(dir: string): Promise<string[]> {
   try {

@@ -53,7 +53,8 @@ export async function sizeOf(path: string): Promise<number | null> {
   return found?.isFile() ? found.size : null;
 }
 
-async function namesIn(dir: string): Promise<string[]> {
+/** What lies in a folder; nothing where there is none. */
+export async function namesIn(dir: string): Promise<string[]> {
   return (await unlessMissing(readdir(dir))) ?? [];
 }
 

@@ -68,6 +68,7 @@ function candidate(manifest: Manifest, graph: Uint8Array, labels: UploadedFile |
     manifest,
     present: true,
     damage: null,
+    rejected: null,
     registered: true,
     readGraph: async () => graph,
     readLabels: async () => labels?.bytes ?? null,

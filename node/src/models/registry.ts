@@ -14,6 +14,8 @@ import type {
   Party,
   ZooModel,
 } from "../ports.js";
+import { unlessAborted } from "../unless-aborted.js";
+import { DamagedError } from "./file-zoo.js";
 import { Slots, type SlotsOptions } from "./slots.js";
 import { type Source, Sources, type SourcesOptions } from "./sources.js";
 
@@ -53,7 +55,30 @@ class ModelRegistry implements Models {
       this.#checkSandbox();
       return await this.#open(await this.#sources.ofUpload(choice, settings, party), party, work);
     }
-    const model = choice.kind === "candidate" ? choice.model : this.#sources.findModel(choice.id, choice.version);
+    if (choice.kind === "candidate") return await this.#useModel(choice.model, settings, party, work);
+    const model = this.#sources.findModel(choice.id, choice.version);
+    let isAtWork = false;
+    try {
+      return await this.#useModel(model, settings, party, (open) => {
+        isAtWork = true;
+        return work(open);
+      });
+    } catch (error) {
+      if (isAtWork || !(error instanceof DamagedError)) throw error;
+      // Its files may be those of another version by now, which was not noticed yet.
+      await unlessAborted(party.signal, this.#zoo.refresh());
+      const now = this.#sources.findModel(choice.id, choice.version);
+      if (now === model) throw error;
+      return await this.#useModel(now, settings, party, work);
+    }
+  }
+
+  async #useModel<T>(
+    model: ZooModel,
+    settings: ModelSettings,
+    party: Party,
+    work: (model: OpenModel) => Promise<T>,
+  ): Promise<T> {
     if (model.registered) this.#checkSandbox();
     const release = this.#hold(model);
     try {
@@ -75,15 +100,15 @@ class ModelRegistry implements Models {
     return this.#zoo.list().map((model) => {
       const { id } = model.manifest;
       const { loading, memoryBytes } = this.#slots.ofGraph(this.#sources.graphSha256Of(model));
-      const problem = model.damage ?? this.#slots.failureOf(model);
+      const failure = model.damage ?? this.#slots.failureOf(model);
       return {
         model,
         versions: this.#zoo.versionsOf(id),
         isDefault: id === this.#zoo.defaultId,
-        state: stateOf(model, problem, loading),
+        state: stateOf(model, failure, loading),
         loaded: memoryBytes !== null,
         memoryBytes,
-        problem,
+        problem: failure ?? model.rejected,
       };
     });
   }
@@ -95,7 +120,9 @@ class ModelRegistry implements Models {
   async retire(model: ZooModel): Promise<void> {
     const uses = this.#uses.get(model);
     if (uses !== undefined) await new Promise<void>((resolve) => uses.free.push(resolve));
-    await this.#slots.retire(this.#sources.graphSha256Of(model));
+    const graph = this.#sources.graphSha256Of(model);
+    const isServed = this.#zoo.list().some((other) => other !== model && this.#sources.graphSha256Of(other) === graph);
+    if (!isServed) await this.#slots.retire(graph);
   }
 
   loadedCount(): number {
@@ -144,8 +171,8 @@ class ModelRegistry implements Models {
   }
 }
 
-function stateOf(model: ZooModel, problem: string | null, loading: boolean): ModelListing["state"] {
+function stateOf(model: ZooModel, failure: string | null, loading: boolean): ModelListing["state"] {
   if (loading) return "loading";
-  if (problem !== null) return "failed";
+  if (failure !== null) return "failed";
   return model.present ? "available" : "not fetched";
 }

@@ -68,6 +68,10 @@ export class ModelStore implements ModelZoo {
     return this.#options.zoo.defaultId;
   }
 
+  refresh(): Promise<void> {
+    return this.#options.zoo.refresh();
+  }
+
   list(): readonly ZooModel[] {
     const served = [...this.#entries.keys()].toSorted().map((id) => this.find(id));
     return [...this.#options.zoo.list(), ...served.filter((model) => model !== undefined)];
@@ -278,7 +282,8 @@ export class ModelStore implements ModelZoo {
       for (const manifest of manifests) versions.push(await FileZooModel.open(manifest, blobs, true));
       return { served, versions, readable: true };
     } catch (error) {
-      const damaged = FileZooModel.damaged(id, blobs, `${entryNameOf(id)}: ${messageOf(error)}`);
+      const damage = `${entryNameOf(id)}: ${messageOf(error)}`;
+      const damaged = FileZooModel.damaged({ id, version: null }, blobs, { damage, registered: true });
       return { served: damaged.manifest.version, versions: [damaged], readable: false };
     }
   }

@@ -18,7 +18,7 @@ export interface Listed {
 export async function listZoo(dir: string): Promise<Listed[]> {
   const damaged = new Map<string, string>();
   const zoo = await openFileZoo(dir, (entry, reason) => damaged.set(entry, reason));
-  const models = zoo.list().map(({ manifest, damage, present }): Listed => {
+  const models = zoo.list().map(({ manifest, damage, rejected, present }): Listed => {
     const { id, version, title, description, licence } = manifest;
     damaged.delete(id);
     const state = damage !== null ? "failed" : present ? "available" : "not fetched";
@@ -31,7 +31,7 @@ export async function listZoo(dir: string): Promise<Listed[]> {
       title,
       description,
       licence,
-      problem: damage,
+      problem: damage ?? rejected,
     };
   });
   const unreadable = [...damaged].map(
@@ -47,5 +47,6 @@ export async function listZoo(dir: string): Promise<Listed[]> {
       problem,
     }),
   );
+  await zoo.close();
   return [...models, ...unreadable];
 }

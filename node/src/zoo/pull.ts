@@ -22,6 +22,7 @@ export interface Pulled {
 export async function pullModel(dir: string, id: string, options: FetchOptions): Promise<Pulled> {
   const zoo = await openFileZoo(dir, () => {});
   const model = zoo.find(id);
+  await zoo.close();
   if (model === undefined) {
     throw new AppError(
       "model_unknown",

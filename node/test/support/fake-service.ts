@@ -104,6 +104,8 @@ export class FakeZoo implements ModelZoo {
     this.defaultId = models.find(({ manifest }) => manifest.default)?.manifest.id ?? null;
   }
 
+  async refresh(): Promise<void> {}
+
   list(): readonly ZooModel[] {
     return this.models;
   }
@@ -140,6 +142,7 @@ export function zooModel(
     manifest,
     present: facts.present ?? true,
     damage: facts.damage ?? null,
+    rejected: null,
     registered: false,
     readGraph: async () => {
       if (facts.damage !== undefined) throw damaged();
