@@ -89,7 +89,8 @@ fn of_text(text: &str, trimmed: &str) -> Result<Labels, LabelsError> {
     if let Some(names) = pbtxt::read(trimmed) {
         return Ok(Labels { names: names?, format: "label map".into() });
     }
-    match (trimmed.chars().next(), trimmed.trim_end_matches(';').chars().last()) {
+    let value = literal::without_comments(trimmed);
+    match (value.chars().next(), trimmed.trim_end_matches(';').chars().last()) {
         (Some('['), Some(']')) | (Some('{'), Some('}')) => json::read(trimmed),
         (Some('('), Some(')')) => json::read(trimmed).or_else(|_| lines::read(text)),
         // A name or a call before it.
@@ -118,6 +119,18 @@ fn check(labels: Labels) -> Result<Labels, LabelsError> {
     Ok(labels)
 }
 
+/// The places of `numbers` in their order; `None` where they do not run from 0 or from 1.
+fn order_of(numbers: &[usize]) -> Option<Vec<usize>> {
+    let first = numbers.iter().copied().min().filter(|first| *first <= 1)?;
+    let mut order = vec![None; numbers.len()];
+    for (place, number) in numbers.iter().enumerate() {
+        if order.get_mut(number - first)?.replace(place).is_some() {
+            return None;
+        }
+    }
+    order.into_iter().collect()
+}
+
 fn invalid(reason: impl Into<String>) -> LabelsError {
     LabelsError::Invalid(reason.into())
 }
@@ -130,7 +143,8 @@ fn refuse_other_files(text: &str) -> Result<(), LabelsError> {
     if head.starts_with("<!doctype html") || head.starts_with("<html") {
         return Err(invalid("it is an HTML page, probably an error page saved as a file"));
     }
-    if head.starts_with("<?xml") || head.starts_with("---\n") || head.starts_with("names:\n") {
+    let is_yaml = head.starts_with("---\n") || head.starts_with("names:\n") || text.contains("\nnames:");
+    if head.starts_with("<?xml") || is_yaml {
         return Err(invalid("it is XML or YAML; send one label a line, in the order of the classes"));
     }
     Ok(())

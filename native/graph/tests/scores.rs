@@ -188,14 +188,31 @@ fn a_net_without_a_class_layer_is_warned_of_until_its_labels_fit() {
     let mut swished = GraphBuilder::with_input(&[None, Some(8), Some(8), Some(3)]);
     swished.convolution("conv", "input", [3, 3, 3, 16], &[0.1; 432]).op("gate", "Sigmoid", &["conv"]);
     swished.op("swish", "Mul", &["conv", "gate"]).pool("pool", "swish");
-    for (form, graph) in [("pooled", pooled), ("scaled", scaled), ("named", named), ("swish", swished)] {
+    let mut gated = net_ending_in("dense", 16);
+    gated.op("gate", "Sigmoid", &["dense"]).op("end", "Mul", &["dense", "gate"]);
+    let mut normalised = net_ending_in("dense", 16);
+    normalised.floats("variance", &[16], &[0.5; 16]).floats("mean", &[16], &[0.1; 16]).op("rsqrt", "Rsqrt", &["variance"]);
+    normalised.op("norm", "Mul", &["dense", "rsqrt"]).op("end", "Sub", &["norm", "mean"]);
+    let mut graphs = vec![("pooled", pooled), ("scaled", scaled), ("named", named), ("swish", swished)];
+    graphs.extend([("swish at the end", gated), ("batch normalisation", normalised)]);
+    graphs.extend(["Relu", "Elu", "Selu", "LeakyRelu", "Softplus", "Softsign", "Tanh"].map(|activation| {
+        let mut graph = net_ending_in("dense", 16);
+        graph.op("through", "Identity", &["dense"]).op("end", activation, &["through"]);
+        (activation, graph)
+    }));
+    for (form, graph) in graphs {
         let spec = inspected(&graph, &request());
         assert_eq!((spec.output.kind, spec.output.classes), (OutputKind::Logits, 16), "{form}");
         assert!(doubts(&spec).iter().any(|warning| warning.contains("16 features")), "{form}: {:?}", spec.warnings);
         assert_eq!(doubts(&inspected(&graph, &labelled(16))), Vec::<&String>::new(), "{form}");
         assert!(!doubts(&inspected(&graph, &labelled(3))).is_empty(), "{form}");
     }
-    assert_eq!(doubts(&inspected(&small_net(16), &request())), Vec::<&String>::new());
+    let mut tempered = net_ending_in("dense", 16);
+    tempered.floats("temperature", &[], &[1.7]).floats("bias", &[16], &[0.3; 16]);
+    tempered.op("biased", "BiasAdd", &["dense", "bias"]).op("end", "RealDiv", &["biased", "temperature"]);
+    for graph in [small_net(16), tempered] {
+        assert_eq!(doubts(&inspected(&graph, &request())), Vec::<&String>::new());
+    }
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{Labels, LabelsError, invalid, literal};
+use super::{Labels, LabelsError, invalid, literal, order_of};
 
-/// Keys under which a list of labels may stand.
-const LIST_KEYS: [&str; 6] = ["labels", "classes", "class_names", "classnames", "names", "categories"];
+/// Keys under which a list of labels may stand; `id2label` is that of the configurations of Hugging Face's models.
+const LIST_KEYS: [&str; 7] = ["labels", "classes", "class_names", "classnames", "names", "categories", "id2label"];
 /// Keys under which an entry's own label may stand.
 const NAME_KEYS: [&str; 5] = ["label", "name", "class", "class_name", "display_name"];
+/// Keys under which an entry's own number may stand.
+const NUMBER_KEYS: [&str; 4] = ["id", "index", "class_id", "class_index"];
 
 /// Reads an array of labels, or an object of index and label or of label and index; JSON, one JSON value a line, or a
 /// [`literal`].
@@ -21,6 +23,9 @@ pub(super) fn read(text: &str) -> Result<Labels, LabelsError> {
             let values = serde_json::Deserializer::from_str(text).into_iter();
             if let Ok(values @ [_, _, ..]) = values.collect::<Result<Vec<Value>, _>>().as_deref() {
                 return labels(&Value::Array(values.to_vec()), ["json-lines", "json-lines"]);
+            }
+            if let Some(value) = literal::read(&format!("[{text}\n]")) {
+                return labels(&value, ["python-list", "python-dict"]);
             }
             let hint = if text.contains("...") { "; it was shortened with `...` when it was printed" } else { "" };
             Err(invalid(format!("it is no valid JSON, list or dictionary: {error}{hint}")))
@@ -49,7 +54,13 @@ fn array(entries: &[Value]) -> Result<Vec<String>, LabelsError> {
         .iter()
         .enumerate()
         .map(|(index, entry)| name(entry).ok_or_else(|| invalid(format!("entry {index} of its list is no label"))));
-    named.collect()
+    let names: Vec<String> = named.collect::<Result<_, _>>()?;
+    // Numbers with gaps, such as COCO's, are no indices: then the list has the order.
+    let number = |entry: &Value| NUMBER_KEYS.iter().find_map(|key| entry.get(*key)?.as_u64()).map(|id| id as usize);
+    match entries.iter().map(number).collect::<Option<Vec<_>>>().and_then(|numbers| order_of(&numbers)) {
+        Some(order) => Ok(order.into_iter().map(|entry| names[entry].clone()).collect()),
+        None => Ok(names),
+    }
 }
 
 /// Entries that are pairs of a number and a label, in either order, as an object of label and number.
@@ -78,7 +89,7 @@ fn name(entry: &Value) -> Option<String> {
 
 fn object(map: &Map<String, Value>) -> Result<Vec<String>, LabelsError> {
     let is_label_to_index = map.values().all(Value::is_u64);
-    let mut names = vec![None; map.len()];
+    let (mut numbers, mut names) = (Vec::new(), Vec::new());
     for (key, value) in map {
         let (index, name) = if is_label_to_index {
             (value.as_u64(), Some(key.trim().to_owned()))
@@ -88,12 +99,12 @@ fn object(map: &Map<String, Value>) -> Result<Vec<String>, LabelsError> {
         let (Some(index), Some(name)) = (index, name) else {
             return Err(invalid(format!("entry {key:?} of its dictionary is no pair of index and label")));
         };
-        let slot = usize::try_from(index).ok().and_then(|index| names.get_mut(index)).ok_or_else(|| {
-            invalid(format!("its dictionary has {} entries but index {index}; they must run from 0", map.len()))
-        })?;
-        if slot.replace(name).is_some() {
-            return Err(invalid(format!("its dictionary has index {index} twice")));
-        }
+        numbers.push(usize::try_from(index).unwrap_or(usize::MAX));
+        names.push(name);
     }
-    names.into_iter().collect::<Option<_>>().ok_or_else(|| invalid("its dictionary leaves an index out"))
+    let order = order_of(&numbers).ok_or_else(|| {
+        let count = names.len();
+        invalid(format!("the indices of its dictionary of {count} run neither from 0 to {} nor from 1", count.saturating_sub(1)))
+    })?;
+    Ok(order.into_iter().map(|entry| names[entry].clone()).collect())
 }

@@ -11,10 +11,16 @@ use super::{
 /// cranes.
 const DOUBLES_ONE_IN: usize = 100;
 
+/// What a table for Excel may begin with: the sign between its columns.
+const SEPARATOR: &str = "sep=";
+
 /// Reads one label a line; what every line carries beside its label is dropped.
 pub(super) fn read(text: &str) -> Result<Labels, LabelsError> {
     let unified = text.replace("\r\n", "\n").replace('\r', "\n");
-    let lines: Vec<&str> = unified.trim_end().split('\n').map(str::trim).collect();
+    let mut lines: Vec<&str> = unified.trim_end().split('\n').map(str::trim).collect();
+    if lines.len() > 1 && lines[0].to_ascii_lowercase().starts_with(SEPARATOR) {
+        lines.remove(0);
+    }
     if let Some(blank) = lines.iter().position(|line| line.is_empty()) {
         return Err(invalid(format!("line {} of {} is blank", blank + 1, lines.len())));
     }
@@ -111,7 +117,7 @@ fn split_at_sign(line: &str) -> Option<(&str, &str)> {
     let at = line.find(|char: char| !char.is_ascii_digit())?;
     let (number, rest) = line.split_at(at);
     let rest = rest.trim_start();
-    let label = [":", ";", "=", "|", ") ", ". ", "- "].iter().find_map(|sign| rest.strip_prefix(sign))?;
+    let label = ["->", "=>", ":", ";", "=", "|", ") ", ". ", "- "].iter().find_map(|sign| rest.strip_prefix(sign))?;
     Some((number, label.trim()))
 }
 

@@ -1,5 +1,5 @@
 //! Labels as a program prints or writes them: lists, tuples and dictionaries of Python, numpy's arrays, and lists of
-//! JavaScript, read into JSON.
+//! JavaScript, read into JSON. Comments between the values are skipped.
 
 use serde_json::{Map, Value};
 
@@ -11,10 +11,21 @@ const DEPTH_MAX: usize = 8;
 /// Strings may follow each other without a comma, as numpy prints them. `None` for anything else.
 pub(super) fn read(text: &str) -> Option<Value> {
     let text = text.trim_end_matches(|char: char| char == ';' || char.is_whitespace());
-    let mut parser = Parser { rest: value_of_name(text) };
+    let mut parser = Parser { rest: value_of_name(without_comments(text)) };
     let value = parser.value(0)?;
     parser.skip_space();
     parser.rest.is_empty().then_some(value)
+}
+
+/// `text` without the comments, `# …` or `// …`, and the space that it begins with.
+pub(super) fn without_comments(mut text: &str) -> &str {
+    loop {
+        text = text.trim_start();
+        if !text.starts_with('#') && !text.starts_with("//") {
+            return text;
+        }
+        text = text.split_once('\n').map_or("", |(_, rest)| rest);
+    }
 }
 
 /// What follows `name =`, `const name =` or `name:`, or all of it.
@@ -35,7 +46,7 @@ struct Parser<'t> {
 
 impl Parser<'_> {
     fn skip_space(&mut self) {
-        self.rest = self.rest.trim_start();
+        self.rest = without_comments(self.rest);
     }
 
     fn passes(&mut self, sign: &str) -> bool {
@@ -65,7 +76,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A string with a prefix, or a call of one value and settings that say nothing of it: `dtype='<U10'`.
+    /// A string with a prefix, or a call of one value and settings that say nothing of it: `dtype='<U10'`, `dtype=object`.
     fn named(&mut self, depth: usize) -> Option<Value> {
         let is_part = |char: char| char.is_alphanumeric() || matches!(char, '_' | '.');
         let (name, rest) = self.rest.split_at(self.rest.find(|char: char| !is_part(char))?);
@@ -79,8 +90,13 @@ impl Parser<'_> {
         let value = self.value(depth + 1)?;
         while self.passes(",") {
             let (_, setting) = self.rest.split_once('=')?;
-            self.rest = setting;
-            self.value(depth + 1)?;
+            let word_ends = setting.find(|char: char| !is_part(char))?;
+            if setting[word_ends..].trim_start().starts_with([',', ')']) {
+                self.rest = &setting[word_ends..];
+            } else {
+                self.rest = setting;
+                self.value(depth + 1)?;
+            }
         }
         self.passes(")").then_some(value)
     }

@@ -1,6 +1,8 @@
 //! Labels in a table: a line for each class, its number and its name in columns, in either order, with or without a head
 //! line.
 
+use super::order_of;
+
 /// Columns of a head line that hold the name of a class, best first.
 const NAMES: [&str; 11] = [
     "label",
@@ -58,16 +60,7 @@ fn labels(head: Option<&Vec<String>>, body: &[Vec<String>], columns: usize) -> O
 
 /// The rows in the order of the numbers in a column.
 fn order(body: &[Vec<String>], column: usize) -> Option<Vec<usize>> {
-    let numbers = body.iter().map(|row| row[column].parse().ok());
-    let numbers = numbers.collect::<Option<Vec<usize>>>()?;
-    let first = numbers.iter().copied().min().filter(|first| *first <= 1)?;
-    let mut order = vec![None; body.len()];
-    for (row, number) in numbers.into_iter().enumerate() {
-        if order.get_mut(number - first)?.replace(row).is_some() {
-            return None;
-        }
-    }
-    order.into_iter().collect()
+    order_of(&body.iter().map(|row| row[column].parse().ok()).collect::<Option<Vec<usize>>>()?)
 }
 
 /// Whether a word is a WordNet number, `n01440764`.

@@ -54,6 +54,9 @@ fn every_form_reads_as_the_same_labels() {
         ("0,n02121808,cat\n1,n02084071,dog\n", "csv"),
         ("id;name;count\n0;cat;17\n1;dog;4\n", "csv with semicolons"),
         ("synset,label\nn02121808,cat\nn02084071,dog\n", "csv"),
+        ("sep=;\nindex;label\n0;cat\n1;dog\n", "csv with semicolons"),
+        ("0 -> cat\n1 -> dog\n", "index:label"),
+        ("0 => cat\n1 => dog\n", "index:label"),
         ("cat: 0\ndog: 1\n", "label:index"),
         ("cat=0\ndog=1\n", "label=index"),
         // Printed, or written in a program.
@@ -78,6 +81,19 @@ fn every_form_reads_as_the_same_labels() {
         ("{0: 'cat', 1: 'dog',}", "python-dict"),
         ("{'labels': ['cat', 'dog']}", "python-list"),
         ("{\"name\": \"cat\"}\n{\"name\": \"dog\"}", "json-lines"),
+        ("{1: 'cat', 2: 'dog'}", "python-dict"),
+        ("{\"1\": \"cat\", \"2\": \"dog\"}", "json-object"),
+        ("{'dog': np.int64(1), 'cat': np.int64(0)}", "python-dict"),
+        ("array(['cat', 'dog'], dtype=object)\n", "python-list"),
+        ("# pets\nlabels = {\n    0: 'cat',  # first\n    1: 'dog',\n}\n", "python-dict"),
+        ("// pets\n[\"cat\", // first\n \"dog\"]", "python-list"),
+        ("Index(['cat', 'dog'], dtype='object', name=x)", "python-list"),
+        ("(0, 'cat')\n(1, 'dog')\n", "python-list"),
+        // Numbers of the entries' own.
+        ("[{\"id\": 1, \"name\": \"dog\"}, {\"id\": 0, \"name\": \"cat\"}]", "json-array"),
+        ("{\"categories\": [{\"id\": 2, \"name\": \"dog\"}, {\"id\": 1, \"name\": \"cat\"}]}", "json-array"),
+        ("[{\"id\": 1, \"name\": \"cat\"}, {\"id\": 7, \"name\": \"dog\"}]", "json-array"),
+        ("{\"id2label\": {\"1\": \"dog\", \"0\": \"cat\"}, \"label2id\": {\"cat\": 0, \"dog\": 1}}", "json-object"),
         // Label maps.
         ("item {\n  id: 1\n  name: 'cat'\n}\nitem {\n  id: 2\n  name: 'dog'\n}\n", "label map"),
         ("item { name: \"dog\" id: 2 } item { name: \"cat\", id: 1 }", "label map"),
@@ -184,6 +200,7 @@ fn what_cannot_be_read_is_named_with_what_to_do() {
         ("item { name: 'cat' }", "has no id or no name"),
         ("<?xml version=\"1.0\"?>\n<labels/>", "XML or YAML; send one label a line"),
         ("---\nnames:\n  0: cat\n", "XML or YAML; send one label a line"),
+        ("nc: 2\nnames: ['cat', 'dog']\n", "XML or YAML; send one label a line"),
     ] {
         let error = read(text.as_bytes()).unwrap_err();
         assert_eq!(error.code(), ErrorCode::LabelsInvalid);
@@ -203,6 +220,8 @@ fn what_is_no_list_of_labels_is_invalid() {
         b"[]",
         b"{\"1\": \"cat\", \"3\": \"dog\"}",
         b"{\"0\": \"cat\", \"x\": \"dog\"}",
+        b"{\"cat\": 0, \"dog\": 0}",
+        b"{\"cat\": 0, \"dog\": 2}",
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n",
         b"<!DOCTYPE html><html>",
     ] {

@@ -1,10 +1,12 @@
 //! What speaks against taking a graph's output for class scores: no class layer, or one measured value.
 
+use std::collections::HashSet;
+
 use menagerie_contract::{LoadRequest, OutputKind};
 
 use super::walk::Candidate;
 use crate::{
-    data::{graph::Graph, node::NodeId},
+    data::{graph::Graph, node::NodeId, tensor::element_count},
     ops::Role,
 };
 
@@ -58,22 +60,46 @@ fn no_class_layer(graph: &Graph<'_>, chosen: &Candidate) -> Option<String> {
         return Some("no layer with trained weights leads to them".to_owned());
     }
     let layer = &graph.node(chosen.layer).name;
-    let between = graph.between(chosen.layer, [chosen.scores], false);
-    let depends: std::collections::HashSet<NodeId> = graph.descendants([chosen.layer]);
-    between.iter().filter(|id| **id != chosen.layer && depends.contains(id)).find_map(|id| {
+    let depends: HashSet<NodeId> = graph.descendants([chosen.layer]);
+    let mut behind = graph.between(chosen.layer, [chosen.scores], false);
+    behind.extend(consumers(graph, chosen.scores));
+    behind.iter().filter(|id| **id != chosen.layer && depends.contains(id)).find_map(|id| {
         let node = graph.node(*id);
-        match node.kind.role {
-            Role::Activation => Some(format!("the activation {:?} follows the last layer {layer:?}", node.name)),
-            Role::BatchNorm => Some(format!("the normalisation {:?} follows the last layer {layer:?}", node.name)),
-            _ if matches!(node.op, "Mul" | "Div" | "RealDiv")
-                && node.inputs.len() == 2
-                && node.inputs.iter().all(|input| depends.contains(&input.node)) =>
-            {
+        let is_scale = matches!(node.op, "Mul" | "Div" | "RealDiv") && node.inputs.len() == 2;
+        let other = node.inputs.iter().map(|input| input.node).find(|input| !depends.contains(input));
+        match (node.kind.role, other) {
+            (Role::Activation, _) => Some(format!("the activation {:?} follows the last layer {layer:?}", node.name)),
+            (Role::BatchNorm, _) => Some(format!("the normalisation {:?} follows the last layer {layer:?}", node.name)),
+            (_, None) if is_scale => {
                 Some(format!("{:?} scales them by one another behind the last layer {layer:?}", node.name))
+            }
+            (_, Some(other)) if is_scale && is_of_each_value(graph, other) => {
+                Some(format!("{:?} scales each by a number of its own behind the last layer {layer:?}", node.name))
             }
             _ => None,
         }
     })
+}
+
+/// What takes the values of `id`, as they are or through passages.
+fn consumers(graph: &Graph<'_>, id: NodeId) -> Vec<NodeId> {
+    let mut found = Vec::new();
+    let mut open = vec![id];
+    while let Some(id) = open.pop() {
+        for consumer in graph.consumers(id) {
+            let list = if graph.node(*consumer).kind.is_passage() { &mut open } else { &mut found };
+            list.push(*consumer);
+        }
+    }
+    found
+}
+
+/// Whether `id` has a number for each value, as a normalisation has: one for all of them is a temperature.
+fn is_of_each_value(graph: &Graph<'_>, id: NodeId) -> bool {
+    match graph.constant_shape(id) {
+        Some(shape) => element_count(&shape) > 1,
+        None => graph.ancestors([id], false).iter().any(|id| graph.node(*id).op == "Rsqrt"),
+    }
 }
 
 /// Whether a rectifier stands right before `id`.
