@@ -325,6 +325,35 @@ describe("a part of a form", () => {
   });
 });
 
+describe("a part that this service would read otherwise than it was meant", () => {
+  const HEAD = 'Content-Disposition: form-data; name="image_file"';
+
+  async function ask(...heads: readonly string[]): Promise<{ detail?: string; results?: { label: string }[] }> {
+    const body = heads.map((head) => `--b\r\n${head}\r\n\r\nred\r\n`).join("");
+    const headers = { "content-type": "multipart/form-data; boundary=b", accept: "application/json" };
+    const sent = { method: "POST", body: `${body}--b--\r\n`, headers };
+    return (await (await fetch(`${(await start()).url}/infer`, sent)).json()) as { detail?: string };
+  }
+
+  it.each(["base64", "quoted-printable", "BASE64", "x-uuencode"])("is refused in the encoding %s", async (encoding) => {
+    const answer = await ask(HEAD, `${HEAD}\r\nContent-Transfer-Encoding: ${encoding}`);
+    expect(answer.detail).toBe(
+      `image_file comes in the Content-Transfer-Encoding "${encoding.toLowerCase()}"; send its bytes as they are.`,
+    );
+  });
+
+  it.each(["binary", "8bit", "7bit"])("is read in the encoding %s, which changes no byte", async (encoding) => {
+    expect((await ask(`${HEAD}\r\nContent-Transfer-Encoding: ${encoding}`)).results?.[0]?.label).toBe("red");
+  });
+
+  it.each(["Content-Disposition: attachment; name=\"image_file\"", "Content-Type: image/png", "X-A: b"])(
+    "is refused beside others with the head %s, which would leave it out",
+    async (head) => {
+      expect((await ask(HEAD, head)).detail).toContain("Content-Disposition: form-data");
+    },
+  );
+});
+
 describe("a name that its route does not know", () => {
   const near = (name: string, nearest: string) => `There is no field "${name}"; did you mean ${nearest}?`;
 

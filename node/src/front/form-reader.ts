@@ -6,11 +6,13 @@ import { visitOf } from "./enter.js";
 import { FileCollector } from "./file-collector.js";
 import { GraphCollector } from "./graph-collector.js";
 import { checkName } from "./known-names.js";
-import type { PartKind, PartReader, TakeChunk } from "./multipart.js";
+import type { PartHead, PartKind, PartReader, TakeChunk } from "./multipart.js";
 import type { TakeTurn } from "./reading-turns.js";
 import { addressesOf, fieldsOf, tooLarge, type Upload, type UploadLimits } from "./upload.js";
 
 export const FIELD_NAME_BYTES_MAX = 100;
+/** Of a part whose bytes stand as they are (RFC 2045, section 6.2). */
+const PLAIN_ENCODINGS = ["", "7bit", "8bit", "binary"];
 
 interface FileField {
   readonly bytesMax: number;
@@ -63,10 +65,18 @@ export class FormReader implements PartReader {
     if (this.#bodyBytes > this.#limits.requestBytesMax) throw tooLarge("The request", this.#limits.requestBytesMax);
   }
 
-  kind(field: string, isNamed: boolean): PartKind {
+  kind({ field, isNamed, isFormData, encoding }: PartHead): PartKind {
+    if (!isFormData) {
+      throw new AppError("field_invalid", 'A part of the form lacks "Content-Disposition: form-data" with its name.');
+    }
     const known = this.#names.includes(field);
     // What comes with the name of a file is meant for one of the files.
     if (!known) checkName("field", field, isNamed ? this.#names.filter((name) => this.#limitOf(name)) : this.#names);
+    // RFC 7578, section 4.7: nobody should send another one.
+    if (!PLAIN_ENCODINGS.includes(encoding)) {
+      const detail = `${field} comes in the Content-Transfer-Encoding ${JSON.stringify(encoding.slice(0, 40))}; send its bytes as they are.`;
+      throw new AppError("field_invalid", detail);
+    }
     return this.#limitOf(field) === undefined ? "text" : "file";
   }
 

@@ -24,14 +24,26 @@ export type TakeChunk = (chunk: Buffer) => void;
 /** A file is given piece by piece, a text whole. */
 export type PartKind = "file" | "text";
 
+/** What a part says of itself. */
+export interface PartHead {
+  /** The name of its field; empty where it has none. */
+  readonly field: string;
+  /** Whether it names a file. */
+  readonly isNamed: boolean;
+  /** Whether its `Content-Disposition` is `form-data`: others are left out by the parser. */
+  readonly isFormData: boolean;
+  /** Its `Content-Transfer-Encoding` in lower case; empty where it has none. */
+  readonly encoding: string;
+}
+
 /** Reads a form. Each method may throw: the rest of the body is not read then, and `readParts` rejects with that. */
 export interface PartReader {
   /** Holds up what comes after so many bytes, until it is read. */
   turn(bytes: number): Promise<void> | undefined;
   /** Called with each piece of the body, before it is taken apart. */
   bytes(count: number): void;
-  /** What a part is, by the name of its field; `isNamed` is whether it names a file. */
-  kind(field: string, isNamed: boolean): PartKind;
+  /** What a part is. */
+  kind(head: PartHead): PartKind;
   /** A file begins; `name` is empty where it has none. */
   file(field: string, name: string): TakeChunk;
   field(name: string, value: string, cut: { readonly name: boolean; readonly value: boolean }): void;
@@ -78,11 +90,18 @@ export function createPartsReader(limits: MultipartLimits): ReadParts {
       const watch = (parser: Writable) => {
         onHead(
           parser,
-          guard((head: PartHead) => {
-            const [disposition = ""] = head["content-disposition"] ?? [];
+          guard((lines: HeadLines) => {
+            const [disposition = ""] = lines["content-disposition"] ?? [];
+            const [encoding = ""] = lines["content-transfer-encoding"] ?? [];
             const bare = disposition.replace(FILE_NAME, "");
             const name = NAME.exec(bare)?.[1] ?? "";
-            setKind(head, reader.kind(name.replace(/^"|"$/g, ""), bare !== disposition));
+            const kind = reader.kind({
+              field: name.replace(/^"|"$/g, ""),
+              isNamed: bare !== disposition,
+              isFormData: FORM_DATA.test(disposition),
+              encoding: encoding.trim().toLowerCase(),
+            });
+            setKind(lines, kind);
           }),
         );
         parser.on(
@@ -120,10 +139,11 @@ export function createPartsReader(limits: MultipartLimits): ReadParts {
     });
 }
 
-/** Fields of a part's head, each with its values. */
-type PartHead = Record<string, string[] | undefined>;
+/** The lines of a part's head by their names, each with its values. */
+type HeadLines = Record<string, string[] | undefined>;
 
 const FILE = "application/octet-stream";
+const FORM_DATA = /^\s*form-data\s*(;|$)/i;
 const NAME = /;\s*name=("(?:\\.|[^"\\])*"|[^\s;]+)/i;
 const FILE_NAME = /;\s*filename\*?=("(?:\\.|[^"\\])*"|[^\s;]*)/gi;
 
@@ -131,7 +151,7 @@ const FILE_NAME = /;\s*filename\*?=("(?:\\.|[^"\\])*"|[^\s;]*)/gi;
  * busboy takes a part for a file by its name or its type, and RFC 7578 (section 4.2) leaves both to the client. So what
  * decides is set before busboy sees it.
  */
-function setKind(head: PartHead, kind: PartKind): void {
+function setKind(head: HeadLines, kind: PartKind): void {
   if (kind === "file") {
     head["content-type"] = [FILE];
     return;
@@ -142,14 +162,14 @@ function setKind(head: PartHead, kind: PartKind): void {
 
 /** What busboy reads the head of each part with: it calls `cb` with the head, once that is whole. */
 interface HeadReader {
-  cb(head: PartHead): void;
+  cb(head: HeadLines): void;
 }
 
 /**
  * Calls `look` with each part's head before busboy decides by it. busboy has no option for that: it puts its reader of
  * heads into `_hparser` whenever a part begins (1.6.0, `lib/types/multipart.js`; `upload.test.ts` notices a change).
  */
-function onHead(parser: Writable, look: (head: PartHead) => void): void {
+function onHead(parser: Writable, look: (head: HeadLines) => void): void {
   let now: HeadReader | null = null;
   let decide: HeadReader["cb"] | undefined;
   Object.defineProperty(parser, "_hparser", {
