@@ -1,7 +1,7 @@
 /** PNG files made by the tests. */
 import { crc32, deflateSync } from "node:zlib";
 
-const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+export const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 /** An RGB image of one colour. */
 export function solidPng(width: number, height: number, colour: readonly [number, number, number]): Buffer {
@@ -30,7 +30,7 @@ function header(width: number, height: number): Buffer {
   return chunk("IHDR", content);
 }
 
-function chunk(type: string, content: Buffer): Buffer {
+export function chunk(type: string, content: Buffer): Buffer {
   const typed = Buffer.concat([Buffer.from(type, "latin1"), content]);
   const frame = Buffer.alloc(8);
   frame.writeUInt32BE(content.length, 0);

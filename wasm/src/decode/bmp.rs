@@ -1,7 +1,7 @@
 //! Windows and OS/2 bitmaps: 1 to 32 bits a pixel, palettes, bit fields, run-length coding.
 //!
-//! Alpha that is 0 in every pixel is an unused channel, as in the bitmaps of clipboards: they are opaque. Browsers see it so
-//! in bitmaps alone; a PNG, WebP or GIF without an opaque pixel is transparent.
+//! Alpha that is 0 in every pixel is an unused channel, as in the bitmaps of clipboards: they are opaque. In bitmaps alone; a
+//! PNG, WebP or GIF without an opaque pixel is transparent, as browsers show it.
 //!
 //! Own code, because the crates that read them either bring a colour-management library along or misread padded rows.
 //! Layout: "Bitmap Storage" and "BITMAPV5HEADER" in the Windows API reference.
