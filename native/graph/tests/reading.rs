@@ -239,8 +239,8 @@ fn functions_stand_in_the_place_of_their_calls() {
     }
 }
 
-#[test]
-fn a_function_is_called_by_its_name_too_and_a_branch_by_a_known_value() {
+/// A net behind a branch for the training and one for the answer, taken by `condition`, a node that `add` makes.
+fn branched(condition: &str, add: impl Fn(&mut GraphBuilder)) -> GraphBuilder {
     let mut graph = GraphBuilder::with_input(&[None, Some(8), Some(8), Some(3)]);
     let mut body = GraphBuilder::default();
     body.op("half", "Mul", &["x", "y"]).op("rest", "Sub", &["x", "half:z:0"]);
@@ -249,16 +249,47 @@ fn a_function_is_called_by_its_name_too_and_a_branch_by_a_known_value() {
     random.op("noise", "RandomUniformLike", &["x"]).op("noisy", "Add", &["x", "noise:output:0"]);
     graph.function("train", &["x"], &[("y", "noisy:sum:0")], &random);
     let mut plain = GraphBuilder::default();
-    plain.op("same", "Identity", &["x"]);
+    plain.op("Identity", "Identity", &["x"]).op("same", "Identity", &["Identity:output:0"]);
     graph.function("answer", &["x"], &[("y", "same:output:0")], &plain);
-    truth(&mut graph, "phase", false);
+    add(&mut graph);
     graph.floats("factor", &[], &[0.5]).node("parted", "parts", &["input", "factor"], &[]);
     let branches = [("then_branch", function_attr("train")), ("else_branch", function_attr("answer"))];
-    graph.node("branch", "StatelessIf", &["phase", "parted:1"], &branches);
-    graph.pool("pool", "branch").product("logits", "pool", [3, 5]).op("softmax", "Softmax", &["logits"]);
-    let spec = resolved("by name", &graph.bytes, &request()).spec;
-    assert_eq!((spec.output.tensor.as_str(), spec.output.classes), ("softmax", 5));
-    assert_eq!(spec.graph.ops.get("Sub"), Some(&1), "{:?}", spec.graph.ops);
+    graph.node("branch", "StatelessIf", &[condition, "parted:1"], &branches);
+    // As TensorFlow names it, which is the name of a node of the branch too.
+    graph.op("branch/Identity", "Identity", &["branch"]);
+    graph.pool("pool", "branch/Identity").product("logits", "pool", [3, 5]).op("softmax", "Softmax", &["logits"]);
+    graph
+}
+
+#[test]
+fn a_function_is_called_by_its_name_too_and_a_branch_by_a_known_value() {
+    type Condition = (&'static str, fn(&mut GraphBuilder));
+    let default_true = |graph: &mut GraphBuilder| {
+        truth(graph, "default", true);
+        let boolean = [("dtype", encode::dtype_attr(DataType::Bool))];
+        graph.node("is_training", "PlaceholderWithDefault", &["default"], &boolean);
+    };
+    let conditions: [Condition; 5] = [
+        ("phase", |graph| truth(graph, "phase", false)),
+        ("is_training", default_true),
+        ("not", |graph| {
+            truth(graph, "answers", true);
+            graph.op("not", "LogicalNot", &["answers"]);
+        }),
+        ("and", |graph| {
+            truth(graph, "yes", true);
+            graph.placeholder("fed", DataType::Bool, &[]).op("and", "LogicalAnd", &["yes", "fed"]);
+        }),
+        ("equal", |graph| {
+            graph.ints("one", &[1]).ints("two", &[2]).op("equal", "Equal", &["one", "two"]);
+        }),
+    ];
+    for (condition, add) in conditions {
+        let spec = resolved(condition, &branched(condition, add).bytes, &request()).spec;
+        assert_eq!((spec.output.tensor.as_str(), spec.output.classes), ("softmax", 5), "{condition}");
+        assert_eq!(spec.graph.ops.get("Sub"), Some(&1), "{condition}: {:?}", spec.graph.ops);
+        assert_eq!(spec.graph.ops.get("Add"), None, "{condition}: {:?}", spec.graph.ops);
+    }
 }
 
 #[test]

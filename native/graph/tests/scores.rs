@@ -191,7 +191,11 @@ fn a_net_without_a_class_layer_is_warned_of_until_its_labels_fit() {
     let mut gated = net_ending_in("dense", 16);
     gated.op("gate", "Sigmoid", &["dense"]).op("end", "Mul", &["dense", "gate"]);
     let mut normalised = net_ending_in("dense", 16);
-    normalised.floats("variance", &[16], &[0.5; 16]).floats("mean", &[16], &[0.1; 16]).op("rsqrt", "Rsqrt", &["variance"]);
+    normalised.floats("variance", &[16], &[0.5; 16]).floats("mean", &[16], &[0.1; 16]).op(
+        "rsqrt",
+        "Rsqrt",
+        &["variance"],
+    );
     normalised.op("norm", "Mul", &["dense", "rsqrt"]).op("end", "Sub", &["norm", "mean"]);
     let mut graphs = vec![("pooled", pooled), ("scaled", scaled), ("named", named), ("swish", swished)];
     graphs.extend([("swish at the end", gated), ("batch normalisation", normalised)]);

@@ -4,6 +4,7 @@ pub mod attr;
 pub mod constant;
 pub mod dtype;
 pub mod graph;
+pub(crate) mod known;
 pub mod node;
 mod order;
 pub mod parse;

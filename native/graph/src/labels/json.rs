@@ -104,7 +104,10 @@ fn object(map: &Map<String, Value>) -> Result<Vec<String>, LabelsError> {
     }
     let order = order_of(&numbers).ok_or_else(|| {
         let count = names.len();
-        invalid(format!("the indices of its dictionary of {count} run neither from 0 to {} nor from 1", count.saturating_sub(1)))
+        invalid(format!(
+            "the indices of its dictionary of {count} run neither from 0 to {} nor from 1",
+            count.saturating_sub(1)
+        ))
     })?;
     Ok(order.into_iter().map(|entry| names[entry].clone()).collect())
 }

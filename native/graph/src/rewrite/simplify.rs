@@ -5,7 +5,7 @@
 
 mod dropout;
 mod heads;
-mod switches;
+pub(super) mod switches;
 
 use std::collections::HashMap;
 

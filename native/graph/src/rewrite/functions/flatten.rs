@@ -1,15 +1,21 @@
 //! A graph with the functions that it calls put in the place of their calls.
 
+use std::collections::HashSet;
+
 use super::{
     body::{Body, BodyNode, Origin},
     library::{Call, Library},
 };
 use crate::{
-    data::{attr::Attr, dtype::DataType},
+    data::{attr::Attr, dtype::DataType, known},
     error::GraphError,
     limits::GraphLimits,
     ops,
+    rewrite::simplify::switches::is_phase,
 };
+
+/// How far up a condition is looked into; each step may look at two inputs.
+const CONDITION_STEPS_MAX: u32 = 8;
 
 /// One output of a flat node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,7 +124,7 @@ pub(super) fn flatten<'l, 'a>(
         return Err(GraphError::TooMany { what, limit: u64::from(limits.nodes_max) });
     }
     let bytes_max = limits.grown_bytes_max(came);
-    let mut flattening = Flattening { library, bytes_max, bytes: 0, nodes: Vec::new() };
+    let mut flattening = Flattening { library, bytes_max, bytes: 0, nodes: Vec::new(), inlined: HashSet::new() };
     let outputs = flattening.body(&library.outer, "", &[])?;
     Ok(FlatGraph { nodes: flattening.nodes, outer: &library.outer, outputs })
 }
@@ -126,6 +132,8 @@ pub(super) fn flatten<'l, 'a>(
 struct Flattening<'l, 'a> {
     library: &'l Library<'a>,
     nodes: Vec<FlatNode<'l, 'a>>,
+    /// Names of the nodes that came of calls.
+    inlined: HashSet<String>,
     /// Of names and attributes, as they would be written.
     bytes: u64,
     bytes_max: u64,
@@ -159,19 +167,28 @@ impl<'l, 'a> Flattening<'l, 'a> {
             Call::Function(function) => Some((function, inputs)),
             Call::Branch(then, otherwise) => {
                 let (condition, arguments) = inputs.split_first()?;
-                Some((if self.truth(*condition)? { then } else { otherwise }, arguments))
+                Some((if self.known(*condition, CONDITION_STEPS_MAX)? != 0 { then } else { otherwise }, arguments))
             }
         }
     }
 
-    /// The truth of `condition` when the graph answers, where that is known: a constant's value, and false for a switch that
-    /// is fed while the graph is trained.
-    fn truth(&self, condition: Source) -> Option<bool> {
-        let node = &self.nodes[origin(&self.nodes, condition).node];
+    /// The number or truth value of `source` when the graph answers, where that is known: a constant's, false for a switch
+    /// that is fed while the graph is trained, and what is computed of such.
+    fn known(&self, source: Source, depth: u32) -> Option<i64> {
+        let node = &self.nodes[source.node];
+        let input = |index: usize| node.inputs.get(index).filter(|_| depth > 0).copied();
         match (node.op, node.attr("value"), node.attr("dtype")) {
-            ("Const", Some(Attr::Tensor(tensor)), _) => tensor.to_i64()?.first().map(|value| *value != 0),
-            ("Placeholder", _, Some(Attr::Type(DataType::Bool))) => Some(false),
-            _ => None,
+            ("Const", Some(Attr::Tensor(tensor)), _) => tensor.to_i64()?.first().copied(),
+            ("Placeholder", _, Some(Attr::Type(DataType::Bool))) => Some(0),
+            ("PlaceholderWithDefault", _, Some(Attr::Type(dtype))) if is_phase(&node.name, dtype) => Some(0),
+            (op, ..) if ops::of(op).is_passage() => self.known(input(0)?, depth - 1),
+            (op, ..) => {
+                let cast_to = match node.attr("DstT") {
+                    Some(Attr::Type(dtype)) => Some(dtype),
+                    _ => None,
+                };
+                known::computed(op, cast_to, |index| self.known(input(index)?, depth - 1))
+            }
         }
     }
 
@@ -195,7 +212,11 @@ impl<'l, 'a> Flattening<'l, 'a> {
                 limit: self.bytes_max,
             });
         }
-        let name = format!("{prefix}{}", node.name);
+        let mut name = format!("{prefix}{}", node.name);
+        // A graph keeps its names; TensorFlow itself puts `cond/Identity` behind a call `cond` of what has an `Identity`.
+        while !prefix.is_empty() && (self.library.outer.find(&name).is_some() || !self.inlined.insert(name.clone())) {
+            name.push('_');
+        }
         self.nodes.push(FlatNode { name, op: node.op, inputs, attributes: &node.attributes });
         Ok(self.nodes.len() - 1)
     }

@@ -7,6 +7,7 @@ use crate::{
     data::{
         dtype::DataType,
         graph::{Endpoint, Graph, Node, NodeId},
+        known,
     },
     encode,
     ops::Role,
@@ -36,9 +37,7 @@ fn answering_value(graph: &Graph<'_>, id: NodeId, node: &Node<'_>) -> Option<(Da
     let name = node.name.to_ascii_lowercase();
     let dtype = node.dtype("dtype")?;
     if node.op == "PlaceholderWithDefault" {
-        // What it defaults to is what the graph does unless it is told, but for whether it is trained.
-        let is_phase = dtype == DataType::Bool && ["train", "phase"].iter().any(|word| name.contains(word));
-        return is_phase.then(|| (dtype, vec![0]));
+        return is_phase(&node.name, dtype).then(|| (dtype, vec![0]));
     }
     if !node.kind.is_placeholder() {
         return None;
@@ -61,6 +60,12 @@ fn answering_value(graph: &Graph<'_>, id: NodeId, node: &Node<'_>) -> Option<(Da
         }
         _ => None,
     }
+}
+
+/// Whether a placeholder says if the graph is trained. What others default to is what the graph does unless it is told.
+pub(in crate::rewrite) fn is_phase(name: &str, dtype: DataType) -> bool {
+    let name = name.to_ascii_lowercase();
+    dtype == DataType::Bool && ["train", "phase"].iter().any(|word| name.contains(word))
 }
 
 /// Whether `id` divides a tensor and is added to random numbers: a dropout's share of kept values.
@@ -132,29 +137,13 @@ fn selects(node: &Node<'_>) -> bool {
 fn value(graph: &Graph<'_>, id: NodeId, known: &HashMap<NodeId, i64>) -> Option<i64> {
     let node = graph.node(id);
     let input = |index: usize| graph.input(id, index).and_then(|input| known.get(&input)).copied();
-    let pair = || input(0).zip(input(1));
     match node.op {
         "Const" => {
             let tensor = graph.tensor(id).filter(|tensor| tensor.shape.is_empty())?;
             tensor.to_i64()?.first().copied()
         }
-        "LogicalNot" => input(0).map(|value| i64::from(value == 0)),
-        "LogicalAnd" => pair().map(|(left, right)| i64::from(left != 0 && right != 0)),
-        "LogicalOr" => pair().map(|(left, right)| i64::from(left != 0 || right != 0)),
-        "Equal" => pair().map(|(left, right)| i64::from(left == right)),
-        "NotEqual" => pair().map(|(left, right)| i64::from(left != right)),
-        "Greater" => pair().map(|(left, right)| i64::from(left > right)),
-        "GreaterEqual" => pair().map(|(left, right)| i64::from(left >= right)),
-        "Less" => pair().map(|(left, right)| i64::from(left < right)),
-        "LessEqual" => pair().map(|(left, right)| i64::from(left <= right)),
-        // To a number of another type; a truth value of any number but 0.
-        "Cast" => match node.dtype("DstT")? {
-            DataType::Bool => input(0).map(|value| i64::from(value != 0)),
-            DataType::Int32 | DataType::Int64 | DataType::Int8 | DataType::Uint8 => input(0),
-            _ => None,
-        },
         // A switch hands its own condition on through both of its branches (`cond/switch_t`).
         _ if node.kind.role == Role::Switch || node.kind.is_passage() => input(0),
-        _ => None,
+        op => known::computed(op, node.dtype("DstT"), input),
     }
 }
