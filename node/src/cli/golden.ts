@@ -1,5 +1,5 @@
 import { copyFile, mkdir } from "node:fs/promises";
-import { basename, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { readConfig } from "../config.js";
 import type { Answer } from "../generated/contract.js";
@@ -48,8 +48,9 @@ export function addGolden(program: Command): void {
         process.exitCode = 1;
         return;
       }
+      const kept = new Set<string>();
       const cases = [];
-      for (const { path, answer } of shown) cases.push({ image: await keep(path, folder, modelsDir), answer });
+      for (const { path, answer } of shown) cases.push({ image: await keep(path, folder, modelsDir, kept), answer });
       await writeGolden(folder, cases);
       process.stderr.write(`${join(folder, "golden.json")} is written: ${cases.length} answers.\n`);
     });
@@ -74,13 +75,16 @@ async function answerAll(folder: string, paths: readonly string[]): Promise<Show
   }
 }
 
-/** The photo's path from the model's folder, once it lies in the zoo. */
-async function keep(path: string, folder: string, modelsDir: string): Promise<string> {
+/** The photo's path from the model's folder, once it lies in the zoo. `kept` has the names that are taken. */
+async function keep(path: string, folder: string, modelsDir: string, kept: Set<string>): Promise<string> {
   const isInZoo = !relative(resolve(modelsDir), resolve(path)).startsWith("..");
   if (isInZoo) return relative(resolve(folder), resolve(path)).replaceAll("\\", "/");
+  const names = [basename(path), `${basename(dirname(resolve(path)))}-${basename(path)}`];
+  const name = names.find((free) => !kept.has(free)) ?? `${kept.size}-${basename(path)}`;
+  kept.add(name);
   await mkdir(join(folder, SAMPLES_FOLDER), { recursive: true });
-  await copyFile(path, join(folder, SAMPLES_FOLDER, basename(path)));
-  return `${SAMPLES_FOLDER}/${basename(path)}`;
+  await copyFile(path, join(folder, SAMPLES_FOLDER, name));
+  return `${SAMPLES_FOLDER}/${name}`;
 }
 
 function inWords(path: string, { top }: Answer): string {

@@ -5,7 +5,17 @@ import { type Config, readConfig } from "../config.js";
 import { LICENCES } from "../generated/contract.js";
 import { printable } from "../printable.js";
 import { openWorkbench } from "../service.js";
-import { aboutOf, type Draft, draftedModel, draftModel, folderFor, type GivenFile, writeDraft } from "../zoo/draft.js";
+import {
+  aboutOf,
+  type Draft,
+  draftedModel,
+  draftModel,
+  folderFor,
+  type GivenFile,
+  nameOf,
+  writeDraft,
+} from "../zoo/draft.js";
+import { shown } from "../zoo/settings.js";
 import { roundsOf, trySettings } from "../zoo/try-settings.js";
 import { ask } from "./ask.js";
 import { findPhotos, readInput } from "./files.js";
@@ -99,12 +109,12 @@ function asJson(
     manifest,
     evidence: spec.evidence,
     warnings: spec.warnings,
-    unsure: unsure.map(({ evidence, others }) => ({
-      field: evidence.field,
-      value: evidence.value,
-      confidence: evidence.confidence,
-      others: others.map(({ value }) => value),
-      photos: tried.get(evidence.field) ?? null,
+    unsure: unsure.map((one) => ({
+      fields: one.fields,
+      value: one.value,
+      confidence: one.confidence,
+      others: one.others.map(({ value }) => value),
+      photos: tried.get(nameOf(one)) ?? null,
     })),
   };
 }
@@ -115,12 +125,12 @@ function asText(
   { manifest, spec, unsure }: Draft,
   tried: ReadonlyMap<string, string>,
 ): string {
-  const isOpen = (field: string) => unsure.some(({ evidence }) => evidence.field === field);
+  const isOpen = (field: string) => unsure.some(({ fields }) => fields.includes(field));
   const evidence = spec.evidence.map(({ field, value, source, confidence }) => {
     const sure = `${source}, ${Math.round(100 * confidence)} % sure`;
-    return `  ${field.padEnd(20)} ${JSON.stringify(value)} (${sure})${isOpen(field) ? "  <- to decide" : ""}`;
+    return `  ${field.padEnd(20)} ${shown(value)} (${sure})${isOpen(field) ? "  <- to decide" : ""}`;
   });
-  const decisions = unsure.map((one) => `  - ${one.evidence.field}: ${aboutOf(one, tried.get(one.evidence.field))}`);
+  const decisions = unsure.map((one) => `  - ${nameOf(one)}: ${aboutOf(one, tried.get(nameOf(one)))}`);
   const lines = [
     `${folder}: ${files.join(", ")}`,
     "",

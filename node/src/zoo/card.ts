@@ -1,5 +1,6 @@
 /** `MODEL.md`, the card of a model: what its author has to say that no file tells. */
 import type { Evidence, Finding, Manifest } from "../generated/contract.js";
+import { shown } from "./settings.js";
 
 export const CARD_FILE = "MODEL.md";
 
@@ -16,9 +17,10 @@ const TO_WRITE = "(to be written:";
 /** A line of the decisions: a box, open or ticked, and the field of the manifest. */
 const DECISION = /^- \[( |x)\] `([^`]+)`/gim;
 
-/** A field of the manifest that detection is not sure of, in words. */
+/** What detection is not sure of, in words. */
 export interface Decision {
-  readonly field: string;
+  /** Those that are decided together; what the first one is found by. */
+  readonly fields: readonly string[];
   /** What the manifest has now, how sure that is, and what else it may be. */
   readonly about: string;
 }
@@ -30,7 +32,9 @@ export function draftCard(
   evidence: readonly Evidence[],
 ): string {
   const sections = HEADINGS.map(([name, wanted]) => `## ${name}\n\n${TO_WRITE} ${wanted})\n`);
-  const boxes = decisions.map(({ field, about }) => `- [ ] \`${field}\`${about}`);
+  const boxes = decisions.map(
+    ({ fields, about }) => `- [ ] ${fields.map((field) => `\`${field}\``).join(", ")}: ${about}`,
+  );
   return [
     `# ${title}\n`,
     ...(description === "" ? [] : [`${description}\n`]),
@@ -47,7 +51,7 @@ export function draftCard(
     "| field | value | found | sure | because |\n|---|---|---|---|---|",
     ...evidence.map(
       ({ field, value, source, confidence, because }) =>
-        `| ${field} | ${cell(JSON.stringify(value))} | ${source} | ${percent(confidence)} | ${cell(because)} |`,
+        `| ${field} | ${cell(shown(value))} | ${source} | ${percent(confidence)} | ${cell(because)} |`,
     ),
     "",
   ].join("\n");

@@ -17,7 +17,7 @@ import { sha256 } from "../sha256.js";
 import { loadWasm } from "../wasm-module.js";
 import { CARD_FILE, type Decision, draftCard, percent } from "./card.js";
 import { LICENCE_FILE } from "./judge.js";
-import { overrideOf } from "./settings.js";
+import { overrideOf, shown } from "./settings.js";
 
 /** Detected settings that are less sure than this are left to a person: detection itself warns below it. */
 const SURE_MIN = 0.75;
@@ -30,6 +30,15 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   "input.resize_filter": ["antialias", "bilinear", "nearest"],
   "input.channel_order": ["RGB", "BGR"],
 };
+
+/** How most nets are fed: 0..255, 0..1, -1..1, with the moments of ImageNet, and as Caffe does, blue first. */
+const SCALINGS: readonly { readonly mean: readonly number[]; readonly std: readonly number[] }[] = [
+  { mean: [0], std: [1] },
+  { mean: [0], std: [255] },
+  { mean: [127.5], std: [127.5] },
+  { mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] },
+  { mean: [104, 117, 123], std: [1] },
+];
 
 /** What a person says of the model. */
 export interface Statement {
@@ -46,11 +55,17 @@ export interface GivenFile {
   readonly bytes: Uint8Array;
 }
 
-/** A setting that detection is not sure of, and what else it may be. */
+/** What detection is not sure of, and what else it may be. */
 export interface Unsure {
-  readonly evidence: Evidence;
-  /** What a request says to use each in place of the detected value. */
-  readonly others: readonly { readonly value: unknown; readonly overrides: SpecOverrides }[];
+  /** Settings that are one: each says nothing without the others. */
+  readonly fields: readonly string[];
+  /** The detected value of each. */
+  readonly value: readonly unknown[];
+  /** Probability that the least sure of them is right. */
+  readonly confidence: number;
+  readonly because: string;
+  /** What a request says to use each in place of what is detected. */
+  readonly others: readonly { readonly value: readonly unknown[]; readonly overrides: SpecOverrides }[];
 }
 
 export interface Draft {
@@ -110,16 +125,43 @@ function read(manifest: object): Manifest {
   }
 }
 
-function unsureOf({ evidence }: ModelSpec): Unsure[] {
-  return evidence
-    .filter(({ field, confidence }) => confidence < SURE_MIN && overrideOf(field) !== null)
-    .map((entry) => {
-      const { field, value, alternatives } = entry;
-      const values = CHOICES[field] ?? alternatives.map((other) => other.value);
-      const others = values.filter((other) => JSON.stringify(other) !== JSON.stringify(value));
-      const name = overrideOf(field) ?? "";
-      return { evidence: entry, others: others.map((other) => ({ value: other, overrides: { [name]: other } })) };
-    });
+/** Settings that belong together, and each that stands alone. */
+const GROUPS: readonly (readonly string[])[] = [
+  ["input.mean", "input.std"],
+  ["input.width", "input.height"],
+  ...["input.channel_order", "input.resize", "input.resize_filter", "output.kind"].map((field) => [field]),
+];
+
+function unsureOf({ evidence, input }: ModelSpec): Unsure[] {
+  return GROUPS.flatMap((fields) => {
+    const entries = fields.flatMap((field) => evidence.filter((entry) => entry.field === field));
+    const least = entries.toSorted((a, b) => a.confidence - b.confidence)[0];
+    if (least === undefined || least.confidence >= SURE_MIN) return [];
+    const value = entries.map((entry) => entry.value);
+    const choices = choicesOf(fields, least, input.channels).filter((choice) => shown(choice) !== shown(value));
+    const others = choices.map((choice) => ({ value: choice, overrides: overridesOf(fields, choice) }));
+    return [{ fields, value, confidence: least.confidence, because: least.because, others }];
+  });
+}
+
+/** Everything that settings may be. */
+function choicesOf(
+  fields: readonly string[],
+  { alternatives }: Evidence,
+  channels: number,
+): readonly (readonly unknown[])[] {
+  const [field = ""] = fields;
+  if (field !== "input.mean")
+    return (CHOICES[field] ?? alternatives.map(({ value }) => value)).map((choice) => fields.map(() => choice));
+  // A scaling by channel is of three.
+  const scalings = SCALINGS.filter(({ mean }) => mean.length === 1 || channels === mean.length);
+  const each = (values: readonly number[]) =>
+    values.length === 1 ? Array.from({ length: channels }, () => values[0]) : values;
+  return scalings.map(({ mean, std }) => [each(mean), each(std)]);
+}
+
+function overridesOf(fields: readonly string[], values: readonly unknown[]): SpecOverrides {
+  return Object.fromEntries(fields.map((field, index) => [overrideOf(field) ?? "", values[index]]));
 }
 
 /**
@@ -154,7 +196,7 @@ export async function writeDraft(
   await mkdir(path, { recursive: true });
   const schema = relative(path, join(dir, SCHEMA_FILE)).replaceAll("\\", "/");
   const decisions = unsure.map(
-    (one): Decision => ({ field: one.evidence.field, about: `: ${aboutOf(one, tried.get(one.evidence.field))}` }),
+    (one): Decision => ({ fields: one.fields, about: aboutOf(one, tried.get(nameOf(one))) }),
   );
   const files = new Map<string, Uint8Array | string>([
     [manifest.graph.file, graph],
@@ -180,11 +222,18 @@ export async function draftedModel({ manifest, graph, labels }: Draft): Promise<
   });
 }
 
-/** What is known of an unsure setting, in words. */
-export function aboutOf(
-  { evidence: { value, confidence, because }, others }: Unsure,
-  tried: string | undefined,
-): string {
-  const rest = others.map((other) => JSON.stringify(other.value)).join(" or ");
-  return `${JSON.stringify(value)}, ${percent(confidence)} sure (${because})${rest === "" ? "" : `; else ${rest}`}${tried === undefined ? "" : `. ${tried}`}`;
+/** What is known of unsure settings, in words. */
+export function aboutOf({ value, confidence, because, others }: Unsure, tried: string | undefined): string {
+  const rest = others.map((other) => inWords(other.value)).join(" or ");
+  const found = `${inWords(value)}, ${percent(confidence)} sure (${because})`;
+  return `${found}${rest === "" ? "" : `; else ${rest}`}${tried === undefined ? "" : `. ${tried}`}`;
+}
+
+/** The fields of unsure settings. */
+export function nameOf({ fields }: Unsure): string {
+  return fields.join(", ");
+}
+
+export function inWords(values: readonly unknown[]): string {
+  return values.map(shown).join(" / ");
 }

@@ -10,7 +10,7 @@ import { sha256 } from "../sha256.js";
 import { loadWasm } from "../wasm-module.js";
 import { CARD_FILE, judgeCard } from "./card.js";
 import { differenceFrom, type Golden, type GoldenCase, parseGolden } from "./golden.js";
-import { type Difference, differences, fieldOf, reasonOf } from "./settings.js";
+import { type Difference, differences, fieldOf, reasonOf, shown } from "./settings.js";
 import type { Workbench } from "./workbench.js";
 
 export const LICENCE_FILE = "LICENSE";
@@ -315,7 +315,7 @@ const LOAD_MENDS: Partial<Record<ErrorCode, readonly [string, string]>> = {
 
 function loadFinding(cause: unknown): Finding {
   const detail = messageOf(cause);
-  const [, name = ""] = /^(\w+)[ =]/.exec(detail) ?? [];
+  const [, name = ""] = /^`?(\w+)`?[ =]/.exec(detail) ?? [];
   const setting = fieldOf(name);
   if (setting !== undefined)
     return error(setting, detail, "write what the graph has, or leave it out: then it is detected");
@@ -331,10 +331,6 @@ export function median(values: readonly number[]): number {
 
 function error(field: string, problem: string, mend: string): Finding {
   return { severity: "error", field, problem, mend };
-}
-
-function shown(value: unknown): string {
-  return JSON.stringify(value) ?? "nothing";
 }
 
 /** Null where the file is not there or cannot be read. */

@@ -81,7 +81,13 @@ function surely({ confidence, because }: Evidence): string {
   return `${Math.round(100 * confidence)} % sure: ${because}`;
 }
 
-export function valueAt(object: object, path: string): unknown {
+/** A value of a setting, in JSON. Numbers are f32: of one that was made an f64, its own digits are shown. */
+export function shown(value: unknown): string {
+  const digits = (_name: string, inner: unknown) => (typeof inner === "number" ? Number(inner.toPrecision(7)) : inner);
+  return JSON.stringify(value, digits) ?? "nothing";
+}
+
+function valueAt(object: object, path: string): unknown {
   const [part = "", name = ""] = path.split(".");
   const inner = (object as Record<string, unknown>)[part] as Record<string, unknown> | undefined;
   return inner?.[name];

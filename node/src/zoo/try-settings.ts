@@ -2,7 +2,7 @@
 import { basename, dirname } from "node:path";
 import type { Answer, SpecOverrides } from "../generated/contract.js";
 import type { ZooModel } from "../ports.js";
-import type { Unsure } from "./draft.js";
+import { inWords, nameOf, type Unsure } from "./draft.js";
 import type { Workbench } from "./workbench.js";
 
 export interface NamedPhoto {
@@ -13,7 +13,7 @@ export interface NamedPhoto {
 /** The most frequent answers, where no folder of a label's name tells what is right. */
 const LABELS_SHOWN = 4;
 
-/** Of each unsure setting, by field, a sentence on what the photos are answered with each of its values. */
+/** Of unsure settings, by their fields, a sentence on what the photos are answered with each of its values. */
 export async function trySettings(
   workbench: Workbench,
   model: ZooModel,
@@ -29,10 +29,10 @@ export async function trySettings(
   };
   const detected = await classify({});
   const said = new Map<string, string>();
-  for (const { evidence, others } of unsure) {
-    const tried = [{ value: evidence.value, answers: detected }];
-    for (const { value, overrides } of others) tried.push({ value, answers: await classify(overrides) });
-    said.set(evidence.field, inWords(tried, photos));
+  for (const one of unsure) {
+    const tried = [{ value: one.value, answers: detected }];
+    for (const { value, overrides } of one.others) tried.push({ value, answers: await classify(overrides) });
+    said.set(nameOf(one), compared(tried, photos));
   }
   return said;
 }
@@ -42,8 +42,8 @@ export function roundsOf(unsure: readonly Unsure[]): number {
   return 1 + unsure.reduce((sum, { others }) => sum + others.length, 0);
 }
 
-function inWords(
-  tried: readonly { readonly value: unknown; readonly answers: readonly Answer[] }[],
+function compared(
+  tried: readonly { readonly value: readonly unknown[]; readonly answers: readonly Answer[] }[],
   photos: readonly NamedPhoto[],
 ): string {
   const labels = new Set(tried.flatMap(({ answers }) => answers.flatMap(({ top }) => top.map(({ label }) => label))));
@@ -53,12 +53,12 @@ function inWords(
   const counts = tried.map(({ value, answers }) => {
     if (of > 0) {
       const right = answers.filter(({ label }, index) => label === truths[index]).length;
-      return `${JSON.stringify(value)}: ${right} of ${of} right`;
+      return `${inWords(value)}: ${right} of ${of} right`;
     }
     const counts = new Map<string, number>();
     for (const { label } of answers) counts.set(label, (counts.get(label) ?? 0) + 1);
     const said = [...counts].toSorted(([, a], [, b]) => b - a).map(([label, count]) => `${count} ${label}`);
-    return `${JSON.stringify(value)}: ${said.slice(0, LABELS_SHOWN).join(", ")}`;
+    return `${inWords(value)}: ${said.slice(0, LABELS_SHOWN).join(", ")}`;
   });
   return `On ${photos.length} photos: ${counts.join("; ")}`;
 }

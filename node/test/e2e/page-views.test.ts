@@ -161,7 +161,7 @@ describe.skipIf(browserPath === undefined)("the page's views", () => {
 
   test("a model that was not fetched says how it comes here", async () => {
     const { page } = await open("/#/models/mobilenet-v1-0.25-224");
-    await page.waitForSelector("text=npx menagerie fetch mobilenet-v1-0.25-224");
+    await page.waitForSelector("text=npx menagerie pull mobilenet-v1-0.25-224");
   });
 
   test("the service tells its state, its limits, what one may do, and its calls", async () => {

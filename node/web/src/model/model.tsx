@@ -42,7 +42,7 @@ export function Model({ id }: { readonly id: string }) {
           {listed.state === "not fetched" && (
             <p>
               Its files are not on this server. Its operator fetches them with{" "}
-              <code>npx menagerie fetch {listed.id}</code>.
+              <code>npx menagerie pull {listed.id}</code>.
             </p>
           )}
         </>
