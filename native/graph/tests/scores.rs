@@ -190,6 +190,9 @@ fn a_net_without_a_class_layer_is_warned_of_until_its_labels_fit() {
     swished.op("swish", "Mul", &["conv", "gate"]).pool("pool", "swish");
     let mut gated = net_ending_in("dense", 16);
     gated.op("gate", "Sigmoid", &["dense"]).op("end", "Mul", &["dense", "gate"]);
+    let mut sharpened = net_ending_in("dense", 16);
+    sharpened.floats("beta", &[], &[1.0]).op("sharp", "Mul", &["dense", "beta"]).op("gate", "Sigmoid", &["sharp"]);
+    sharpened.op("end", "Mul", &["dense", "gate"]);
     let mut normalised = net_ending_in("dense", 16);
     normalised.floats("variance", &[16], &[0.5; 16]).floats("mean", &[16], &[0.1; 16]).op(
         "rsqrt",
@@ -198,7 +201,7 @@ fn a_net_without_a_class_layer_is_warned_of_until_its_labels_fit() {
     );
     normalised.op("norm", "Mul", &["dense", "rsqrt"]).op("end", "Sub", &["norm", "mean"]);
     let mut graphs = vec![("pooled", pooled), ("scaled", scaled), ("named", named), ("swish", swished)];
-    graphs.extend([("swish at the end", gated), ("batch normalisation", normalised)]);
+    graphs.extend([("swish at the end", gated), ("with beta", sharpened), ("batch normalisation", normalised)]);
     graphs.extend(["Relu", "Elu", "Selu", "LeakyRelu", "Softplus", "Softsign", "Tanh"].map(|activation| {
         let mut graph = net_ending_in("dense", 16);
         graph.op("through", "Identity", &["dense"]).op("end", activation, &["through"]);

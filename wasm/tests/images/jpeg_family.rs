@@ -154,9 +154,12 @@ fn three_components_give_the_same_pixels_in_every_way_of_writing_them() {
 }
 
 #[test]
-fn every_size_up_to_forty_gives_the_same_pixels_in_every_way() {
+fn every_size_up_to_forty_gives_the_same_pixels_in_every_way_and_sampling() {
     for side in 1..=40 {
-        check(&picture((side, 41 - side), THREE[3]), &[]);
+        let size = (side, 41 - side);
+        check(&picture(size, &[(1, 1)]), &[]);
+        THREE.iter().for_each(|factors| check(&picture(size, factors), &[]));
+        FOUR.iter().for_each(|factors| check(&picture(size, factors), &adobe(2)));
     }
 }
 

@@ -62,7 +62,11 @@ fn no_class_layer(graph: &Graph<'_>, chosen: &Candidate) -> Option<String> {
     let layer = &graph.node(chosen.layer).name;
     let depends: HashSet<NodeId> = graph.descendants([chosen.layer]);
     let mut behind = graph.between(chosen.layer, [chosen.scores], false);
-    behind.extend(consumers(graph, chosen.scores));
+    let next = consumers(graph, chosen.scores);
+    // A sigmoid that is none of the scores gates what it multiplies.
+    let gates = next.iter().filter(|id| graph.node(**id).op == "Sigmoid");
+    behind.extend(gates.flat_map(|gate| consumers(graph, *gate)).collect::<Vec<_>>());
+    behind.extend(next);
     behind.iter().filter(|id| **id != chosen.layer && depends.contains(id)).find_map(|id| {
         let node = graph.node(*id);
         let is_scale = matches!(node.op, "Mul" | "Div" | "RealDiv") && node.inputs.len() == 2;
