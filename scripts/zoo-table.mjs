@@ -9,7 +9,7 @@ const HEAD = [
 const BEGIN = "<!-- table: npm run generate -->\n";
 const END = "<!-- end of table -->";
 
-/** @typedef {{ id: string, version: string, title: string, licence: string, graph: { bytes: number | null }, input: { width?: number, height?: number }, output: { classes?: number }, accuracy?: { top1: number, photos: number } }} Manifest */
+/** @typedef {{ id: string, version: string, title: string, licence: string, graph: { bytes: number | null }, input: { width?: number, height?: number }, output: { classes?: number }, accuracy?: { top1: number, photos: number }, source?: object }} Manifest */
 
 /**
  * @param {string} page the page as it is
@@ -21,10 +21,14 @@ export function withZooTable(page, dir) {
   const after = rest?.split(END)[1];
   if (after === undefined) throw new Error(`models/README.md has no ${BEGIN.trim()} … ${END}`);
   const listed = /** @type {{ models: Manifest[] }} */ (readJson(join(dir, "imagenet.json"))).models;
+  const own = foldersOf(dir).map((folder) => ({
+    folder,
+    manifest: /** @type {Manifest} */ (readJson(join(dir, folder, "manifest.json"))),
+  }));
+  // What was pulled stands in the list.
+  const kept = own.filter(({ manifest }) => manifest.source === undefined);
   const rows = [
-    ...foldersOf(dir).map((folder) =>
-      rowOf(/** @type {Manifest} */ (readJson(join(dir, folder, "manifest.json"))), folder),
-    ),
+    ...kept.map(({ manifest, folder }) => rowOf(manifest, folder)),
     ...listed.map((manifest) => rowOf(manifest, null)),
   ];
   return `${before}${BEGIN}${[...HEAD, ...rows, ""].join("\n")}${END}${after}`;

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { describeConfig, RULES } from "../src/config.js";
 import { HTTP_STATUS } from "../src/errors.js";
+import { LICENCES } from "../src/generated/contract.js";
 import { parseManifest } from "../src/models/manifest.js";
 import { startFakeService } from "./support/fake-service.js";
 
@@ -83,6 +84,11 @@ test("docs/http-api.md names every call of the app and no other", async () => {
 test("the manifest in docs/models.md is one", async () => {
   const [, json = ""] = /```json\n(.*?)```/s.exec(await read("docs/models.md")) ?? [];
   expect(parseManifest(JSON.parse(json)).id).toBe("my-birds");
+});
+
+test("docs/models.md lists the licences that the zoo takes", async () => {
+  const [, list = ""] = /in this project's zoo one of ([^;]+?)\.\n/s.exec(await read("docs/models.md")) ?? [];
+  expect(list.split(/,\s+| and /)).toEqual([...LICENCES]);
 });
 
 test("the README's models have the accuracy of their manifests", async () => {

@@ -346,7 +346,7 @@ describe("a part that this service would read otherwise than it was meant", () =
     expect((await ask(`${HEAD}\r\nContent-Transfer-Encoding: ${encoding}`)).results?.[0]?.label).toBe("red");
   });
 
-  it.each(["Content-Disposition: attachment; name=\"image_file\"", "Content-Type: image/png", "X-A: b"])(
+  it.each(['Content-Disposition: attachment; name="image_file"', "Content-Type: image/png", "X-A: b"])(
     "is refused beside others with the head %s, which would leave it out",
     async (head) => {
       expect((await ask(HEAD, head)).detail).toContain("Content-Disposition: form-data");

@@ -5,7 +5,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { ROOT_DIR } from "../setup/paths.mjs";
 
-const FOLDERS = { "menagerie-contract": "native/contract", "menagerie-graph": "native/graph", "menagerie-wasm": "wasm" };
+const FOLDERS = {
+  "menagerie-contract": "native/contract",
+  "menagerie-graph": "native/graph",
+  "menagerie-wasm": "wasm",
+};
 
 /** @param {string} path */
 const read = (path) => readFileSync(join(ROOT_DIR, path), "utf8");

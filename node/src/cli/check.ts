@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { readConfig } from "../config.js";
 import { printable } from "../printable.js";
 import { openWorkbench } from "../service.js";
-import { findModels } from "../zoo/find-models.js";
+import { findModels, findOwnModels } from "../zoo/find-models.js";
 import { type Judgement, judgeModel } from "../zoo/judge.js";
 import { inOrder } from "./in-order.js";
 import { Progress } from "./progress.js";
@@ -12,15 +12,16 @@ export function addCheck(program: Command): void {
   program
     .command("check")
     .description("judges models of MODELS_DIR as their maintainers do; exits with 1 where one is refused")
-    .argument("[id...]", "ids, or id@version; all of them when absent")
+    .argument("[id...]", "ids, or id@version; all but those that were pulled when absent")
     .option("--json", "one JSON object a model")
     .action(async (ids: string[], { json }: { json?: boolean }) => {
       const config = readConfig();
-      const places = await findModels(config.modelsDir, ids);
-      if (places.length === 0) throw new Error(`There is no model in ${config.modelsDir}.`);
+      const { modelsDir } = config;
+      const places = ids.length === 0 ? await findOwnModels(modelsDir) : await findModels(modelsDir, ids);
+      if (places.length === 0) throw new Error(`There is no model in ${modelsDir}.`);
       const workbench = await openWorkbench(config);
       const progress = new Progress(places.length, process.stderr);
-      const judge = (place: (typeof places)[number]) => judgeModel(config.modelsDir, place, workbench);
+      const judge = (place: (typeof places)[number]) => judgeModel(modelsDir, place, workbench);
       try {
         for await (const judgement of inOrder(places, availableParallelism(), judge)) {
           progress.clear();

@@ -1,5 +1,6 @@
 /** `MODEL.md`, the card of a model: what its author has to say that no file tells. */
 import type { Evidence, Finding, Manifest } from "../generated/contract.js";
+import { error } from "./finding.js";
 import { shown } from "./settings.js";
 
 export const CARD_FILE = "MODEL.md";
@@ -87,10 +88,6 @@ function sectionOf(card: string, name: string): string | null {
   const sections = card.split(/^## +/m).slice(1);
   const section = sections.find((text) => text.split("\n", 1)[0]?.trim().toLowerCase() === name.toLowerCase());
   return section?.split("\n").slice(1).join("\n").trim() ?? null;
-}
-
-function error(field: string, problem: string, mend: string): Finding {
-  return { severity: "error", field, problem, mend };
 }
 
 export function percent(share: number): string {

@@ -1,15 +1,31 @@
 /** The models of a zoo that are named on the command line. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { AppError } from "../errors.js";
-import { type ModelPlace, placesIn } from "../models/file-zoo.js";
+import { MANIFEST_FILE, type ModelPlace, placesIn } from "../models/file-zoo.js";
+
+/** The folders of models that are this zoo's own: what `pull` fetches is its makers' to answer for. */
+export async function findOwnModels(dir: string): Promise<ModelPlace[]> {
+  const places = await placesIn(dir);
+  const isPulled = await Promise.all(places.map(({ entry }) => hasSource(join(dir, entry, MANIFEST_FILE))));
+  return places.filter((_, index) => !isPulled[index]);
+}
+
+async function hasSource(path: string): Promise<boolean> {
+  try {
+    const manifest = JSON.parse(await readFile(path, "utf8")) as { source?: unknown } | null;
+    return manifest?.source !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 /**
- * The folders that `names`, each an id or `id@version`, stand for: of an id alone all its versions. All of the zoo's where
- * nothing is named.
+ * The folders that `names`, each an id or `id@version`, stand for: of an id alone all its versions.
  * @throws AppError `model_unknown`, `version_unknown`.
  */
 export async function findModels(dir: string, names: readonly string[]): Promise<ModelPlace[]> {
   const places = await placesIn(dir);
-  if (names.length === 0) return places;
   return names.flatMap((name) => {
     const [id = "", version] = name.split("@");
     const versions = places.filter((place) => place.id === id);

@@ -15,8 +15,8 @@ export interface Pulled {
 }
 
 /**
- * Fetches the files of a listed model. SHA-256 that were not known are recorded in a manifest in its folder, which stands
- * for the list's from then on.
+ * Fetches the files of a listed model. Its folder has a manifest of its own then, which stands for the list's and holds
+ * the SHA-256 that were not known.
  * @throws AppError `model_unknown`, and as `fetchModel`.
  */
 export async function pullModel(dir: string, id: string, options: FetchOptions): Promise<Pulled> {
@@ -32,10 +32,9 @@ export async function pullModel(dir: string, id: string, options: FetchOptions):
   const { manifest } = model;
   const files = await fetchModel(manifest, dir, options);
   const folder = join(dir, id);
-  if (files.every(({ verified }) => verified)) return { id, folder, files, recorded: null };
-  const recorded = join(folder, MANIFEST_FILE);
-  await writeDurably(recorded, `${JSON.stringify(withHashes(manifest, files), null, 2)}\n`);
-  return { id, folder, files, recorded };
+  const path = join(folder, MANIFEST_FILE);
+  await writeDurably(path, `${JSON.stringify(withHashes(manifest, files), null, 2)}\n`);
+  return { id, folder, files, recorded: files.every(({ verified }) => verified) ? null : path };
 }
 
 function withHashes(manifest: Manifest, files: readonly FetchedFile[]): Manifest {

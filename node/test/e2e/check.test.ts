@@ -1,13 +1,12 @@
 /** `menagerie check`: models that have something wrong, one thing each, and those of this project. */
-import { type ExecFileException, execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
 import type { Judgement } from "../../src/zoo/judge.js";
+import { runCommand } from "../support/command.js";
 import { colourFolder, type FolderFiles, replaceFiles, writeFolder } from "../support/model-folder.js";
-import { CLI_FILE } from "../support/paths.js";
 
 interface Broken {
   readonly what: string;
@@ -221,21 +220,13 @@ const BROKEN: readonly Broken[] = [
 /** What is asked of a folder by its id. */
 const idOf = (index: number) => `broken-${String(index).padStart(2, "0")}`;
 
-async function check(zoo: string): Promise<{ judgements: Map<string, Judgement>; exitCode: number; stderr: string }> {
-  return await new Promise((resolve) => {
-    const env = { ...process.env, MODELS_DIR: zoo };
-    execFile(
-      process.execPath,
-      [CLI_FILE, "check", "--json"],
-      { env },
-      (error: ExecFileException | null, stdout, stderr) => {
-        const lines = stdout.trim() === "" ? [] : stdout.trim().split("\n");
-        const judgements = lines.map((line) => JSON.parse(line) as Judgement);
-        const exitCode = typeof error?.code === "number" ? error.code : 0;
-        resolve({ judgements: new Map(judgements.map((one) => [one.folder, one])), exitCode, stderr });
-      },
-    );
-  });
+async function check(zoo: string) {
+  const { stdout, stderr, exitCode } = await runCommand(["check", "--json"], { cwd: zoo, env: { MODELS_DIR: zoo } });
+  const judgements = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Judgement);
+  return { judgements: new Map(judgements.map((one) => [one.folder, one])), exitCode, stderr };
 }
 
 describe("models that have something wrong", () => {

@@ -1,9 +1,9 @@
 /** The command `menagerie`, as a user types it. */
-import { type ExecFileException, execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runCommand } from "../support/command.js";
 import { COLOURS, meanColourGraph } from "../support/graph-def.js";
 import { CLI_FILE } from "../support/paths.js";
 import { solidPng } from "../support/png.js";
@@ -36,25 +36,8 @@ afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 
-interface Run {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly exitCode: number;
-}
-
-function run(args: readonly string[], file = CLI_FILE): Promise<Run> {
-  const env = { ...process.env, MODELS_DIR: zoo };
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [file, ...args],
-      { env, cwd: dir },
-      (error: ExecFileException | null, stdout, stderr) => {
-        resolve({ stdout, stderr, exitCode: typeof error?.code === "number" ? error.code : 0 });
-      },
-    );
-  });
-}
+const run = (args: readonly string[], file = CLI_FILE) =>
+  runCommand(args, { cwd: dir, env: { MODELS_DIR: zoo }, file });
 
 describe("menagerie", () => {
   it("says how to build it where it is not built", async () => {
