@@ -11,7 +11,8 @@ export async function ask(question: string): Promise<string | null> {
   if (!canAsk()) return null;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = (await terminal.question(question)).trim();
+    // The end of input (Ctrl+D) is no answer.
+    const answer = (await terminal.question(question).catch(() => "")).trim();
     return answer === "" ? null : answer;
   } finally {
     terminal.close();

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import type { Command } from "commander";
 import { type Config, readConfig } from "../config.js";
@@ -56,20 +55,16 @@ export function addNew(program: Command): void {
     .action(async (id: string, graph: string, labels: string | undefined, options: NewOptions) => {
       const config = readConfig();
       const folder = await folderFor(config.modelsDir, { id, version: options.version });
+      const graphFile = await given(graph);
+      const labelsFile = labels === undefined ? null : await given(labels);
       const licence =
         options.licence ?? (await ask(`Licence of the weights, one of ${LICENCES.join(", ")}: `)) ?? LICENCE_UNKNOWN;
       const licenceFile = options.licenceFile ?? (await ask("File with the text of that licence: "));
-      const statement = {
-        id,
-        version: options.version,
-        title: options.title ?? id,
-        description: options.description ?? "",
-        licence,
-      };
-      const draft = await draftModel(statement, await given(graph), labels === undefined ? null : await given(labels));
+      const licenceText = licenceFile === null ? null : await readInput(licenceFile);
+      const { version, title = id, description = "" } = options;
+      const draft = await draftModel({ id, version, title, description, licence }, graphFile, labelsFile);
       const tried =
         options.photos === undefined ? new Map<string, string>() : await tryOn(options.photos, draft, config);
-      const licenceText = licenceFile === null ? null : await readFile(licenceFile, "utf8");
       const files = await writeDraft(config.modelsDir, folder, draft, licenceText, tried);
       const path = join(config.modelsDir, folder);
       process.stdout.write(

@@ -188,7 +188,7 @@ export async function writeDraft(
   dir: string,
   folder: string,
   draft: Draft,
-  licenceText: string | null,
+  licenceText: Uint8Array | null,
   tried: ReadonlyMap<string, string>,
 ): Promise<string[]> {
   const { manifest, spec, unsure, graph, labels } = draft;
