@@ -50,11 +50,11 @@ fn array(entries: &[Value]) -> Result<Vec<String>, LabelsError> {
     if let Some(pairs) = pairs(entries) {
         return object(&pairs);
     }
-    let named = entries
+    let read = entries
         .iter()
         .enumerate()
         .map(|(index, entry)| name(entry).ok_or_else(|| invalid(format!("entry {index} of its list is no label"))));
-    let names: Vec<String> = named.collect::<Result<_, _>>()?;
+    let names: Vec<String> = read.collect::<Result<_, _>>()?;
     // Numbers with gaps, such as COCO's, are no indices: then the list has the order.
     let number = |entry: &Value| NUMBER_KEYS.iter().find_map(|key| entry.get(*key)?.as_u64()).map(|id| id as usize);
     match entries.iter().map(number).collect::<Option<Vec<_>>>().and_then(|numbers| order_of(&numbers)) {
