@@ -3,6 +3,7 @@ import type { RequestListener } from "node:http";
 import express from "express";
 import type { Logger } from "pino";
 import { createClassify } from "./classify.js";
+import { createExplain } from "./explain.js";
 import { type AdmissionLimits, createAdmission } from "./front/admission.js";
 import { createAnswers } from "./front/answers.js";
 import { allowRoles } from "./front/authorize.js";
@@ -21,6 +22,7 @@ import { servePage } from "./front/serve-page.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./front/share-origins.js";
 import type { UploadLimits } from "./front/upload.js";
 import type { ApiKeys, Classifier, FetchImage, Held, Models, ModelZoo, Readiness, Registrar, Role } from "./ports.js";
+import { explainRoutes } from "./routes/explain.js";
 import { healthRoutes } from "./routes/health.js";
 import { inferRoutes } from "./routes/infer.js";
 import { modelRoutes } from "./routes/models.js";
@@ -87,14 +89,15 @@ export function createApp({
   const upload = createUploadReader(limits);
   const { modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
   const { watch, send: sendBytes } = createAnswers(limits);
-  const classify = createClassify({ models, classifier, fetchImage, imageBytesMax, answerBytesMax });
+  const parts = { models, classifier, fetchImage, imageBytesMax, answerBytesMax };
 
   const [name, secure, share] = [nameRequest(), secureHeaders(), shareOrigins(corsOrigins)];
 
   const routes = withOpenApi([
     ...healthRoutes(readiness),
     ...serviceRoutes({ callerOf, anonymousRole, hasKeys: apiKeys !== null, limits }),
-    ...inferRoutes({ classify, sendBytes, modelsPerRequestMax }),
+    ...inferRoutes({ classify: createClassify(parts), sendBytes, modelsPerRequestMax }),
+    ...explainRoutes({ explain: createExplain(parts), sendBytes }),
     ...modelRoutes({ models, zoo, classifier, sendBytes, allow }),
     ...registeredModelRoutes(registrar),
   ]);

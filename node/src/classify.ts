@@ -7,6 +7,7 @@ import type { Answer } from "./generated/contract.js";
 import {
   type Classifier,
   type ClassifyOptions,
+  type ClassifyTarget,
   type FetchImage,
   type ImageSource,
   isShared,
@@ -71,7 +72,7 @@ export function createClassify(deps: ClassifyDeps): Classify {
 
 async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question): Promise<Item[]> {
   const { images, choices, settings, options } = question;
-  const contents = images.map((image) => read(deps, visit, image));
+  const contents = images.map((image) => readImage(deps, visit, image));
   // What fails here is told where it is awaited, and it may fail before that.
   for (const content of contents) content.catch(() => {});
   const inTurn = limitAtOnce(ITEMS_AT_ONCE_MAX);
@@ -83,7 +84,7 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
       };
       try {
         return await deps.models.use(choice, settings, visit, (model) => {
-          if (options.picture) checkPictures(model, images.length * choices.length, deps.answerBytesMax);
+          if (options.picture) checkPictures(model.target, images.length * choices.length, deps.answerBytesMax);
           return Promise.all(
             images.map((image, imageIndex) =>
               inTurn(async (): Promise<Item> => {
@@ -111,7 +112,8 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
   return items;
 }
 
-async function read(deps: ClassifyDeps, visit: Visit, image: ImageSource): Promise<Uint8Array> {
+/** The bytes of an image, fetched where it came as an address. */
+export async function readImage(deps: ClassifyDeps, visit: Visit, image: ImageSource): Promise<Uint8Array> {
   if (!("url" in image)) return image.bytes;
   const release = visit.hold(deps.imageBytesMax);
   try {
@@ -130,21 +132,34 @@ async function classifyOne(
   bytes: Uint8Array,
   options: ClassifyOptions,
 ): Promise<AnsweredItem> {
-  const { image: facts, ...answer } = await classifier.classify(target, bytes, options);
-  const { warnings } = target.spec;
-  return { image: { name, ...facts }, model: identity, ...answer, ...(warnings.length === 0 ? {} : { warnings }) };
+  return warned(name, identity, await classifier.classify(target, bytes, options), target);
 }
 
-/** @throws AppError `field_invalid` where the pictures could make the answer too large. */
-function checkPictures({ target }: OpenModel, count: number, bytesMax: number): void {
-  const { width, height } = target.spec.input;
+/** An answer as clients get it: whose it is, and what is unsure of its model. */
+export function warned(
+  name: string,
+  model: ModelIdentity,
+  { image, ...answer }: Answer,
+  { spec: { warnings } }: ClassifyTarget,
+): AnsweredItem {
+  return { image: { name, ...image }, model, ...answer, ...(warnings.length === 0 ? {} : { warnings }) };
+}
+
+/**
+ * `sidePixelsMin` is what smaller pictures are enlarged to.
+ * @throws AppError `field_invalid` where the pictures could make the answer too large.
+ */
+export function checkPictures(target: ClassifyTarget, count: number, bytesMax: number, sidePixelsMin = 1): void {
+  const [width, height] = [target.spec.input.width, target.spec.input.height].map((side) =>
+    Math.max(side, sidePixelsMin),
+  ) as [number, number];
   const bytes = count * width * height * PICTURE_BYTES_PER_PIXEL;
   if (bytes <= bytesMax) return;
   const detail = `picture=1: ${count} pictures of ${width}x${height} may make an answer of ${bytes} bytes; at most ${bytesMax} are sent. Ask for fewer at once.`;
   throw new AppError("field_invalid", detail);
 }
 
-function nameOf(image: ImageSource): string {
+export function nameOf(image: ImageSource): string {
   return "url" in image ? image.url : image.name;
 }
 

@@ -127,6 +127,10 @@ const SCHEMA = z.object({
   ),
   answerBytesMax: bytes(32 * MIB).describe("Bytes that the pictures of one answer may take; past it: 400."),
 
+  explainMasksMax: count(1024, 4, 16_384).describe(
+    "Masked photos of one map of `POST /api/explain`, each a run of the model; past it: 400.",
+  ),
+
   requestsMax: count(32).describe("Requests worked on at once; more wait."),
   requestsQueuedMax: count(256, 0).describe("Requests waiting for their turn; past it: 503."),
   queueWaitMsMax: milliseconds(30_000).describe("Longest wait for a turn; past it: 503."),
@@ -228,6 +232,7 @@ const RULE_OF = {
   fieldsPerRequestMax: "work",
   uploadsHeldBytesMax: "memory",
   answerBytesMax: "memory",
+  explainMasksMax: "work",
   requestsMax: "shares",
   requestsQueuedMax: "shares",
   queueWaitMsMax: "shares",

@@ -4,6 +4,8 @@
 import type {
   Answer,
   Crop,
+  ExplainMethod,
+  Explanation,
   LabelsSpec,
   LoadRequest,
   Manifest,
@@ -47,6 +49,8 @@ export interface Visit extends Party {
 /** A model that is loaded and answers. */
 export interface LoadedModel {
   readonly spec: ModelSpec;
+  /** Most images that one infer frame may hold. */
+  readonly imagesMax: number;
   /** Whether it still answers: false once its engine is gone. */
   readonly alive: boolean;
   /**
@@ -104,6 +108,8 @@ export interface ClassifyTarget {
   readonly spec: ModelSpec;
   readonly labels: Uint8Array | null;
   readonly labelOffset: number | null;
+  /** Most images that one infer frame may hold. */
+  readonly imagesMax: number;
   /** Whether the graph is one that a client brought. */
   readonly stranger: boolean;
   /** On whose behalf it is used. */
@@ -119,6 +125,17 @@ export interface ClassifyOptions {
   readonly picture: boolean;
 }
 
+/** What a map of an answer is asked for. */
+export interface ExplainQuestion {
+  /** The class by its number or its label; null for the best one. */
+  readonly class: string | null;
+  readonly method: ExplainMethod;
+  /** Cells along a side. */
+  readonly detail: number;
+  /** Random masks; null for as many as `detail` asks for. */
+  readonly masks: number | null;
+}
+
 /** Whether bytes lie in memory that threads share: then nobody needs a copy, and nobody may change them. */
 export function isShared({ buffer }: Uint8Array): boolean {
   return buffer instanceof SharedArrayBuffer;
@@ -128,6 +145,13 @@ export function isShared({ buffer }: Uint8Array): boolean {
 export interface Classifier {
   /** The image's bytes may be transferred, where they are not shared: the caller must not use them afterwards. */
   classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<Answer>;
+  /** As `classify`, with what the answer hangs on: the engine is asked again and again, in one exchange after the other. */
+  explain(
+    target: ClassifyTarget,
+    image: Uint8Array,
+    options: ClassifyOptions,
+    question: ExplainQuestion,
+  ): Promise<{ answer: Answer; explanation: Explanation }>;
   /** The target's spec with its labels filled in. Rejects when the labels do not fit. */
   describe(target: ClassifyTarget): Promise<ModelSpec>;
   /** Reads a label file without a model. */

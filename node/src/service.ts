@@ -78,6 +78,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     imageLimits: { pixels_max: config.imagePixelsMax, side_pixels_max: config.imageSidePixelsMax },
     memoryBytesKeptMax: config.workerMemoryBytesKeptMax,
     imageMsMax: config.imageMsMax,
+    explainMasksMax: config.explainMasksMax,
     company,
   });
   const models = createModelRegistry({

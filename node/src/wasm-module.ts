@@ -38,6 +38,23 @@ export interface WasmModule {
   ): { frame: Uint8Array<ArrayBuffer>; seenJson: string };
   /** An engine's reply to `Answer` JSON. */
   answer(model: WasmModel, seenJson: string, optionsJson: string, reply: Uint8Array): string;
+  /** The frame with photos under masks, at most `countMax` from number `from` on, and how many masks there are in all. */
+  masked(
+    model: WasmModel,
+    frame: Uint8Array,
+    explainJson: string,
+    from: number,
+    countMax: number,
+  ): { frame: Uint8Array<ArrayBuffer>; maskCount: number };
+  /** What `prepare` gave, and an engine's replies to its frame and to the masked ones, to `Explanation` JSON. */
+  explain(
+    model: WasmModel,
+    frame: Uint8Array,
+    seenJson: string,
+    optionsJson: string,
+    explainJson: string,
+    replies: Uint8Array,
+  ): string;
   /** Width times height as an image's header declares them, with nothing decoded; 0 where no header can be read. */
   declaredPixels(image: Uint8Array): number;
   /** Label file to JSON `{count, format}`. */

@@ -19,6 +19,7 @@ function create(options: Partial<WasmClassifierOptions> = {}): Classifier {
     imageLimits: { pixels_max: 1_000_000, side_pixels_max: 10_000 },
     memoryBytesKeptMax: 128 * 1024 * 1024,
     imageMsMax: 60_000,
+    explainMasksMax: 100,
     workerFile: WORKER_FILE,
     ...options,
   });
@@ -32,6 +33,7 @@ async function target(changes: Partial<ClassifyTarget> = {}): Promise<ClassifyTa
     spec: loaded.spec,
     labels: COLOURS,
     labelOffset: null,
+    imagesMax: 64,
     stranger: false,
     party: party(),
     exchange: (frame) => loaded.exchange(frame, party()),

@@ -7,13 +7,13 @@
 
 use js_sys::{Error as JsError, Object, Reflect, Uint8Array};
 use menagerie_contract::{
-    Frame, InferOptions, InputSpec, LoadRequest, Manifest, ModelSpec, SpecOverrides, frame, manifest,
+    ExplainOptions, Frame, InferOptions, InputSpec, LoadRequest, Manifest, ModelSpec, SpecOverrides, frame, manifest,
 };
 use menagerie_graph::{GraphLimits, inspect_files};
 use serde_json::{Value, json};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::{decode, error::Error, labels, model, pipeline};
+use crate::{decode, error::Error, explain, labels, model, pipeline};
 
 #[wasm_bindgen]
 extern "C" {
@@ -88,6 +88,32 @@ pub fn answer(model: &Model, seen_json: &str, options_json: &str, reply: &[u8]) 
     let seen: pipeline::Seen = from_json("what was seen", seen_json).map_err(thrown)?;
     let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
     Ok(to_json(&pipeline::answer(&model.0, seen, &options, reply, now_ms).map_err(thrown)?))
+}
+
+/// The frame with the photos under the masks from number `from` on, `count_max` of them at most, and the number of masks
+/// in all. `frame` is that of `prepare`, `explain_json` an `ExplainOptions`.
+#[wasm_bindgen(unchecked_return_type = "{ frame: Uint8Array; maskCount: number }")]
+pub fn masked(model: &Model, frame: &[u8], explain_json: &str, from: u32, count_max: u32) -> Result<Object, JsError> {
+    let options: ExplainOptions = from_json("the options", explain_json).map_err(thrown)?;
+    let (frame, count) = explain::masked(&model.0, frame, &options, from, count_max).map_err(thrown)?;
+    Ok(object(&[("frame", Uint8Array::from(frame.as_slice()).into()), ("maskCount", count.into())]))
+}
+
+/// What an answer hangs on, as `Explanation` JSON. `frame` and `seen_json` are those of `prepare`, `replies` the replies to
+/// that frame and to those of `masked`, one after the other.
+#[wasm_bindgen]
+pub fn explain(
+    model: &Model,
+    frame: &[u8],
+    seen_json: &str,
+    options_json: &str,
+    explain_json: &str,
+    replies: &[u8],
+) -> Result<String, JsError> {
+    let seen: pipeline::Seen = from_json("what was seen", seen_json).map_err(thrown)?;
+    let infer: InferOptions = from_json("the options", options_json).map_err(thrown)?;
+    let options: ExplainOptions = from_json("the options", explain_json).map_err(thrown)?;
+    Ok(to_json(&explain::explain(&model.0, frame, &seen, &infer, &options, replies).map_err(thrown)?))
 }
 
 /// Image bytes to the pixels that a model with this `InputSpec` sees, on the same path as `prepare`.

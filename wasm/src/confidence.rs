@@ -59,6 +59,12 @@ impl Ranking {
         self.candidates.iter().take(top_k as usize).take_while(move |class| class.probability >= score_threshold)
     }
 
+    /// The probability of a class; 0 of one that is not among them.
+    #[must_use]
+    pub fn probability_of(&self, index: u32) -> f32 {
+        self.candidates.iter().find(|class| class.index == index).map_or(0.0, |class| class.probability)
+    }
+
     fn sorted(mut candidates: Vec<Candidate>, independent: bool) -> Result<Self, Error> {
         candidates.sort_unstable_by(|a, b| b.probability.total_cmp(&a.probability).then(a.index.cmp(&b.index)));
         match candidates.first() {

@@ -35,6 +35,13 @@ impl ClassNames {
         }
     }
 
+    /// The class of a label; the first one of several.
+    #[must_use]
+    pub fn index(&self, label: &str) -> Option<u32> {
+        let place = self.0.as_ref()?.iter().position(|name| name == label)?;
+        u32::try_from(place).ok()
+    }
+
     /// Number of classes that can be told apart: the labels, or what the output offers without them.
     #[must_use]
     pub fn count(&self, kind: OutputKind, classes: u32) -> Option<u32> {

@@ -9,6 +9,7 @@ pub mod bindings;
 pub mod confidence;
 pub mod decode;
 pub mod error;
+pub mod explain;
 pub mod labels;
 pub mod model;
 pub mod orientation;

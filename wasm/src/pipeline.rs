@@ -27,6 +27,14 @@ pub struct Seen {
     began: f64,
 }
 
+impl Seen {
+    /// Width and height of the upright photo.
+    #[must_use]
+    pub fn image_size(&self) -> (u32, u32) {
+        (self.image.width, self.image.height)
+    }
+}
+
 /// Image bytes to one infer frame with one image and request id 0.
 ///
 /// `clock` gives milliseconds from any fixed start, the same one in [`answer`]. `sha256` gives the SHA-256 of bytes in

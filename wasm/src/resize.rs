@@ -122,6 +122,21 @@ fn fit(region: Region, input: &InputSpec) -> Result<(Region, u32, u32), Error> {
     })
 }
 
+/// The rectangle of an upright photo of `size` that the whole input shows, with what is padded.
+///
+/// # Errors
+/// As [`region`] and [`resize`].
+pub fn shown(size: (u32, u32), crop: Option<Crop>, input: &InputSpec) -> Result<Region, Error> {
+    let (seen, inner_width, inner_height) = fit(region(size, crop)?, input)?;
+    let along = |start: f64, length: f64, inner: u32, whole: u32| {
+        let scale = length / f64::from(inner);
+        (start - scale * f64::from((whole - inner) / 2), scale * f64::from(whole))
+    };
+    let (x, width) = along(seen.x, seen.width, inner_width, input.width);
+    let (y, height) = along(seen.y, seen.height, inner_height, input.height);
+    Ok(Region { x, y, width, height })
+}
+
 /// The largest centred part of `region` with the aspect ratio of the input, and of that the middle: as if it was scaled
 /// to the input's size divided by `crop_fraction` and the input cut out there. Both cuts start at a whole pixel, rounded
 /// down, as the tools do that models are trained with.

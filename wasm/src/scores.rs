@@ -19,11 +19,20 @@ impl Scores {
     /// Reads a reply to an infer frame with one image.
     ///
     /// # Errors
+    /// As [`Scores::read_all`].
+    pub fn read(reply: &[u8], output: &OutputSpec) -> Result<Self, Error> {
+        let only = Self::read_all(reply, output, 1)?.pop();
+        only.ok_or_else(|| Error::Internal("one image has one set of scores".into()))
+    }
+
+    /// Reads a reply to an infer frame with `image_count` images: the scores of each, with the times of all together.
+    ///
+    /// # Errors
     /// [`Error::Exchange`] with the engine's own problem when the reply is an error frame, else [`Error::Engine`] when it
     /// is no frame, or does not hold exactly the finite scores that `output` promises.
-    pub fn read(reply: &[u8], output: &OutputSpec) -> Result<Self, Error> {
+    pub fn read_all(reply: &[u8], output: &OutputSpec, image_count: u32) -> Result<Vec<Self>, Error> {
         match Frame::decode(reply)?.1 {
-            Frame::Scores(scores) => Self::check(scores, output),
+            Frame::Scores(scores) => Self::check(&scores, output, image_count),
             Frame::Error(problem) => Err(Error::Exchange(problem)),
             _ => Err(Error::Engine("the engine answered pixels with a frame that carries no scores".into())),
         }
@@ -35,23 +44,30 @@ impl Scores {
         timings.run = self.run_ms;
     }
 
-    fn check(scores: frame::Scores, output: &OutputSpec) -> Result<Self, Error> {
+    fn check(scores: &frame::Scores, output: &OutputSpec, image_count: u32) -> Result<Vec<Self>, Error> {
         let expected = if output.kind == OutputKind::Index { 1 } else { output.classes };
-        if (scores.image_count, scores.class_count) != (1, expected) || expected == 0 {
+        if (scores.image_count, scores.class_count) != (image_count, expected) || expected == 0 {
             return Err(Error::Engine(format!(
-                "the engine answered {} x {} scores for 1 image of {expected} classes",
-                scores.image_count, scores.class_count
+                "the engine answered {} x {} scores for {image_count} image{} of {expected} classes",
+                scores.image_count,
+                scores.class_count,
+                if image_count == 1 { "" } else { "s" }
             )));
         }
-        if let Some(class) = scores.values.iter().position(|value| !value.is_finite()) {
-            let value = scores.values[class];
-            return Err(Error::Engine(format!("the model answered {value} for class {class}; no class can be named")));
-        }
-        Ok(Self {
-            values: scores.values,
-            queue_ms: scores.queue_us as f32 / 1000.0,
-            run_ms: scores.run_us as f32 / 1000.0,
-        })
+        let of_one = |values: &[f32]| {
+            if let Some(class) = values.iter().position(|value| !value.is_finite()) {
+                let value = values[class];
+                return Err(Error::Engine(format!(
+                    "the model answered {value} for class {class}; no class can be named"
+                )));
+            }
+            Ok(Self {
+                values: values.to_vec(),
+                queue_ms: scores.queue_us as f32 / 1000.0,
+                run_ms: scores.run_us as f32 / 1000.0,
+            })
+        };
+        scores.values.chunks_exact(expected as usize).map(of_one).collect()
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod error;
+pub mod explanation;
 pub mod frame;
 pub mod manifest;
 pub mod message;
@@ -16,6 +17,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub use answer::{Answer, Band, ImageFacts, ImageLimits, InferOptions, InputFacts, Timings, TopEntry};
 pub use error::{ErrorCode, Problem};
+pub use explanation::{ExplainMethod, ExplainOptions, Explanation, MapRegion};
 pub use frame::{Frame, FrameError, FrameKind};
 pub use manifest::Manifest;
 pub use message::{GraphFormat, Hello, LoadRequest, Loaded, Origin, Runtime, Sandbox};

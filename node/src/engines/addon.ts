@@ -47,6 +47,9 @@ export async function createAddonEngine(options: AddonEngineOptions): Promise<In
   }
 }
 
+/** Of one exchange: `IMAGES_MAX` of native/engine. */
+const IMAGES_MAX = 64;
+
 class AddonEngine implements InferenceEngine {
   readonly #addon: Addon;
   readonly #runtime: Runtime;
@@ -91,6 +94,7 @@ class AddonEngine implements InferenceEngine {
 
 class AddonModel implements LoadedModel {
   readonly spec: ModelSpec;
+  readonly imagesMax = IMAGES_MAX;
   /** Null once closed, so that the garbage collector frees the session. */
   #handle: AddonModelHandle | null;
   readonly #lanes: Lanes;

@@ -106,7 +106,8 @@ class ProcessEngine implements InferenceEngine {
       this.#hello = hello;
       this.#admit(hello, graph, request);
       const frame = await connection.load(JSON.stringify(request), graph, this.#options.loadMsMax);
-      const model = new ProcessModel(connection, this.#loadedOf(frame), this.#options, this.#runs[request.origin]);
+      const loaded = this.#loadedOf(frame);
+      const model = new ProcessModel(connection, loaded, hello.images_max, this.#options, this.#runs[request.origin]);
       if (this.#processes.has(connection)) this.#processes.set(connection, model);
       return model;
     } catch (error) {
@@ -232,7 +233,13 @@ class ProcessModel implements LoadedModel {
   #hasRun = false;
   #closing = false;
 
-  constructor(connection: EngineConnection, { spec, lanes }: Loaded, options: ProcessEngineOptions, runs: Runs) {
+  constructor(
+    connection: EngineConnection,
+    { spec, lanes }: Loaded,
+    readonly imagesMax: number,
+    options: ProcessEngineOptions,
+    runs: Runs,
+  ) {
     this.#connection = connection;
     this.spec = spec;
     this.#options = options;

@@ -349,6 +349,66 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     required: ["field", "value", "source", "because", "confidence", "alternatives"],
     type: "object",
   },
+  ExplainMethod: {
+    description:
+      "How a map is made. Both hide parts of the photo from the model and watch the probability of one class.",
+    oneOf: [
+      {
+        const: "occlusion",
+        description:
+          'A window moves over the photo (Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2014,\narXiv:1311.2901, section 4.2).',
+        type: "string",
+      },
+      {
+        const: "rise",
+        description:
+          'Random masks (Petsiuk, Das & Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models", 2018,\narXiv:1806.07421).',
+        type: "string",
+      },
+    ],
+  },
+  Explanation: {
+    description: "What an answer hangs on, as a map.",
+    properties: {
+      class: {
+        $ref: "#/components/schemas/TopEntry",
+        description: "The class that is explained, with its probability for the whole photo.",
+      },
+      grid: {
+        description:
+          "Rows of the map from the top, each from the left: by how much the probability of the class is higher while this cell\nis seen than while it is hidden, -1 to 1. Below 0 the cell speaks against the class.",
+        items: {
+          items: {
+            format: "float",
+            type: "number",
+          },
+          type: "array",
+        },
+        type: "array",
+      },
+      method: {
+        $ref: "#/components/schemas/ExplainMethod",
+        description: "How the map was made.",
+      },
+      picture: {
+        description: "The photo as the model saw it with the map over it, as a PNG data URL, when asked for.",
+        type: ["string", "null"],
+      },
+      region: {
+        $ref: "#/components/schemas/MapRegion",
+        description:
+          "The part of the upright photo that the map covers, in pixels; it reaches out of it where the photo is padded.",
+      },
+      runs: {
+        description: "Photos that the model was given: the whole one, and one for each mask.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+    },
+    required: ["class", "method", "runs", "grid", "region"],
+    type: "object",
+  },
   FeaturesTensor: {
     additionalProperties: false,
     description: "A named feature vector.",
@@ -951,6 +1011,33 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: ["string", "null"],
       },
     },
+    type: "object",
+  },
+  MapRegion: {
+    description: "A rectangle in pixels of the upright photo; edges may lie between pixels.",
+    properties: {
+      height: {
+        description: "Pixels down.",
+        format: "double",
+        type: "number",
+      },
+      width: {
+        description: "Pixels across.",
+        format: "double",
+        type: "number",
+      },
+      x: {
+        description: "Left edge.",
+        format: "double",
+        type: "number",
+      },
+      y: {
+        description: "Top edge.",
+        format: "double",
+        type: "number",
+      },
+    },
+    required: ["x", "y", "width", "height"],
     type: "object",
   },
   ModelSpec: {

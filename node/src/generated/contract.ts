@@ -171,6 +171,59 @@ export type Evidence = {
   alternatives: Array<Alternative>;
 };
 
+export type ExplainMethod = "occlusion" | "rise";
+
+export type ExplainOptions = {
+  /**
+   * The class that is explained, by its 0-based number or its label; the best one when absent.
+   */
+  class?: string;
+  /**
+   * How the map is made.
+   */
+  method: ExplainMethod;
+  /**
+   * Cells along a side, [`DETAIL_MIN`] to [`DETAIL_MAX`], and at most the pixels of the input's shorter side.
+   */
+  detail: number;
+  /**
+   * Random masks, for [`ExplainMethod::Rise`]; what `detail` asks for when absent.
+   */
+  masks?: number;
+  /**
+   * Most masks of one map.
+   */
+  masks_max: number;
+};
+
+export type Explanation = {
+  /**
+   * The class that is explained, with its probability for the whole photo.
+   */
+  class: TopEntry;
+  /**
+   * How the map was made.
+   */
+  method: ExplainMethod;
+  /**
+   * Photos that the model was given: the whole one, and one for each mask.
+   */
+  runs: number;
+  /**
+   * Rows of the map from the top, each from the left: by how much the probability of the class is higher while this cell
+   * is seen than while it is hidden, -1 to 1. Below 0 the cell speaks against the class.
+   */
+  grid: Array<Array<number>>;
+  /**
+   * The part of the upright photo that the map covers, in pixels; it reaches out of it where the photo is padded.
+   */
+  region: MapRegion;
+  /**
+   * The photo as the model saw it with the map over it, as a PNG data URL, when asked for.
+   */
+  picture?: string;
+};
+
 export type FeaturesTensor = {
   /**
    * Name of the tensor.
@@ -640,6 +693,25 @@ export type ManifestOutput = {
   classes?: number;
 };
 
+export type MapRegion = {
+  /**
+   * Left edge.
+   */
+  x: number;
+  /**
+   * Top edge.
+   */
+  y: number;
+  /**
+   * Pixels across.
+   */
+  width: number;
+  /**
+   * Pixels down.
+   */
+  height: number;
+};
+
 export type ModelSpec = {
   /**
    * The image input.
@@ -859,6 +931,8 @@ export const REPLY_BYTES_MAX = 16777216;
 export const CROP_FRACTION_MIN = 0.1;
 export const SIDE_PIXELS_MAX = 4096;
 export const LABEL_OFFSET_MAX = 100;
+export const DETAIL_MIN = 3;
+export const DETAIL_MAX = 32;
 export const LIBTENSORFLOW = "libtensorflow";
 export const VERSION = "0.1.0";
 

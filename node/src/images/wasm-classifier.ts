@@ -5,8 +5,23 @@
 
 import { AppError, sentence } from "../errors.js";
 import type { Company } from "../fair-queue.js";
-import type { Answer, ImageLimits, InferOptions, LabelsSpec, ModelSpec } from "../generated/contract.js";
-import { type Classifier, type ClassifyOptions, type ClassifyTarget, isShared, type Party } from "../ports.js";
+import type {
+  Answer,
+  ExplainOptions,
+  Explanation,
+  ImageLimits,
+  InferOptions,
+  LabelsSpec,
+  ModelSpec,
+} from "../generated/contract.js";
+import {
+  type Classifier,
+  type ClassifyOptions,
+  type ClassifyTarget,
+  type ExplainQuestion,
+  isShared,
+  type Party,
+} from "../ports.js";
 import { loadWasm, type WasmModule } from "../wasm-module.js";
 import type { Call, ModelCall, PrepareCall, Reply } from "./wasm-worker.js";
 import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
@@ -18,6 +33,14 @@ const FRAME_BYTES_KEPT_MAX = 1024 * 1024;
 const LIGHT_BYTES_MAX = 256 * 1024;
 const LIGHT_PIXELS_MAX = 1024 * 1024;
 
+/**
+ * Masked photos of one exchange. A run cannot be taken back, so others wait for no more than this; and on the MobileNets
+ * of the zoo larger batches take longer for each photo, since what lies between the layers leaves the core's cache.
+ */
+const MASKED_COUNT_MAX = 2;
+/** Exchanges of one map at once: photos are masked while others run. */
+const MASKED_EXCHANGES = 2;
+
 export interface WasmClassifierOptions {
   readonly threadCount: number;
   readonly imageLimits: ImageLimits;
@@ -25,6 +48,8 @@ export interface WasmClassifierOptions {
   readonly memoryBytesKeptMax: number;
   /** Longest that a thread may work on one image, in ms; far above what the limits of images allow. */
   readonly imageMsMax: number;
+  /** Most masks of one map. */
+  readonly explainMasksMax: number;
   /** Who asked lately, of this classifier and of whatever else shares the processor. */
   readonly company?: Company;
   /** The built worker, where it does not lie beside this file. */
@@ -56,27 +81,56 @@ class WasmClassifier implements Classifier {
   }
 
   async classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<Answer> {
-    const { imageLimits, memoryBytesKeptMax } = this.#options;
-    const inferOptions: InferOptions = {
-      top_k: options.topK,
-      score_threshold: options.scoreThreshold,
-      ...(options.crop === undefined ? {} : { crop: options.crop }),
-      picture: options.picture,
-      limits: imageLimits,
-    };
-    const optionsJson = JSON.stringify(inferOptions);
-    const model = { key: target.key };
-    const { party } = target;
-    const release = party.hold(image.length + frameBytesOf(target));
+    const release = target.party.hold(image.length + frameBytesOf(target));
     try {
-      const given = { image: transferable(image), room: this.#frames.pop() ?? new Uint8Array() };
-      const prepare = { kind: "prepare", model, ...given, optionsJson, memoryBytesKeptMax } as const;
-      const heavy = target.stranger || isHeavy(this.#wasm, image);
-      const { frame, seenJson } = only("prepared", await this.#callWith(target, prepare, { party, heavy }));
-      const reply = await exchange(target, frame);
+      const { frame, answer } = await this.#ask(target, image, this.#inferJson(options));
       this.#keep(frame);
-      const answer = { kind: "answer", model, seenJson, optionsJson, reply } as const;
-      return JSON.parse(only("json", await this.#callWith(target, answer, { party, urgent: true })).json) as Answer;
+      return answer;
+    } finally {
+      release();
+    }
+  }
+
+  async explain(
+    target: ClassifyTarget,
+    image: Uint8Array,
+    options: ClassifyOptions,
+    question: ExplainQuestion,
+  ): Promise<{ answer: Answer; explanation: Explanation }> {
+    const { party } = target;
+    const explainOptions: ExplainOptions = {
+      method: question.method,
+      detail: question.detail,
+      ...(question.class === null ? {} : { class: question.class }),
+      ...(question.masks === null ? {} : { masks: question.masks }),
+      masks_max: this.#options.explainMasksMax,
+    };
+    const optionsJson = this.#inferJson(options);
+    const given = { model: { key: target.key }, explainJson: JSON.stringify(explainOptions) };
+    const framesMax = 1 + MASKED_EXCHANGES * MASKED_COUNT_MAX;
+    const release = party.hold(image.length + framesMax * frameBytesOf(target));
+    try {
+      const { frame, seenJson, reply, answer } = await this.#ask(target, image, optionsJson);
+      const countMax = Math.min(MASKED_COUNT_MAX, target.imagesMax);
+      const replies = [reply];
+      let next = 0;
+      let maskCount = 1;
+      const askNext = async () => {
+        const from = next;
+        next += countMax;
+        const call = { kind: "masked", ...given, frame, from, countMax } as const;
+        const masked = only("masked", await this.#callWith(target, call, { party, heavy: true }));
+        maskCount = masked.maskCount;
+        replies[1 + from / countMax] = await exchange(target, masked.frame);
+      };
+      // The first one says how many masks there are, and whether there are any.
+      await askNext();
+      await together(MASKED_EXCHANGES, async (hasFailed) => {
+        while (next < maskCount && !hasFailed()) await askNext();
+      });
+      const call = { kind: "explain", ...given, frame, seenJson, optionsJson, replies } as const;
+      const { json } = only("json", await this.#callWith(target, call, { party, heavy: true }));
+      return { answer, explanation: JSON.parse(json) as Explanation };
     } finally {
       release();
     }
@@ -95,6 +149,32 @@ class WasmClassifier implements Classifier {
 
   async close(): Promise<void> {
     await this.#pool.close();
+  }
+
+  /** The way of one image through an engine. Its frame is the caller's again. */
+  async #ask(target: ClassifyTarget, image: Uint8Array, optionsJson: string) {
+    const { memoryBytesKeptMax } = this.#options;
+    const model = { key: target.key };
+    const { party } = target;
+    const given = { image: transferable(image), room: this.#frames.pop() ?? new Uint8Array() };
+    const prepare = { kind: "prepare", model, ...given, optionsJson, memoryBytesKeptMax } as const;
+    const heavy = target.stranger || isHeavy(this.#wasm, image);
+    const { frame, seenJson } = only("prepared", await this.#callWith(target, prepare, { party, heavy }));
+    const reply = await exchange(target, frame);
+    const call = { kind: "answer", model, seenJson, optionsJson, reply } as const;
+    const { json } = only("json", await this.#callWith(target, call, { party, urgent: true }));
+    return { frame, seenJson, reply, answer: JSON.parse(json) as Answer };
+  }
+
+  #inferJson(options: ClassifyOptions): string {
+    const inferOptions: InferOptions = {
+      top_k: options.topK,
+      score_threshold: options.scoreThreshold,
+      ...(options.crop === undefined ? {} : { crop: options.crop }),
+      picture: options.picture,
+      limits: this.#options.imageLimits,
+    };
+    return JSON.stringify(inferOptions);
   }
 
   /** Makes a call, and once more with the whole model where the thread does not know it yet. */
@@ -160,6 +240,14 @@ function isHeavy(wasm: WasmModule, image: Uint8Array): boolean {
 /** Of the pixels at the model's size. */
 function frameBytesOf({ spec: { input } }: ClassifyTarget): number {
   return input.width * input.height * input.channels;
+}
+
+/** Does the work so many times at once. Rejects with the first failure, after all have ended; they are told of it. */
+async function together(count: number, work: (hasFailed: () => boolean) => Promise<void>): Promise<void> {
+  const failures: unknown[] = [];
+  const note = (error: unknown) => void failures.push(error);
+  await Promise.all(Array.from({ length: count }, () => work(() => failures.length > 0).catch(note)));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Memory that is shared is not given away. */

@@ -42,6 +42,27 @@ export interface AnswerCall {
   readonly reply: Uint8Array;
 }
 
+/** Pixels to a frame with some of the masked photos of a map; the frame that they come in is copied. */
+export interface MaskedCall {
+  readonly kind: "masked";
+  readonly model: ModelRef;
+  /** From the reply to the image's `PrepareCall`. */
+  readonly frame: Uint8Array;
+  /** `ExplainOptions`. */
+  readonly explainJson: string;
+  readonly from: number;
+  readonly countMax: number;
+}
+
+/** An engine's replies to the frames of a map, one after the other, to an `Explanation` as JSON. */
+export interface ExplainCall extends Omit<MaskedCall, "kind" | "from" | "countMax"> {
+  readonly kind: "explain";
+  readonly seenJson: string;
+  /** `InferOptions`. */
+  readonly optionsJson: string;
+  readonly replies: readonly Uint8Array[];
+}
+
 /** A model to its spec as JSON. */
 export interface DescribeCall {
   readonly kind: "describe";
@@ -55,7 +76,7 @@ export interface DescribeLabelsCall {
 }
 
 /** A call that needs a model. */
-export type ModelCall = PrepareCall | AnswerCall | DescribeCall;
+export type ModelCall = PrepareCall | AnswerCall | MaskedCall | ExplainCall | DescribeCall;
 
 export type Call = ModelCall | DescribeLabelsCall;
 
@@ -64,6 +85,7 @@ export type Call = ModelCall | DescribeLabelsCall;
  */
 export type Reply =
   | { readonly kind: "prepared"; readonly frame: Uint8Array<ArrayBuffer>; readonly seenJson: string }
+  | { readonly kind: "masked"; readonly frame: Uint8Array<ArrayBuffer>; readonly maskCount: number }
   | { readonly kind: "json"; readonly json: string }
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: "modelUnknown"; readonly image?: Uint8Array };
@@ -118,6 +140,15 @@ function make(call: ModelCall, model: WasmModel): Reply {
       return { kind: "prepared", ...wasm.prepare(model, call.image, call.optionsJson, { sha256 }, call.room) };
     case "answer":
       return { kind: "json", json: wasm.answer(model, call.seenJson, call.optionsJson, call.reply) };
+    case "masked":
+      return { kind: "masked", ...wasm.masked(model, call.frame, call.explainJson, call.from, call.countMax) };
+    case "explain": {
+      const { frame, seenJson, optionsJson, explainJson, replies } = call;
+      return {
+        kind: "json",
+        json: wasm.explain(model, frame, seenJson, optionsJson, explainJson, Buffer.concat(replies)),
+      };
+    }
     case "describe":
       return { kind: "json", json: model.specJson() };
   }
@@ -125,7 +156,7 @@ function make(call: ModelCall, model: WasmModel): Reply {
 
 /** The memory that goes along with a reply. */
 function given(reply: Reply): ArrayBuffer[] {
-  if (reply.kind === "prepared") return [reply.frame.buffer];
+  if (reply.kind === "prepared" || reply.kind === "masked") return [reply.frame.buffer];
   const image = reply.kind === "modelUnknown" ? reply.image : undefined;
   return image?.buffer instanceof ArrayBuffer ? [image.buffer] : [];
 }

@@ -134,13 +134,14 @@ class ModelRegistry implements Models {
   }
 
   async #open<T>(source: Source, party: Party, work: (model: OpenModel) => Promise<T>): Promise<T> {
-    const spec = await this.#slots.use(source, party, async ({ spec }) => spec);
+    const { spec, imagesMax } = await this.#slots.use(source, party, async (loaded) => loaded);
     source.keep();
     return await work({
       identity: source.identity,
       target: {
         key: source.key,
         spec,
+        imagesMax,
         labels: source.labels,
         labelOffset: source.labelOffset,
         stranger: source.stranger,

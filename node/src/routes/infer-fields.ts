@@ -1,11 +1,14 @@
 /** The text fields of `POST /infer`, read and checked: every complaint names the field, its value and its range. */
 import { z } from "zod";
 import { AppError } from "../errors.js";
+import type { WhyQuestion } from "../explain.js";
 import type { Upload } from "../front/upload.js";
 import {
   type ChannelOrder,
   CROP_FRACTION_MIN,
   type Crop,
+  DETAIL_MAX,
+  DETAIL_MIN,
   LABEL_OFFSET_MAX,
   type Resize,
   type ResizeFilter,
@@ -23,6 +26,9 @@ export interface InferRequest {
 
 const COORDINATE_MAX = 1_000_000;
 const TOP_K_DEFAULT = 5;
+const DETAIL_DEFAULT = 7;
+/** Far above what a service makes of them. */
+const MASKS_MAX = 1_000_000;
 const TENSOR_NAME = /^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*(:\d+)?$/;
 
 type Scaling = Pick<SpecOverrides, "mean" | "std" | "channel_order">;
@@ -131,9 +137,29 @@ const FIELDS = SETTINGS.extend({
     .describe("Instead of model_file: a graph that was uploaded before."),
 });
 
+/** What `POST /api/explain` takes beside those. */
+const WHY = z.object({
+  class: z
+    .string()
+    .max(1000)
+    .optional()
+    .describe("The class that is explained, by its number from 0 or its label; the best one."),
+  method: z
+    .enum(["occlusion", "rise"], "must be occlusion or rise")
+    .default("occlusion")
+    .describe(
+      "occlusion moves a window over the photo (Zeiler & Fergus 2014, arXiv:1311.2901); rise draws random masks (Petsiuk et al. 2018, arXiv:1806.07421).",
+    ),
+  detail: integer(DETAIL_MIN, DETAIL_MAX)
+    .default(DETAIL_DEFAULT)
+    .describe(`Cells along a side of the map; ${DETAIL_DEFAULT}.`),
+  masks: integer(2, MASKS_MAX).optional().describe("Number of random masks of rise; what detail asks for."),
+});
+
 /** JSON schemas of the text fields as they are sent, by name. */
 export const SETTINGS_SCHEMAS = schemasOf(SETTINGS);
 export const FIELD_SCHEMAS = schemasOf(FIELDS);
+export const WHY_SCHEMAS = schemasOf(WHY);
 
 /** @throws AppError `field_invalid` or `image_missing`. */
 export function parseInferFields(upload: Upload, modelsPerRequestMax: number): InferRequest {
@@ -149,19 +175,33 @@ export function parseInferFields(upload: Upload, modelsPerRequestMax: number): I
   };
 }
 
+/** As `parseInferFields`, of one image and one model. @throws AppError `field_invalid` or `image_missing`. */
+export function parseWhyFields(upload: Upload): WhyQuestion {
+  const { choices, settings, options } = parseInferFields(upload, 1);
+  const { class: asked = null, method, detail, masks = null } = parseOnce(upload, WHY);
+  const [[image, ...more], [choice]] = [upload.images, choices];
+  if (image === undefined || choice === undefined) throw new Error("an image and a model were seen");
+  if (more.length > 0) throw invalid("image_file", `${upload.images.length} images`, "may be sent once");
+  return { image, choice, settings, options, why: { class: asked, method, detail, masks } };
+}
+
 /** What a request says of a model's settings alone. @throws AppError `field_invalid`. */
 export function parseSettings(upload: Upload): ModelSettings {
   return settingsOf(parseSingleFields(upload));
 }
 
 function parseSingleFields(upload: Upload): z.infer<typeof FIELDS> {
+  return parseOnce(upload, FIELDS);
+}
+
+function parseOnce<T extends z.ZodObject>(upload: Upload, schema: T): z.infer<T> {
   const input: Record<string, string> = {};
-  for (const name of Object.keys(FIELDS.shape)) {
+  for (const name of Object.keys(schema.shape)) {
     const values = upload.fields.get(name) ?? [];
     if (values.length > 1) throw invalid(name, values.join(" and "), "may be sent once");
     if (values[0] !== undefined) input[name] = values[0];
   }
-  const parsed = FIELDS.safeParse(input);
+  const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const name = String(issue?.path[0]);

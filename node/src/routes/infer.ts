@@ -9,23 +9,7 @@ import type { Route } from "../front/route.js";
 import { uploadOf } from "../front/upload.js";
 import { sendAnswer } from "./answer.js";
 import { FIELD_SCHEMAS, parseInferFields } from "./infer-fields.js";
-import {
-  BYTES,
-  ENGINE,
-  FORMAT,
-  GRAPH,
-  GRAPH_FIELDS,
-  IMAGE,
-  json,
-  LABELS,
-  listOf,
-  MODEL_FIELD,
-  named,
-  ok,
-  queryOf,
-  STRING,
-  URL_FIELD,
-} from "./schemas.js";
+import { CLASSIFY, FORMAT, imageBody, json, MODEL_FIELD, named, ok, queryOf, STRING, URL_FIELD } from "./schemas.js";
 
 export interface InferDeps {
   readonly classify: Classify;
@@ -42,37 +26,13 @@ export function inferRoutes(deps: InferDeps): Route[] {
       uploads: true,
       summary: "Classifies each image with each model, images outermost.",
       parameters: [FORMAT, ...queryOf({ image_url: URL_FIELD, model: MODEL_FIELD, ...FIELD_SCHEMAS })],
-      body: {
-        "multipart/form-data": {
-          schema: {
-            type: "object",
-            properties: {
-              image_file: { ...listOf(BYTES), description: "JPEG, PNG, WebP, GIF (first frame) or BMP." },
-              image_url: URL_FIELD,
-              model: MODEL_FIELD,
-              ...GRAPH_FIELDS,
-              ...FIELD_SCHEMAS,
-            },
-          },
-        },
-        "image/*": { schema: BYTES },
-        "application/octet-stream": { schema: BYTES },
-      },
+      body: imageBody(FIELD_SCHEMAS),
       answers: ok("One item at least was classified.", {
         ...json(named("InferAnswer")),
         "text/html": { schema: STRING },
         "text/plain": { schema: STRING },
       }),
-      problems: [
-        ...IMAGE,
-        ...GRAPH,
-        ...LABELS,
-        ...ENGINE,
-        "model_unknown",
-        "version_unknown",
-        "url_forbidden",
-        "url_unreachable",
-      ],
+      problems: CLASSIFY,
       handle: infer(deps),
     },
   ];

@@ -35,6 +35,18 @@ export const IMAGE: readonly ErrorCode[] = [
   "image_too_large",
 ];
 
+/** Whatever may come of classifying an image. */
+export const CLASSIFY: readonly ErrorCode[] = [
+  ...IMAGE,
+  ...GRAPH,
+  ...LABELS,
+  ...ENGINE,
+  "model_unknown",
+  "version_unknown",
+  "url_forbidden",
+  "url_unreachable",
+];
+
 /** Whatever may come of changing a registered model. */
 export const CHANGE: readonly ErrorCode[] = ["model_unknown", "version_unknown", "storage_full"];
 
@@ -50,6 +62,23 @@ export const GRAPH_FIELDS: Readonly<Record<string, Schema>> = {
   model_file: { ...BYTES, description: "A frozen graph (.pb)." },
   label_file: { ...BYTES, description: "The labels of its classes." },
 };
+/** A form with images, models and these text fields, or an image alone. */
+export const imageBody = (fields: Readonly<Record<string, object>>): Content => ({
+  "multipart/form-data": {
+    schema: {
+      type: "object",
+      properties: {
+        image_file: { ...listOf(BYTES), description: "JPEG, PNG, WebP, GIF (first frame) or BMP." },
+        image_url: URL_FIELD,
+        model: MODEL_FIELD,
+        ...GRAPH_FIELDS,
+        ...fields,
+      },
+    },
+  },
+  "image/*": { schema: BYTES },
+  "application/octet-stream": { schema: BYTES },
+});
 export const ID: Schema = {
   name: "id",
   in: "path",
@@ -93,6 +122,9 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
         "warnings",
       ]),
     ],
+  },
+  ExplainedItem: {
+    allOf: [named("AnsweredItem"), objectOf({ request_id: STRING, explanation: named("Explanation") })],
   },
   FailedItem: objectOf({
     image: objectOf({ name: STRING }),

@@ -63,6 +63,7 @@ export class FakeEngine implements InferenceEngine {
 
 export class FakeModel implements LoadedModel {
   alive = true;
+  readonly imagesMax = 64;
   readonly #lanes = new Lanes(LANES, async (frame) => this.#answer(frame));
 
   constructor(

@@ -10,7 +10,7 @@ import { createApp } from "../../src/app.js";
 import { type Config, isLoopback, readConfig } from "../../src/config.js";
 import { AppError } from "../../src/errors.js";
 import type { Route } from "../../src/front/route.js";
-import type { Answer, LabelsSpec, Manifest, ModelSpec } from "../../src/generated/contract.js";
+import type { Answer, Explanation, LabelsSpec, Manifest, ModelSpec } from "../../src/generated/contract.js";
 import { createImageFetcher } from "../../src/images/fetch-image.js";
 import { folderBlobs } from "../../src/models/folder-blobs.js";
 import { createRegistrar } from "../../src/models/registrar.js";
@@ -22,6 +22,7 @@ import type {
   Classifier,
   ClassifyOptions,
   ClassifyTarget,
+  ExplainQuestion,
   FetchImage,
   Held,
   Models,
@@ -77,6 +78,23 @@ export class FakeClassifier implements Classifier {
       },
       timings_ms: { decode: 1, resize: 1, queue: 1, run: 1, total: 4 },
     };
+  }
+
+  /** A map that is the same everywhere, after one exchange for each of four masks. */
+  async explain(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions, question: ExplainQuestion) {
+    const answer = await this.classify(target, image, options);
+    for (let mask = 0; mask < 4; mask += 1) await target.exchange(inferFrame([0, 0, 0]));
+    const row = Array.from({ length: question.detail }, () => 0.5);
+    const { label, index, probability } = answer;
+    const explanation: Explanation = {
+      class: { label, index, probability },
+      method: question.method,
+      runs: 5,
+      grid: row.map(() => row),
+      region: { x: 0, y: 0, width: 8, height: 8 },
+      ...(options.picture ? { picture: "data:image/png;base64,iVBORw0KGgo=" } : {}),
+    };
+    return { answer, explanation };
   }
 
   async describe({ spec, labels }: ClassifyTarget): Promise<ModelSpec> {

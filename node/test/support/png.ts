@@ -5,8 +5,18 @@ export const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 
 
 /** An RGB image of one colour. */
 export function solidPng(width: number, height: number, colour: readonly [number, number, number]): Buffer {
-  const row = Buffer.concat([Buffer.from([0]), ...Array.from({ length: width }, () => Buffer.from(colour))]);
-  const rows = Buffer.concat(Array.from({ length: height }, () => row));
+  const row = Buffer.concat(Array.from({ length: width }, () => Buffer.from(colour)));
+  return rgbPng(width, height, Buffer.concat(Array.from({ length: height }, () => row)));
+}
+
+/** An image of these RGB bytes, row by row. */
+export function rgbPng(width: number, height: number, rgb: Uint8Array): Buffer {
+  const rows = Buffer.concat(
+    Array.from({ length: height }, (_, y) => [
+      Buffer.from([0]),
+      rgb.subarray(3 * width * y, 3 * width * (y + 1)),
+    ]).flat(),
+  );
   return Buffer.concat([
     SIGNATURE,
     header(width, height),

@@ -4,6 +4,7 @@
 
 mod bounded;
 mod common;
+mod explain;
 mod hostile;
 mod jpeg_family;
 mod jpeg_writer;

@@ -12,7 +12,7 @@ use menagerie_wasm::{
     pipeline::{answer, prepare},
 };
 
-fn model(kind: OutputKind, classes: u32, labels: Option<&str>) -> Model {
+pub fn model(kind: OutputKind, classes: u32, labels: Option<&str>) -> Model {
     let spec = ModelSpec {
         input: input(16, "stretch", 3),
         output: OutputSpec { tensor: "output".into(), kind, classes, heads: vec![] },

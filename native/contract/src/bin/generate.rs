@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 use menagerie_contract::{
-    Answer, ErrorCode, Hello, InferOptions, LoadRequest, Loaded, Manifest, ModelSpec, Problem, Runtime, Sandbox,
-    VERSION, frame, manifest, message, spec,
+    Answer, ErrorCode, ExplainOptions, Explanation, Hello, InferOptions, LoadRequest, Loaded, Manifest, ModelSpec,
+    Problem, Runtime, Sandbox, VERSION, explanation, frame, manifest, message, spec,
 };
 use schemars::{Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::Value;
@@ -31,6 +31,8 @@ fn types() -> String {
     let mut declarations = Declarations { config: Config::default(), by_name: BTreeMap::new() };
     declarations.visit::<Answer>();
     declarations.visit::<ErrorCode>();
+    declarations.visit::<ExplainOptions>();
+    declarations.visit::<Explanation>();
     declarations.visit::<Hello>();
     declarations.visit::<InferOptions>();
     declarations.visit::<LoadRequest>();
@@ -54,6 +56,8 @@ fn constants() -> String {
         ("CROP_FRACTION_MIN", spec::CROP_FRACTION_MIN.to_string()),
         ("SIDE_PIXELS_MAX", spec::SIDE_PIXELS_MAX.to_string()),
         ("LABEL_OFFSET_MAX", spec::LABEL_OFFSET_MAX.to_string()),
+        ("DETAIL_MIN", explanation::DETAIL_MIN.to_string()),
+        ("DETAIL_MAX", explanation::DETAIL_MAX.to_string()),
         ("LIBTENSORFLOW", format!("{:?}", message::LIBTENSORFLOW)),
         ("VERSION", format!("{VERSION:?}")),
     ];
@@ -84,6 +88,7 @@ fn schemas() -> String {
         .into_generator();
     generator.subschema_for::<Answer>();
     generator.subschema_for::<ErrorCode>();
+    generator.subschema_for::<Explanation>();
     generator.subschema_for::<Manifest>();
     generator.subschema_for::<ModelSpec>();
     generator.subschema_for::<Runtime>();
