@@ -139,6 +139,10 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     await page.waitForSelector("#answer");
     await page.click("#answer .code summary");
   },
+  "why it was given": async (page) => {
+    await page.click("#ask-why");
+    await page.waitForSelector("#because");
+  },
   "two models on a part of the photo": async (page) => {
     await page.selectOption("#other", "waste6");
     await page.click("text=A part");

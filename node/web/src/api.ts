@@ -2,7 +2,7 @@
  * The page's one client of the service: every call, with the key and as the contract's types. What fails is a
  * {@link Refusal}. Addresses are relative, so that the page works below any path.
  */
-import type { Accuracy, Answer, ErrorCode, ModelSpec, Sandbox } from "../../src/generated/contract.js";
+import type { Accuracy, Answer, ErrorCode, Explanation, ModelSpec, Sandbox } from "../../src/generated/contract.js";
 import { megabytes } from "./format.js";
 import { isReachable, key, service } from "./state.js";
 
@@ -146,6 +146,11 @@ export async function classify(form: FormData, sending: Sending): Promise<readon
     if ("error" in entry) throw refusalOf(entry.error);
     return entry;
   });
+}
+
+/** An answer with what it hangs on. */
+export function explain(form: FormData, sending: Sending): Promise<Result & { readonly explanation: Explanation }> {
+  return send("api/explain", form, sending);
 }
 
 /** How the service reads the graph of a form. */

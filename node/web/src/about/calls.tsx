@@ -12,6 +12,10 @@ export function Calls() {
   const calls: readonly (readonly [string, Request])[] = [
     ["Classify a photo", { method: "POST", path: "infer", fields: [photo] }],
     ["Classify it with a graph of your own", { method: "POST", path: "infer", fields: [graph, labels, photo] }],
+    [
+      "See what the answer hangs on",
+      { method: "POST", path: "api/explain?format=png", fields: [photo], saveAs: "why.png" },
+    ],
     ["List the models", { method: "GET", path: "api/models" }],
     ["See how a model is fed", { method: "GET", path: `api/models/${id}` }],
     ["See how a graph is read", { method: "POST", path: "api/models/inspect", fields: [graph, labels] }],

@@ -8,11 +8,10 @@ import { Commands } from "../components/commands.js";
 import { Facts } from "../components/facts.js";
 import { Problem } from "../components/problem.js";
 import { Progress, useIsSlow } from "../components/progress.js";
-import { size } from "../format.js";
-import { addressOf } from "../route.js";
 import { own, photo, reply, work } from "../state.js";
 import { FirstLabels } from "./own/first-labels.js";
 import { questionFields } from "./question.js";
+import { Seen } from "./seen.js";
 
 export function AskedAnswer() {
   const isSlow = useIsSlow();
@@ -63,7 +62,7 @@ interface AnswerProps {
 }
 
 function Answer({ result, isFirst, isCompared }: AnswerProps) {
-  const { label, band, top, independent, input, image, model, warnings = [] } = result;
+  const { label, band, top, independent, model, warnings = [] } = result;
   const named = (id: string) => (isFirst ? id : `${id}-2`);
   return (
     <article>
@@ -82,22 +81,7 @@ function Answer({ result, isFirst, isCompared }: AnswerProps) {
       {independent && (
         <p class="small">This model judges each class on its own, so the shares need not add up to 100 %.</p>
       )}
-      <figure>
-        {input.picture !== undefined && (
-          <img
-            id={named("seen")}
-            class="seen"
-            src={input.picture}
-            width={224}
-            height={224}
-            alt={`What the model saw, at ${input.width} by ${input.height} pixels`}
-          />
-        )}
-        <figcaption id={named("seen-caption")}>
-          What {own.value === null ? <a href={addressOf({ view: "model", id: model.id })}>{model.id}</a> : "your model"}{" "}
-          saw: {size(input.width, input.height)} pixels, made from {size(image.width, image.height)} ({image.format}).
-        </figcaption>
-      </figure>
+      <Seen result={result} named={named} />
       <Timings result={result} id={named("timings")} />
     </article>
   );

@@ -12,9 +12,14 @@ export function modelFields(mine: OwnModel | null = own.value): readonly Field[]
   return [graph, ...labels, ...Object.entries(mine.settings)];
 }
 
-export function questionFields(photo: Photo): readonly Field[] {
+/** The photo, and the part of it that is asked about. */
+export function imageFields(photo: Photo): readonly Field[] {
   const image: Field = photo.file === null ? ["image_url", photo.address] : ["image_file", photo.file];
-  return [...modelFields(), image, ...regionFields(region.value)];
+  return [image, ...regionFields(region.value)];
+}
+
+export function questionFields(photo: Photo): readonly Field[] {
+  return [...modelFields(), ...imageFields(photo)];
 }
 
 export function formOf(fields: readonly Field[]): FormData {
