@@ -21,10 +21,11 @@ import { secureHeaders } from "./front/secure-headers.js";
 import { servePage } from "./front/serve-page.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./front/share-origins.js";
 import type { UploadLimits } from "./front/upload.js";
-import type { ApiKeys, Classifier, FetchImage, Held, Models, ModelZoo, Readiness, Registrar, Role } from "./ports.js";
+import type { ApiKeys, Classifier, FetchImage, Held, ModelFetcher, Models, ModelZoo, Readiness, Registrar, Role } from "./ports.js";
 import { explainRoutes } from "./routes/explain.js";
 import { healthRoutes } from "./routes/health.js";
 import { inferRoutes } from "./routes/infer.js";
+import { listedModelRoutes } from "./routes/listed-models.js";
 import { modelRoutes } from "./routes/models.js";
 import { withOpenApi } from "./routes/openapi.js";
 import { registeredModelRoutes } from "./routes/registered-models.js";
@@ -35,6 +36,7 @@ export interface AppDeps {
   readonly models: Models;
   readonly zoo: ModelZoo;
   readonly registrar: Registrar;
+  readonly fetcher: ModelFetcher;
   readonly logger: Logger;
   readonly readiness: () => Readiness;
   readonly fetchImage: FetchImage;
@@ -66,6 +68,7 @@ export function createApp({
   models,
   zoo,
   registrar,
+  fetcher,
   logger,
   readiness,
   fetchImage,
@@ -98,8 +101,9 @@ export function createApp({
     ...serviceRoutes({ callerOf, anonymousRole, hasKeys: apiKeys !== null, limits }),
     ...inferRoutes({ classify: createClassify(parts), sendBytes, modelsPerRequestMax }),
     ...explainRoutes({ explain: createExplain(parts), sendBytes }),
-    ...modelRoutes({ models, zoo, classifier, sendBytes, allow }),
+    ...modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow }),
     ...registeredModelRoutes(registrar),
+    ...listedModelRoutes({ fetcher, allow }),
   ]);
   const mount = (route: Route) => {
     const { method, path, access, works, uploads, handle } = route;

@@ -324,6 +324,31 @@ export interface Registrar {
   serve(id: string, version: string): Promise<void>;
 }
 
+/** How far the files of a listed model are on their way. */
+export interface FetchState {
+  readonly receivedBytes: number;
+  /** Null while that is not known. */
+  readonly totalBytes: number | null;
+  /** Why they do not come any more; null while they come. */
+  readonly problem: string | null;
+}
+
+/** Fetches models that the operator listed, from where the list says. */
+export interface ModelFetcher {
+  /**
+   * Begins to fetch a model's files, or goes on where they are on their way. The model answers once they are there.
+   * @throws AppError `model_unknown`, `version_unknown`, `model_exists` where they are here, `field_invalid` where nothing
+   * says where they are, `forbidden` where nothing can be verified and that is not to be trusted.
+   */
+  begin(id: string, version: string | null, trustOnFirstUse: boolean): FetchState;
+  /** Ends it; the next one goes on from what came. @throws AppError `not_found` where nothing is on its way. */
+  cancel(id: string): void;
+  /** Null where nothing is on its way, and nothing failed since. */
+  stateOf(id: string): FetchState | null;
+  /** Ends all. */
+  close(): void;
+}
+
 /** What the visits hold together. */
 export interface Held {
   /** Requests that are worked on. */

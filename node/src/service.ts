@@ -23,6 +23,7 @@ import type {
   Classifier,
   FetchImage,
   InferenceEngine,
+  ModelFetcher,
   Models,
   ModelZoo,
   OpenModel,
@@ -33,6 +34,7 @@ import type {
 import { sha256 } from "./sha256.js";
 import { unlessAborted } from "./unless-aborted.js";
 import { decodeReply, loadWasm } from "./wasm-module.js";
+import { createModelFetcher } from "./zoo/fetcher.js";
 import type { Workbench } from "./zoo/workbench.js";
 
 /** Threads of one engine process, far above what libtensorflow starts. */
@@ -50,6 +52,7 @@ export interface Service {
   readonly models: Models;
   readonly fetchImage: FetchImage;
   readonly registrar: Registrar;
+  readonly fetcher: ModelFetcher;
   /** Removes what a stop in the middle of a change left among the registered models, for the one service that changes them. */
   tidy(): Promise<void>;
   /** Reads every registered model, so that a damaged one is listed as such before it is asked for. */
@@ -97,9 +100,17 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     judge: (model) => judge(models, classifier, model, config),
     retire: (model) => models.retire(model),
   });
+  const fetcher = createModelFetcher({
+    zoo: ownZoo,
+    dir: config.modelsDir,
+    limits: config,
+    report: ({ id, files }) => logger.info({ model: id, files }, "a listed model was fetched"),
+    reportFailure: (id, error) => logger.error({ model: id, err: error }, "a listed model cannot be fetched"),
+  });
   let stopWatching = () => {};
   return {
     classifier,
+    fetcher,
     engine,
     zoo,
     models,
@@ -128,6 +139,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     },
     async close() {
       stopWatching();
+      fetcher.close();
       await models.close();
       await Promise.all([engine.close(), classifier.close(), ownZoo.close()]);
     },

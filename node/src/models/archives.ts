@@ -33,21 +33,27 @@ export interface ArchiveOptions {
   /** Most bytes of an archive. */
   readonly bytesMax: number;
   readonly report: ReportProgress;
+  /** Breaks it off. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * The path of the archive at `url`, whole. What a broken connection leaves is gone on from by the next call.
- * @throws AppError `url_unreachable`, `graph_too_large`.
+ * @throws AppError `url_unreachable`, `graph_too_large`; the signal's reason.
  */
 export async function fetchArchive(url: string, options: ArchiveOptions): Promise<string> {
-  const { dir, bytesMax, report } = options;
+  const { dir, bytesMax, report, signal } = options;
   await mkdir(dir, { recursive: true });
   const path = join(dir, (await sha256(Buffer.from(url))).slice(0, 16));
   if ((await sizeOf(path)) !== null) return path;
   const part = path + PART_SUFFIX;
   const validator = await readFile(path + VALIDATOR_SUFFIX, "utf8").catch(() => "");
   const kept = validator === "" ? 0 : ((await sizeOf(part)) ?? 0);
-  const response = await request(url, kept > 0 ? { range: `bytes=${kept}-`, "if-range": validator } : {});
+  const response = await request(
+    url,
+    kept > 0 ? { range: `bytes=${kept}-`, "if-range": validator } : {},
+    signal,
+  );
   if (response.status === RANGE_NOT_SATISFIABLE) {
     await removeArchive(path);
     return await fetchArchive(url, options);
@@ -64,6 +70,7 @@ export async function fetchArchive(url: string, options: ArchiveOptions): Promis
     if (done > bytesMax) throw tooLarge(url, bytesMax);
     report(done, total);
   }).catch((error: unknown) => {
+    signal?.throwIfAborted();
     if (error instanceof AppError) throw error;
     throw new AppError("url_unreachable", `${url} broke off. What came is kept: the same command goes on from there.`, {
       cause: error,
@@ -85,9 +92,15 @@ export async function removeArchive(path: string): Promise<void> {
   for (const suffix of ["", PART_SUFFIX, VALIDATOR_SUFFIX]) await rm(path + suffix, { force: true });
 }
 
-async function request(url: string, headers: Record<string, string>): Promise<Response> {
+async function request(
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
   // Packed once is enough; and a range is one of the bytes that are sent.
-  return await fetch(url, { headers: { "accept-encoding": "identity", ...headers } }).catch((error: unknown) => {
+  const init = { headers: { "accept-encoding": "identity", ...headers }, ...(signal && { signal }) };
+  return await fetch(url, init).catch((error: unknown) => {
+    signal?.throwIfAborted();
     const code = String(
       (error instanceof Error ? (error.cause as { code?: unknown } | undefined) : undefined)?.code ?? "",
     );

@@ -26,6 +26,8 @@ export interface FetchOptions {
   /** Whether a file whose SHA-256 is not known is taken as it comes. */
   readonly trustOnFirstUse: boolean;
   readonly report: ReportProgress;
+  /** Breaks it off; what came of an archive is kept for the next try. */
+  readonly signal?: AbortSignal;
 }
 
 /** A file that was fetched. */
@@ -72,6 +74,7 @@ export async function fetchModel(manifest: Manifest, dir: string, options: Fetch
     await verify(file, content);
     fetched.set(file, content);
   }
+  options.signal?.throwIfAborted();
   await mkdir(join(dir, id), { recursive: true });
   for (const [{ file }, content] of fetched) await writeDurably(join(dir, id, file), content);
   for (const archive of archives) await removeArchive(archive);
@@ -86,7 +89,9 @@ export async function fetchModel(manifest: Manifest, dir: string, options: Fetch
 
   async function archiveOf(url: string): Promise<string> {
     const bytesMax = ARCHIVE_PER_GRAPH_BYTES * options.graphBytesMax;
-    const path = await fetchArchive(url, { dir: join(dir, ARCHIVES_FOLDER), bytesMax, report: options.report });
+    const { report, signal } = options;
+    const place = { dir: join(dir, ARCHIVES_FOLDER), bytesMax, report, ...(signal && { signal }) };
+    const path = await fetchArchive(url, place);
     archives.add(path);
     return path;
   }

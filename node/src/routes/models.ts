@@ -7,7 +7,7 @@ import { visitOf } from "../front/enter.js";
 import type { Route } from "../front/route.js";
 import { uploadOf } from "../front/upload.js";
 import { MANIFEST_JSON_SCHEMA } from "../generated/contract-schema.js";
-import type { Classifier, ModelListing, Models, ModelZoo, Role, ZooModel } from "../ports.js";
+import type { Classifier, FetchState, ModelFetcher, ModelListing, Models, ModelZoo, Role, ZooModel } from "../ports.js";
 import { parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
 import {
   BYTES,
@@ -30,13 +30,14 @@ const NO_SETTINGS = { overrides: {}, labelOffset: null };
 export interface ModelDeps {
   readonly models: Models;
   readonly zoo: ModelZoo;
+  readonly fetcher: ModelFetcher;
   readonly classifier: Classifier;
   readonly sendBytes: SendBytes;
   /** Refuses whoever has not the role. */
   readonly allow: (role: Role) => RequestHandler;
 }
 
-export function modelRoutes({ models, zoo, classifier, sendBytes, allow }: ModelDeps): Route[] {
+export function modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow }: ModelDeps): Route[] {
   return [
     {
       method: "get",
@@ -45,7 +46,7 @@ export function modelRoutes({ models, zoo, classifier, sendBytes, allow }: Model
       summary: "The models of the zoo and the registered ones.",
       answers: ok("All of them.", json(objectOf({ models: listOf(named("ModelSummary")) }))),
       problems: [],
-      handle: listModels(models),
+      handle: listModels(models, fetcher),
     },
     {
       method: "post",
@@ -127,9 +128,13 @@ export function modelRoutes({ models, zoo, classifier, sendBytes, allow }: Model
   ];
 }
 
-function listModels(models: Models): RequestHandler {
+function listModels(models: Models, fetcher: ModelFetcher): RequestHandler {
   return (_request, response) => {
-    response.json({ models: models.list().map(summary) });
+    const listed = models.list().map((listing) => {
+      const state = fetcher.stateOf(listing.model.manifest.id);
+      return { ...summary(listing), fetch: state === null ? null : fetchJson(state) };
+    });
+    response.json({ models: listed });
   };
 }
 
@@ -228,6 +233,11 @@ function summary({ model, versions, isDefault, state, loaded, memoryBytes, probl
     accuracy: accuracy ?? null,
     problem,
   };
+}
+
+/** How far the files of a listed model are, as clients see it. */
+export function fetchJson({ receivedBytes, totalBytes, problem }: FetchState) {
+  return { received_bytes: receivedBytes, total_bytes: totalBytes, problem };
 }
 
 /** `{id}` and `{id}@{version}` in an address. */

@@ -152,7 +152,9 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     input: objectOf({ width: orNull(COUNT), height: orNull(COUNT) }),
     accuracy: orNull(named("Accuracy")),
     problem: orNull(STRING),
+    fetch: orNull(named("FetchState")),
   }),
+  FetchState: objectOf({ received_bytes: COUNT, total_bytes: orNull(COUNT), problem: orNull(STRING) }),
   Readiness: objectOf({
     ready: { type: "boolean" },
     live: { const: true },

@@ -29,7 +29,12 @@ export async function pullModel(dir: string, id: string, options: FetchOptions):
       `There is no model ${id} in ${dir}; \`menagerie list\` shows those that there are.`,
     );
   }
-  const { manifest } = model;
+  return await pullManifest(dir, model.manifest, options);
+}
+
+/** As `pullModel`, of a model whose manifest is known. @throws AppError as `fetchModel`. */
+export async function pullManifest(dir: string, manifest: Manifest, options: FetchOptions): Promise<Pulled> {
+  const { id } = manifest;
   const files = await fetchModel(manifest, dir, options);
   const folder = join(dir, id);
   const path = join(folder, MANIFEST_FILE);

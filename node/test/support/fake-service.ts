@@ -24,7 +24,9 @@ import type {
   ClassifyTarget,
   ExplainQuestion,
   FetchImage,
+  FetchState,
   Held,
+  ModelFetcher,
   Models,
   ModelZoo,
   Readiness,
@@ -109,6 +111,29 @@ export class FakeClassifier implements Classifier {
   async close(): Promise<void> {}
 }
 
+/** Fetches nothing: what it was asked for is half there. */
+export class FakeFetcher implements ModelFetcher {
+  readonly asked: { id: string; version: string | null; trustOnFirstUse: boolean }[] = [];
+  readonly states = new Map<string, FetchState>();
+
+  begin(id: string, version: string | null, trustOnFirstUse: boolean): FetchState {
+    this.asked.push({ id, version, trustOnFirstUse });
+    const state = { receivedBytes: 1, totalBytes: 2, problem: null };
+    this.states.set(id, state);
+    return state;
+  }
+
+  cancel(id: string): void {
+    if (!this.states.delete(id)) throw new AppError("not_found", `Model ${id} is not being fetched.`);
+  }
+
+  stateOf(id: string): FetchState | null {
+    return this.states.get(id) ?? null;
+  }
+
+  close(): void {}
+}
+
 export class FakeZoo implements ModelZoo {
   readonly defaultId: string | null;
 
@@ -177,6 +202,7 @@ export interface FakeService {
   readonly routes: readonly Route[];
   readonly engine: FakeEngine;
   readonly classifier: FakeClassifier;
+  readonly fetcher: FakeFetcher;
   readonly models: Models;
   readonly logLines: string[];
   readonly registeredModelsDir: string;
@@ -236,6 +262,7 @@ export async function startFakeService(
       },
     },
   };
+  const fetcher = new FakeFetcher();
   const { listener, routes, held } = createApp({
     classifier,
     models,
@@ -248,6 +275,7 @@ export async function startFakeService(
         throw error;
       },
     }),
+    fetcher,
     logger,
     fetchImage,
     limits,
@@ -269,6 +297,7 @@ export async function startFakeService(
     held,
     engine,
     classifier,
+    fetcher,
     models,
     logLines,
     limits,
