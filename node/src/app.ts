@@ -21,7 +21,18 @@ import { secureHeaders } from "./front/secure-headers.js";
 import { servePage } from "./front/serve-page.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./front/share-origins.js";
 import type { UploadLimits } from "./front/upload.js";
-import type { ApiKeys, Classifier, FetchImage, Held, ModelFetcher, Models, ModelZoo, Readiness, Registrar, Role } from "./ports.js";
+import type {
+  ApiKeys,
+  Classifier,
+  FetchImage,
+  Held,
+  ModelFetcher,
+  Models,
+  ModelZoo,
+  Readiness,
+  Registrar,
+  Role,
+} from "./ports.js";
 import { explainRoutes } from "./routes/explain.js";
 import { healthRoutes } from "./routes/health.js";
 import { inferRoutes } from "./routes/infer.js";

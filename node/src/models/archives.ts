@@ -49,11 +49,7 @@ export async function fetchArchive(url: string, options: ArchiveOptions): Promis
   const part = path + PART_SUFFIX;
   const validator = await readFile(path + VALIDATOR_SUFFIX, "utf8").catch(() => "");
   const kept = validator === "" ? 0 : ((await sizeOf(part)) ?? 0);
-  const response = await request(
-    url,
-    kept > 0 ? { range: `bytes=${kept}-`, "if-range": validator } : {},
-    signal,
-  );
+  const response = await request(url, kept > 0 ? { range: `bytes=${kept}-`, "if-range": validator } : {}, signal);
   if (response.status === RANGE_NOT_SATISFIABLE) {
     await removeArchive(path);
     return await fetchArchive(url, options);

@@ -26,7 +26,8 @@ export function listedModelRoutes({ fetcher, allow }: ListedModelDeps): Route[] 
         {
           name: TRUST,
           in: "query",
-          description: "1: a graph whose SHA-256 is not known is taken as it comes, and its SHA-256 recorded. Needs admin.",
+          description:
+            "1: a graph whose SHA-256 is not known is taken as it comes, and its SHA-256 recorded. Needs admin.",
           schema: { type: "string", enum: ["0", "1"] },
         },
       ],
@@ -59,7 +60,8 @@ function beginFetch(fetcher: ModelFetcher, allow: ListedModelDeps["allow"]): Req
   return (request, response) => {
     const { id, version } = idOf(request);
     const { [TRUST]: trust = "0" } = request.query;
-    if (trust !== "0" && trust !== "1") throw new AppError("field_invalid", `${TRUST}=${String(trust)}: it must be 0 or 1.`);
+    if (trust !== "0" && trust !== "1")
+      throw new AppError("field_invalid", `${TRUST}=${String(trust)}: it must be 0 or 1.`);
     if (trust === "1") allow("admin")(request, response, () => {});
     response.status(202).json({ id, fetch: fetchJson(fetcher.begin(id, version, trust === "1")) });
   };

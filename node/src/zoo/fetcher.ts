@@ -86,11 +86,13 @@ function checkFetchable(zoo: FileZoo, id: string, version: string | null, trustO
   const model = zoo.find(id, version ?? undefined);
   if (model === undefined) {
     const versions = zoo.versionsOf(id);
-    if (versions.length === 0) throw new AppError("model_unknown", `There is no model ${JSON.stringify(id)} in the zoo.`);
+    if (versions.length === 0)
+      throw new AppError("model_unknown", `There is no model ${JSON.stringify(id)} in the zoo.`);
     throw new AppError("version_unknown", `Model ${id} has no version ${version}; it has: ${versions.join(", ")}.`);
   }
   const { graph, source } = model.manifest;
-  if (model.present && model.damage === null) throw new AppError("model_exists", `The files of ${id} are here already.`);
+  if (model.present && model.damage === null)
+    throw new AppError("model_exists", `The files of ${id} are here already.`);
   if (source === undefined) {
     throw new AppError("field_invalid", `${id}: its manifest names no source to fetch it from.`);
   }

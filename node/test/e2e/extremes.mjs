@@ -27,6 +27,7 @@ const listed = (id, changes) => ({
   input: { width: null, height: null },
   accuracy: null,
   problem: null,
+  fetch: null,
   ...changes,
 });
 

@@ -41,6 +41,16 @@ export interface ListedModel {
   readonly input: { readonly width: number | null; readonly height: number | null };
   readonly accuracy: Accuracy | null;
   readonly problem: string | null;
+  /** How far its files are on their way; null where none are, and none failed. */
+  readonly fetch: {
+    readonly received_bytes: number;
+    readonly total_bytes: number | null;
+    readonly problem: string | null;
+  } | null;
+}
+
+export function isBeingFetched({ fetch }: ListedModel): boolean {
+  return fetch !== null && fetch.problem === null;
 }
 
 export type DescribedModel = ModelIdentity & ModelSpec;
@@ -171,6 +181,15 @@ export async function serveVersion(id: string, version: string): Promise<void> {
 export async function removeModel(id: string, version: string | null): Promise<void> {
   const path = version === null ? modelPath(id) : `${modelPath(id)}/versions/${encodeURIComponent(version)}`;
   await call(path, { method: "DELETE" }, [204]);
+}
+
+/** Makes the service fetch a listed model; with `trust` also where its SHA-256 is not known. */
+export async function beginFetch(id: string, trust: boolean): Promise<void> {
+  await call(`${modelPath(id)}/fetch${trust ? "?trust_on_first_use=1" : ""}`, { method: "POST" }, [202]);
+}
+
+export async function cancelFetch(id: string): Promise<void> {
+  await call(`${modelPath(id)}/fetch`, { method: "DELETE" }, [204]);
 }
 
 export function modelPath(id: string): string {

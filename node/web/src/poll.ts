@@ -2,10 +2,12 @@
  * Asks the service for its models again and again, so that what was changed elsewhere is seen without a reload, and that
  * a service that was gone is noticed when it is back.
  */
-import { listModels, Refusal, readService } from "./api.js";
+import { isBeingFetched, listModels, Refusal, readService } from "./api.js";
 import { isReachable, key, models, service, wantsKey } from "./state.js";
 
 const EVERY_MS = 5000;
+/** While the files of a model are on their way. */
+const EVERY_MS_FETCHING = 500;
 /** While the service does not answer. */
 const EVERY_MS_GONE = 2000;
 
@@ -19,7 +21,12 @@ export async function poll(): Promise<void> {
   clearTimeout(timer);
   const canGoOn = await refresh();
   clearTimeout(timer);
-  if (canGoOn) timer = setTimeout(pollWhenSeen, isReachable.value ? EVERY_MS : EVERY_MS_GONE);
+  if (canGoOn) timer = setTimeout(pollWhenSeen, pauseMs());
+}
+
+function pauseMs(): number {
+  if (!isReachable.value) return EVERY_MS_GONE;
+  return models.value?.some(isBeingFetched) ? EVERY_MS_FETCHING : EVERY_MS;
 }
 
 function pollWhenSeen(): void {

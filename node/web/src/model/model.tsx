@@ -11,6 +11,7 @@ import { Problem } from "../components/problem.js";
 import { factsOf, STATES } from "../models/card.js";
 import { addressOf } from "../route.js";
 import { key, models } from "../state.js";
+import { Fetch } from "./fetch.js";
 import { Labels } from "./labels.js";
 import { Manage } from "./manage.js";
 
@@ -39,12 +40,7 @@ export function Model({ id }: { readonly id: string }) {
           <p dir="auto">{listed.description}</p>
           {listed.problem !== null && <p class="wrong">{listed.problem}</p>}
           <Facts rows={factsOf(listed)} />
-          {listed.state === "not fetched" && (
-            <p>
-              Its files are not on this server. Its operator fetches them with{" "}
-              <code>npx menagerie pull {listed.id}</code>.
-            </p>
-          )}
+          {listed.state === "not fetched" && <Fetch key={listed.id} model={listed} />}
         </>
       )}
       {canAnswer && (

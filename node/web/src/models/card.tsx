@@ -1,5 +1,5 @@
 /** A model on a card. */
-import type { ListedModel } from "../api.js";
+import { isBeingFetched, type ListedModel } from "../api.js";
 import { Facts } from "../components/facts.js";
 import { counted, megabytes, percent, size } from "../format.js";
 import { addressOf } from "../route.js";
@@ -27,6 +27,7 @@ export function Card({ model, wanted }: { readonly model: ListedModel; readonly 
         <span class={`tag ${state.replace(" ", "-")}`}>{STATES[state]}</span>
         {model.default && <span class="tag">the default</span>}
         {registered && <span class="tag">registered</span>}
+        {isBeingFetched(model) && <span class="tag">being fetched</span>}
       </p>
       <p dir="auto">{description}</p>
       {match !== undefined && (
