@@ -19,7 +19,7 @@ pub use answer::{Answer, Band, ImageFacts, ImageLimits, InferOptions, InputFacts
 pub use error::{ErrorCode, Problem};
 pub use explanation::{ExplainMethod, ExplainOptions, Explanation, MapRegion};
 pub use frame::{Frame, FrameError, FrameKind};
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Program, ProgramProtocol};
 pub use message::{GraphFormat, Hello, LoadRequest, Loaded, Origin, Runtime, Sandbox};
 pub use spec::{
     ChannelOrder, Dtype, Evidence, ForbiddenOp, GraphFacts, InputSpec, LabelsSpec, Layout, ModelSpec, OutputKind,

@@ -6,7 +6,7 @@ mod judge;
 #[cfg(feature = "typescript")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
@@ -50,7 +50,10 @@ pub struct Manifest {
     /// Whether requests that name no model get this one.
     #[serde(default)]
     pub default: bool,
-    /// The graph file.
+    /// The program that runs the model in place of libtensorflow. Of the operator's zoo alone: clients name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Program>,
+    /// The graph file. A manifest with `engine` may leave it out: the program's own file stands here then.
     pub graph: GraphFile,
     /// Where the graph is fetched from when it is not in the folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +71,35 @@ pub struct Manifest {
     /// Measured accuracy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,
+}
+
+/// A program that serves a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// Executable file in the model's folder.
+    #[cfg_attr(feature = "typescript", schemars(regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")))]
+    pub program: String,
+    /// What it is started with, at most 64 texts; in the one-shot form what stands before the form's own arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", schemars(length(max = 64)))]
+    pub arguments: Option<Vec<String>>,
+    /// How it is spoken to; `frames` where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<ProgramProtocol>,
+}
+
+/// How a program is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[serde(rename_all = "lowercase")]
+pub enum ProgramProtocol {
+    /// The frames of [`crate::frame`], on stdin and stdout of a process that stays.
+    Frames,
+    /// A process for each image. Arguments: length of the model, input tensor, output tensor, width, height; stdin: the
+    /// model's bytes, then those of the pixels; stdout: the scores as a JSON array.
+    Once,
 }
 
 /// The graph file of a manifest.
@@ -219,12 +251,29 @@ pub struct Accuracy {
     pub data: String,
 }
 
+/// A manifest that names a program and no graph has the program's own file as its graph.
+fn with_graph(mut json: Value) -> Value {
+    if let Some(program) = json.pointer("/engine/program").filter(|program| program.is_string()).cloned()
+        && let Some(fields) = json.as_object_mut()
+    {
+        fields.entry("graph").or_insert_with(|| json!({ "file": program }));
+    }
+    json
+}
+
 impl Manifest {
     /// Reads a whole manifest.
+    ///
+    /// ```
+    /// use menagerie_contract::Manifest;
+    /// let complaints = Manifest::read(serde_json::json!({ "schema": 1, "id": "Birds" })).unwrap_err();
+    /// assert!(complaints[0].starts_with("id=Birds: must be lower-case letters"));
+    /// ```
     ///
     /// # Errors
     /// `field=value: what it must be`, for each field that is wrong.
     pub fn read(json: Value) -> Result<Self, Vec<String>> {
+        let json = with_graph(json);
         let complaints = check::complaints(&json, check::MANIFEST);
         if complaints.is_empty() {
             serde_json::from_value(json).map_err(|error| vec![error.to_string()])

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use menagerie_contract::{
-    Manifest, OutputKind, Resize, SpecOverrides,
+    Manifest, OutputKind, ProgramProtocol, Resize, SpecOverrides,
     manifest::{Place, Severity, complaints_of_part, judge},
 };
 use serde_json::{Value, json};
@@ -68,6 +68,9 @@ fn each_field_that_is_wrong_is_named_with_its_value_and_what_it_must_be() {
         ("/output/classes", json!(0), "output.classes=0: must be a whole number from 1"),
         ("/graph/file", json!("../graph.pb"), "graph.file=../graph.pb: must be a plain file name"),
         ("/graph/sha256", json!("AB"), "graph.sha256=AB: must be 64 lower-case hex digits"),
+        ("/engine", json!({ "program": "../x" }), "engine.program=../x: must be a plain file name"),
+        ("/engine", json!({ "program": "x", "arguments": ["a\0"] }), "engine.arguments: must be a list of at most 64"),
+        ("/engine", json!({ "program": "x", "protocol": "grpc" }), "engine.protocol=grpc: must be `frames` or `once`"),
         ("/output", json!([]), "output: must be an object"),
         ("/source", json!({ "url": "file:///etc/passwd" }), "source.url=file:///etc/passwd: must be an address"),
         ("/accuracy", json!({ "top1": 2, "photos": 1, "split": "", "data": "" }), "accuracy.top1=2: must be"),
@@ -92,10 +95,23 @@ fn a_part_may_leave_out_anything_and_describes_no_files_of_its_own() {
     assert_eq!(complaints(whole()), Vec::<String>::new());
     assert_eq!(complaints(json!({})), Vec::<String>::new());
     assert_eq!(complaints(json!({ "graph": { "whatever": 1, "sha256": null } })), Vec::<String>::new());
+    let program = "engine: must be left out: programs are run from the operator's own zoo alone";
+    assert_eq!(complaints(json!({ "engine": { "program": "x" } })), [program]);
     assert_eq!(complaints(json!({ "licenze": "x" })), ["licenze: there is no such field"]);
     assert_eq!(complaints(json!({ "id": "a".repeat(65) })).len(), 1);
     assert_eq!(complaints(json!({ "version": "ä" })).len(), 1);
     assert_eq!(complaints(json!({ "labels": { "offset": 1000 } })).len(), 1);
+}
+
+#[test]
+fn a_program_stands_in_for_the_graph_where_none_is_named() {
+    let mut json = whole();
+    json["engine"] = json!({ "program": "tell.py", "arguments": ["--fast"], "protocol": "once" });
+    assert_eq!(Manifest::read(json.clone()).unwrap().graph.file, "graph.pb");
+    json.as_object_mut().unwrap().remove("graph");
+    let manifest = Manifest::read(json).unwrap();
+    assert_eq!(manifest.graph.file, "tell.py");
+    assert_eq!(manifest.engine.unwrap().protocol, Some(ProgramProtocol::Once));
 }
 
 #[test]

@@ -793,6 +793,18 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         description: "What it tells apart.",
         type: "string",
       },
+      engine: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/Program",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description:
+          "The program that runs the model in place of libtensorflow. Of the operator's zoo alone: clients name none.",
+      },
       features: {
         anyOf: [
           {
@@ -806,7 +818,8 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
       graph: {
         $ref: "#/components/schemas/GraphFile",
-        description: "The graph file.",
+        description:
+          "The graph file. A manifest with `engine` may leave it out: the program's own file stands here then.",
       },
       id: {
         description: "Folder name: lower-case letters, digits, `.`, `_` and `-`.",
@@ -1143,6 +1156,55 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     },
     required: ["tensor", "kind", "classes", "heads"],
     type: "object",
+  },
+  Program: {
+    additionalProperties: false,
+    description: "A program that serves a model.",
+    properties: {
+      arguments: {
+        description:
+          "What it is started with, at most 64 texts; in the one-shot form what stands before the form's own arguments.",
+        items: {
+          type: "string",
+        },
+        maxItems: 64,
+        type: ["array", "null"],
+      },
+      program: {
+        description: "Executable file in the model's folder.",
+        pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]*$",
+        type: "string",
+      },
+      protocol: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/ProgramProtocol",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "How it is spoken to; `frames` where it is absent.",
+      },
+    },
+    required: ["program"],
+    type: "object",
+  },
+  ProgramProtocol: {
+    description: "How a program is spoken to.",
+    oneOf: [
+      {
+        const: "frames",
+        description: "The frames of [`crate::frame`], on stdin and stdout of a process that stays.",
+        type: "string",
+      },
+      {
+        const: "once",
+        description:
+          "A process for each image. Arguments: length of the model, input tensor, output tensor, width, height; stdin: the\nmodel's bytes, then those of the pixels; stdout: the scores as a JSON array.",
+        type: "string",
+      },
+    ],
   },
   Resize: {
     description: "How a photo is fitted to the model's size.",
@@ -1666,6 +1728,52 @@ export const MANIFEST_JSON_SCHEMA: object = {
         },
       ],
     },
+    Program: {
+      additionalProperties: false,
+      description: "A program that serves a model.",
+      properties: {
+        arguments: {
+          description:
+            "What it is started with, at most 64 texts; in the one-shot form what stands before the form's own arguments.",
+          items: {
+            type: "string",
+          },
+          maxItems: 64,
+          type: "array",
+        },
+        program: {
+          description: "Executable file in the model's folder.",
+          pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]*$",
+          type: "string",
+        },
+        protocol: {
+          anyOf: [
+            {
+              $ref: "#/$defs/ProgramProtocol",
+            },
+          ],
+          description: "How it is spoken to; `frames` where it is absent.",
+        },
+      },
+      required: ["program"],
+      type: "object",
+    },
+    ProgramProtocol: {
+      description: "How a program is spoken to.",
+      oneOf: [
+        {
+          const: "frames",
+          description: "The frames of [`crate::frame`], on stdin and stdout of a process that stays.",
+          type: "string",
+        },
+        {
+          const: "once",
+          description:
+            "A process for each image. Arguments: length of the model, input tensor, output tensor, width, height; stdin: the\nmodel's bytes, then those of the pixels; stdout: the scores as a JSON array.",
+          type: "string",
+        },
+      ],
+    },
     Resize: {
       description: "How a photo is fitted to the model's size.",
       oneOf: [
@@ -1711,6 +1819,14 @@ export const MANIFEST_JSON_SCHEMA: object = {
   },
   $schema: "https://json-schema.org/draft/2020-12/schema",
   additionalProperties: false,
+  anyOf: [
+    {
+      required: ["graph"],
+    },
+    {
+      required: ["engine"],
+    },
+  ],
   description: "A model of the zoo.",
   properties: {
     $schema: {
@@ -1734,6 +1850,15 @@ export const MANIFEST_JSON_SCHEMA: object = {
       description: "What it tells apart.",
       type: "string",
     },
+    engine: {
+      anyOf: [
+        {
+          $ref: "#/$defs/Program",
+        },
+      ],
+      description:
+        "The program that runs the model in place of libtensorflow. Of the operator's zoo alone: clients name none.",
+    },
     features: {
       anyOf: [
         {
@@ -1744,7 +1869,8 @@ export const MANIFEST_JSON_SCHEMA: object = {
     },
     graph: {
       $ref: "#/$defs/GraphFile",
-      description: "The graph file.",
+      description:
+        "The graph file. A manifest with `engine` may leave it out: the program's own file stands here then.",
     },
     id: {
       description: "Folder name: lower-case letters, digits, `.`, `_` and `-`.",
@@ -1798,7 +1924,7 @@ export const MANIFEST_JSON_SCHEMA: object = {
       type: "string",
     },
   },
-  required: ["schema", "id", "version", "title", "description", "licence", "graph", "input", "output"],
+  required: ["schema", "id", "version", "title", "description", "licence", "input", "output"],
   title: "Manifest",
   type: "object",
 };

@@ -598,7 +598,11 @@ export type Manifest = {
    */
   default: boolean;
   /**
-   * The graph file.
+   * The program that runs the model in place of libtensorflow. Of the operator's zoo alone: clients name none.
+   */
+  engine?: Program;
+  /**
+   * The graph file. A manifest with `engine` may leave it out: the program's own file stands here then.
    */
   graph: GraphFile;
   /**
@@ -788,6 +792,23 @@ export type Problem = {
   message: string;
 };
 
+export type Program = {
+  /**
+   * Executable file in the model's folder.
+   */
+  program: string;
+  /**
+   * What it is started with, at most 64 texts; in the one-shot form what stands before the form's own arguments.
+   */
+  arguments?: Array<string>;
+  /**
+   * How it is spoken to; `frames` where it is absent.
+   */
+  protocol?: ProgramProtocol;
+};
+
+export type ProgramProtocol = "frames" | "once";
+
 export type Resize = "stretch" | "center-crop" | "pad";
 
 export type ResizeFilter = "antialias" | "bilinear" | "nearest";
@@ -956,6 +977,7 @@ export const MANIFEST_FIELDS = [
   "description",
   "licence",
   "default",
+  "engine",
   "graph",
   "source",
   "labels",

@@ -8,7 +8,7 @@ use menagerie_contract::{
     Problem, Runtime, Sandbox, VERSION, explanation, frame, manifest, message, spec,
 };
 use schemars::{Schema, generate::SchemaSettings, transform::RecursiveTransform};
-use serde_json::Value;
+use serde_json::{Value, json};
 use ts_rs::{Config, TS, TypeVisitor};
 
 /// Declarations by type name.
@@ -112,7 +112,13 @@ fn manifest_schema() -> Value {
             }
         }
     }));
-    settings.into_generator().into_root_schema_for::<Manifest>().to_value()
+    let mut schema = settings.into_generator().into_root_schema_for::<Manifest>().to_value();
+    // A program may stand in place of a graph.
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.retain(|name| name != "graph");
+    }
+    schema["anyOf"] = json!([{ "required": ["graph"] }, { "required": ["engine"] }]);
+    schema
 }
 
 /// Takes null out of what an `Option` may be.

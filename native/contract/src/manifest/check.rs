@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
-    manifest::MANIFEST_SCHEMA,
+    manifest::{MANIFEST_SCHEMA, ProgramProtocol},
     spec::{
         CROP_FRACTION_MIN, ChannelOrder, Dtype, LABEL_OFFSET_MAX, Layout, OutputKind, Resize, ResizeFilter,
         SIDE_PIXELS_MAX,
@@ -13,6 +13,9 @@ use crate::{
 
 /// Longest id and version of a model that a client registers.
 const REGISTERED_NAME_CHARS_MAX: usize = 64;
+
+/// Most arguments of a program.
+const ARGUMENTS_MAX: usize = 64;
 
 const OBJECT: &str = "an object";
 
@@ -100,6 +103,9 @@ const SOURCE: &[Field] = &[
     optional("labels_member", words),
 ];
 
+const PROGRAM: &[Field] =
+    &[needed("program", file_name), optional("arguments", arguments), optional("protocol", word::<ProgramProtocol>)];
+
 /// The fields of a manifest.
 pub const MANIFEST: &[Field] = &[
     optional("$schema", text),
@@ -110,6 +116,7 @@ pub const MANIFEST: &[Field] = &[
     needed("description", text),
     needed("licence", words),
     optional("default", |value| held(value.is_boolean(), "true or false")),
+    object("engine", Presence::Optional, PROGRAM),
     object(
         "graph",
         Presence::Needed,
@@ -137,6 +144,7 @@ pub const PART: &[Field] = &[
     optional("description", text),
     optional("licence", words),
     optional("default", |value| held(value.is_boolean(), "true or false")),
+    optional("engine", |_| held(false, "left out: programs are run from the operator's own zoo alone")),
     Field { name: "graph", presence: Presence::Optional, shape: Shape::Part(&[nullable("sha256", sha256)]) },
     object("source", Presence::Optional, SOURCE),
     Field {
@@ -278,6 +286,12 @@ fn file_name(value: &Value) -> Result<(), String> {
         |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte),
         "a plain file name",
     )
+}
+
+fn arguments(value: &Value) -> Result<(), String> {
+    let is_argument = |text: &Value| text.as_str().is_some_and(|text| !text.contains('\0'));
+    let fits = |texts: &Vec<Value>| texts.len() <= ARGUMENTS_MAX && texts.iter().all(is_argument);
+    held(value.as_array().is_some_and(fits), format!("a list of at most {ARGUMENTS_MAX} texts"))
 }
 
 fn sha256(value: &Value) -> Result<(), String> {

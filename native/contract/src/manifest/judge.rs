@@ -7,7 +7,7 @@ use serde_json::Value;
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
-use super::check;
+use super::{check, with_graph};
 
 /// SPDX identifiers of the licences under which weights are taken: anyone may run, change and share them, for any
 /// purpose, at most with credit and under the same terms.
@@ -68,6 +68,7 @@ pub struct Place {
 /// Everything that keeps a manifest out of the zoo, as far as the manifest alone tells.
 #[must_use]
 pub fn judge(json: &Value, place: &Place) -> Vec<Finding> {
+    let json = &with_graph(json.clone());
     let mut findings: Vec<Finding> = check::complaints(json, check::MANIFEST)
         .into_iter()
         .map(|complaint| error(&complaint.field, complaint.text, complaint.mend))
