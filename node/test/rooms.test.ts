@@ -63,6 +63,8 @@ const CRATE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   "native/engine": ["contract", "graph"],
   "native/cli": ["contract", "graph", "engine"],
   "native/addon": ["contract", "graph", "engine"],
+  "native/wrapper": ["contract"],
+  "native/wrapper-template": ["wrapper"],
   wasm: ["contract", "graph"],
 };
 
