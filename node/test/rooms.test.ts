@@ -61,7 +61,7 @@ const CRATE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   "native/contract": [],
   "native/graph": ["contract"],
   "native/engine": ["contract", "graph"],
-  "native/cli": ["contract", "graph", "engine"],
+  "native/cli": ["contract", "graph", "engine", "wrapper"],
   "native/addon": ["contract", "graph", "engine"],
   "native/wrapper": ["contract"],
   "native/wrapper-template": ["wrapper"],

@@ -69,7 +69,7 @@ export const STEPS = [
     needs: ["Rust toolchain", "npm packages"],
     tools: ["rust", "linker"],
     lane: "target",
-    inputs: [...RUST_INPUTS, "native/engine", "native/cli", ...ADDON_INPUTS],
+    inputs: [...RUST_INPUTS, "native/engine", "native/wrapper", "native/cli", ...ADDON_INPUTS],
     key: () => MACHINE,
     outputs: [ENGINE, `native/addon/menagerie-engine-addon.${MACHINE}${platform() === "linux" ? "-gnu" : ""}.node`],
     run: buildEngine,

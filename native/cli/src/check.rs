@@ -32,7 +32,8 @@ pub fn check(arguments: &[OsString]) -> Result<(), Problem> {
     match arguments {
         [] => report(),
         [flag] if flag == "--cell" => try_all().and_then(|()| report()),
-        [flag, name] if flag == "--try" => try_one(name),
+        [flag, name] if flag == "--try" => try_one(name, true),
+        [flag, name] if flag == "--try-as-it-is" => try_one(name, false),
         _ => Err(Problem::new(ErrorCode::FieldInvalid, "check takes nothing or --cell")),
     }
 }
@@ -89,12 +90,15 @@ fn is_refused(status: ExitStatus) -> bool {
     status.code() == Some(REFUSED) || status.signal() == Some(libc::SIGSYS)
 }
 
-fn try_one(name: &OsString) -> Result<(), Problem> {
+/// In a cell of its own, or in whatever this process was started in.
+fn try_one(name: &OsString, seal: bool) -> Result<(), Problem> {
     let attempt: &Attempt = attempts::all()
         .find(|attempt| name == attempt.name)
         .ok_or_else(|| Problem::new(ErrorCode::FieldInvalid, format!("there is no attempt {}", name.display())))?;
-    let cell = Cell::from_environment()?;
-    startup::load_library(cell)?;
-    cell.seal();
+    if seal {
+        let cell = Cell::from_environment()?;
+        startup::load_library(cell)?;
+        cell.seal();
+    }
     process::exit(if (attempt.perform)().is_ok() { WORKED } else { REFUSED });
 }

@@ -29,7 +29,8 @@ pub fn take_stdout() -> io::Result<File> {
     }
 }
 
-fn close_inherited_descriptors() {
+/// Closes all but stdin, stdout and stderr. To be called before anything else opens one.
+pub fn close_inherited_descriptors() {
     #[cfg(target_os = "linux")]
     // SAFETY: no object of ours owns a descriptor yet. A kernel before 5.9 does not know the call; what was inherited
     // then stays open.

@@ -3,8 +3,11 @@
 //! Threads that libtensorflow started before keep what they have, so writing is forbidden before it is loaded, and
 //! seccomp, which reaches every thread, denies all calls that open anything.
 
+use std::path::PathBuf;
+
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetStatus, Scope, path_beneath_rules,
 };
 
 /// The newest rights that are asked for; an older kernel gives those that it knows.
@@ -12,22 +15,28 @@ const NEWEST: ABI = ABI::V6;
 
 /// Forbids to change files and to use the network.
 pub fn forbid_writing() -> Result<(), String> {
-    restrict(AccessFs::from_write(NEWEST))
+    restrict(AccessFs::from_write(NEWEST), &[])
 }
 
 /// Forbids to read files, too.
 pub fn forbid_everything() -> Result<(), String> {
-    restrict(AccessFs::from_all(NEWEST))
+    restrict(AccessFs::from_all(NEWEST), &[])
 }
 
-/// Takes rights away, without any rule that gives one back.
-fn restrict(rights: BitFlags<AccessFs>) -> Result<(), String> {
+/// Forbids all but to read, list and execute what is in these folders and files; those that are not there are passed over.
+pub fn allow_reading(paths: &[PathBuf]) -> Result<(), String> {
+    restrict(AccessFs::from_all(NEWEST), paths)
+}
+
+/// Takes rights away, and gives those to read back for `readable`.
+fn restrict(rights: BitFlags<AccessFs>, readable: &[PathBuf]) -> Result<(), String> {
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(rights)
         .and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(NEWEST)))
         .and_then(|ruleset| ruleset.scope(Scope::from_all(NEWEST)))
         .and_then(Ruleset::create)
+        .and_then(|ruleset| ruleset.add_rules(path_beneath_rules(readable, AccessFs::from_read(NEWEST))))
         .and_then(landlock::RulesetCreated::restrict_self)
         .map_err(|error| error.to_string())?;
     match status.ruleset {

@@ -10,6 +10,9 @@ type Resource = libc::__rlimit_resource_t;
 /// Far above what a machine's user runs, far below the process ids that a kernel has.
 const PROCESSES_MAX: u64 = 8192;
 
+/// Files that a program may have open at a time.
+const PROGRAM_DESCRIPTORS_MAX: u64 = 256;
+
 /// Bounds the memory of the process's own: heap, stacks and other writable pages. The pages of libtensorflow's files,
 /// which all processes share, do not count.
 pub fn bound_memory(bytes_max: u64) -> Result<(), String> {
@@ -33,6 +36,26 @@ pub fn be_ended_first() {
 /// Forbids core files: they would hold what clients sent.
 pub fn forbid_core_files() -> Result<(), String> {
     set(libc::RLIMIT_CORE, 0, 0)
+}
+
+/// Lets a program have as many descriptors as it needs to read its files.
+pub fn bound_descriptors() -> Result<(), String> {
+    set(libc::RLIMIT_NOFILE, PROGRAM_DESCRIPTORS_MAX, PROGRAM_DESCRIPTORS_MAX)
+}
+
+/// Gives a program `seconds` of processor time, for good.
+pub fn bound_cpu(seconds: u64) -> Result<(), String> {
+    set(libc::RLIMIT_CPU, seconds, seconds)
+}
+
+/// Ends this process with the one that started it, also where that is killed.
+pub fn end_with_parent() {
+    // Linux alone has it; elsewhere a program sees the end of its stdin.
+    #[cfg(target_os = "linux")]
+    // SAFETY: prctl with PR_SET_PDEATHSIG takes numbers alone.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL)
+    };
 }
 
 /// Leaves the open descriptors open and lets none be added.

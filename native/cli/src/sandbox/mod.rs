@@ -13,7 +13,7 @@ mod priority;
 #[cfg_attr(not(target_os = "linux"), path = "not_offered.rs")]
 mod system_calls;
 
-use std::env;
+use std::{env, path::PathBuf};
 
 use menagerie_contract::{ErrorCode, Problem, Sandbox};
 use menagerie_graph::{GraphLimits, allow_list};
@@ -43,6 +43,9 @@ pub struct Cell {
 const MEMORY_BYTES_MAX: u64 = 4 << 30;
 /// Processor time that one load or one run may take unless `ENGINE_CPU_SECONDS_MAX` says otherwise.
 const CPU_SECONDS_MAX: u64 = 300;
+
+/// Where a program finds others, such as the interpreter of a script.
+const PROGRAM_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 impl Cell {
     /// Reads `SANDBOX` (`off`, `best-effort`, `required`), `ENGINE_MEMORY_BYTES_MAX` and `ENGINE_CPU_SECONDS_MAX`.
@@ -100,6 +103,42 @@ impl Cell {
         note("core", limits::forbid_core_files());
         note("descriptors", limits::forbid_new_descriptors());
         note("seccomp", system_calls::filter());
+        sandbox
+    }
+
+    /// Closes the cell of a program that this process is about to become, and says what holds and what is missing. It may
+    /// read, and execute, what is in `readable`. To be called by the main thread before it starts others.
+    ///
+    /// Whatever can outlast one image, as all but a program of the one-shot form does, has no bound of processor time:
+    /// nobody but the process itself could begin the next one.
+    pub fn enclose(self, readable: &[PathBuf], is_one_shot: bool) -> Sandbox {
+        let mut sandbox = Sandbox::default();
+        limits::end_with_parent();
+        if self.mode == Mode::Off {
+            sandbox.missing.push("all: SANDBOX=off".into());
+            return sandbox;
+        }
+        forget_environment();
+        // SAFETY: the process has this one thread yet.
+        unsafe { env::set_var("PATH", PROGRAM_PATH) };
+        sandbox.held.push("environment".into());
+        limits::be_ended_first();
+        let cpu = if is_one_shot {
+            limits::bound_cpu(self.cpu_seconds_max)
+        } else {
+            Err("a program that stays is bounded by the deadlines of load and run alone".into())
+        };
+        let mut note = |name: &str, outcome: Result<(), String>| match outcome {
+            Ok(()) => sandbox.held.push(name.into()),
+            Err(reason) => sandbox.missing.push(format!("{name}: {reason}")),
+        };
+        note("landlock", filesystem::allow_reading(readable));
+        note("memory", limits::bound_memory(self.memory_bytes_max));
+        note("cpu", cpu);
+        note("processes", limits::bound_processes());
+        note("core", limits::forbid_core_files());
+        note("descriptors", limits::bound_descriptors());
+        note("seccomp", system_calls::filter_program());
         sandbox
     }
 

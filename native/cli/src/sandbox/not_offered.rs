@@ -15,6 +15,16 @@ pub fn forbid_everything() -> Result<(), String> {
     refusal()
 }
 
+/// Landlock for programs.
+pub fn allow_reading(_paths: &[std::path::PathBuf]) -> Result<(), String> {
+    refusal()
+}
+
+/// seccomp for programs.
+pub fn filter_program() -> Result<(), String> {
+    refusal()
+}
+
 /// seccomp.
 pub fn filter() -> Result<(), String> {
     refusal()

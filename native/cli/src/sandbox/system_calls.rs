@@ -4,12 +4,15 @@
 //! `clone3`, whose flags a filter cannot see, is answered as unknown so that the C library takes `clone`, and all but the
 //! measured list is answered with EPERM. The kernel logs what is refused where its audit log is on.
 
+mod programs;
+
 use std::{collections::BTreeMap, env, io, process};
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
+pub use self::programs::filter_program;
 use super::priority::StepBack;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;

@@ -9,7 +9,7 @@ use menagerie_engine::graphdef::{Attribute, GraphBuilder};
 use crate::host::{Host, Reply, engine};
 
 /// What `check --cell` says of each attempt.
-fn attempts(sandbox: &str) -> BTreeMap<String, String> {
+pub fn attempts(sandbox: &str) -> BTreeMap<String, String> {
     let output = engine("check").arg("--cell").env("SANDBOX", sandbox).output().unwrap();
     String::from_utf8(output.stdout)
         .unwrap()

@@ -10,3 +10,4 @@ mod niceness;
 mod serve;
 #[cfg(feature = "test-no-allow-list")]
 mod unlisted;
+mod wrapped;
