@@ -216,7 +216,10 @@ pub fn decode_reply(reply: &[u8]) -> Result<String, JsError> {
     let (request_id, frame) = Frame::decode(reply).map_err(|error| thrown(error.into()))?;
     let reply: Value = match frame {
         Frame::Hello(hello) => json!({ "kind": "hello", "requestId": request_id, "hello": hello }),
-        Frame::Loaded(loaded) => json!({ "kind": "loaded", "requestId": request_id, "loaded": loaded }),
+        Frame::Loaded(loaded) => {
+            loaded.check().map_err(|wrong| thrown(Error::Engine(wrong)))?;
+            json!({ "kind": "loaded", "requestId": request_id, "loaded": loaded })
+        }
         Frame::Error(problem) => json!({ "kind": "error", "requestId": request_id, "problem": problem }),
         Frame::Scores(scores) => json!({
             "kind": "scores", "requestId": request_id, "imageCount": scores.image_count,

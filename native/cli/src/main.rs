@@ -1,6 +1,6 @@
 //! The executable `menagerie-engine`.
 //!
-//! `serve` holds one model and speaks frames on stdin and stdout, `wrap` becomes a program that does, `once` is the one-shot form, `inspect` explains a
+//! `serve` holds one model and speaks frames on stdin and stdout, `wrap` becomes a program that does, `wrapper-test` tries one, `once` is the one-shot form, `inspect` explains a
 //! graph, `check` says whether this machine can run any.
 
 mod check;
@@ -12,6 +12,7 @@ mod sandbox;
 mod serve;
 mod startup;
 mod wrap;
+mod wrapper_test;
 
 use std::{env, ffi::OsString, process::ExitCode};
 
@@ -24,6 +25,9 @@ menagerie-engine runs frozen TensorFlow graphs.
       becomes the program, in a cell in which it may read and execute what is in each PATH and nothing else;
       --once: stays, speaks frames, and starts the program for each image (see `once` for how)
       without PROGRAM: prints what holds of such a cell, as JSON
+  menagerie-engine wrapper-test [--read PATH]... [--model FILE] [--once] [--width N] [--height N] [--classes N]
+                                [--seconds N] [--json] -- PROGRAM [ARGUMENT]...
+      tries whether a program keeps the promises of docs/wrappers.md
   menagerie-engine once <model_len> <input tensor> <output tensor> <width> <height>
       stdin: the graph's bytes, then RGB bytes of one image; stdout: a JSON array of the scores
       `-` for a tensor or a side means: detected
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
     let done = match command.to_str() {
         Some("serve") if rest.is_empty() => serve::serve(),
         Some("wrap") => wrap::wrap(rest),
+        Some("wrapper-test") => wrapper_test::wrapper_test(rest),
         Some("once") => once::once(rest),
         Some("inspect") => inspect::inspect(rest),
         Some("check") => check::check(rest),

@@ -6,7 +6,15 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
-use crate::spec::{ModelSpec, Source, SpecOverrides};
+use crate::{
+    frame::REPLY_BYTES_MAX,
+    spec::{CROP_FRACTION_MIN, ModelSpec, SIDE_PIXELS_MAX, Source, SpecOverrides},
+};
+
+/// Most classes of a model: the scores of one image have to fit a frame.
+pub const CLASSES_MAX: u32 = (REPLY_BYTES_MAX - 64) / 4;
+/// Most infer frames that an engine may be given at once.
+pub const LANES_MAX: u32 = 1024;
 
 /// The executable's first words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,4 +133,38 @@ pub struct Loaded {
     pub spec: ModelSpec,
     /// Infer frames that run at once; at least 1. Further ones wait in the engine.
     pub lanes: u32,
+}
+
+impl Loaded {
+    /// Whether photos can be made for this model and its scores be read, whoever says so.
+    ///
+    /// # Errors
+    /// The first field that is out of its range, with its value and the range.
+    pub fn check(&self) -> Result<(), String> {
+        let (input, output) = (&self.spec.input, &self.spec.output);
+        let within = |name: &str, value: u32, min: u32, max: u32| {
+            if (min..=max).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!("{name} is {value}; it must be {min} to {max}"))
+            }
+        };
+        within("input.width", input.width, 1, SIDE_PIXELS_MAX)?;
+        within("input.height", input.height, 1, SIDE_PIXELS_MAX)?;
+        within("output.classes", output.classes, 1, CLASSES_MAX)?;
+        within("lanes", self.lanes, 1, LANES_MAX)?;
+        if !matches!(input.channels, 1 | 3) {
+            return Err(format!("input.channels is {}; it must be 1 or 3", input.channels));
+        }
+        if !(CROP_FRACTION_MIN..=1.0).contains(&input.crop_fraction) {
+            let fraction = input.crop_fraction;
+            return Err(format!("input.crop_fraction is {fraction}; it must be {CROP_FRACTION_MIN} to 1"));
+        }
+        for (name, values) in [("input.mean", &input.mean), ("input.std", &input.std)] {
+            if values.len() != input.channels as usize {
+                return Err(format!("{name} has {} values; it must have {}", values.len(), input.channels));
+            }
+        }
+        Ok(())
+    }
 }

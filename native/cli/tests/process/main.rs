@@ -11,3 +11,4 @@ mod serve;
 #[cfg(feature = "test-no-allow-list")]
 mod unlisted;
 mod wrapped;
+mod wrapper_test;
