@@ -7,7 +7,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { isIP, isIPv4 } from "node:net";
 import { availableParallelism, totalmem } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
@@ -92,6 +92,12 @@ const SCHEMA = z.object({
     .string()
     .default(join(ROOT_DIR, "target/release/menagerie-engine"))
     .describe("The executable that runs graphs."),
+  programReadPaths: z
+    .string()
+    .default("/usr,/lib,/lib64,/bin,/etc/ld.so.cache,/etc/localtime,/dev/urandom")
+    .transform(splitList)
+    .refine((paths) => paths.every(isAbsolute), "must be absolute paths, separated by commas")
+    .describe("Files and folders that programs of the zoo may read and execute beside their model's folder."),
   libtensorflowPath: z
     .string()
     .optional()

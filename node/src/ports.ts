@@ -68,13 +68,35 @@ export interface LoadedModel {
 /** Bytes in the pieces in which they came: joined they would take their memory once more, and time. */
 export type Pieces = readonly Uint8Array[];
 
+/** A program of the operator's that serves a model in place of a graph. */
+export interface ModelProgram {
+  /** Id of the model. */
+  readonly model: string;
+  /** The executable. */
+  readonly path: string;
+  readonly arguments: readonly string[];
+  /** The model's folder, in which it is started. */
+  readonly folder: string;
+  /** Whether it is started for each image, and speaks no frames. */
+  readonly isOneShot: boolean;
+}
+
+/** A program that is loaded. */
+export interface ProgramStatus {
+  readonly model: string;
+  /** Name and version, as it says itself. */
+  readonly engine: string;
+  readonly sandbox: Sandbox;
+}
+
 /** Runs frozen graphs. Implemented by the engine process, the addon and the test fake; one contract suite runs on all three. */
 export interface InferenceEngine {
   /**
    * Loads a graph, once: whoever asks decides whether to try again. Rejects with an `AppError` that carries the engine's
-   * code, an `EngineError` where a process was lost; its `stage` says whether that had been given the graph.
+   * code, an `EngineError` where a process was lost; its `stage` says whether that had been given the graph. Where there
+   * is a program, it is started and given the graph.
    */
-  load(graph: Pieces, request: LoadRequest): Promise<LoadedModel>;
+  load(graph: Pieces, request: LoadRequest, program?: ModelProgram | null): Promise<LoadedModel>;
   /** What `/readyz` reports. */
   status(): EngineStatus;
   /** Ends every model and every spare. */
@@ -97,6 +119,7 @@ export interface EngineStatus {
   readonly kernels: string | null;
   readonly sandbox: Sandbox | null;
   readonly cgroup: CgroupStatus;
+  readonly programs: readonly ProgramStatus[];
   readonly modelCount: number;
   readonly spareCount: number;
 }
@@ -170,6 +193,8 @@ export interface ZooModel {
   readonly rejected: string | null;
   /** Whether a client brought it: its graph is a stranger's. */
   readonly registered: boolean;
+  /** What serves it; null where that is a graph. */
+  readonly program: ModelProgram | null;
   /** Rejects with an `AppError` when the file is missing or not the one of the manifest. */
   readGraph(): Promise<Uint8Array>;
   /** Null where it has none: the classes are numbered. */
@@ -378,5 +403,7 @@ export interface Readiness {
     readonly kernels: string | null;
     readonly sandbox: Sandbox | null;
     readonly cgroup: CgroupStatus;
+    /** Programs that are loaded, each with what confines it. */
+    readonly programs: readonly ProgramStatus[];
   };
 }

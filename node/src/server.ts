@@ -98,7 +98,7 @@ async function warmUpProblem(): Promise<string | null> {
 }
 
 function readinessOf({ engine, models, zoo }: Service): Readiness {
-  const { kind, ready, runtime, kernels, sandbox, cgroup } = engine.status();
+  const { kind, ready, runtime, kernels, sandbox, cgroup, programs } = engine.status();
   const libtensorflow = runtime?.name === LIBTENSORFLOW ? runtime.version : null;
   const loadedCount = models.loadedCount();
   const engineFailure = ready || loadedCount > 0 ? null : "the engine cannot be started";
@@ -110,7 +110,7 @@ function readinessOf({ engine, models, zoo }: Service): Readiness {
     default_model: zoo.defaultId,
     models_loaded: loadedCount,
     held: { ...app.held(), connections: connections.count },
-    engine: { kind, ready, runtime, libtensorflow, kernels, sandbox, cgroup },
+    engine: { kind, ready, runtime, libtensorflow, kernels, sandbox, cgroup, programs },
   };
 }
 

@@ -241,6 +241,7 @@ async function openEngine(config: Config, zoo: FileZoo, logger: Logger, company:
         ...(libtensorflowPath === undefined ? {} : { LIBTENSORFLOW_PATH: libtensorflowPath }),
       },
     },
+    programReadPaths: config.programReadPaths,
     codec: {
       encodeLoadHead: (id, json, graphBytes) => wasm.encodeLoadHead(id, json, graphBytes),
       decodeReply: (frame) => decodeReply(wasm, frame),

@@ -23,7 +23,7 @@ describe.skipIf(!hasPython)("the engine in docs/examples", () => {
     service = await startServer({
       MODELS_DIR: emptyZoo,
       ENGINE_SPARES: "0",
-      ENGINE_PATH: join(ROOT_DIR, "docs/examples/engine.py"),
+      ENGINE_PATH: join(ROOT_DIR, "docs/examples/histogram.py"),
     });
   });
 
@@ -37,7 +37,7 @@ describe.skipIf(!hasPython)("the engine in docs/examples", () => {
     [255, "bright"],
   ])("an image of %i only is %s", async (value, label) => {
     const form = new FormData();
-    form.set("model_file", new Blob(["any bytes"]), "graph.pb");
+    form.set("model_file", new Blob(["[[[0, 0, 0]], [[255, 255, 255]]]"]), "graph.pb");
     form.set("label_file", new Blob(["dark\nbright\n"]), "labels.txt");
     form.set("image_file", new Blob([bmp(value)]), "image.bmp");
     const response = await fetch(`${service.url}/infer`, { method: "POST", body: form });

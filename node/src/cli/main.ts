@@ -13,6 +13,7 @@ import { addPush } from "./push.js";
 import { addRm } from "./rm.js";
 import { addServe } from "./serve.js";
 import { addShow } from "./show.js";
+import { addWrapper } from "./wrapper.js";
 
 const USAGE_EXIT_CODE = 2;
 
@@ -21,7 +22,7 @@ const VERBS = [
   ...[addServe, addClassify, addInspect],
   ...[addPull, addList, addShow, addRm],
   ...[addNew, addCheck, addGolden, addPush],
-  addKey,
+  ...[addKey, addWrapper],
 ];
 
 // Whoever reads the lines may have read enough, as `head` has.

@@ -4,7 +4,7 @@
  */
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
 import { LIBTENSORFLOW, type LoadRequest, type ModelSpec } from "../generated/contract.js";
-import type { EngineStatus, InferenceEngine, LoadedModel, Party, Pieces } from "../ports.js";
+import type { EngineStatus, InferenceEngine, LoadedModel, ModelProgram, Party, Pieces } from "../ports.js";
 import { codeOf } from "../wasm-module.js";
 import { Lanes } from "./lanes.js";
 
@@ -62,7 +62,15 @@ class AddonEngine implements InferenceEngine {
     this.#options = options;
   }
 
-  async load([first = new Uint8Array(), ...others]: Pieces, request: LoadRequest): Promise<LoadedModel> {
+  async load(
+    [first = new Uint8Array(), ...others]: Pieces,
+    request: LoadRequest,
+    program: ModelProgram | null = null,
+  ): Promise<LoadedModel> {
+    if (program !== null) {
+      const detail = `Model ${program.model} is served by a program, and this service (ENGINE=addon) starts none.`;
+      throw new AppError("engine_unavailable", detail);
+    }
     const graph = others.length === 0 ? first : Buffer.concat([first, ...others]);
     if (!(await this.#options.isTrusted(graph))) {
       const detail = "This service runs graphs in its own process (ENGINE=addon) and takes models of its zoo only.";
@@ -82,6 +90,7 @@ class AddonEngine implements InferenceEngine {
       kernels: this.#runtime.kernels,
       sandbox: { held: [], missing: ["none: graphs run in the service's own process"] },
       cgroup: { held: false, reason: "graphs run in the service's own process" },
+      programs: [],
       modelCount: this.#models.size,
       spareCount: 0,
     };

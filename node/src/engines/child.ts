@@ -9,6 +9,8 @@ export interface EngineCommand {
   readonly args: readonly string[];
   /** The whole environment of the process: nothing of the service's own is handed on. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Folder that it is started in; `/` where it is absent. */
+  readonly folder?: string;
 }
 
 /** A line that the process wrote on stderr. */
@@ -22,11 +24,11 @@ const LOG_LINE_CHARS_MAX = 4096;
  * Starts a process. What keeps a program from being run (it is not there, say) comes as an `error` event.
  * @throws EngineError `engine_unavailable` where the system has no memory or descriptors for another process.
  */
-export function startChild({ path, args, environment }: EngineCommand): Child {
+export function startChild({ path, args, environment, folder = "/" }: EngineCommand): Child {
   let child: ChildProcess;
   try {
     child = spawn(path, args, {
-      cwd: "/",
+      cwd: folder,
       env: environment,
       // A session of its own: Ctrl-C in a terminal reaches the service, which lets the engine finish.
       detached: true,

@@ -6,16 +6,27 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
 import type { Company } from "../fair-queue.js";
-import type { Hello, Loaded, LoadRequest } from "../generated/contract.js";
-import type { EngineStatus, InferenceEngine, LoadedModel, Party, Pieces } from "../ports.js";
+import type { Hello, Loaded, LoadRequest, Sandbox } from "../generated/contract.js";
+import type {
+  EngineStatus,
+  InferenceEngine,
+  LoadedModel,
+  ModelProgram,
+  Party,
+  Pieces,
+  ProgramStatus,
+} from "../ports.js";
 import type { Reply } from "../wasm-module.js";
 import type { EngineCgroups } from "./cgroups.js";
 import type { EngineCommand, LogLine } from "./child.js";
 import { EngineConnection, type FrameCodec } from "./connection.js";
 import { Lanes, Runs } from "./lanes.js";
+import { commandOf, whatHolds } from "./programs.js";
 
 export interface ProcessEngineOptions {
   readonly command: EngineCommand;
+  /** Folders and files that programs may read and execute beside their own. */
+  readonly programReadPaths: readonly string[];
   readonly codec: FrameCodec;
   readonly log: LogLine;
   readonly spareCount: number;
@@ -52,6 +63,9 @@ class ProcessEngine implements InferenceEngine {
   /** Of the zoo's models, and of those that clients brought. */
   readonly #runs: { readonly zoo: Runs; readonly stranger: Runs };
   #hello: Hello | null = null;
+  readonly #programs = new Map<EngineConnection, ProgramStatus>();
+  /** What holds of a program's cell, by whether it is of the one-shot form. */
+  readonly #cells = new Map<boolean, Promise<Sandbox>>();
   #restartWaitMs = RESTART_WAIT_MS_MIN;
   #restart: NodeJS.Timeout | null = null;
   /** Until a spare that was taken is replaced. */
@@ -65,7 +79,8 @@ class ProcessEngine implements InferenceEngine {
     this.#keepSpares();
   }
 
-  async load(graph: Pieces, request: LoadRequest): Promise<LoadedModel> {
+  async load(graph: Pieces, request: LoadRequest, program: ModelProgram | null = null): Promise<LoadedModel> {
+    if (program !== null) return await this.#loadProgram(program, graph, request);
     try {
       return await this.#loadInto((await this.#takeSpare()) ?? this.#start(), graph, request);
     } finally {
@@ -84,6 +99,7 @@ class ProcessEngine implements InferenceEngine {
       runtime: this.#hello?.runtime ?? null,
       kernels: this.#hello?.kernels ?? null,
       sandbox: this.#hello?.sandbox ?? null,
+      programs: [...this.#programs.values()],
       cgroup: { held: this.#options.cgroups.problem === null, reason: this.#options.cgroups.problem },
       modelCount: [...this.#processes.values()].filter((model) => model !== null).length,
       spareCount,
@@ -100,10 +116,32 @@ class ProcessEngine implements InferenceEngine {
     await Promise.all(ending);
   }
 
-  async #loadInto(connection: EngineConnection, graph: Pieces, request: LoadRequest): Promise<LoadedModel> {
+  async #loadProgram(program: ModelProgram, graph: Pieces, request: LoadRequest): Promise<LoadedModel> {
+    const sandbox = await this.#cellOf(program);
+    const connection = this.#start(commandOf(this.#options.command, program, this.#options.programReadPaths));
+    connection.ended.then(() => this.#programs.delete(connection));
+    const model = await this.#loadInto(connection, graph, request, false);
+    const { engine } = await connection.hello;
+    if (connection.alive) this.#programs.set(connection, { model: program.model, engine, sandbox });
+    return model;
+  }
+
+  #cellOf({ isOneShot }: ModelProgram): Promise<Sandbox> {
+    const { command, programReadPaths } = this.#options;
+    const known = this.#cells.get(isOneShot) ?? whatHolds(command, isOneShot, programReadPaths);
+    this.#cells.set(isOneShot, known);
+    return known;
+  }
+
+  async #loadInto(
+    connection: EngineConnection,
+    graph: Pieces,
+    request: LoadRequest,
+    isOwn = true,
+  ): Promise<LoadedModel> {
     try {
       const hello = await connection.hello;
-      this.#hello = hello;
+      if (isOwn) this.#hello = hello;
       this.#admit(hello, graph, request);
       const frame = await connection.load(JSON.stringify(request), graph, this.#options.loadMsMax);
       const loaded = this.#loadedOf(frame);
@@ -210,9 +248,9 @@ class ProcessEngine implements InferenceEngine {
     this.#restartWaitMs = Math.min(this.#restartWaitMs * 2, RESTART_WAIT_MS_MAX);
   }
 
-  #start(): EngineConnection {
+  #start(command = this.#options.command): EngineConnection {
     if (this.#closing) throw new AppError("engine_unavailable", "The service is stopping.");
-    const { command, codec, startMsMax, log, cgroups } = this.#options;
+    const { codec, startMsMax, log, cgroups } = this.#options;
     const connection = new EngineConnection(command, codec, startMsMax, log);
     this.#processes.set(connection, null);
     connection.ended.then(() => this.#processes.delete(connection));

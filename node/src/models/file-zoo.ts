@@ -7,11 +7,12 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AppError, isSystemError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest, type Place } from "../generated/contract.js";
-import type { ModelZoo, ZooModel } from "../ports.js";
+import type { ModelProgram, ModelZoo, ZooModel } from "../ports.js";
 import { sha256 } from "../sha256.js";
 import { namesIn, sizeOf } from "./folder-blobs.js";
 import { parseManifest, parseManifests } from "./manifest.js";
 import { type PinnedFiles, pinFiles } from "./pinned-files.js";
+import { checkProgram, programOf } from "./program.js";
 
 export const MANIFEST_FILE = "manifest.json";
 /** What the model says of some photos: those are its samples too. */
@@ -222,7 +223,7 @@ export class FileZoo implements ModelZoo {
         throw new Error(`its version is ${JSON.stringify(manifest.version)}, its folder another`);
       const names = [manifest.graph.file, ...(manifest.labels === undefined ? [] : [manifest.labels.file])];
       const files = await pinFiles(dir, names);
-      const model = await FileZooModel.open(manifest, files);
+      const model = await FileZooModel.open(manifest, files, { program: programOf(manifest, dir) });
       await model.verify();
       return { model, files };
     } catch (error) {
@@ -327,6 +328,7 @@ export class FileZooModel implements ZooModel {
     files: ModelFiles,
     readonly present: boolean,
     readonly registered: boolean,
+    readonly program: ModelProgram | null,
     samples: readonly string[] = [],
   ) {
     this.#files = files;
@@ -334,11 +336,15 @@ export class FileZooModel implements ZooModel {
   }
 
   /** Looks whether the graph is there with its size; `verify` reads the files. */
-  static async open(manifest: Manifest, files: ModelFiles, registered = false): Promise<FileZooModel> {
+  static async open(
+    manifest: Manifest,
+    files: ModelFiles,
+    { registered = false, program = null }: { registered?: boolean; program?: ModelProgram | null } = {},
+  ): Promise<FileZooModel> {
     const { file, bytes } = manifest.graph;
     const found = await files.sizeOf(file);
     const samples = registered ? [] : await readSamplePaths(files);
-    const model = new FileZooModel(manifest, files, found !== null, registered, samples);
+    const model = new FileZooModel(manifest, files, found !== null, registered, program, samples);
     if (found === null && manifest.source === undefined) model.damage = `${file} is missing`;
     if (found !== null && bytes !== null && found !== bytes)
       model.damage = `${file} has ${found} bytes instead of ${bytes}`;
@@ -348,7 +354,7 @@ export class FileZooModel implements ZooModel {
   async verify(): Promise<void> {
     if (!this.present || this.damage !== null) return;
     try {
-      await Promise.all([this.readGraph(), this.readLabels()]);
+      await Promise.all([this.readGraph(), this.readLabels(), checkProgram(this.program)]);
     } catch (error) {
       this.damage = messageOf(error);
     }
@@ -372,7 +378,7 @@ export class FileZooModel implements ZooModel {
       input: {},
       output: {},
     };
-    const model = new FileZooModel(manifest, files, false, registered);
+    const model = new FileZooModel(manifest, files, false, registered, null);
     model.damage = damage;
     return model;
   }

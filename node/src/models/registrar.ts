@@ -70,6 +70,7 @@ function candidate(manifest: Manifest, graph: Uint8Array, labels: UploadedFile |
     damage: null,
     rejected: null,
     registered: true,
+    program: null,
     readGraph: async () => graph,
     readLabels: async () => labels?.bytes ?? null,
     samples: [],

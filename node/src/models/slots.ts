@@ -237,12 +237,12 @@ export class Slots {
   }
 
   async #loadFresh(slot: Slot, source: Source, party: Party): Promise<LoadedModel> {
-    const { identity, model, request, readGraph } = source;
+    const { identity, model, request, program, readGraph } = source;
     let release = () => {};
     try {
       if (source.stranger) release = await this.#strangerLoads.take(party);
       const wanted = { ...request, graph_sha256: identity.sha256 };
-      const loaded = await this.#options.engine.load(await readGraph(), wanted);
+      const loaded = await this.#options.engine.load(await readGraph(), wanted, program);
       slot.state = { kind: "ready", loaded };
       if (model !== null) this.#failures.delete(model);
       return loaded;

@@ -6,6 +6,7 @@ import type {
   Classifier,
   ModelChoice,
   ModelIdentity,
+  ModelProgram,
   ModelSettings,
   ModelZoo,
   Party,
@@ -29,6 +30,8 @@ export interface Source {
   readonly identity: ModelIdentity;
   /** Null where the graph came with a request. */
   readonly model: ZooModel | null;
+  /** What serves it, where that is no graph. */
+  readonly program: ModelProgram | null;
   /** Whether the graph is one that a client brought. */
   readonly stranger: boolean;
   readonly request: LoadRequest;
@@ -121,6 +124,7 @@ export class Sources {
     return sourceOf(labelsSha256, {
       identity: { id: manifest.id, version: manifest.version, sha256: graphSha256 },
       model,
+      program: model.program,
       stranger: model.registered,
       request: {
         origin: model.registered ? "stranger" : "zoo",
@@ -132,7 +136,7 @@ export class Sources {
       },
       labels,
       labelOffset: settings.labelOffset ?? manifest.labels?.offset ?? null,
-      readGraph: async () => [await model.readGraph()],
+      readGraph: () => readGraphOf(model),
       keep: () => {},
     });
   }
@@ -144,6 +148,7 @@ export class Sources {
     return sourceOf(labels?.sha256 ?? "", {
       identity: { id: UPLOADED_ID, version: graph.sha256.slice(0, VERSION_DIGITS), sha256: graph.sha256 },
       model: null,
+      program: null,
       stranger: true,
       request: {
         origin: "stranger",
@@ -197,13 +202,21 @@ export class Sources {
 
 /** @throws AppError `labels_missing` for an offset of labels that are not there. */
 function sourceOf(labelsSha256: string, parts: Omit<Source, "key" | "graphKey">): Source {
-  const { identity, request, stranger, labels, labelOffset } = parts;
+  const { identity, request, program, stranger, labels, labelOffset } = parts;
   if (labels === null && labelOffset !== null) {
     const detail = `label_offset=${labelOffset} shifts labels, and the graph came without; send them as label_file.`;
     throw new AppError("labels_missing", detail);
   }
-  const graphKey = `${stranger ? "stranger" : "zoo"}:${identity.sha256}:${JSON.stringify(request)}`;
+  const runs = program === null ? [request] : [request, program];
+  const graphKey = `${stranger ? "stranger" : "zoo"}:${identity.sha256}:${runs.map((part) => JSON.stringify(part))}`;
   return { ...parts, graphKey, key: [graphKey, labelsSha256, labelOffset ?? ""].join(":") };
+}
+
+/** Where the manifest names no graph, the program's own file stands for it: that is checked, and not sent to it. */
+async function readGraphOf(model: ZooModel): Promise<Pieces> {
+  const { engine, graph } = model.manifest;
+  const content = await model.readGraph();
+  return graph.file === engine?.program ? [] : [content];
 }
 
 function quoted(text: string): string {

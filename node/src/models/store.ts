@@ -155,7 +155,7 @@ export class ModelStore implements ModelZoo {
       if (manifest.labels !== undefined && labels !== null) files.set(manifest.labels.file, labels);
       await this.#checkRoom(known === undefined ? 1 : 0, files);
       for (const [name, content] of files) await this.#options.blobs.put(name, content);
-      const model = await FileZooModel.open(manifest, this.#options.blobs, true);
+      const model = await FileZooModel.open(manifest, this.#options.blobs, { registered: true });
       await model.verify();
       if (model.damage !== null) throw new Error(`what was just written is not what is read: ${model.damage}`);
       const entry = this.#entries.get(id);
@@ -279,7 +279,7 @@ export class ModelStore implements ModelZoo {
     try {
       const { served, manifests } = await this.#manifestsOf(id);
       const versions: FileZooModel[] = [];
-      for (const manifest of manifests) versions.push(await FileZooModel.open(manifest, blobs, true));
+      for (const manifest of manifests) versions.push(await FileZooModel.open(manifest, blobs, { registered: true }));
       return { served, versions, readable: true };
     } catch (error) {
       const damage = `${entryNameOf(id)}: ${messageOf(error)}`;

@@ -81,7 +81,7 @@ export function modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow
       summary: "The graph file of a model.",
       parameters: [ID],
       answers: ok("As it is.", { "application/octet-stream": { schema: BYTES } }),
-      problems: ["model_unknown", "version_unknown", "engine_unavailable"],
+      problems: ["model_unknown", "version_unknown", "not_found", "engine_unavailable"],
       handle: downloadGraph(zoo, sendBytes, allow),
     },
     {
@@ -204,6 +204,12 @@ function downloadGraph(zoo: ModelZoo, sendBytes: SendBytes, allow: ModelDeps["al
     const model = find(zoo, request);
     if (model.registered) allow("models")(request, response, () => {});
     const { id, version } = model.manifest;
+    if (model.program !== null) {
+      throw new AppError(
+        "not_found",
+        `Model ${id} is served by a program of this service's, and has no graph to give.`,
+      );
+    }
     if (!model.present && model.damage === null) {
       throw new AppError("engine_unavailable", `The graph of ${id} was not fetched to this server yet.`);
     }

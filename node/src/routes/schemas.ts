@@ -170,6 +170,7 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
       kernels: orNull(STRING),
       sandbox: orNull(named("Sandbox")),
       cgroup: objectOf({ held: { type: "boolean" }, reason: orNull(STRING) }),
+      programs: listOf(objectOf({ model: STRING, engine: STRING, sandbox: named("Sandbox") })),
     }),
   }),
 };

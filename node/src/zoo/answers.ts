@@ -7,13 +7,15 @@ import { writeDurably } from "../models/durable-file.js";
 import { FileZooModel, GOLDEN_FILE, MANIFEST_FILE } from "../models/file-zoo.js";
 import { folderBlobs } from "../models/folder-blobs.js";
 import { parseManifest } from "../models/manifest.js";
+import { programOf } from "../models/program.js";
 import { goldenCase, goldenText } from "./golden.js";
 
 /** @throws AppError `field_invalid` for a manifest that is wrong. */
 export async function openModel(folder: string): Promise<FileZooModel> {
   const path = join(folder, MANIFEST_FILE);
   try {
-    return await FileZooModel.open(parseManifest(JSON.parse(await readFile(path, "utf8"))), folderBlobs(folder));
+    const manifest = parseManifest(JSON.parse(await readFile(path, "utf8")));
+    return await FileZooModel.open(manifest, folderBlobs(folder), { program: programOf(manifest, folder) });
   } catch (error) {
     throw new AppError("field_invalid", `${path} cannot be used: ${messageOf(error)}.`, { cause: error });
   }

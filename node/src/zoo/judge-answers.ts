@@ -4,6 +4,7 @@ import { AppError, messageOf } from "../errors.js";
 import type { Answer, ErrorCode, Finding, Manifest, ModelSpec } from "../generated/contract.js";
 import { FileZooModel, GOLDEN_FILE } from "../models/file-zoo.js";
 import { folderBlobs } from "../models/folder-blobs.js";
+import { programOf } from "../models/program.js";
 import { loadWasm } from "../wasm-module.js";
 import { error, readBytes } from "./finding.js";
 import { differenceFrom, type Golden, type GoldenCase } from "./golden.js";
@@ -32,7 +33,7 @@ export async function judgeAnswers(
   workbench: Workbench,
   findings: Finding[],
 ): Promise<Measured | null> {
-  const model = await FileZooModel.open(manifest, folderBlobs(folder));
+  const model = await FileZooModel.open(manifest, folderBlobs(folder), { program: programOf(manifest, folder) });
   const began = performance.now();
   const spec = await workbench.describe(model);
   const loadMs = performance.now() - began;

@@ -31,6 +31,7 @@ export function processEngine(overrides: Partial<ProcessEngineOptions> = {}): In
   };
   return createProcessEngine({
     command: { path: ENGINE_FILE, args: ["serve"], environment },
+    programReadPaths: readConfig().programReadPaths,
     codec: codec(),
     log: ignoreLog,
     spareCount: 1,

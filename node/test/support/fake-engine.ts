@@ -53,7 +53,7 @@ export class FakeEngine implements InferenceEngine {
   status(): EngineStatus {
     const modelCount = this.models.filter((model) => model.alive).length;
     const facts = { kind: "fake", ready: true, runtime: null, kernels: null, spareCount: 0 } as const;
-    return { ...facts, sandbox: this.sandbox, cgroup: NO_CGROUP, modelCount };
+    return { ...facts, sandbox: this.sandbox, cgroup: NO_CGROUP, programs: [], modelCount };
   }
 
   async close(): Promise<void> {

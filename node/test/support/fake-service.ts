@@ -187,6 +187,7 @@ export function zooModel(
     damage: facts.damage ?? null,
     rejected: null,
     registered: false,
+    program: null,
     readGraph: async () => {
       if (facts.damage !== undefined) throw damaged();
       return graph;
@@ -259,6 +260,7 @@ export async function startFakeService(
         kernels: null,
         sandbox: null,
         cgroup: NO_CGROUP,
+        programs: [],
       },
     },
   };
