@@ -164,6 +164,14 @@ impl Frame<'_> {
 
     /// The frame as bytes, length field included.
     ///
+    /// ```
+    /// use menagerie_contract::Frame;
+    /// let bytes = Frame::Ping.encode(7)?;
+    /// assert_eq!(bytes, [5, 0, 0, 0, 7, 7, 0, 0, 0]);
+    /// assert_eq!(Frame::decode(&bytes)?, (7, Frame::Ping));
+    /// # Ok::<(), menagerie_contract::FrameError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`FrameError::Length`] when it would pass `u32::MAX`.
     pub fn encode(&self, request_id: u32) -> Result<Vec<u8>, FrameError> {

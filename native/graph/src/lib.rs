@@ -3,6 +3,17 @@
 //! From the two files that people have, the graph and its labels, this crate finds how pixels become the graph's tensor
 //! and what its scores mean, refuses what must not run, and rewrites the rest into a smaller equal graph. It is pure
 //! Rust without libtensorflow and also compiles to WebAssembly.
+//!
+//! ```
+//! use menagerie_graph::{GraphLimits, inspect_files};
+//!
+//! let graph = std::fs::read("../../models/flowers5/graph.pb")?;
+//! let labels = std::fs::read("../../models/flowers5/labels.txt")?;
+//! let spec = inspect_files(&graph, Some(&labels), &GraphLimits::default())?;
+//! assert_eq!((spec.input.width, spec.output.classes), (144, 5));
+//! assert!(spec.verdict.allowed);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod data;
