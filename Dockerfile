@@ -25,6 +25,7 @@ COPY --from=build /menagerie/.cache/libtensorflow .cache/libtensorflow
 COPY --from=build /menagerie/node_modules node_modules
 COPY --from=build /menagerie/native/addon native/addon
 COPY --from=build /menagerie/target/release/menagerie-engine target/release/menagerie-engine
+COPY --from=build /menagerie/wasm/package.json wasm/package.json
 COPY --from=build /menagerie/wasm/pkg wasm/pkg
 COPY --from=build /menagerie/node node
 COPY package.json LICENSE ./

@@ -278,7 +278,7 @@ export function variableName(setting: string): string {
  * @throws Error that names each variable which is out of its range.
  */
 export function readConfig(
-  environment: NodeJS.ProcessEnv = process.env,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
   isInContainer: boolean = isContainer(environment),
 ): Config {
   const input: Record<string, string> = {};
@@ -382,7 +382,7 @@ export function isLoopback(host: string): boolean {
   return host.toLowerCase() === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
-function isContainer(environment: NodeJS.ProcessEnv): boolean {
+function isContainer(environment: Readonly<Record<string, string | undefined>>): boolean {
   return ["/.dockerenv", "/run/.containerenv"].some((file) => existsSync(file)) || Boolean(environment["container"]);
 }
 

@@ -95,7 +95,7 @@ export function messageOf(error: unknown): string {
 }
 
 /** Whether the system failed with one of these codes, such as `ENOENT`. */
-export function isSystemError(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
+export function isSystemError(error: unknown, ...codes: readonly string[]): error is Error & { readonly code: string } {
   return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
 }
 

@@ -3,7 +3,6 @@
  * room compiles before it is built.
  */
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import type { ErrorCode, Hello, Loaded, Problem } from "./generated/contract.js";
 import { ERROR_CODES } from "./generated/contract.js";
 
@@ -75,7 +74,7 @@ export interface WasmModule {
   decodeReply(frame: Uint8Array): string;
 }
 
-const PACKAGE = fileURLToPath(new URL("../../wasm/pkg/menagerie_wasm.js", import.meta.url));
+const PACKAGE = createRequire(import.meta.url).resolve("@menagerie/wasm/module");
 
 /** Loads the package into this thread. V8 compiles the module once a process: threads share the code. */
 export function loadWasm(): WasmModule {

@@ -1,6 +1,6 @@
 /** What has to be done between a fresh clone and the service, as data. */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { arch, platform } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fetchLibtensorflow, findLibtensorflow } from "./libtensorflow.mjs";
@@ -17,6 +17,8 @@ const RUST_INPUTS = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"
 
 const ADDON_INPUTS = ["Cargo.toml", "build.rs", "package.json", "src"].map((name) => `native/addon/${name}`);
 
+const WASM_INPUTS = ["wasm/Cargo.toml", "wasm/src"];
+
 const ENGINE = "target/release/menagerie-engine";
 
 const MACHINE = `${platform()}-${arch()}`;
@@ -25,7 +27,11 @@ const MACHINE = `${platform()}-${arch()}`;
 export const STEPS = [
   {
     name: "npm packages",
-    inputs: ["package.json", "package-lock.json", "node/package.json", "native/addon/package.json"],
+    inputs: [
+      "package.json",
+      "package-lock.json",
+      ...["node", "wasm", "native/addon"].map((dir) => `${dir}/package.json`),
+    ],
     key: () => `${MACHINE} node ${process.versions.modules}`,
     outputs: ["node_modules/.package-lock.json"],
     run: ({ exec }) => exec("npm", ["ci", "--no-audit", "--no-fund"]),
@@ -79,7 +85,7 @@ export const STEPS = [
     needs: ["Rust toolchain", "wasm-pack", "wasm-bindgen"],
     tools: ["rust", "linker"],
     lane: "target",
-    inputs: [...RUST_INPUTS, "wasm"],
+    inputs: [...RUST_INPUTS, ...WASM_INPUTS],
     outputs: ["pkg", "pkg-web"].flatMap((dir) => [
       `wasm/${dir}/menagerie_wasm.js`,
       `wasm/${dir}/menagerie_wasm_bg.wasm`,
@@ -89,14 +95,14 @@ export const STEPS = [
   {
     name: "service",
     needs: ["npm packages"],
-    inputs: ["tsconfig.json", "package-lock.json", "node/tsconfig.json", "node/src"],
-    outputs: ["node/dist/server.js"],
-    run: ({ exec }) => exec("tsc", ["--build", "node"]),
+    inputs: ["tsconfig.json", "package-lock.json", "node/tsconfig.json", "node/src", "wasm/package.json", "wasm/js"],
+    outputs: ["node/dist/server.js", "wasm/dist/wasm/js/node.js"],
+    run: ({ exec }) => exec("tsc", ["--build", "node", "wasm/js"]),
   },
   {
     name: "page",
     needs: ["npm packages", "WebAssembly"],
-    inputs: ["package-lock.json", "node/web", "node/src/generated", ...RUST_INPUTS, "wasm"],
+    inputs: ["package-lock.json", "node/web", "node/src/generated", ...RUST_INPUTS, ...WASM_INPUTS],
     outputs: ["node/web/dist/index.html", "node/web/dist/main.js", "node/web/dist/menagerie_wasm_bg.wasm"],
     run: ({ exec }) => exec("node", ["node/web/build.mjs"]),
   },
@@ -177,6 +183,8 @@ async function buildWasm({ exec }) {
   for (const [target, dir] of Object.entries({ nodejs: "pkg", web: "pkg-web" })) {
     const place = ["--target", target, "--out-dir", dir];
     await exec("wasm-pack", ["build", "wasm", ...options, ...place], { env: { ...environment, PATH } });
+    // It would keep these files out of the package, too; the repository's own names them.
+    rmSync(join(ROOT_DIR, "wasm", dir, ".gitignore"), { force: true });
   }
 }
 

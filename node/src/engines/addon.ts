@@ -8,7 +8,7 @@ import type { EngineStatus, InferenceEngine, LoadedModel, ModelProgram, Party, P
 import { codeOf } from "../wasm-module.js";
 import { Lanes } from "./lanes.js";
 
-/** What `@menagerie/engine-addon` exports; the types stand here so that this room compiles before it is built. */
+/** What `@menagerie/native` exports; the types stand here so that this room compiles before it is built. */
 interface Addon {
   readonly Model: { load(graph: Uint8Array, loadRequestJson: string): Promise<AddonModelHandle> };
   runtime(): Promise<Runtime>;
@@ -31,7 +31,7 @@ export interface AddonEngineOptions {
   readonly isTrusted: (graph: Uint8Array) => Promise<boolean>;
 }
 
-const PACKAGE = "@menagerie/engine-addon";
+const PACKAGE = "@menagerie/native";
 
 /** Loads the addon and libtensorflow. Rejects with `engine_unavailable` when either is not there. */
 export async function createAddonEngine(options: AddonEngineOptions): Promise<InferenceEngine> {
