@@ -24,6 +24,12 @@ const VIEWS = {
     await page.waitForSelector("#answer");
     await page.click("#answer .code summary");
   },
+  "classify-why": async (page) => {
+    await page.setInputFiles("#image", sample("sunflowers-2"));
+    await page.waitForSelector("#answer");
+    await page.click("#ask-why");
+    await page.waitForSelector("#finer");
+  },
   "classify-part": async (page) => {
     await page.setInputFiles("#image", sample("roses-1"));
     await page.selectOption("#other", "waste6");
@@ -58,6 +64,11 @@ const VIEWS = {
     await page.waitForSelector(".sample img");
     await page.click("#settings > summary");
     await page.waitForSelector("#evidence");
+  },
+  "model-listed": async (page) => {
+    await page.goto(`${address}/#/models/mobilenet-v1-1.0-224`);
+    await page.click("#fetch");
+    await page.waitForSelector("#trust");
   },
   about: async (page) => {
     await page.click("nav >> text=About");

@@ -72,6 +72,7 @@ function SampleButton({ sample: { name, path }, onTake }: { readonly sample: Sam
       type="button"
       class="sample"
       disabled={shown === null}
+      aria-label={shown === null ? `Sample ${name}, loading` : undefined}
       onClick={() => {
         if (shown === null) return;
         onTake();

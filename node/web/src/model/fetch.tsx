@@ -39,7 +39,10 @@ export function Fetch({ model: { id, fetch: now } }: { readonly model: ListedMod
   return (
     <section class="fetch" aria-labelledby="fetch-title">
       <h2 id="fetch-title">Its files are not on this server</h2>
-      <p>The service fetches them from where its operator's list says, and checks them before it uses them.</p>
+      <p>
+        The service fetches them from where its operator's list says, and checks them before it uses them. On its
+        machine <code>npx menagerie pull {id}</code> does the same.
+      </p>
       {mayNot && <NeedsRole />}
       {now !== null && <p class="wrong">{now.problem}</p>}
       {refusal !== null && <Problem refusal={refusal} />}
