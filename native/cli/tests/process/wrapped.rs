@@ -6,6 +6,8 @@ use std::{
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, Output},
+    thread,
+    time::Duration,
 };
 
 use menagerie_contract::{ErrorCode, LoadRequest, Sandbox, Source, SpecOverrides};
@@ -120,6 +122,7 @@ fn it_says_what_holds_of_the_cell() {
 /// Answers with its arguments' sizes, in the shape of scores: model bytes, width, height.
 const ONE_SHOT: &str = r#"#!/bin/sh
 [ "$1" = fail ] && { echo "no such model" >&2; exit 3; }
+[ "$1" = busy ] && while :; do :; done
 [ "$1" = words ] && { echo "cat 90 %"; exit 0; }
 [ "$1" = endless ] && while :; do echo 11111111111111111111111111111111111111111111111111111111111111111111111111; done
 echo "[$2, $5, $6]"
@@ -161,6 +164,18 @@ fn a_one_shot_program_that_fails_is_said_to_and_is_started_again() {
             assert!(problem.message.contains(expected), "{problem}");
         }
     }
+}
+
+#[test]
+fn a_one_shot_program_ends_with_the_process_that_started_it() {
+    let script = Script::new("busy", ONE_SHOT);
+    let (mut host, _) = one_shot(&script, "busy");
+    host.infer(2, 1, &[0; 4 * 2 * 3]);
+    // Long enough for the program to be at work.
+    thread::sleep(Duration::from_secs(1));
+    host.kill();
+    // It holds the host's stderr, whose end is waited for here: left alone it would go on for minutes.
+    assert_eq!(host.end().0.signal(), Some(9));
 }
 
 #[test]
