@@ -6,22 +6,14 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
 import type { Company } from "../fair-queue.js";
-import type { Hello, Loaded, LoadRequest, Sandbox } from "../generated/contract.js";
-import type {
-  EngineStatus,
-  InferenceEngine,
-  LoadedModel,
-  ModelProgram,
-  Party,
-  Pieces,
-  ProgramStatus,
-} from "../ports.js";
+import type { Hello, Loaded, LoadRequest } from "../generated/contract.js";
+import type { EngineStatus, InferenceEngine, LoadedModel, ModelProgram, Party, Pieces } from "../ports.js";
 import type { Reply } from "../wasm-module.js";
 import type { EngineCgroups } from "./cgroups.js";
 import type { EngineCommand, LogLine } from "./child.js";
 import { EngineConnection, type FrameCodec } from "./connection.js";
 import { Lanes, Runs } from "./lanes.js";
-import { commandOf, whatHolds } from "./programs.js";
+import { Programs } from "./programs.js";
 
 export interface ProcessEngineOptions {
   readonly command: EngineCommand;
@@ -63,9 +55,7 @@ class ProcessEngine implements InferenceEngine {
   /** Of the zoo's models, and of those that clients brought. */
   readonly #runs: { readonly zoo: Runs; readonly stranger: Runs };
   #hello: Hello | null = null;
-  readonly #programs = new Map<EngineConnection, ProgramStatus>();
-  /** What holds of a program's cell, by whether it is of the one-shot form. */
-  readonly #cells = new Map<boolean, Promise<Sandbox>>();
+  readonly #programs: Programs;
   #restartWaitMs = RESTART_WAIT_MS_MIN;
   #restart: NodeJS.Timeout | null = null;
   /** Until a spare that was taken is replaced. */
@@ -74,6 +64,7 @@ class ProcessEngine implements InferenceEngine {
 
   constructor(options: ProcessEngineOptions) {
     this.#options = options;
+    this.#programs = new Programs(options.command, options.programReadPaths);
     const runs = () => new Runs(availableParallelism() + AHEAD, options.company);
     this.#runs = { zoo: runs(), stranger: runs() };
     this.#keepSpares();
@@ -99,7 +90,7 @@ class ProcessEngine implements InferenceEngine {
       runtime: this.#hello?.runtime ?? null,
       kernels: this.#hello?.kernels ?? null,
       sandbox: this.#hello?.sandbox ?? null,
-      programs: [...this.#programs.values()],
+      programs: this.#programs.list(),
       cgroup: { held: this.#options.cgroups.problem === null, reason: this.#options.cgroups.problem },
       modelCount: [...this.#processes.values()].filter((model) => model !== null).length,
       spareCount,
@@ -117,20 +108,10 @@ class ProcessEngine implements InferenceEngine {
   }
 
   async #loadProgram(program: ModelProgram, graph: Pieces, request: LoadRequest): Promise<LoadedModel> {
-    const sandbox = await this.#cellOf(program);
-    const connection = this.#start(commandOf(this.#options.command, program, this.#options.programReadPaths));
-    connection.ended.then(() => this.#programs.delete(connection));
+    const connection = this.#start(this.#programs.commandOf(program));
     const model = await this.#loadInto(connection, graph, request, false);
-    const { engine } = await connection.hello;
-    if (connection.alive) this.#programs.set(connection, { model: program.model, engine, sandbox });
+    await this.#programs.note(connection, program);
     return model;
-  }
-
-  #cellOf({ isOneShot }: ModelProgram): Promise<Sandbox> {
-    const { command, programReadPaths } = this.#options;
-    const known = this.#cells.get(isOneShot) ?? whatHolds(command, isOneShot, programReadPaths);
-    this.#cells.set(isOneShot, known);
-    return known;
   }
 
   async #loadInto(
