@@ -65,15 +65,15 @@ fn print_line(promise: &Promise, outcome: Option<&Result<(), String>>) {
 }
 
 fn print_json(outcomes: &[(&Promise, Option<Result<(), String>>)]) {
-    let rows = outcomes.iter().map(|(promise, kept)| {
-        json!({
+    for (promise, kept) in outcomes {
+        let row = json!({
             "promise": promise.name,
             "says": promise.says,
             "kept": kept.as_ref().map(Result::is_ok),
             "why": kept.as_ref().and_then(|kept| kept.as_ref().err()),
-        })
-    });
-    println!("{:#}", json!({ "promises": rows.collect::<Vec<_>>() }));
+        });
+        println!("{row}");
+    }
 }
 
 impl Trial {

@@ -1,7 +1,7 @@
 /** Each run that docs/command.md shows, repeated in its order in a folder that has what the page says. */
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,6 +12,7 @@ import { ROOT_DIR } from "../../src/config.js";
 import { COLOURS, meanColourGraph } from "../support/graph-def.js";
 import { CLI_FILE } from "../support/paths.js";
 import { solidPng } from "../support/png.js";
+import { HISTOGRAM } from "../support/programs.js";
 import { type RunningServer, startServer } from "../support/server.js";
 
 const page = readFileSync(join(ROOT_DIR, "docs/command.md"), "utf8");
@@ -36,6 +37,8 @@ beforeAll(async () => {
   writeFileSync(join(dir, "colours.pb"), graph);
   writeFileSync(join(dir, "colours.txt"), COLOURS);
   writeFileSync(join(dir, "MIT.txt"), "The MIT License");
+  copyFileSync(HISTOGRAM, join(dir, "histogram.py"));
+  writeFileSync(join(dir, "classes.json"), "[[[255, 0, 0]], [[0, 255, 0]]]");
   for (const [colour, rgb] of Object.entries(PHOTOS)) {
     mkdirSync(join(dir, "photos", colour), { recursive: true });
     writeFileSync(join(dir, "photos", colour, "1.png"), solidPng(64, 48, rgb));

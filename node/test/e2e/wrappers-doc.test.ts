@@ -45,7 +45,8 @@ describe.skipIf(PYTHON_DIR === null)("ten minutes to a first wrapper", () => {
       // Without its model's file the example refuses the load; the report has every promise all the same.
       report = String((error as { stdout: string }).stdout);
     }
-    const { promises } = JSON.parse(report) as { promises: { promise: string; says: string }[] };
+    const lines = report.trim().split("\n");
+    const promises = lines.map((line) => JSON.parse(line) as { promise: string; says: string });
     const rows = [...page.matchAll(/^\| `([a-z]+)` \| (.*) \|$/gm)].map(([, name, says]) => [name, says]);
     expect(rows.map(([name]) => name)).toEqual(promises.map(({ promise }) => promise));
     for (const [index, { says }] of promises.entries()) expect(rows[index]?.[1]?.startsWith(says), says).toBe(true);
