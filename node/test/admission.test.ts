@@ -205,6 +205,15 @@ describe("a visit", () => {
     await expect.poll(() => admission.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
   });
 
+  it("that has left takes nothing more of its body", () => {
+    const admission = createAdmission(LIMITS);
+    const visit = admission.admit("a");
+    visit.charge(10);
+    visit.leave();
+    expect(() => visit.charge(10)).toThrow(/went away/);
+    expect(admission.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
+  });
+
   it("that leaves before its body is there gives everything back at once", () => {
     const admission = createAdmission(LIMITS);
     const visit = admission.admit("a");

@@ -88,6 +88,8 @@ class OneVisit implements Visit {
   }
 
   charge(bytes: number): void {
+    // What still comes of a body whose client is gone would be given back by nobody.
+    if (this.#hasLeft) throw this.signal.reason;
     this.#take(bytes);
     this.#bodyBytes += bytes;
   }
