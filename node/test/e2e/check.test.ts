@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
 import type { Judgement } from "../../src/zoo/judge.js";
 import { runCommand } from "../support/command.js";
+import { fileReadingGraph } from "../support/graph-def.js";
 import { colourFolder, type FolderFiles, replaceFiles, writeFolder } from "../support/model-folder.js";
 
 interface Broken {
@@ -170,6 +171,12 @@ const BROKEN: readonly Broken[] = [
     breaks: (folder) => replaceFiles(folder, { graph: "no graph" }),
     field: "graph.file",
     mend: /menagerie inspect/,
+  },
+  {
+    what: "a graph that reads files",
+    breaks: (folder) => replaceFiles(folder, { graph: fileReadingGraph() }),
+    field: "graph.file",
+    mend: /without this operation/,
   },
   {
     what: "no card",

@@ -60,7 +60,7 @@ export function colourFolder(id: string): FolderFiles {
 /** Puts other files in place of the two, with their SHA-256 in the manifest. */
 export function replaceFiles(
   { manifest, files }: FolderFiles,
-  { graph, labels }: { graph?: string; labels?: string },
+  { graph, labels }: { graph?: Uint8Array | string; labels?: string },
 ): void {
   if (graph !== undefined) {
     files["graph.pb"] = graph;
