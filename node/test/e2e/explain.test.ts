@@ -92,8 +92,8 @@ describe("the maps of flowers5", () => {
   };
 
   it.each([
-    ["occlusion", "7", 26],
-    ["occlusion", "12", 82],
+    ["occlusion", "7", 17],
+    ["occlusion", "12", 65],
     ["rise", "7", 29],
     ["rise", "12", 85],
   ])("by %s of %s cells a side peak in the flower in 9 of 10 pictures, in %i runs", async (method, detail, runs) => {

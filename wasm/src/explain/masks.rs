@@ -9,9 +9,8 @@ use menagerie_contract::{
 
 use crate::{error::Error, resize::Pixels};
 
-/// Runs for each cell of a map, the whole photo's among them, as a fraction: with fewer than one a cell, windows lie
-/// half over their neighbours and each cell is seen from several.
-const RUNS_PER_CELL: (u32, u32) = (3, 5);
+/// Fewest windows along a side.
+const WINDOWS_MIN: u32 = 2;
 /// Random masks come in pairs, of which one hides what the other one shows: then each cell is hidden as often as seen.
 const PAIR: u32 = 2;
 /// Random masks for each of their cells, at least.
@@ -43,9 +42,13 @@ impl Plan {
                 "detail={detail} is outside of {DETAIL_MIN} to {detail_max}, for a model that sees {width}x{height} pixels"
             )));
         }
-        let hiding = (RUNS_PER_CELL.0 * detail * detail / RUNS_PER_CELL.1).saturating_sub(1);
+        let (runs, cells) = runs_per_cells(method);
+        let hiding = (runs * detail * detail / cells).saturating_sub(1);
         let (side, count) = match (method, masks) {
-            (ExplainMethod::Occlusion, None) => (hiding.isqrt(), hiding.isqrt().pow(2)),
+            (ExplainMethod::Occlusion, None) => {
+                let side = hiding.isqrt().max(WINDOWS_MIN);
+                (side, side * side)
+            }
             (ExplainMethod::Occlusion, Some(masks)) => {
                 let why = "the windows of occlusion follow from detail; leave it out, or take method=rise";
                 return Err(Error::FieldInvalid(format!("masks={masks}: {why}")));
@@ -102,6 +105,15 @@ impl Plan {
             }
         }
         hidden
+    }
+}
+
+/// Runs for so many cells of a map, the whole photo's among them. With fewer than one a cell, windows lie half over their
+/// neighbours and each cell is seen from several; random masks need more of them.
+fn runs_per_cells(method: ExplainMethod) -> (u32, u32) {
+    match method {
+        ExplainMethod::Occlusion => (1, 2),
+        ExplainMethod::Rise => (3, 5),
     }
 }
 

@@ -94,8 +94,8 @@ fn the_class_is_the_best_one_or_the_one_that_is_asked_for() {
 #[test]
 fn a_map_takes_fewer_runs_than_it_has_cells_and_does_not_hang_on_how_they_are_sent() {
     for (method, detail, runs) in [
-        (ExplainMethod::Occlusion, 7, 26),
-        (ExplainMethod::Occlusion, 12, 82),
+        (ExplainMethod::Occlusion, 7, 17),
+        (ExplainMethod::Occlusion, 12, 65),
         (ExplainMethod::Rise, 7, 29),
         (ExplainMethod::Rise, 12, 85),
     ] {
@@ -145,8 +145,8 @@ fn options_that_do_not_fit_are_refused_before_anything_is_run() {
         (ExplainOptions { detail: 2, ..occlusion.clone() }, "detail=2 is outside of 3 to 16"),
         (ExplainOptions { detail: 17, ..occlusion.clone() }, "for a model that sees 16x16 pixels"),
         (
-            ExplainOptions { masks_max: 20, ..occlusion.clone() },
-            "detail=7 takes 25 masks; this service makes 20 at most",
+            ExplainOptions { masks_max: 10, ..occlusion.clone() },
+            "detail=7 takes 16 masks; this service makes 10 at most",
         ),
         (
             ExplainOptions { masks: Some(9), ..occlusion.clone() },
