@@ -3,6 +3,7 @@
  */
 import type {
   Answer,
+  Confidence,
   Crop,
   ExplainMethod,
   Explanation,
@@ -126,11 +127,13 @@ export interface EngineStatus {
 
 /** Everything that one classification needs besides the image. */
 export interface ClassifyTarget {
-  /** Identifies spec and labels in the workers' caches. */
+  /** Identifies spec, labels and confidence in the workers' caches. */
   readonly key: string;
   readonly spec: ModelSpec;
   readonly labels: Uint8Array | null;
   readonly labelOffset: number | null;
+  /** How probabilities are put in words; null as for a model that says nothing of that. */
+  readonly confidence: Confidence | null;
   /** Most images that one infer frame may hold. */
   readonly imagesMax: number;
   /** Whether the graph is one that a client brought. */
@@ -146,6 +149,8 @@ export interface ClassifyOptions {
   readonly scoreThreshold: number;
   readonly crop?: Crop;
   readonly picture: boolean;
+  /** Whether `top` has every class, whatever `topK` and `scoreThreshold` say. */
+  readonly everyClass?: boolean;
 }
 
 /** What a map of an answer is asked for. */

@@ -10,6 +10,13 @@ import { ERROR_CODES } from "./generated/contract.js";
 export interface WasmModel {
   /** The spec with its labels filled in. */
   specJson(): string;
+  /** The labels of every class that it can answer, in their order, as a JSON list. */
+  labelsJson(): string;
+  /**
+   * What its confidence is worth, a `Calibration` as JSON: of probabilities that were not tempered, photo by photo one of
+   * each class, and the class of each photo. `aboutJson` has `data`, `date` and `unsure_below`.
+   */
+  calibrate(probabilities: Float32Array, truths: Uint32Array, aboutJson: string): string;
   free(): void;
 }
 
@@ -23,7 +30,12 @@ export type Reply = { requestId: number } & (
 );
 
 export interface WasmModule {
-  readonly Model: new (specJson: string, labels?: Uint8Array | null, labelOffset?: number | null) => WasmModel;
+  readonly Model: new (
+    specJson: string,
+    labels?: Uint8Array | null,
+    labelOffset?: number | null,
+    confidenceJson?: string | null,
+  ) => WasmModel;
   /**
    * Image bytes to the infer frame for an engine, and what `answer` has to be given beside the reply. The frame is `room`
    * where that has its length.

@@ -125,6 +125,7 @@ describe("the exchanges of a map", () => {
       spec: loaded.spec,
       labels: COLOURS,
       labelOffset: null,
+      confidence: null,
       imagesMax: 64,
       stranger: false,
       party: who,

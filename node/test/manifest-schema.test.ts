@@ -34,6 +34,16 @@ const GOOD = {
   output: { tensor: "scores", kind: "softmax", classes: 2 },
   features: { tensor: "pool", size: 8 },
   accuracy: { top1: 1, photos: 1, split: "test", data: "birds" },
+  bands: { medium: 0.25, high: 0.5, very_high: 0.9 },
+  calibration: {
+    ...{ data: "birds/test", date: "2026-11-26", n: 2, top1: 0.5, top5: 1, temperature: 1.25, folds: 2 },
+    calibration_error: { before: 0.1, after: 0 },
+    unsure_below: 0.5,
+    bands: [{ band: "very high", above: 0.9, right: 1, n: 2 }],
+    reliability: [{ above: 0.9, probability: 0.95, right: 1, n: 2 }],
+    classes: [{ label: "wren", n: 2, right: 1, answered: 1 }],
+    confusions: [{ label: "wren", answered: "robin", n: 1 }],
+  },
 };
 
 /** Fields by path, each with values that it must not have. */
@@ -72,6 +82,21 @@ const WRONG: readonly (readonly [string, readonly unknown[]])[] = [
   ["features.size", [0, null]],
   ["accuracy.top1", [1.1, -1, null]],
   ["accuracy.photos", [0]],
+  ["bands", [[], null]],
+  ["bands.medium", [-0.1, "low", null]],
+  ["bands.low", [0]],
+  ["calibration.date", ["today", "2026-11-26T00:00", null]],
+  ["calibration.n", [0, 1.5]],
+  ["calibration.temperature", [0, 0.05, 11, null]],
+  ["calibration.folds", [1]],
+  ["calibration.calibration_error.after", [1.1]],
+  ["calibration.unsure_below", [2, null]],
+  ["calibration.bands", [{}, [1], null]],
+  ["calibration.bands.0.band", ["sure"]],
+  ["calibration.bands.0.right", [-1]],
+  ["calibration.reliability.0.probability", [2]],
+  ["calibration.classes.0.label", [1]],
+  ["calibration.confusions.0.kind", ["x"]],
   ["licenze", ["MIT"]],
 ];
 

@@ -33,6 +33,7 @@ async function target(changes: Partial<ClassifyTarget> = {}): Promise<ClassifyTa
     spec: loaded.spec,
     labels: COLOURS,
     labelOffset: null,
+    confidence: null,
     imagesMax: 64,
     stranger: false,
     party: party(),

@@ -39,7 +39,8 @@ fn drive(image: &[u8], input: &InputSpec, clients: usize, milliseconds: u64) -> 
 
 fn drive_one(image: &[u8], input: &InputSpec, end: Instant) -> Vec<f64> {
     let limits = ImageLimits { pixels_max: 64_000_000, side_pixels_max: 16_384 };
-    let options = InferOptions { top_k: 1, score_threshold: 0.0, crop: None, picture: false, limits };
+    let options =
+        InferOptions { top_k: 1, score_threshold: 0.0, crop: None, picture: false, every_class: false, limits };
     let mut latencies_ms = Vec::new();
     while Instant::now() < end {
         let asked = Instant::now();

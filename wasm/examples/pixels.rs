@@ -22,7 +22,8 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let limits = ImageLimits { pixels_max: 64_000_000, side_pixels_max: 16_384 };
-    let options = InferOptions { top_k: 1, score_threshold: 0.0, crop: None, picture: false, limits };
+    let options =
+        InferOptions { top_k: 1, score_threshold: 0.0, crop: None, picture: false, every_class: false, limits };
     for file in files {
         match std::fs::read(file) {
             Err(error) => println!("{file} {error}"),

@@ -7,13 +7,14 @@
 
 use js_sys::{Error as JsError, Object, Reflect, Uint8Array};
 use menagerie_contract::{
-    ExplainOptions, Frame, InferOptions, InputSpec, LoadRequest, Manifest, ModelSpec, SpecOverrides, frame, manifest,
+    Confidence, ExplainOptions, Frame, InferOptions, InputSpec, LoadRequest, Manifest, ModelSpec, SpecOverrides, frame,
+    manifest,
 };
 use menagerie_graph::{GraphLimits, inspect_files};
 use serde_json::{Value, json};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::{decode, error::Error, explain, labels, model, pipeline};
+use crate::{calibrate, decode, error::Error, explain, labels, model, pipeline};
 
 #[wasm_bindgen]
 extern "C" {
@@ -43,15 +44,35 @@ pub struct Model(model::Model);
 
 #[wasm_bindgen]
 impl Model {
-    /// `spec_json` is the `ModelSpec` that the engine answered, `labels` the bytes of the label file.
+    /// `spec_json` is the `ModelSpec` that the engine answered, `labels` the bytes of the label file, `confidence_json` a
+    /// `Confidence`.
     #[wasm_bindgen(constructor)]
     pub fn new(
         spec_json: &str,
         #[wasm_bindgen(unchecked_optional_param_type = "Uint8Array | null")] labels: Option<Vec<u8>>,
         #[wasm_bindgen(unchecked_optional_param_type = "number | null")] label_offset: Option<i32>,
+        #[wasm_bindgen(unchecked_optional_param_type = "string | null")] confidence_json: Option<String>,
     ) -> Result<Self, JsError> {
         let spec: ModelSpec = from_json("the model spec", spec_json).map_err(thrown)?;
-        model::Model::new(spec, labels.as_deref(), label_offset).map(Self).map_err(thrown)
+        let confidence: Option<Confidence> =
+            confidence_json.map(|json| from_json("the confidence", &json)).transpose().map_err(thrown)?;
+        let model = model::Model::new(spec, labels.as_deref(), label_offset, confidence.unwrap_or_default());
+        model.map(Self).map_err(thrown)
+    }
+
+    /// The labels of every class that it can answer, in their order, as a JSON list.
+    #[wasm_bindgen(js_name = labelsJson)]
+    #[must_use]
+    pub fn labels_json(&self) -> String {
+        to_json(&calibrate::labels_of(&self.0))
+    }
+
+    /// What its confidence is worth, a `Calibration` as JSON: of probabilities that were not tempered, photo by photo one of
+    /// each class, and the class of each photo. `about_json` has the fields that are not measured: `data`, `date`,
+    /// `unsure_below`.
+    pub fn calibrate(&self, probabilities: &[f32], truths: &[u32], about_json: &str) -> Result<String, JsError> {
+        let about: calibrate::About = from_json("what is measured", about_json).map_err(thrown)?;
+        Ok(to_json(&calibrate::measure(&self.0, probabilities, truths, about).map_err(thrown)?))
     }
 
     /// The spec as JSON, with the labels filled in.
@@ -161,7 +182,7 @@ pub fn inspect(
     Ok(to_json(&spec.map_err(|problem| thrown(Error::Graph(problem)))?))
 }
 
-/// A manifest as JSON `{"manifest", "overrides"}`, or `{"complaints"}`: one text for each field that is wrong.
+/// A manifest as JSON `{"manifest", "overrides", "confidence"}`, or `{"complaints"}`: one text for each field that is wrong.
 /// `overrides_json`, where it is there, are the `SpecOverrides` of a request that go before what the manifest says.
 #[wasm_bindgen(js_name = readManifest)]
 pub fn read_manifest(
@@ -174,7 +195,7 @@ pub fn read_manifest(
     Ok(match Manifest::read(json) {
         Ok(manifest) => {
             let manifest = manifest.overridden(overrides.unwrap_or_default());
-            to_json(&ManifestRead { overrides: manifest.overrides(), manifest })
+            to_json(&ManifestRead { overrides: manifest.overrides(), confidence: manifest.confidence(), manifest })
         }
         Err(complaints) => json!({ "complaints": complaints }).to_string(),
     })
@@ -184,6 +205,8 @@ pub fn read_manifest(
 struct ManifestRead {
     manifest: Manifest,
     overrides: SpecOverrides,
+    /// Null where the manifest says nothing of it.
+    confidence: Option<Confidence>,
 }
 
 /// What is wrong with a part of a manifest, as a JSON list of one text for each field.

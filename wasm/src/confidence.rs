@@ -1,8 +1,8 @@
-//! Scores to probabilities, best first, and the band that puts a probability in words.
+//! Scores to probabilities, best first.
 
-use menagerie_contract::{Band, OutputKind};
+use menagerie_contract::OutputKind;
 
-use crate::{error::Error, scores::Scores};
+use crate::{error::Error, scores::Scores, temperature::temper};
 
 /// How far outside of 0–1 a probability may lie before it is none: quantised graphs overshoot by a step.
 const OVERSHOOT_MAX: f32 = 0.01;
@@ -32,11 +32,12 @@ impl Ranking {
     /// Softmax scores are taken as they are, logits go through a softmax, a single one through a sigmoid (in f64). A single
     /// sigmoid score is the probability of the second of two labels, several are independent. For [`OutputKind::Index`] the graph named the
     /// class itself: its probability is 1, and there is no second. `class_count` is the number of classes that have a
-    /// name, where known.
+    /// name, where known. Probabilities of classes that exclude each other are tempered: see [`temper`]; those of
+    /// independent classes have no temperature.
     ///
     /// # Errors
     /// [`Error::Engine`] when a probability lies outside of 0–1, or a class number is none.
-    pub fn of(kind: OutputKind, scores: &Scores, class_count: Option<u32>) -> Result<Self, Error> {
+    pub fn of(kind: OutputKind, scores: &Scores, class_count: Option<u32>, temperature: f32) -> Result<Self, Error> {
         let candidates = match (kind, scores.values.as_slice()) {
             (OutputKind::Logits, &[second]) => enumerate([sigmoid(-f64::from(second)), sigmoid(second.into())]),
             (OutputKind::Logits, logits) => enumerate(softmax(logits)),
@@ -50,8 +51,12 @@ impl Ranking {
             }
             (OutputKind::Index, values) => vec![named_class(values.first().copied(), class_count)?],
         };
-        let independent = kind == OutputKind::Sigmoid && scores.values.len() > 1;
-        Self::sorted(candidates, independent)
+        let independent = kind.is_independent(scores.values.len());
+        let mut ranking = Self::sorted(candidates, independent)?;
+        if !independent {
+            ranking.temper(temperature);
+        }
+        Ok(ranking)
     }
 
     /// The best `top_k` classes with a probability of at least `score_threshold`.
@@ -65,6 +70,16 @@ impl Ranking {
         self.candidates.iter().find(|class| class.index == index).map_or(0.0, |class| class.probability)
     }
 
+    /// Once they are in their order, which rounding could change.
+    fn temper(&mut self, temperature: f32) {
+        let mut probabilities: Vec<f32> = self.candidates.iter().map(|class| class.probability).collect();
+        temper(&mut probabilities, temperature);
+        for (class, probability) in self.candidates.iter_mut().zip(probabilities) {
+            class.probability = probability;
+        }
+        self.best = self.candidates.first().copied().unwrap_or(self.best);
+    }
+
     fn sorted(mut candidates: Vec<Candidate>, independent: bool) -> Result<Self, Error> {
         candidates.sort_unstable_by(|a, b| b.probability.total_cmp(&a.probability).then(a.index.cmp(&b.index)));
         match candidates.first() {
@@ -72,12 +87,6 @@ impl Ranking {
             None => Err(Error::Engine("the model answered no score at all".into())),
         }
     }
-}
-
-/// The band of a probability: the fixed steps of the contract, as long as no model brings measured ones.
-#[must_use]
-pub fn band(probability: f32) -> Band {
-    Band::of(probability)
 }
 
 fn enumerate(probabilities: impl IntoIterator<Item = f32>) -> Vec<Candidate> {
@@ -121,7 +130,7 @@ mod tests {
     use super::*;
 
     fn rank(kind: OutputKind, values: &[f32]) -> Result<Ranking, Error> {
-        Ranking::of(kind, &Scores { values: values.to_vec(), queue_ms: 0.0, run_ms: 0.0 }, None)
+        Ranking::of(kind, &Scores { values: values.to_vec(), queue_ms: 0.0, run_ms: 0.0 }, None, 1.0)
     }
 
     fn order(ranking: &Ranking) -> Vec<(u32, f32)> {
@@ -177,8 +186,8 @@ mod tests {
             assert!(rank(OutputKind::Index, &[value]).is_err(), "{value}");
         }
         let scores = Scores { values: vec![5.0], queue_ms: 0.0, run_ms: 0.0 };
-        assert!(Ranking::of(OutputKind::Index, &scores, Some(6)).is_ok());
-        assert!(Ranking::of(OutputKind::Index, &scores, Some(5)).is_err());
+        assert!(Ranking::of(OutputKind::Index, &scores, Some(6), 1.0).is_ok());
+        assert!(Ranking::of(OutputKind::Index, &scores, Some(5), 1.0).is_err());
     }
 
     #[test]
@@ -195,5 +204,35 @@ mod tests {
         assert_eq!(order(&rank(OutputKind::Softmax, &[1.000_001, -0.000_001]).unwrap()), [(0, 1.0), (1, 0.0)]);
         let error = rank(OutputKind::Softmax, &[0.1, 7.5]).unwrap_err();
         assert!(error.to_string().contains("7.5 for class 1"), "{error}");
+    }
+
+    #[test]
+    fn a_temperature_moves_probabilities_and_never_the_order() {
+        let scores = Scores { values: vec![0.0, 2.0, 1.0], queue_ms: 0.0, run_ms: 0.0 };
+        let halved = Scores { values: vec![0.0, 1.0, 0.5], ..scores.clone() };
+        let warm = order(&Ranking::of(OutputKind::Logits, &scores, None, 2.0).unwrap());
+        let expected = order(&Ranking::of(OutputKind::Logits, &halved, None, 1.0).unwrap());
+        for ((index, probability), (other, wanted)) in warm.into_iter().zip(expected) {
+            assert!(index == other && (probability - wanted).abs() < 1e-6, "{probability} {wanted}");
+        }
+        let close = Scores { values: vec![0.2, 0.4 - 1e-7, 0.4], queue_ms: 0.0, run_ms: 0.0 };
+        assert_eq!(Ranking::of(OutputKind::Softmax, &close, None, 10.0).unwrap().best.index, 2);
+    }
+
+    #[test]
+    fn one_score_for_two_labels_is_tempered_as_its_logit_is_divided() {
+        for (kind, score) in [(OutputKind::Logits, 2.0), (OutputKind::Sigmoid, 0.880_797)] {
+            let scores = Scores { values: vec![score], queue_ms: 0.0, run_ms: 0.0 };
+            let best = Ranking::of(kind, &scores, None, 2.0).unwrap().best;
+            assert!(best.index == 1 && (best.probability - 0.731_058).abs() < 1e-5, "{}", best.probability);
+        }
+    }
+
+    #[test]
+    fn independent_classes_and_a_class_number_have_no_temperature() {
+        for (kind, values) in [(OutputKind::Sigmoid, vec![0.9, 0.95]), (OutputKind::Index, vec![3.0])] {
+            let scores = Scores { values, queue_ms: 0.0, run_ms: 0.0 };
+            assert_eq!(Ranking::of(kind, &scores, None, 3.0), Ranking::of(kind, &scores, None, 1.0));
+        }
     }
 }

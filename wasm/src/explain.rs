@@ -119,7 +119,7 @@ fn rankings(model: &Model, replies: &[u8]) -> Result<Vec<Ranking>, Error> {
             _ => 1,
         };
         for scores in Scores::read_all(reply, output, images)? {
-            rankings.push(Ranking::of(output.kind, &scores, count)?);
+            rankings.push(Ranking::of(output.kind, &scores, count, model.confidence.temperature)?);
         }
     }
     Ok(rankings)

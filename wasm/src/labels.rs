@@ -42,6 +42,12 @@ impl ClassNames {
         u32::try_from(place).ok()
     }
 
+    /// The labels of so many classes, in their order.
+    #[must_use]
+    pub fn first(&self, count: u32) -> Vec<String> {
+        (0..count).map(|index| self.name(index)).collect()
+    }
+
     /// Number of classes that can be told apart: the labels, or what the output offers without them.
     #[must_use]
     pub fn count(&self, kind: OutputKind, classes: u32) -> Option<u32> {

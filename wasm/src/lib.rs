@@ -6,6 +6,7 @@
 
 #[cfg(target_family = "wasm")]
 pub mod bindings;
+pub mod calibrate;
 pub mod confidence;
 pub mod decode;
 pub mod error;
@@ -17,6 +18,7 @@ pub mod picture;
 pub mod pipeline;
 pub mod resize;
 pub mod scores;
+pub mod temperature;
 
 pub use error::Error;
 pub use model::Model;

@@ -1,16 +1,18 @@
 //! A loaded model as this crate needs it: its spec and the names of its classes.
 
-use menagerie_contract::ModelSpec;
+use menagerie_contract::{Confidence, ModelSpec};
 
 use crate::{error::Error, labels::ClassNames};
 
-/// Spec and labels.
+/// Spec, labels, and what its confidence is worth.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     /// What the engine resolved, with the labels filled in.
     pub spec: ModelSpec,
     /// The names of the classes.
     pub names: ClassNames,
+    /// How its probabilities are put in words.
+    pub confidence: Confidence,
 }
 
 impl Model {
@@ -18,7 +20,12 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Labels`] when the labels do not fit.
-    pub fn new(mut spec: ModelSpec, label_file: Option<&[u8]>, label_offset: Option<i32>) -> Result<Self, Error> {
+    pub fn new(
+        mut spec: ModelSpec,
+        label_file: Option<&[u8]>,
+        label_offset: Option<i32>,
+        confidence: Confidence,
+    ) -> Result<Self, Error> {
         let names = match label_file {
             Some(file) => {
                 let (names, labels) = ClassNames::read(file, &spec, label_offset)?;
@@ -27,6 +34,6 @@ impl Model {
             }
             None => ClassNames::default(),
         };
-        Ok(Self { spec, names })
+        Ok(Self { spec, names, confidence })
     }
 }

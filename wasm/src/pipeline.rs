@@ -5,7 +5,7 @@ use menagerie_contract::{Answer, Frame, ImageFacts, InferOptions, InputFacts, In
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    confidence::{Ranking, band},
+    confidence::Ranking,
     decode::{Photo, decode_shrunk},
     error::Error,
     model::Model,
@@ -75,12 +75,17 @@ pub fn answer(
 ) -> Result<Answer, Error> {
     let output = &model.spec.output;
     let scores = Scores::read(reply, output)?;
-    let ranking = Ranking::of(output.kind, &scores, model.names.count(output.kind, output.classes))?;
-    let top = ranking.top(options.top_k, options.score_threshold).map(|class| TopEntry {
+    let class_count = model.names.count(output.kind, output.classes);
+    let ranking = Ranking::of(output.kind, &scores, class_count, model.confidence.temperature)?;
+    let (top_k, score_threshold) =
+        if options.every_class { (u32::MAX, 0.0) } else { (options.top_k, options.score_threshold) };
+    let top = ranking.top(top_k, score_threshold).map(|class| TopEntry {
         label: model.names.name(class.index),
         index: class.index,
         probability: class.probability,
     });
+    let band = model.confidence.limits.band_of(ranking.best.probability);
+    let band_accuracy = model.confidence.accuracy_of(band);
     let Seen { image, input, mut timings, began } = seen;
     scores.fill_in(&mut timings);
     timings.total = (clock() - began) as f32;
@@ -89,7 +94,9 @@ pub fn answer(
         label: model.names.name(ranking.best.index),
         index: ranking.best.index,
         probability: ranking.best.probability,
-        band: band(ranking.best.probability),
+        band,
+        band_accuracy,
+        unsure: band_accuracy.is_some_and(|accuracy| model.confidence.is_unsure(accuracy)),
         independent: ranking.independent,
         top: top.collect(),
         input,

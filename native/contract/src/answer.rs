@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
+use crate::calibration::BandAccuracy;
+
 /// What one call of `infer` wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
@@ -21,6 +23,10 @@ pub struct InferOptions {
     /// Whether the answer carries the pixels that the model saw, as a PNG data URL.
     #[serde(default)]
     pub picture: bool,
+    /// Whether `top` has every class, whatever `top_k` and `score_threshold` say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "typescript", ts(optional, type = "boolean"))]
+    pub every_class: bool,
     /// What an image may cost.
     pub limits: ImageLimits,
 }
@@ -78,6 +84,13 @@ pub struct Answer {
     pub probability: f32,
     /// The probability in words.
     pub band: Band,
+    /// How often answers of this band were right when that was measured; absent where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub band_accuracy: Option<BandAccuracy>,
+    /// Whether that was less often than the model's threshold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "typescript", ts(optional, type = "boolean"))]
+    pub unsure: bool,
     /// Whether the classes are independent, so that the probabilities need not sum to 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "typescript", ts(optional, type = "boolean"))]
@@ -145,11 +158,11 @@ pub struct Timings {
     pub total: f32,
 }
 
-/// A probability in words.
+/// A probability in words. Where each begins is said by [`crate::calibration::BandLimits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub enum Band {
-    /// At most 0.2.
+    /// As long as a model states no other limits: at most 0.2.
     #[serde(rename = "low")]
     Low,
     /// Above 0.2.
@@ -164,19 +177,8 @@ pub enum Band {
 }
 
 impl Band {
-    /// The band of a probability: > 0.75 very high, > 0.5 high, > 0.2 medium, else low.
-    #[must_use]
-    pub fn of(probability: f32) -> Self {
-        if probability > 0.75 {
-            Self::VeryHigh
-        } else if probability > 0.5 {
-            Self::High
-        } else if probability > 0.2 {
-            Self::Medium
-        } else {
-            Self::Low
-        }
-    }
+    /// All of them, the lowest first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::VeryHigh];
 
     /// The band as people read it.
     #[must_use]
@@ -186,26 +188,6 @@ impl Band {
             Self::Medium => "medium",
             Self::High => "high",
             Self::VeryHigh => "very high",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Band;
-
-    #[test]
-    fn a_band_begins_above_its_threshold_and_not_at_it() {
-        let expected = [
-            (1.0, Band::VeryHigh),
-            (0.750_1, Band::VeryHigh),
-            (0.75, Band::High),
-            (0.5, Band::Medium),
-            (0.2, Band::Low),
-            (0.0, Band::Low),
-        ];
-        for (probability, band) in expected {
-            assert_eq!(Band::of(probability), band, "{probability}");
         }
     }
 }

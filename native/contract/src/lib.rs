@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod calibration;
 pub mod error;
 pub mod explanation;
 pub mod frame;
@@ -16,6 +17,7 @@ pub mod spec;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub use answer::{Answer, Band, ImageFacts, ImageLimits, InferOptions, InputFacts, Timings, TopEntry};
+pub use calibration::{BandAccuracy, BandLimits, Calibration, Confidence};
 pub use error::{ErrorCode, Problem};
 pub use explanation::{ExplainMethod, ExplainOptions, Explanation, MapRegion};
 pub use frame::{Frame, FrameError, FrameKind};

@@ -12,6 +12,7 @@ use ts_rs::TS;
 
 pub use judge::{Finding, LICENCES, Place, Severity, judge};
 
+use crate::calibration::{BandLimits, Calibration, Confidence};
 use crate::spec::{ChannelOrder, Dtype, Layout, OutputKind, Resize, ResizeFilter, SpecOverrides};
 #[cfg(feature = "typescript")]
 use crate::spec::{LABEL_OFFSET_MAX, SIDE_PIXELS_MAX};
@@ -71,6 +72,12 @@ pub struct Manifest {
     /// Measured accuracy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,
+    /// Where bands begin; absent where they begin at 0.2, 0.5 and 0.75.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bands: Option<BandLimits>,
+    /// What its confidence is worth, as `menagerie calibrate` measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// A program that serves a model.
@@ -305,6 +312,14 @@ impl Manifest {
             output_kind: self.output.kind,
             label_offset: None,
         }
+    }
+
+    /// What an answer needs to put its probabilities in words; `None` where the manifest says nothing of that.
+    #[must_use]
+    pub fn confidence(&self) -> Option<Confidence> {
+        let Self { bands, calibration, .. } = self;
+        let says = bands.is_some() || calibration.is_some();
+        says.then(|| Confidence::new(bands.unwrap_or_default(), calibration.as_ref()))
     }
 
     /// The same with what a request says in place of it: the inverse of [`Manifest::overrides`].

@@ -174,6 +174,12 @@ pub enum OutputKind {
 }
 
 impl OutputKind {
+    /// Whether so many values are probabilities of classes that do not exclude each other.
+    #[must_use]
+    pub const fn is_independent(self, value_count: usize) -> bool {
+        matches!(self, Self::Sigmoid) && value_count > 1
+    }
+
     /// Whether one value for each image tells two labels apart, of which it scores the second.
     #[must_use]
     pub const fn tells_two_apart(self, classes: u32) -> bool {

@@ -155,3 +155,58 @@ fn a_manifest_of_the_zoo_states_what_a_maintainer_asks_for() {
         assert_ne!(finding.mend, "");
     }
 }
+
+fn calibration() -> Value {
+    json!({
+        "data": "birds/test", "date": "2026-11-26", "n": 40, "top1": 0.8, "top5": 1.0, "temperature": 1.25, "folds": 2,
+        "calibration_error": { "before": 0.1, "after": 0.02 },
+        "unsure_below": 0.5,
+        "bands": [{ "band": "very high", "above": 0.75, "right": 30, "n": 32 }],
+        "reliability": [{ "above": 0.9, "probability": 0.93, "right": 30, "n": 32 }],
+        "classes": [{ "label": "wren", "n": 20, "right": 16, "answered": 18 }],
+        "confusions": [{ "label": "wren", "answered": "robin", "n": 4 }],
+    })
+}
+
+#[test]
+fn what_was_measured_is_read_for_answers() {
+    assert_eq!(Manifest::read(whole()).unwrap().confidence(), None);
+    let measured = Manifest::read(with("/calibration", calibration())).unwrap().confidence().unwrap();
+    assert_eq!((measured.temperature, measured.unsure_below, measured.bands.len()), (1.25, 0.5, 1));
+    let limits = json!({ "medium": 0.3, "high": 0.6, "very_high": 0.9 });
+    let stated = Manifest::read(with("/bands", limits)).unwrap().confidence().unwrap();
+    assert_eq!((stated.limits.high, stated.temperature, stated.bands.len()), (0.6, 1.0, 0));
+}
+
+#[test]
+fn a_row_of_what_was_measured_is_named_by_its_place() {
+    let mut json = with("/calibration", calibration());
+    json["calibration"]["bands"][0]["band"] = json!("sure");
+    json["calibration"]["classes"][0]["n"] = json!(-1);
+    json["calibration"]["confusions"] = json!([1]);
+    json["calibration"]["reliability"] = json!({});
+    let complaints = Manifest::read(json).unwrap_err();
+    for wanted in [
+        "calibration.bands[0].band=sure: must be one of `low`, `medium`, `high`, `very high`",
+        "calibration.classes[0].n=-1: must be a whole number from 0",
+        "calibration.confusions[0]=1: must be an object",
+        "calibration.reliability: must be a list",
+    ] {
+        assert!(complaints.iter().any(|complaint| complaint.starts_with(wanted)), "{wanted}: {complaints:?}");
+    }
+}
+
+#[test]
+fn limits_of_bands_that_do_not_rise_or_were_moved_since_are_found() {
+    let place = Place { id: "birds".into(), version: None };
+    let found = |json: &Value| -> Vec<String> {
+        let findings = judge(json, &place).into_iter().filter(|finding| finding.field.ends_with("bands"));
+        findings.map(|finding| finding.problem).collect()
+    };
+    let mut json = with("/calibration", calibration());
+    assert_eq!(found(&json), [] as [&str; 0]);
+    json["bands"] = json!({ "medium": 0.3, "high": 0.6, "very_high": 0.9 });
+    assert_eq!(found(&json), ["`very high` begins above 0.9, and was measured where it began above 0.75"]);
+    json["bands"]["high"] = json!(0.95);
+    assert_eq!(found(&json), ["bands do not rise: each must begin above the one before"]);
+}

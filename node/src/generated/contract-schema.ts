@@ -52,6 +52,17 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         $ref: "#/components/schemas/Band",
         description: "The probability in words.",
       },
+      band_accuracy: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/BandAccuracy",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "How often answers of this band were right when that was measured; absent where it was not.",
+      },
       image: {
         $ref: "#/components/schemas/ImageFacts",
         description: "The image as it came.",
@@ -90,16 +101,20 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         },
         type: "array",
       },
+      unsure: {
+        description: "Whether that was less often than the model's threshold.",
+        type: "boolean",
+      },
     },
     required: ["image", "label", "index", "probability", "band", "top", "input", "timings_ms"],
     type: "object",
   },
   Band: {
-    description: "A probability in words.",
+    description: "A probability in words. Where each begins is said by [`crate::calibration::BandLimits`].",
     oneOf: [
       {
         const: "low",
-        description: "At most 0.2.",
+        description: "As long as a model states no other limits: at most 0.2.",
         type: "string",
       },
       {
@@ -118,6 +133,182 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: "string",
       },
     ],
+  },
+  BandAccuracy: {
+    description: "How often answers of one band were right.",
+    properties: {
+      n: {
+        description: "Answers of this band, at least 1.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      right: {
+        description: "Of them, those that were right.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+    },
+    required: ["right", "n"],
+    type: "object",
+  },
+  BandLimits: {
+    additionalProperties: false,
+    description: "The probabilities above which bands begin, 0–1, each above the one before.",
+    properties: {
+      high: {
+        description: "Where `high` begins.",
+        format: "float",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+      medium: {
+        description: "Where `medium` begins.",
+        format: "float",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+      very_high: {
+        description: "Where `very high` begins.",
+        format: "float",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+    },
+    required: ["medium", "high", "very_high"],
+    type: "object",
+  },
+  Calibration: {
+    additionalProperties: false,
+    description: "A model's confidence as it was measured on photos whose labels are known.",
+    properties: {
+      bands: {
+        description: "What each band meant; those without an answer too.",
+        items: {
+          $ref: "#/components/schemas/MeasuredBand",
+        },
+        type: "array",
+      },
+      calibration_error: {
+        $ref: "#/components/schemas/CalibrationError",
+        description:
+          "Expected calibration error: how far the mean best probability of each row of `reliability` is from the share that was\nright, on average over the photos; before and after the temperature.",
+      },
+      classes: {
+        description: "Every class that a photo shows or that was answered.",
+        items: {
+          $ref: "#/components/schemas/MeasuredClass",
+        },
+        type: "array",
+      },
+      confusions: {
+        description: "The most frequent wrong answers, the worst first.",
+        items: {
+          $ref: "#/components/schemas/Confusion",
+        },
+        type: "array",
+      },
+      data: {
+        description: "The photos, such as `flowers5/test`.",
+        type: "string",
+      },
+      date: {
+        description: "The day of the measurement, `YYYY-MM-DD`.",
+        pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        type: "string",
+      },
+      folds: {
+        description:
+          "Parts into which the photos were dealt. Whatever is said below of probabilities is said of those that a temperature\ngave that was fitted on the other parts.",
+        format: "uint32",
+        minimum: 2,
+        type: "integer",
+      },
+      n: {
+        description: "Photos measured.",
+        format: "uint32",
+        minimum: 1,
+        type: "integer",
+      },
+      reliability: {
+        description: "Answers by their best probability, in ten equal steps; those without an answer are left out.",
+        items: {
+          $ref: "#/components/schemas/ReliabilityBin",
+        },
+        type: "array",
+      },
+      temperature: {
+        description:
+          "What logits are divided by before their softmax, [`TEMPERATURE_MIN`] to [`TEMPERATURE_MAX`]; 1 changes nothing. The\none that minimises the log loss on all photos: Guo et al., On Calibration of Modern Neural Networks, 2017, 4.2.",
+        format: "float",
+        maximum: 10.0,
+        minimum: 0.10000000149011612,
+        type: "number",
+      },
+      top1: {
+        description: "Share of photos whose best answer is right, 0–1.",
+        format: "double",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+      top5: {
+        description: "Share of photos whose right answer is among the best five, 0–1.",
+        format: "double",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+      unsure_below: {
+        description: "Answers of a band that was right less often than this share are `unsure`, 0–1.",
+        format: "float",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+    },
+    required: [
+      "data",
+      "date",
+      "n",
+      "top1",
+      "top5",
+      "temperature",
+      "folds",
+      "calibration_error",
+      "unsure_below",
+      "bands",
+      "reliability",
+      "classes",
+      "confusions",
+    ],
+    type: "object",
+  },
+  CalibrationError: {
+    additionalProperties: false,
+    description: "Expected calibration error, 0–1.",
+    properties: {
+      after: {
+        description: "Of those that the temperature of the other folds gives.",
+        format: "double",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+      before: {
+        description: "Of the probabilities as the graph gives them.",
+        format: "double",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+    },
+    required: ["before", "after"],
+    type: "object",
   },
   ChannelOrder: {
     description: "Order of the colour channels in the tensor.",
@@ -138,6 +329,28 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: "string",
       },
     ],
+  },
+  Confusion: {
+    additionalProperties: false,
+    description: "A wrong answer.",
+    properties: {
+      answered: {
+        description: "What was answered.",
+        type: "string",
+      },
+      label: {
+        description: "What the photos show.",
+        type: "string",
+      },
+      n: {
+        description: "How many of them.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+    },
+    required: ["label", "answered", "n"],
+    type: "object",
   },
   Dtype: {
     description: "Element types that an image input may have.",
@@ -784,6 +997,28 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         ],
         description: "Measured accuracy.",
       },
+      bands: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/BandLimits",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "Where bands begin; absent where they begin at 0.2, 0.5 and 0.75.",
+      },
+      calibration: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/Calibration",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "What its confidence is worth, as `menagerie calibrate` measured it.",
+      },
       default: {
         default: false,
         description: "Whether requests that name no model get this one.",
@@ -1053,6 +1288,67 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     required: ["x", "y", "width", "height"],
     type: "object",
   },
+  MeasuredBand: {
+    additionalProperties: false,
+    description: "What a band meant.",
+    properties: {
+      above: {
+        description: "Where it began then; what was measured holds while it begins there.",
+        format: "float",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+      band: {
+        $ref: "#/components/schemas/Band",
+        description: "The band.",
+      },
+      n: {
+        description: "Answers of it.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      right: {
+        description: "Answers of it that were right.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+    },
+    required: ["band", "above", "right", "n"],
+    type: "object",
+  },
+  MeasuredClass: {
+    additionalProperties: false,
+    description: "A class as it was met.",
+    properties: {
+      answered: {
+        description: "Photos of any class that were answered with it.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      label: {
+        description: "Its label.",
+        type: "string",
+      },
+      n: {
+        description: "Photos of it.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      right: {
+        description: "Of them, those that were answered with it.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+    },
+    required: ["label", "n", "right", "answered"],
+    type: "object",
+  },
   ModelSpec: {
     description: "Everything known of a loaded model. `GET /api/models/{id}` answers this object.",
     properties: {
@@ -1205,6 +1501,40 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: "string",
       },
     ],
+  },
+  ReliabilityBin: {
+    additionalProperties: false,
+    description: "One row of a reliability table.",
+    properties: {
+      above: {
+        description: "Best probabilities above this, and at most 0.1 more, 0–1.",
+        format: "double",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+      n: {
+        description: "Answers.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      probability: {
+        description: "Their mean, 0–1.",
+        format: "double",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+      right: {
+        description: "Answers that were right.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+    },
+    required: ["above", "probability", "right", "n"],
+    type: "object",
   },
   Resize: {
     description: "How a photo is fitted to the model's size.",
@@ -1420,6 +1750,188 @@ export const MANIFEST_JSON_SCHEMA: object = {
       required: ["top1", "photos", "split", "data"],
       type: "object",
     },
+    Band: {
+      description: "A probability in words. Where each begins is said by [`crate::calibration::BandLimits`].",
+      oneOf: [
+        {
+          const: "low",
+          description: "As long as a model states no other limits: at most 0.2.",
+          type: "string",
+        },
+        {
+          const: "medium",
+          description: "Above 0.2.",
+          type: "string",
+        },
+        {
+          const: "high",
+          description: "Above 0.5.",
+          type: "string",
+        },
+        {
+          const: "very high",
+          description: "Above 0.75.",
+          type: "string",
+        },
+      ],
+    },
+    BandLimits: {
+      additionalProperties: false,
+      description: "The probabilities above which bands begin, 0–1, each above the one before.",
+      properties: {
+        high: {
+          description: "Where `high` begins.",
+          format: "float",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+        medium: {
+          description: "Where `medium` begins.",
+          format: "float",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+        very_high: {
+          description: "Where `very high` begins.",
+          format: "float",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+      },
+      required: ["medium", "high", "very_high"],
+      type: "object",
+    },
+    Calibration: {
+      additionalProperties: false,
+      description: "A model's confidence as it was measured on photos whose labels are known.",
+      properties: {
+        bands: {
+          description: "What each band meant; those without an answer too.",
+          items: {
+            $ref: "#/$defs/MeasuredBand",
+          },
+          type: "array",
+        },
+        calibration_error: {
+          $ref: "#/$defs/CalibrationError",
+          description:
+            "Expected calibration error: how far the mean best probability of each row of `reliability` is from the share that was\nright, on average over the photos; before and after the temperature.",
+        },
+        classes: {
+          description: "Every class that a photo shows or that was answered.",
+          items: {
+            $ref: "#/$defs/MeasuredClass",
+          },
+          type: "array",
+        },
+        confusions: {
+          description: "The most frequent wrong answers, the worst first.",
+          items: {
+            $ref: "#/$defs/Confusion",
+          },
+          type: "array",
+        },
+        data: {
+          description: "The photos, such as `flowers5/test`.",
+          type: "string",
+        },
+        date: {
+          description: "The day of the measurement, `YYYY-MM-DD`.",
+          pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+          type: "string",
+        },
+        folds: {
+          description:
+            "Parts into which the photos were dealt. Whatever is said below of probabilities is said of those that a temperature\ngave that was fitted on the other parts.",
+          format: "uint32",
+          minimum: 2,
+          type: "integer",
+        },
+        n: {
+          description: "Photos measured.",
+          format: "uint32",
+          minimum: 1,
+          type: "integer",
+        },
+        reliability: {
+          description: "Answers by their best probability, in ten equal steps; those without an answer are left out.",
+          items: {
+            $ref: "#/$defs/ReliabilityBin",
+          },
+          type: "array",
+        },
+        temperature: {
+          description:
+            "What logits are divided by before their softmax, [`TEMPERATURE_MIN`] to [`TEMPERATURE_MAX`]; 1 changes nothing. The\none that minimises the log loss on all photos: Guo et al., On Calibration of Modern Neural Networks, 2017, 4.2.",
+          format: "float",
+          maximum: 10.0,
+          minimum: 0.10000000149011612,
+          type: "number",
+        },
+        top1: {
+          description: "Share of photos whose best answer is right, 0–1.",
+          format: "double",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+        top5: {
+          description: "Share of photos whose right answer is among the best five, 0–1.",
+          format: "double",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+        unsure_below: {
+          description: "Answers of a band that was right less often than this share are `unsure`, 0–1.",
+          format: "float",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+      },
+      required: [
+        "data",
+        "date",
+        "n",
+        "top1",
+        "top5",
+        "temperature",
+        "folds",
+        "calibration_error",
+        "unsure_below",
+        "bands",
+        "reliability",
+        "classes",
+        "confusions",
+      ],
+      type: "object",
+    },
+    CalibrationError: {
+      additionalProperties: false,
+      description: "Expected calibration error, 0–1.",
+      properties: {
+        after: {
+          description: "Of those that the temperature of the other folds gives.",
+          format: "double",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+        before: {
+          description: "Of the probabilities as the graph gives them.",
+          format: "double",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+      },
+      required: ["before", "after"],
+      type: "object",
+    },
     ChannelOrder: {
       description: "Order of the colour channels in the tensor.",
       oneOf: [
@@ -1439,6 +1951,28 @@ export const MANIFEST_JSON_SCHEMA: object = {
           type: "string",
         },
       ],
+    },
+    Confusion: {
+      additionalProperties: false,
+      description: "A wrong answer.",
+      properties: {
+        answered: {
+          description: "What was answered.",
+          type: "string",
+        },
+        label: {
+          description: "What the photos show.",
+          type: "string",
+        },
+        n: {
+          description: "How many of them.",
+          format: "uint32",
+          minimum: 0,
+          type: "integer",
+        },
+      },
+      required: ["label", "answered", "n"],
+      type: "object",
     },
     Dtype: {
       description: "Element types that an image input may have.",
@@ -1702,6 +2236,67 @@ export const MANIFEST_JSON_SCHEMA: object = {
       },
       type: "object",
     },
+    MeasuredBand: {
+      additionalProperties: false,
+      description: "What a band meant.",
+      properties: {
+        above: {
+          description: "Where it began then; what was measured holds while it begins there.",
+          format: "float",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+        band: {
+          $ref: "#/$defs/Band",
+          description: "The band.",
+        },
+        n: {
+          description: "Answers of it.",
+          format: "uint32",
+          minimum: 0,
+          type: "integer",
+        },
+        right: {
+          description: "Answers of it that were right.",
+          format: "uint32",
+          minimum: 0,
+          type: "integer",
+        },
+      },
+      required: ["band", "above", "right", "n"],
+      type: "object",
+    },
+    MeasuredClass: {
+      additionalProperties: false,
+      description: "A class as it was met.",
+      properties: {
+        answered: {
+          description: "Photos of any class that were answered with it.",
+          format: "uint32",
+          minimum: 0,
+          type: "integer",
+        },
+        label: {
+          description: "Its label.",
+          type: "string",
+        },
+        n: {
+          description: "Photos of it.",
+          format: "uint32",
+          minimum: 0,
+          type: "integer",
+        },
+        right: {
+          description: "Of them, those that were answered with it.",
+          format: "uint32",
+          minimum: 0,
+          type: "integer",
+        },
+      },
+      required: ["label", "n", "right", "answered"],
+      type: "object",
+    },
     OutputKind: {
       description: "What the scores of a model are.",
       oneOf: [
@@ -1774,6 +2369,40 @@ export const MANIFEST_JSON_SCHEMA: object = {
         },
       ],
     },
+    ReliabilityBin: {
+      additionalProperties: false,
+      description: "One row of a reliability table.",
+      properties: {
+        above: {
+          description: "Best probabilities above this, and at most 0.1 more, 0–1.",
+          format: "double",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+        n: {
+          description: "Answers.",
+          format: "uint32",
+          minimum: 0,
+          type: "integer",
+        },
+        probability: {
+          description: "Their mean, 0–1.",
+          format: "double",
+          maximum: 1,
+          minimum: 0,
+          type: "number",
+        },
+        right: {
+          description: "Answers that were right.",
+          format: "uint32",
+          minimum: 0,
+          type: "integer",
+        },
+      },
+      required: ["above", "probability", "right", "n"],
+      type: "object",
+    },
     Resize: {
       description: "How a photo is fitted to the model's size.",
       oneOf: [
@@ -1840,6 +2469,22 @@ export const MANIFEST_JSON_SCHEMA: object = {
         },
       ],
       description: "Measured accuracy.",
+    },
+    bands: {
+      anyOf: [
+        {
+          $ref: "#/$defs/BandLimits",
+        },
+      ],
+      description: "Where bands begin; absent where they begin at 0.2, 0.5 and 0.75.",
+    },
+    calibration: {
+      anyOf: [
+        {
+          $ref: "#/$defs/Calibration",
+        },
+      ],
+      description: "What its confidence is worth, as `menagerie calibrate` measured it.",
     },
     default: {
       default: false,

@@ -52,6 +52,14 @@ export type Answer = {
    */
   band: Band;
   /**
+   * How often answers of this band were right when that was measured; absent where it was not.
+   */
+  band_accuracy?: BandAccuracy;
+  /**
+   * Whether that was less often than the model's threshold.
+   */
+  unsure?: boolean;
+  /**
    * Whether the classes are independent, so that the probabilities need not sum to 1.
    */
   independent?: boolean;
@@ -71,7 +79,136 @@ export type Answer = {
 
 export type Band = "low" | "medium" | "high" | "very high";
 
+export type BandAccuracy = {
+  /**
+   * Of them, those that were right.
+   */
+  right: number;
+  /**
+   * Answers of this band, at least 1.
+   */
+  n: number;
+};
+
+export type BandLimits = {
+  /**
+   * Where `medium` begins.
+   */
+  medium: number;
+  /**
+   * Where `high` begins.
+   */
+  high: number;
+  /**
+   * Where `very high` begins.
+   */
+  very_high: number;
+};
+
+export type Calibration = {
+  /**
+   * The photos, such as `flowers5/test`.
+   */
+  data: string;
+  /**
+   * The day of the measurement, `YYYY-MM-DD`.
+   */
+  date: string;
+  /**
+   * Photos measured.
+   */
+  n: number;
+  /**
+   * Share of photos whose best answer is right, 0–1.
+   */
+  top1: number;
+  /**
+   * Share of photos whose right answer is among the best five, 0–1.
+   */
+  top5: number;
+  /**
+   * What logits are divided by before their softmax, [`TEMPERATURE_MIN`] to [`TEMPERATURE_MAX`]; 1 changes nothing. The
+   * one that minimises the log loss on all photos: Guo et al., On Calibration of Modern Neural Networks, 2017, 4.2.
+   */
+  temperature: number;
+  /**
+   * Parts into which the photos were dealt. Whatever is said below of probabilities is said of those that a temperature
+   * gave that was fitted on the other parts.
+   */
+  folds: number;
+  /**
+   * Expected calibration error: how far the mean best probability of each row of `reliability` is from the share that was
+   * right, on average over the photos; before and after the temperature.
+   */
+  calibration_error: CalibrationError;
+  /**
+   * Answers of a band that was right less often than this share are `unsure`, 0–1.
+   */
+  unsure_below: number;
+  /**
+   * What each band meant; those without an answer too.
+   */
+  bands: Array<MeasuredBand>;
+  /**
+   * Answers by their best probability, in ten equal steps; those without an answer are left out.
+   */
+  reliability: Array<ReliabilityBin>;
+  /**
+   * Every class that a photo shows or that was answered.
+   */
+  classes: Array<MeasuredClass>;
+  /**
+   * The most frequent wrong answers, the worst first.
+   */
+  confusions: Array<Confusion>;
+};
+
+export type CalibrationError = {
+  /**
+   * Of the probabilities as the graph gives them.
+   */
+  before: number;
+  /**
+   * Of those that the temperature of the other folds gives.
+   */
+  after: number;
+};
+
 export type ChannelOrder = "RGB" | "BGR" | "GRAY";
+
+export type Confidence = {
+  /**
+   * Where bands begin.
+   */
+  limits: BandLimits;
+  /**
+   * As [`Calibration::temperature`].
+   */
+  temperature: number;
+  /**
+   * As [`Calibration::unsure_below`].
+   */
+  unsure_below: number;
+  /**
+   * As [`Calibration::bands`]; empty where nothing was measured.
+   */
+  bands: Array<MeasuredBand>;
+};
+
+export type Confusion = {
+  /**
+   * What the photos show.
+   */
+  label: string;
+  /**
+   * What was answered.
+   */
+  answered: string;
+  /**
+   * How many of them.
+   */
+  n: number;
+};
 
 export type Crop =
   | {
@@ -411,6 +548,10 @@ export type InferOptions = {
    */
   picture: boolean;
   /**
+   * Whether `top` has every class, whatever `top_k` and `score_threshold` say.
+   */
+  every_class?: boolean;
+  /**
    * What an image may cost.
    */
   limits: ImageLimits;
@@ -629,6 +770,14 @@ export type Manifest = {
    * Measured accuracy.
    */
   accuracy?: Accuracy;
+  /**
+   * Where bands begin; absent where they begin at 0.2, 0.5 and 0.75.
+   */
+  bands?: BandLimits;
+  /**
+   * What its confidence is worth, as `menagerie calibrate` measured it.
+   */
+  calibration?: Calibration;
 };
 
 export type ManifestInput = {
@@ -714,6 +863,44 @@ export type MapRegion = {
    * Pixels down.
    */
   height: number;
+};
+
+export type MeasuredBand = {
+  /**
+   * The band.
+   */
+  band: Band;
+  /**
+   * Where it began then; what was measured holds while it begins there.
+   */
+  above: number;
+  /**
+   * Answers of it that were right.
+   */
+  right: number;
+  /**
+   * Answers of it.
+   */
+  n: number;
+};
+
+export type MeasuredClass = {
+  /**
+   * Its label.
+   */
+  label: string;
+  /**
+   * Photos of it.
+   */
+  n: number;
+  /**
+   * Of them, those that were answered with it.
+   */
+  right: number;
+  /**
+   * Photos of any class that were answered with it.
+   */
+  answered: number;
 };
 
 export type ModelSpec = {
@@ -808,6 +995,25 @@ export type Program = {
 };
 
 export type ProgramProtocol = "frames" | "once";
+
+export type ReliabilityBin = {
+  /**
+   * Best probabilities above this, and at most 0.1 more, 0–1.
+   */
+  above: number;
+  /**
+   * Their mean, 0–1.
+   */
+  probability: number;
+  /**
+   * Answers that were right.
+   */
+  right: number;
+  /**
+   * Answers.
+   */
+  n: number;
+};
 
 export type Resize = "stretch" | "center-crop" | "pad";
 
@@ -985,6 +1191,8 @@ export const MANIFEST_FIELDS = [
   "output",
   "features",
   "accuracy",
+  "bands",
+  "calibration",
 ] as const satisfies readonly (keyof Manifest)[];
 
 export const ERROR_CODES = [

@@ -172,6 +172,7 @@ class WasmClassifier implements Classifier {
       score_threshold: options.scoreThreshold,
       ...(options.crop === undefined ? {} : { crop: options.crop }),
       picture: options.picture,
+      every_class: options.everyClass ?? false,
       limits: this.#options.imageLimits,
     };
     return JSON.stringify(inferOptions);
@@ -181,8 +182,9 @@ class WasmClassifier implements Classifier {
   async #callWith(target: ClassifyTarget, call: ModelCall, options: CallOptions): Promise<Reply> {
     const reply = await this.#call(call, options);
     if (reply.kind !== "modelUnknown") return reply;
-    const { key, spec, labels, labelOffset } = target;
-    const model = { key, parts: { specJson: JSON.stringify(spec), labels, labelOffset } };
+    const { key, spec, labels, labelOffset, confidence } = target;
+    const confidenceJson = confidence === null ? null : JSON.stringify(confidence);
+    const model = { key, parts: { specJson: JSON.stringify(spec), labels, labelOffset, confidenceJson } };
     const given = reply.image === undefined ? {} : { image: reply.image, room: new Uint8Array() };
     return await this.#call({ ...call, ...given, model }, options);
   }

@@ -16,6 +16,7 @@ export interface ModelRef {
     readonly specJson: string;
     readonly labels: Uint8Array | null;
     readonly labelOffset: number | null;
+    readonly confidenceJson: string | null;
   };
 }
 
@@ -188,7 +189,7 @@ function compiled({ key, parts }: ModelRef): WasmModel | undefined {
     return known;
   }
   if (parts === undefined) return undefined;
-  const model = new wasm.Model(parts.specJson, parts.labels, parts.labelOffset);
+  const model = new wasm.Model(parts.specJson, parts.labels, parts.labelOffset, parts.confidenceJson);
   models.set(key, model);
   for (const [unused, oldest] of models) {
     if (models.size <= MODELS_COMPILED_MAX) break;

@@ -1,10 +1,10 @@
 /** Reading `manifest.json`. What it holds, and what each field must be, is said by native/contract. */
-import { MANIFEST_SCHEMA, type Manifest, type SpecOverrides } from "../generated/contract.js";
+import { type Confidence, MANIFEST_SCHEMA, type Manifest, type SpecOverrides } from "../generated/contract.js";
 import { loadWasm } from "../wasm-module.js";
 
 const NO_OVERRIDES: SpecOverrides = {};
 /** Of manifests that were read: requests ask for them again and again. */
-const overridesOf = new WeakMap<Manifest, SpecOverrides>();
+const readings = new WeakMap<Manifest, Reading>();
 
 interface Reading {
   /** One text for each field that is wrong. */
@@ -12,6 +12,8 @@ interface Reading {
   readonly manifest: Manifest;
   /** What it fixes, for the resolver. */
   readonly overrides: SpecOverrides;
+  /** How its probabilities are put in words; null where it says nothing of that. */
+  readonly confidence: Confidence | null;
 }
 
 /**
@@ -20,7 +22,7 @@ interface Reading {
  */
 export function parseManifest(json: unknown, overrides = NO_OVERRIDES): Manifest {
   const reading = read(json, overrides);
-  overridesOf.set(reading.manifest, reading.overrides);
+  readings.set(reading.manifest, reading);
   return reading.manifest;
 }
 
@@ -32,7 +34,12 @@ export function parseManifests(json: unknown): Manifest[] {
 
 /** What a manifest fixes, for the resolver; the label offset goes with the labels. */
 export function manifestOverrides(manifest: Manifest): SpecOverrides {
-  return overridesOf.get(manifest) ?? read(manifest, NO_OVERRIDES).overrides;
+  return readingOf(manifest).overrides;
+}
+
+/** How a manifest says that probabilities are put in words; null where it says nothing of that. */
+export function manifestConfidence(manifest: Manifest): Confidence | null {
+  return readingOf(manifest).confidence;
 }
 
 /** What a client may say of a model that it registers: any part of a manifest, so that a whole one can be sent too. */
@@ -46,6 +53,10 @@ export function parsePart(json: unknown): ManifestPart {
   const complaints = JSON.parse(loadWasm().complaintsOfPart(JSON.stringify(json))) as readonly string[];
   if (complaints.length > 0) throw new Error(complaints.join("; "));
   return json as ManifestPart;
+}
+
+function readingOf(manifest: Manifest): Reading {
+  return readings.get(manifest) ?? read(manifest, NO_OVERRIDES);
 }
 
 function read(json: unknown, overrides: SpecOverrides): Reading {

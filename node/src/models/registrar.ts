@@ -88,6 +88,8 @@ function manifestOf({ id, version, graph, labels, settings, manifest: text }: Re
     output = {},
     features,
     accuracy,
+    bands,
+    calibration,
     ...rest
   } = statementOf({ ...(id !== null && { id }), ...(version !== null && { version }) }, text);
   if (rest.id === undefined) throw new AppError("field_invalid", "id is missing; name the model with it.");
@@ -116,6 +118,8 @@ function manifestOf({ id, version, graph, labels, settings, manifest: text }: Re
     output,
     ...(features !== undefined && { features }),
     ...(accuracy !== undefined && { accuracy }),
+    ...(bands !== undefined && { bands }),
+    ...(calibration !== undefined && { calibration }),
   };
   try {
     return parseManifest(whole, settings.overrides);

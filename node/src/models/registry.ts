@@ -144,6 +144,7 @@ class ModelRegistry implements Models {
         imagesMax,
         labels: source.labels,
         labelOffset: source.labelOffset,
+        confidence: source.confidence,
         stranger: source.stranger,
         party,
         exchange: (frame) => this.#slots.use(source, party, (loaded) => loaded.exchange(frame, party)),

@@ -1,7 +1,7 @@
 /** What a request asks for: a graph with its labels and settings, found but not loaded. */
 import { LRUCache } from "lru-cache";
 import { AppError } from "../errors.js";
-import type { LoadRequest } from "../generated/contract.js";
+import type { Confidence, LoadRequest } from "../generated/contract.js";
 import type {
   Classifier,
   ModelChoice,
@@ -15,7 +15,7 @@ import type {
 } from "../ports.js";
 import { UPLOADED_ID } from "../ports.js";
 import { sha256 } from "../sha256.js";
-import { manifestOverrides } from "./manifest.js";
+import { manifestConfidence, manifestOverrides } from "./manifest.js";
 import { type Upload, UploadCache } from "./upload-cache.js";
 
 const VERSION_DIGITS = 12;
@@ -23,7 +23,7 @@ const VERSION_DIGITS = 12;
 const LABEL_COUNTS_MAX = 256;
 
 export interface Source {
-  /** Graph, settings, labels and offset: the same key is the same model in every way. */
+  /** Graph, settings, labels, offset and confidence: the same key is the same model in every way. */
   readonly key: string;
   /** Graph and settings: what one engine holds. */
   readonly graphKey: string;
@@ -38,6 +38,8 @@ export interface Source {
   /** Null where there are none: the classes are numbered. */
   readonly labels: Uint8Array | null;
   readonly labelOffset: number | null;
+  /** How its probabilities are put in words; null as for a model that says nothing of that. */
+  readonly confidence: Confidence | null;
   readGraph(): Promise<Pieces>;
   /** To be called once the graph is seen to load: what a client brought is kept from then on. */
   keep(): void;
@@ -108,11 +110,10 @@ export class Sources {
           : `is damaged on the server: ${model.damage}`;
       throw new AppError("engine_unavailable", `Model ${manifest.id} ${why}.`);
     }
-    const isPlain = settings.labelOffset === null && Object.keys(settings.overrides).length === 0;
-    const known = isPlain ? this.#plain.get(model) : undefined;
+    const known = isPlain(settings) ? this.#plain.get(model) : undefined;
     if (known !== undefined) return known;
     const source = await this.#findModelSource(model, settings, party);
-    if (isPlain) this.#plain.set(model, source);
+    if (isPlain(settings)) this.#plain.set(model, source);
     return source;
   }
 
@@ -136,6 +137,8 @@ export class Sources {
       },
       labels,
       labelOffset: settings.labelOffset ?? manifest.labels?.offset ?? null,
+      // What was measured is said of the model with its own settings.
+      confidence: isPlain(settings) ? manifestConfidence(manifest) : null,
       readGraph: () => readGraphOf(model),
       keep: () => {},
     });
@@ -160,6 +163,7 @@ export class Sources {
       },
       labels: labels?.bytes ?? null,
       labelOffset: settings.labelOffset,
+      confidence: null,
       readGraph: async () => graph.pieces,
       keep: () => {
         if (choice.kind === "upload") this.#uploads.put(party.caller, upload);
@@ -202,14 +206,19 @@ export class Sources {
 
 /** @throws AppError `labels_missing` for an offset of labels that are not there. */
 function sourceOf(labelsSha256: string, parts: Omit<Source, "key" | "graphKey">): Source {
-  const { identity, request, program, stranger, labels, labelOffset } = parts;
+  const { identity, request, program, stranger, labels, labelOffset, confidence } = parts;
   if (labels === null && labelOffset !== null) {
     const detail = `label_offset=${labelOffset} shifts labels, and the graph came without; send them as label_file.`;
     throw new AppError("labels_missing", detail);
   }
   const runs = program === null ? [request] : [request, program];
   const graphKey = `${stranger ? "stranger" : "zoo"}:${identity.sha256}:${runs.map((part) => JSON.stringify(part))}`;
-  return { ...parts, graphKey, key: [graphKey, labelsSha256, labelOffset ?? ""].join(":") };
+  return { ...parts, graphKey, key: [graphKey, labelsSha256, labelOffset ?? "", JSON.stringify(confidence)].join(":") };
+}
+
+/** Whether a request leaves the model's settings as they are. */
+function isPlain({ overrides, labelOffset }: ModelSettings): boolean {
+  return labelOffset === null && Object.keys(overrides).length === 0;
 }
 
 /** Where the manifest names no graph, the program's own file stands for it: that is checked, and not sent to it. */

@@ -1,7 +1,7 @@
 /** The answer in the form that the client asked for: JSON, the sentence, a page with it, or plain text. */
 
 import type { Response } from "express";
-import type { Item } from "../classify.js";
+import type { AnsweredItem, Item } from "../classify.js";
 import type { SendBytes } from "../front/answers.js";
 import { type Html, html } from "../front/html.js";
 import type { Form } from "../front/negotiate.js";
@@ -41,12 +41,18 @@ function toJson(requestId: string): (item: Item) => object {
 
 function sentence(item: Item): Html {
   if ("error" in item) return html`Failed: ${item.error.message}`;
-  return html`Detected <b>${item.label}</b> with <u>${item.band}</u> confidence.`;
+  return html`Detected <b>${item.label}</b> with <u>${item.band}</u> confidence.${doubt(item)}`;
 }
 
 function plainSentence(item: Item): string {
   if ("error" in item) return `Failed: ${printable(item.error.message)}`;
-  return `Detected ${printable(item.label)} with ${item.band} confidence.`;
+  return `Detected ${printable(item.label)} with ${item.band} confidence.${doubt(item)}`;
+}
+
+/** What follows the sentence of an unsure answer. */
+function doubt({ unsure, band_accuracy }: AnsweredItem): string {
+  if (unsure !== true || band_accuracy === undefined) return "";
+  return ` Unsure: answers like this were right ${band_accuracy.right} of ${band_accuracy.n} times.`;
 }
 
 function section(item: Item): Html {

@@ -53,7 +53,7 @@ export function goldenText(cases: readonly GoldenCase[]): string {
   return `${JSON.stringify({ tolerance: TOLERANCE, cases }, null, 2)}\n`;
 }
 
-/** How an answer differs from the golden one; null where it does not. `answer` has the best 100. */
+/** How an answer differs from the golden one; null where it does not. `answer` has every class. */
 export function differenceFrom(
   { tolerance }: Golden,
   { top: [first], top, input_sha256 }: GoldenCase,

@@ -5,7 +5,7 @@ import type { ZooModel } from "../ports.js";
 export interface Workbench {
   /** How the model is fed and read, once it is loaded and its labels fit. Rejects with an `AppError`. */
   describe(model: ZooModel): Promise<ModelSpec>;
-  /** The answer with the best 100 classes; `settings` go before those of the manifest. Rejects with an `AppError`. */
+  /** The answer with every class; `settings` go before those of the manifest. Rejects with an `AppError`. */
   classify(model: ZooModel, photo: Uint8Array, settings?: SpecOverrides): Promise<Answer>;
   /** Bytes of memory of its engine, which it shares with no other process; null where none holds it. */
   memoryBytesOf(model: ZooModel): number | null;

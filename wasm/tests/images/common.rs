@@ -93,7 +93,7 @@ pub fn exif(orientation: u8) -> Vec<u8> {
 }
 
 pub fn options() -> InferOptions {
-    InferOptions { top_k: 5, score_threshold: 0.0, crop: None, picture: false, limits: LIMITS }
+    InferOptions { top_k: 5, score_threshold: 0.0, crop: None, picture: false, every_class: false, limits: LIMITS }
 }
 
 pub fn input(side: u32, resize: &str, channels: u32) -> InputSpec {

@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use crate::common::{files, input, options};
 use menagerie_contract::{
-    Answer, Band, ErrorCode, Frame, GraphFacts, InferOptions, ModelSpec, OutputKind, OutputSpec, Problem, Verdict,
-    frame::Scores,
+    Answer, Band, BandAccuracy, BandLimits, Confidence, ErrorCode, Frame, GraphFacts, InferOptions, ModelSpec,
+    OutputKind, OutputSpec, Problem, Verdict, calibration::MeasuredBand, frame::Scores,
 };
 use menagerie_wasm::{
     Error, Model,
@@ -13,6 +13,10 @@ use menagerie_wasm::{
 };
 
 pub fn model(kind: OutputKind, classes: u32, labels: Option<&str>) -> Model {
+    measured(kind, classes, labels, Confidence::default())
+}
+
+fn measured(kind: OutputKind, classes: u32, labels: Option<&str>, confidence: Confidence) -> Model {
     let spec = ModelSpec {
         input: input(16, "stretch", 3),
         output: OutputSpec { tensor: "output".into(), kind, classes, heads: vec![] },
@@ -30,7 +34,7 @@ pub fn model(kind: OutputKind, classes: u32, labels: Option<&str>) -> Model {
         verdict: Verdict { allowed: true, forbidden: vec![] },
         warnings: vec![],
     };
-    Model::new(spec, labels.map(str::as_bytes), None).unwrap()
+    Model::new(spec, labels.map(str::as_bytes), None, confidence).unwrap()
 }
 
 fn scores(values: &[f32]) -> Vec<u8> {
@@ -60,6 +64,51 @@ fn an_image_becomes_a_label_and_a_band() {
     let timings = answer.timings_ms;
     assert_eq!((timings.decode, timings.resize, timings.queue, timings.run), (1.0, 1.0, 2.0, 3.0));
     assert!(timings.total >= 2.0);
+}
+
+#[test]
+fn what_a_band_was_worth_comes_with_it_and_is_unsure_below_the_threshold() {
+    let row = |band, above, right, n| MeasuredBand { band, above, right, n };
+    let bands = vec![row(Band::High, 0.5, 69, 100), row(Band::Medium, 0.2, 4, 10), row(Band::Low, 0.0, 0, 0)];
+    let confidence = Confidence { unsure_below: 0.5, bands, ..Confidence::default() };
+    let model = measured(OutputKind::Softmax, 3, None, confidence);
+    for (values, band, accuracy, unsure) in [
+        ([0.1, 0.6, 0.3], Band::High, Some((69, 100)), false),
+        ([0.4, 0.3, 0.3], Band::Medium, Some((4, 10)), true),
+        ([0.1, 0.1, 0.1], Band::Low, None, false),
+        ([0.9, 0.1, 0.0], Band::VeryHigh, None, false),
+    ] {
+        let answer = classify(&model, &options(), &scores(&values)).unwrap();
+        let found = answer.band_accuracy.map(|BandAccuracy { right, n }| (right, n));
+        assert_eq!((answer.band, found, answer.unsure), (band, accuracy, unsure), "{values:?}");
+    }
+}
+
+#[test]
+fn the_temperature_and_the_limits_of_a_model_are_those_of_its_answers() {
+    let limits = BandLimits { medium: 0.3, high: 0.6, very_high: 0.9 };
+    let model =
+        measured(OutputKind::Softmax, 2, None, Confidence { limits, temperature: 2.0, ..Confidence::default() });
+    let answer = classify(&model, &options(), &scores(&[0.8, 0.2])).unwrap();
+    assert!((answer.probability - 2.0 / 3.0).abs() < 1e-6 && answer.band == Band::High, "{answer:?}");
+    assert_eq!(answer.top[0].probability.to_bits(), answer.probability.to_bits());
+}
+
+#[test]
+fn a_model_that_was_not_measured_answers_no_more_than_before() {
+    let model = model(OutputKind::Softmax, 3, None);
+    let answer = classify(&model, &options(), &scores(&[0.1, 0.6, 0.3])).unwrap();
+    assert_eq!(answer.probability.to_bits(), 0.6_f32.to_bits());
+    let json = serde_json::to_value(&answer).unwrap();
+    assert!(json.get("band_accuracy").is_none() && json.get("unsure").is_none(), "{json}");
+}
+
+#[test]
+fn every_class_is_answered_where_that_is_wanted() {
+    let model = model(OutputKind::Softmax, 3, None);
+    let wanted = InferOptions { top_k: 1, score_threshold: 0.5, every_class: true, ..options() };
+    let answer = classify(&model, &wanted, &scores(&[0.1, 0.6, 0.3])).unwrap();
+    assert_eq!(answer.top.iter().map(|entry| entry.index).collect::<Vec<_>>(), [1, 2, 0]);
 }
 
 #[test]
@@ -135,6 +184,6 @@ fn fields_outside_their_range_are_named_before_anything_is_decoded() {
 #[test]
 fn labels_that_do_not_fit_are_labels_mismatch() {
     let spec = model(OutputKind::Softmax, 3, None).spec;
-    let error = Model::new(spec, Some(b"one\ntwo\n"), None).unwrap_err();
+    let error = Model::new(spec, Some(b"one\ntwo\n"), None, Confidence::default()).unwrap_err();
     assert_eq!(error.code(), ErrorCode::LabelsMismatch);
 }

@@ -4,6 +4,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
+    answer::Band,
+    calibration::{TEMPERATURE_MAX, TEMPERATURE_MIN},
     manifest::{MANIFEST_SCHEMA, ProgramProtocol},
     spec::{
         CROP_FRACTION_MIN, ChannelOrder, Dtype, LABEL_OFFSET_MAX, Layout, OutputKind, Resize, ResizeFilter,
@@ -18,6 +20,7 @@ const REGISTERED_NAME_CHARS_MAX: usize = 64;
 const ARGUMENTS_MAX: usize = 64;
 
 const OBJECT: &str = "an object";
+const LIST: &str = "a list";
 
 /// What is wrong with a field.
 pub struct Complaint {
@@ -51,6 +54,8 @@ enum Shape {
     Object(&'static [Field]),
     /// An object of which other fields are not looked at.
     Part(&'static [Field]),
+    /// A list of objects.
+    List(&'static [Field]),
 }
 
 const fn needed(name: &'static str, rule: Rule) -> Field {
@@ -67,6 +72,10 @@ const fn nullable(name: &'static str, rule: Rule) -> Field {
 
 const fn object(name: &'static str, presence: Presence, fields: &'static [Field]) -> Field {
     Field { name, presence, shape: Shape::Object(fields) }
+}
+
+const fn list(name: &'static str, fields: &'static [Field]) -> Field {
+    Field { name, presence: Presence::Needed, shape: Shape::List(fields) }
 }
 
 const INPUT: &[Field] = &[
@@ -89,11 +98,28 @@ const OUTPUT: &[Field] =
 
 const FEATURES: &[Field] = &[needed("tensor", text), needed("size", at_least_one)];
 
-const ACCURACY: &[Field] = &[
-    needed("top1", |value| number(value, 0.0, 1.0)),
-    needed("photos", at_least_one),
-    needed("split", text),
+const ACCURACY: &[Field] =
+    &[needed("top1", share), needed("photos", at_least_one), needed("split", text), needed("data", text)];
+
+const BANDS: &[Field] = &[needed("medium", share), needed("high", share), needed("very_high", share)];
+
+const CALIBRATION: &[Field] = &[
     needed("data", text),
+    needed("date", day),
+    needed("n", at_least_one),
+    needed("top1", share),
+    needed("top5", share),
+    needed("temperature", |value| number(value, TEMPERATURE_MIN, TEMPERATURE_MAX)),
+    needed("folds", |value| whole(value, 2, i64::from(u32::MAX))),
+    object("calibration_error", Presence::Needed, &[needed("before", share), needed("after", share)]),
+    needed("unsure_below", share),
+    list("bands", &[needed("band", word::<Band>), needed("above", share), needed("right", count), needed("n", count)]),
+    list(
+        "reliability",
+        &[needed("above", share), needed("probability", share), needed("right", count), needed("n", count)],
+    ),
+    list("classes", &[needed("label", text), needed("n", count), needed("right", count), needed("answered", count)]),
+    list("confusions", &[needed("label", text), needed("answered", text), needed("n", count)]),
 ];
 
 const SOURCE: &[Field] = &[
@@ -132,6 +158,8 @@ pub const MANIFEST: &[Field] = &[
     object("output", Presence::Needed, OUTPUT),
     object("features", Presence::Optional, FEATURES),
     object("accuracy", Presence::Optional, ACCURACY),
+    object("bands", Presence::Optional, BANDS),
+    object("calibration", Presence::Optional, CALIBRATION),
 ];
 
 /// What a client may say of a model that it registers: any part of a manifest, so that a whole one can be sent too.
@@ -156,6 +184,8 @@ pub const PART: &[Field] = &[
     object("output", Presence::Optional, OUTPUT),
     object("features", Presence::Optional, FEATURES),
     object("accuracy", Presence::Optional, ACCURACY),
+    object("bands", Presence::Optional, BANDS),
+    object("calibration", Presence::Optional, CALIBRATION),
 ];
 
 /// One for each field that is wrong.
@@ -200,6 +230,16 @@ fn check(object: &Map<String, Value>, fields: &[Field], whole: bool, prefix: &st
                 (Shape::Part(fields), Value::Object(inner)) => {
                     check(inner, fields, false, &format!("{path}."), complaints);
                 }
+                (Shape::List(fields), Value::Array(items)) => {
+                    for (index, item) in items.iter().enumerate() {
+                        let path = format!("{path}[{index}]");
+                        match item.as_object() {
+                            Some(inner) => check(inner, fields, true, &format!("{path}."), complaints),
+                            None => complaints.push(wrong(&path, item, OBJECT)),
+                        }
+                    }
+                }
+                (Shape::List(_), _) => complaints.push(wrong(&path, value, LIST)),
                 (Shape::Object(_) | Shape::Part(_), _) => complaints.push(wrong(&path, value, OBJECT)),
             },
         }
@@ -220,6 +260,7 @@ impl Shape {
         match self {
             Self::Value(rule) => rule(&Value::Null).err().unwrap_or_default(),
             Self::Object(_) | Self::Part(_) => OBJECT.into(),
+            Self::List(_) => LIST.into(),
         }
     }
 }
@@ -324,6 +365,25 @@ fn whole(value: &Value, min: i64, max: i64) -> Result<(), String> {
 
 fn at_least_one(value: &Value) -> Result<(), String> {
     held(value.as_u64().is_some_and(|number| (1..=u64::from(u32::MAX)).contains(&number)), "a whole number from 1")
+}
+
+fn count(value: &Value) -> Result<(), String> {
+    whole(value, 0, i64::from(u32::MAX))
+}
+
+fn share(value: &Value) -> Result<(), String> {
+    number(value, 0.0, 1.0)
+}
+
+fn day(value: &Value) -> Result<(), String> {
+    let is_day = |text: &str| {
+        text.len() == 10
+            && text.bytes().enumerate().all(|(place, byte)| match place {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    held(value.as_str().is_some_and(is_day), "a day, YYYY-MM-DD")
 }
 
 /// Empty files too: what is wrong with one is said by who reads it.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use ts_rs::TS;
 
 use super::{check, with_graph};
+use crate::calibration::{BandLimits, MeasuredBand};
 
 /// SPDX identifiers of the licences under which weights are taken: anyone may run, change and share them, for any
 /// purpose, at most with credit and under the same terms.
@@ -96,6 +97,7 @@ pub fn judge(json: &Value, place: &Place) -> Vec<Finding> {
             "say in a sentence what it tells apart".into(),
         ));
     }
+    findings.extend(judge_bands(json));
     for (file, field) in [("graph", "bytes"), ("graph", "sha256"), ("labels", "sha256")] {
         if json[file].is_object() && json[file][field].is_null() {
             let path = format!("{file}.{field}");
@@ -107,6 +109,23 @@ pub fn judge(json: &Value, place: &Place) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Limits that do not rise, and limits that were moved since what they mean was measured.
+fn judge_bands(json: &Value) -> Option<Finding> {
+    let limits = match &json["bands"] {
+        Value::Null => BandLimits::default(),
+        stated => serde_json::from_value(stated.clone()).ok()?,
+    };
+    if !limits.rise() {
+        let problem = "bands do not rise: each must begin above the one before".to_owned();
+        return Some(error("bands", problem, "write medium < high < very_high, or remove them".into()));
+    }
+    let measured: Vec<MeasuredBand> = serde_json::from_value(json["calibration"]["bands"].clone()).ok()?;
+    let moved = measured.into_iter().find(|row| limits.above(row.band).total_cmp(&row.above).is_ne())?;
+    let (band, then, now) = (moved.band.as_str(), moved.above, limits.above(moved.band));
+    let problem = format!("`{band}` begins above {now}, and was measured where it began above {then}");
+    Some(error("calibration.bands", problem, "measure again: `menagerie calibrate ID --images DIR`".into()))
 }
 
 fn error(field: &str, problem: String, mend: String) -> Finding {
