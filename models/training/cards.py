@@ -66,14 +66,6 @@ Rows are the true class, columns the answer. The most frequent error is {worst_e
 
 {confusion}
 
-## How far to trust the confidence
-
-{bands}
-
-Measured on the test split. Expected calibration error over ten bins: {calibration_error}. The logits are
-divided by {temperature}, fitted on the validation photos, because training with label smoothing and mixed
-photos leaves the confidence too low.
-
 ## Data
 
 {source} Its train split has {train_photos} photos. No setting was
@@ -100,6 +92,9 @@ Scripts, logs and seeds are in `models/training`.
 this set); the size and the temperature were chosen there, by log loss:
 
 {choice}
+
+The graph divides its logits by {temperature}, the temperature of the size that was chosen: training with label smoothing and
+mixed photos leaves the confidence too low. What is left of that is measured on the test split, and mended by the service.
 
 The published weights are those of the run `{published}`. Threads and bfloat16 make a
 second run differ in the last digits, not in kind.

@@ -5,7 +5,8 @@
         --weights flowers5.pt --temperature 0.8
 
 Writes manifest.json, golden.json, MODEL.md and LICENSE beside graph.pb and
-labels.txt. Every number in them is measured here, read from the graph, or read
+labels.txt; `menagerie calibrate` and `menagerie golden` go on from there (see
+`run.sh`). Every number in them is measured here, read from the graph, or read
 from the logs of the training runs. The test split is used for nothing else.
 """
 
@@ -41,12 +42,6 @@ from samples import SAMPLES
 
 TOLERANCE = 0.02
 TWIN_CORRELATION = 0.985
-BANDS: tuple[tuple[str, float], ...] = (
-    ("very high", 0.75),
-    ("high", 0.5),
-    ("medium", 0.2),
-    ("low", -1.0),
-)
 GOLDEN_NOTE = (
     "TensorFlow's answers for the whole photo stretched with Pillow's antialiased bilinear filter. "
     "A checker that decodes and resizes by itself compares the best class and each probability "
@@ -145,38 +140,6 @@ def worst_error(measured: Measured) -> str:
     true_index, said_index = np.unravel_index(counts.argmax(), counts.shape)
     true_label, said_label = measured.labels[true_index], measured.labels[said_index]
     return f"{true_label} taken for {said_label} ({counts.max()} photos)"
-
-
-def band_table(measured: Measured) -> str:
-    best = measured.scores.max(1)
-    rows, upper = [], math.inf
-    for band, lower in BANDS:
-        inside = (best > lower) & (best <= upper)
-        rule = f"> {lower}" if lower > 0 else f"<= {upper}"
-        count = int(inside.sum())
-        if count:
-            hits = int(measured.right[inside].sum())
-            low, high = wilson(hits, count)
-            shown = [percent(float(best[inside].mean())), percent(hits / count)]
-            rows.append([band, rule, str(count), *shown, f"{percent(low)} to {percent(high)}"])
-        else:
-            rows.append([band, rule, "0", "", "", ""])
-        upper = lower
-    head = ["band", "probability", "photos", "mean probability", "right", "95 % interval"]
-    return table(head, rows)
-
-
-def calibration_error(measured: Measured, bins: int = 10) -> float:
-    """Expected calibration error over equally wide bins of the best probability."""
-    best = measured.scores.max(1)
-    which = np.minimum((best * bins).astype(int), bins - 1)
-    gaps = (
-        (which == index).mean()
-        * abs(float(best[which == index].mean() - measured.right[which == index].mean()))
-        for index in range(bins)
-        if (which == index).any()
-    )
-    return float(sum(gaps))
 
 
 def thumbnail(photo: Photo) -> NDArray[np.float32]:
@@ -336,8 +299,6 @@ def card_text(
         classes=class_table(measured),
         worst_error=worst_error(measured),
         confusion=confusion_table(measured),
-        bands=band_table(measured),
-        calibration_error=percent(calibration_error(measured)),
         temperature=args.temperature,
         validation_percent=VALIDATION_PERCENT,
         validation_photos=choice["validation_photos"],

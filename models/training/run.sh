@@ -46,4 +46,12 @@ print(chosen['size'], chosen['temperature'])" "logs/choice-$name.json")
     --out "../$name/graph.pb" --labels-out "../$name/labels.txt"
   python evaluate.py --data "$data" --set "$name" --model "../$name" --samples ../samples \
     --logs logs --runs backbone "fit-$name" "$name" --weights "$work/$name.pt" --temperature "$temperature"
+  # TensorFlow's answers, which the service has to give: green, before its probabilities are mended.
+  npx menagerie check "$name"
+  npx menagerie calibrate "$name" --images "$data/$name/test" --data "$name/test"
+  mapfile -t photos < <(python -c "
+from samples import SAMPLES
+import sys
+print(*(f'../samples/{photo}.jpg' for photo in SAMPLES[sys.argv[1]]), sep='\n')" "$name")
+  npx menagerie golden "$name" "${photos[@]}" --yes
 done

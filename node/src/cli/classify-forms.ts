@@ -13,8 +13,8 @@ export interface AnswerForm {
 }
 
 export const SENTENCES: AnswerForm = {
-  answered: (path, { label, probability, band }) =>
-    `${printable(path)}: ${printable(label)} (${(100 * probability).toFixed(1)} %, ${band} confidence)`,
+  answered: (path, { label, probability, band, unsure }) =>
+    `${printable(path)}: ${printable(label)} (${(100 * probability).toFixed(1)} %, ${band} confidence${unsure ? ", unsure" : ""})`,
 };
 
 /** Items as `POST /infer` answers them. */

@@ -1,6 +1,7 @@
 /** The `menagerie` command. Each verb is a file of this folder that adds itself to the program. */
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../errors.js";
+import { addCalibrate } from "./calibrate.js";
 import { addCheck } from "./check.js";
 import { addClassify } from "./classify.js";
 import { addGolden } from "./golden.js";
@@ -21,7 +22,7 @@ const USAGE_EXIT_CODE = 2;
 const VERBS = [
   ...[addServe, addClassify, addInspect],
   ...[addPull, addList, addShow, addRm],
-  ...[addNew, addCheck, addGolden, addPush],
+  ...[addNew, addCheck, addGolden, addCalibrate, addPush],
   ...[addKey, addWrapper],
 ];
 

@@ -10,15 +10,23 @@ import { parseManifest } from "../models/manifest.js";
 import { programOf } from "../models/program.js";
 import { goldenCase, goldenText } from "./golden.js";
 
-/** @throws AppError `field_invalid` for a manifest that is wrong. */
-export async function openModel(folder: string): Promise<FileZooModel> {
+/**
+ * With the fields of its manifest that `change` leaves.
+ * @throws AppError `field_invalid` for a manifest that is wrong.
+ */
+export async function openModel(folder: string, change = (json: object) => json): Promise<FileZooModel> {
   const path = join(folder, MANIFEST_FILE);
   try {
-    const manifest = parseManifest(JSON.parse(await readFile(path, "utf8")));
+    const manifest = parseManifest(change(JSON.parse(await readFile(path, "utf8"))));
     return await FileZooModel.open(manifest, folderBlobs(folder), { program: programOf(manifest, folder) });
   } catch (error) {
     throw new AppError("field_invalid", `${path} cannot be used: ${messageOf(error)}.`, { cause: error });
   }
+}
+
+/** Whether answers of this model are kept. */
+export async function hasGolden(folder: string): Promise<boolean> {
+  return (await folderBlobs(folder).sizeOf(GOLDEN_FILE)) !== null;
 }
 
 /** Writes `golden.json`; `image` is a photo's path from the model's folder. */

@@ -83,6 +83,18 @@ export function judgeCard(card: string): Finding[] {
   return findings;
 }
 
+/** The card with `text` below a heading, in place of what stands there; where there is none, below those of `after` or last. */
+export function withSection(card: string, name: string, text: string, after: string): string {
+  const parts = card.trimEnd().split(/^(?=## )/m);
+  const placeOf = (heading: string) =>
+    parts.findIndex((part) => part.split("\n", 1)[0]?.trim().toLowerCase() === `## ${heading}`.toLowerCase());
+  const [old, before] = [placeOf(name), placeOf(after)];
+  const section = `## ${name}\n\n${text.trim()}\n\n`;
+  if (old >= 0) parts.splice(old, 1, section);
+  else parts.splice(before >= 0 ? before + 1 : parts.length, 0, section);
+  return `${parts.map((part) => part.trimEnd()).join("\n\n")}\n`;
+}
+
 /** The text below a heading of the second level, up to the next one; null where there is no such heading. */
 function sectionOf(card: string, name: string): string | null {
   const sections = card.split(/^## +/m).slice(1);
@@ -94,6 +106,6 @@ export function percent(share: number): string {
   return `${Math.round(100 * share)} %`;
 }
 
-function cell(text: string): string {
+export function cell(text: string): string {
   return text.replaceAll("|", "\\|").replaceAll(/\s+/g, " ");
 }

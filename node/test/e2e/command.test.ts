@@ -12,7 +12,7 @@ import { makeColourZoo } from "../support/server.js";
 const VERBS = [
   ...["serve", "classify", "inspect"],
   ...["pull", "list", "show", "rm"],
-  ...["new", "check", "golden", "push"],
+  ...["new", "check", "golden", "calibrate", "push"],
   ...["key", "wrapper"],
 ];
 const RED = solidPng(64, 48, [255, 0, 0]);
