@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
+import { solidPng } from "../support/png.js";
 import { type RunningServer, startServer } from "../support/server.js";
 import { findBrowser, launchBrowser, visit } from "./browser.js";
 
@@ -52,6 +53,22 @@ describe.skipIf(browserPath === undefined)("the page", () => {
     expect(await seen.boundingBox()).toMatchObject({ width: 224, height: 224 });
     expect(await page.textContent("#timings")).toMatch(/Total\d+\.\d ms$/);
     expect(await page.textContent("#status")).toMatch(SENTENCE);
+    expect(complaints).toEqual([]);
+  });
+
+  test("an answer says what its band was worth, and that it is unsure where that is little", async () => {
+    const { page, complaints } = await open();
+    await page.setInputFiles("#image", SUNFLOWERS);
+    await page.waitForSelector("#worth");
+    expect(await page.textContent("#worth")).toMatch(
+      /^Answers with (very high|high) confidence were right \d+ of \d+ times when this model was measured\.$/,
+    );
+    const unsure = { name: "blue.png", mimeType: "image/png", buffer: Buffer.from(solidPng(200, 150, [0, 0, 255])) };
+    await page.setInputFiles("#image", unsure);
+    await page.waitForSelector("#worth.warnings");
+    const words = /Unsure: answers with medium confidence were right \d+ of \d+ times when this model was measured\.$/;
+    expect(await page.textContent("#worth")).toMatch(words);
+    expect(await page.textContent("#status")).toMatch(words);
     expect(complaints).toEqual([]);
   });
 

@@ -9,6 +9,7 @@ import { Facts } from "../components/facts.js";
 import { Problem } from "../components/problem.js";
 import { Progress, useIsSlow } from "../components/progress.js";
 import { own, photo, reply, work } from "../state.js";
+import { worth } from "./ask.js";
 import { FirstLabels } from "./own/first-labels.js";
 import { questionFields } from "./question.js";
 import { Seen } from "./seen.js";
@@ -62,7 +63,8 @@ interface AnswerProps {
 }
 
 function Answer({ result, isFirst, isCompared }: AnswerProps) {
-  const { label, band, top, independent, model, warnings = [] } = result;
+  const { label, band, unsure, top, independent, model, warnings = [] } = result;
+  const worthOfBand = worth(result);
   const named = (id: string) => (isFirst ? id : `${id}-2`);
   return (
     <article>
@@ -70,6 +72,11 @@ function Answer({ result, isFirst, isCompared }: AnswerProps) {
       <h2 id={named("sentence")} class="sentence">
         Detected <b>{label}</b> with <u>{band}</u> confidence.
       </h2>
+      {worthOfBand !== null && (
+        <p id={named("worth")} class={unsure ? "warnings" : "small"}>
+          {worthOfBand}
+        </p>
+      )}
       {warnings.length > 0 && (
         <ul class="warnings" aria-label="What to know about this answer">
           {warnings.map((warning) => (

@@ -61,8 +61,16 @@ async function readSpec(sending: Required<Sending>): Promise<void> {
 }
 
 /** The answer in a sentence. */
-export function sentence({ label, band }: Pick<Result, "label" | "band">): string {
-  return `Detected ${label} with ${band} confidence.`;
+function sentence(result: Result): string {
+  const { label, band, unsure } = result;
+  return [`Detected ${label} with ${band} confidence.`, ...(unsure ? [worth(result)] : [])].join(" ");
+}
+
+/** What the band of an answer was worth when the model was measured; null where it was not. */
+export function worth({ band, band_accuracy, unsure }: Result): string | null {
+  if (band_accuracy === undefined) return null;
+  const { right, n } = band_accuracy;
+  return `${unsure ? "Unsure: answers" : "Answers"} with ${band} confidence were right ${right} of ${n} times when this model was measured.`;
 }
 
 /** Sends the question; the graph goes along when the service does not have it, or has it no more. */
