@@ -4,6 +4,7 @@
  */
 import type {
   Answer,
+  Confidence,
   ImageFacts,
   ImageLimits,
   InferOptions,
@@ -15,6 +16,7 @@ import type {
 export type {
   Answer,
   Band,
+  Confidence,
   ImageFacts,
   ImageLimits,
   InputSpec,
@@ -24,7 +26,12 @@ export type {
 
 /** The module as wasm-bindgen exports it. */
 export interface Raw {
-  readonly Model: new (specJson: string, labels?: Uint8Array | null, labelOffset?: number | null) => RawModel;
+  readonly Model: new (
+    specJson: string,
+    labels?: Uint8Array | null,
+    labelOffset?: number | null,
+    confidenceJson?: string | null,
+  ) => RawModel;
   prepare(
     model: RawModel,
     image: Uint8Array,
@@ -95,8 +102,11 @@ export interface Images {
   describeLabels(labels: Uint8Array): Pick<LabelsSpec, "count" | "format">;
   /** How a frozen graph is fed and read, with the evidence for each field; it is read, not run. */
   inspect(graph: Uint8Array, labels?: Uint8Array): ModelSpec;
-  /** @param labels file with the names of the classes, which are numbered without. */
-  model(spec: ModelSpec, labels?: Uint8Array, labelOffset?: number): Model;
+  /**
+   * @param labels file with the names of the classes, which are numbered without.
+   * @param confidence where bands begin and what they are worth, of a model that was measured.
+   */
+  model(spec: ModelSpec, labels?: Uint8Array, labelOffset?: number, confidence?: Confidence): Model;
 }
 
 export interface ImagesOptions {
@@ -131,8 +141,9 @@ export function imagesOf(raw: Raw, host: Host, { limits = LIMITS }: ImagesOption
     },
     describeLabels: (labels) => JSON.parse(raw.describeLabels(labels)) as Pick<LabelsSpec, "count" | "format">,
     inspect: (graph, labels) => JSON.parse(raw.inspect(graph, labels ?? null)) as ModelSpec,
-    model(spec, labels, labelOffset) {
-      const model = new raw.Model(JSON.stringify(spec), labels ?? null, labelOffset ?? null);
+    model(spec, labels, labelOffset, confidence) {
+      const confidenceJson = confidence === undefined ? null : JSON.stringify(confidence);
+      const model = new raw.Model(JSON.stringify(spec), labels ?? null, labelOffset ?? null, confidenceJson);
       return {
         spec: JSON.parse(model.specJson()) as ModelSpec,
         prepare(image) {

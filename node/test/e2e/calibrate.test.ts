@@ -16,6 +16,7 @@ const OTHERS = { red: "blue", green: "red", blue: "green" } as const;
 type Colour = keyof typeof COLOURS;
 /** Of each label: the model is right for 80 % of them, and its softmax of 1, 0 and 0 says 57.6 %. */
 const [RIGHT, WRONG] = [8, 2];
+const RED = new Uint8Array(solidPng(16, 16, [255, 0, 0]));
 
 let zoo: string;
 let dir: string;
@@ -33,7 +34,7 @@ beforeAll(async () => {
     }
   }
   await writeFile(join(dir, "test.csv"), `${lines.join("\r\n")}\r\n`);
-  await writeFile(join(dir, "red.png"), solidPng(16, 16, [255, 0, 0]));
+  await writeFile(join(dir, "red.png"), RED);
 });
 afterAll(async () => {
   await rm(zoo, { recursive: true });
@@ -154,7 +155,7 @@ describe("menagerie calibrate", () => {
     const server = await startServer({ MODELS_DIR: zoo });
     try {
       const ask = async (format: string, query = "") => {
-        const body = new Blob([solidPng(16, 16, [255, 0, 0])]);
+        const body = new Blob([RED]);
         const type = { "content-type": "image/png" };
         return await fetch(`${server.url}/infer?format=${format}${query}`, { method: "POST", body, headers: type });
       };
@@ -167,6 +168,19 @@ describe("menagerie calibrate", () => {
       const other = (await (await ask("json", "&normalization=0..1")).json()) as { results: object[] };
       expect(other.results[0]).toMatchObject({ band: "high", probability: expect.closeTo(0.576, 3) });
       expect(other.results[0]).not.toHaveProperty("band_accuracy");
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it("goes along to a service that the model is pushed to", async () => {
+    const server = await startServer({});
+    try {
+      expect((await run(["push", "colours", "--to", server.url])).stderr).toBe("");
+      const body = new Blob([RED], { type: "image/png" });
+      const response = await fetch(`${server.url}/infer?format=json&model=colours`, { method: "POST", body });
+      const { results } = (await response.json()) as { results: object[] };
+      expect(results[0]).toMatchObject({ band: "very high", unsure: true, band_accuracy: { right: 24, n: 30 } });
     } finally {
       await server.stop();
     }
