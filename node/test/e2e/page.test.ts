@@ -137,10 +137,15 @@ describe.skipIf(browserPath === undefined)("the page", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("a service that is gone is an error with a way to try again", async () => {
+  test("a service that breaks the connection twice is an error with a way to try again", async () => {
     const { page } = await open();
-    await page.route("**/infer", (route) => route.abort("connectionrefused"));
+    let askedCount = 0;
+    await page.route("**/infer", (route) => {
+      askedCount += 1;
+      return route.abort("connectionrefused");
+    });
     await page.setInputFiles("#image", SUNFLOWERS);
+    await expect.poll(() => askedCount).toBe(2);
     await page.waitForSelector("#problem:not([hidden])");
     expect(await page.textContent("#problem-title")).toBe("The service did not answer");
     await page.unroute("**/infer");
