@@ -61,12 +61,12 @@ describe.skipIf(browserPath === undefined)("the page", () => {
     await page.setInputFiles("#image", SUNFLOWERS);
     await page.waitForSelector("#worth");
     expect(await page.textContent("#worth")).toMatch(
-      /^Answers with (very high|high) confidence were right \d+ of \d+ times when this model was measured\.$/,
+      /^With (very high|high) confidence it was right \d+ of \d+ times when it was measured\.$/,
     );
     const unsure = { name: "blue.png", mimeType: "image/png", buffer: Buffer.from(solidPng(200, 150, [0, 0, 255])) };
     await page.setInputFiles("#image", unsure);
     await page.waitForSelector("#worth.warnings");
-    const words = /Unsure: answers with medium confidence were right \d+ of \d+ times when this model was measured\.$/;
+    const words = /Unsure: with medium confidence it was right \d+ of \d+ times when it was measured\.$/;
     expect(await page.textContent("#worth")).toMatch(words);
     expect(await page.textContent("#status")).toMatch(words);
     expect(complaints).toEqual([]);

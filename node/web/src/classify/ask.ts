@@ -70,7 +70,7 @@ function sentence(result: Result): string {
 export function worth({ band, band_accuracy, unsure }: Result): string | null {
   if (band_accuracy === undefined) return null;
   const { right, n } = band_accuracy;
-  return `${unsure ? "Unsure: answers" : "Answers"} with ${band} confidence were right ${right} of ${n} times when this model was measured.`;
+  return `${unsure ? "Unsure: with" : "With"} ${band} confidence it was right ${right} of ${n} times when it was measured.`;
 }
 
 /** Sends the question; the graph goes along when the service does not have it, or has it no more. */
