@@ -32,7 +32,8 @@ export async function askHonestly(url, photo, seconds) {
   }
   agent.destroy();
   const sorted = times.toSorted((one, other) => one - other);
-  return { times: sorted, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), failed };
+  const of = (share) => (sorted.length === 0 ? Number.POSITIVE_INFINITY : percentile(sorted, share));
+  return { times: sorted, p50: of(0.5), p99: of(0.99), failed };
 }
 
 function ask(url, agent, body) {

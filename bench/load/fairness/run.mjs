@@ -162,6 +162,7 @@ export async function runAttacks({ names, seconds, imagesDir, sameAddress = fals
         peakBytes,
         isUp: service.isUp(),
       });
+      console.log(renderTable(rows.slice(-1)).split("\n").at(-1));
     }
   } finally {
     await service.stop();
@@ -212,7 +213,7 @@ const SLACK = { threads: 4, engines: 4, descriptors: 20 };
 
 /** @param {import("./honest.mjs").Outcome} outcome */
 function shareWithin({ times }, ms) {
-  return times.filter((time) => time <= ms).length / times.length;
+  return times.filter((time) => time <= ms).length / Math.max(1, times.length);
 }
 
 function renderTable(rows) {
