@@ -8,7 +8,7 @@ mod support;
 use std::fs;
 
 use menagerie_contract::{LoadRequest, ModelSpec, OutputKind, SpecOverrides};
-use menagerie_graph::{GraphError, GraphLimits, inspect, labels, resolve};
+use menagerie_graph::{GraphError, GraphLimits, encode, inspect, labels, resolve};
 use support::{GraphBuilder, request, small_net, with};
 
 /// A name, and what stands behind the last layer.
@@ -175,6 +175,24 @@ fn one_unbounded_value_that_nobody_calls_a_class_is_warned_of() {
         graph.op("age", "Relu", &["dense/product"]);
     });
     assert!(doubts(&inspected(&rectified, &labelled(2)))[0].contains("never negative"));
+}
+
+#[test]
+fn a_class_layer_may_be_written_as_an_einsum() {
+    for (equation, extents) in [("ab,bc->ac", [4, 5]), ("ij, kj -> ik", [5, 4])] {
+        let mut graph = GraphBuilder::with_input(&[None, Some(8), Some(8), Some(3)]);
+        graph
+            .convolution("conv", "input", [3, 3, 3, 4], &[0.1; 108])
+            .op("relu", "Relu", &["conv"])
+            .pool("pool", "relu");
+        graph.floats("kernel", &extents, &[0.1; 20]);
+        let equation = [("equation", encode::text_attr(equation))];
+        graph.node("dense/Einsum", "Einsum", &["pool", "kernel"], &equation);
+        graph.floats("bias", &[5], &[0.1; 5]).op("dense/add", "AddV2", &["dense/Einsum", "bias"]);
+        let spec = inspected(&graph, &labelled(5));
+        assert_eq!((spec.output.kind, spec.output.classes), (OutputKind::Logits, 5));
+        assert_eq!(doubts(&spec), Vec::<&String>::new());
+    }
 }
 
 #[test]

@@ -117,6 +117,8 @@ pub enum Shape {
     Pool,
     Product,
     BatchProduct,
+    /// As its equation says.
+    Einsum,
     Pad,
     Resize,
     SpaceToBatch,

@@ -3,10 +3,10 @@
 use super::{
     Kernel, Layer, Op, Role,
     Shape::{
-        BatchProduct, BatchToSpace, Broadcast, Constant, Convolution, DepthToSpace, Depthwise, DropAxis, ExpandDims,
-        First, FromFirst, FromSecond, Gather, Join, JoinAxisFirst, JoinQuantized, Open, Pack, Pad, Picture, Pool,
-        Product, Reduce, Reshape, Resize, Same, Select, Slice, SpaceToBatch, SpaceToDepth, Split, SplitSizes, Squeeze,
-        StridedSlice, Tile, Transpose, Unpack,
+        BatchProduct, BatchToSpace, Broadcast, Constant, Convolution, DepthToSpace, Depthwise, DropAxis, Einsum,
+        ExpandDims, First, FromFirst, FromSecond, Gather, Join, JoinAxisFirst, JoinQuantized, Open, Pack, Pad, Picture,
+        Pool, Product, Reduce, Reshape, Resize, Same, Select, Slice, SpaceToBatch, SpaceToDepth, Split, SplitSizes,
+        Squeeze, StridedSlice, Tile, Transpose, Unpack,
     },
     Verdict::{LeftOut, Refused},
     op,
@@ -43,7 +43,7 @@ pub(super) static OPS: &[Op] = &[
     op("_FusedConv2D", Convolution).layer(Layer::Convolution, Kernel::Bound),
     op("_FusedDepthwiseConv2dNative", Depthwise).layer(Layer::Depthwise, Kernel::Bound),
     op("_FusedMatMul", Product).layer(Layer::Product, Kernel::Bound),
-    op("Einsum", Open),
+    op("Einsum", Einsum).layer(Layer::BatchProduct, Kernel::Operand),
     // Normalisation by stored or per-image moments.
     op("FusedBatchNorm", Same).role(Role::BatchNorm).carries_scores().outputs(&["y", "batch_mean", "batch_variance"]),
     op("FusedBatchNormV2", Same).role(Role::BatchNorm).carries_scores().outputs(&["y", "batch_mean", "batch_variance"]),

@@ -15,6 +15,7 @@ pub(super) fn infer(node: &Node<'_>, inputs: &[&Fact]) -> Result<Option<Fact>, S
         Shape::Pool => pool(node, extents(0))?,
         Shape::Product => product(node, extents(0), extents(1))?,
         Shape::BatchProduct => batch_product(node, extents(0), extents(1)),
+        Shape::Einsum => einsum(node, inputs),
         Shape::Pad => pad(extents(0), inputs.get(1))?,
         Shape::Resize => resize(extents(0), inputs.get(1)),
         Shape::SpaceToBatch => space_to_batch(inputs)?,
@@ -160,6 +161,28 @@ fn batch_product(node: &Node<'_>, left: Option<&Extents>, right: Option<&Extents
     out[out_rank - 2] = if node.flag("adj_x") { left[rank - 1] } else { left[rank - 2] };
     out[out_rank - 1] = if node.flag("adj_y") { right[right_rank - 2] } else { right[right_rank - 1] };
     Fact::of(out)
+}
+
+/// One axis for each letter behind the arrow, as long as where the letter stands before it (tf.einsum). With the axes of
+/// `...`, whose number the inputs tell, nothing is known.
+fn einsum(node: &Node<'_>, inputs: &[&Fact]) -> Fact {
+    let Some((from, to)) = node.text("equation").and_then(|equation| equation.split_once("->")) else {
+        return Fact::open();
+    };
+    let letters = |term: &str| term.chars().filter(|letter| !letter.is_whitespace()).collect::<Vec<_>>();
+    let to = letters(to);
+    if !to.iter().all(char::is_ascii_alphabetic) {
+        return Fact::open();
+    }
+    let terms: Vec<_> = from.split(',').map(letters).collect();
+    let extent_of = |wanted: &char| {
+        terms.iter().zip(inputs).find_map(|(term, input)| {
+            let extents = input.extents.as_ref().filter(|extents| extents.len() == term.len())?;
+            let axis = term.iter().position(|letter| letter == wanted)?;
+            extents[axis]
+        })
+    };
+    Fact::of(to.iter().map(extent_of).collect())
 }
 
 fn pad(image: Option<&Extents>, paddings: Option<&&Fact>) -> Result<Fact, String> {
