@@ -4,19 +4,18 @@
  */
 import { AppError } from "./errors.js";
 import type { Answer } from "./generated/contract.js";
-import {
-  type Classifier,
-  type ClassifyOptions,
-  type ClassifyTarget,
-  type FetchImage,
-  type ImageSource,
-  isShared,
-  type ModelChoice,
-  type ModelIdentity,
-  type ModelSettings,
-  type Models,
-  type OpenModel,
-  type Visit,
+import type {
+  Classifier,
+  ClassifyOptions,
+  ClassifyTarget,
+  FetchImage,
+  ImageSource,
+  ModelChoice,
+  ModelIdentity,
+  ModelSettings,
+  Models,
+  OpenModel,
+  Visit,
 } from "./ports.js";
 
 export interface Question {
@@ -91,8 +90,8 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
                 try {
                   const content = await contents[imageIndex];
                   if (content === undefined) throw new Error("each image is read");
-                  // Classifying takes bytes away that are not shared: where there are several models each gets a copy.
-                  const bytes = choices.length === 1 || isShared(content) ? content : new Uint8Array(content);
+                  // Classifying takes the bytes away: where there are several models each gets a copy.
+                  const bytes = choices.length === 1 ? content : new Uint8Array(content);
                   return await classifyOne(deps.classifier, model, nameOf(image), bytes, options);
                 } catch (error) {
                   return failed(image, error);

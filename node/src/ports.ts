@@ -164,14 +164,9 @@ export interface ExplainQuestion {
   readonly masks: number | null;
 }
 
-/** Whether bytes lie in memory that threads share: then nobody needs a copy, and nobody may change them. */
-export function isShared({ buffer }: Uint8Array): boolean {
-  return buffer instanceof SharedArrayBuffer;
-}
-
 /** Image bytes to answer: the WebAssembly function in worker threads. */
 export interface Classifier {
-  /** The image's bytes may be transferred, where they are not shared: the caller must not use them afterwards. */
+  /** The image's bytes may be transferred: the caller must not use them afterwards. */
   classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<Answer>;
   /** As `classify`, with what the answer hangs on: the engine is asked again and again, in one exchange after the other. */
   explain(

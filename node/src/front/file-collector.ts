@@ -11,8 +11,11 @@ export class FileCollector {
   readonly #bytesMax: number;
   #chunks: Buffer[] = [];
   #chunksBytes = 0;
-  /** Grows as the file comes, in memory that threads may share; null while it is small. */
-  #large: SharedArrayBuffer | null = null;
+  /**
+   * Grows in place as the file comes; null while it is small. Memory that threads share would do too, but V8 counts none
+   * of it when it decides to collect garbage, and keeps gigabytes.
+   */
+  #large: ArrayBuffer | null = null;
   /** Bytes of the file in it. */
   #largeBytes = 0;
 
@@ -31,17 +34,19 @@ export class FileCollector {
 
   /** Null for a part without a name and without bytes, as forms send one in which nothing was chosen. */
   file(): UploadedFile | null {
-    const bytes = this.#large === null ? Buffer.concat(this.#chunks) : new Uint8Array(this.#large, 0, this.#largeBytes);
+    // All of the buffer, so that it can be given to a thread as it is.
+    this.#large?.resize(this.#largeBytes);
+    const bytes = this.#large === null ? Buffer.concat(this.#chunks) : new Uint8Array(this.#large);
     if (this.#name === "" && bytes.length === 0) return null;
     const sha256 = this.#isHashed ? createHash("sha256").update(bytes).digest("hex") : "";
     return { name: this.#name, bytes, sha256 };
   }
 
   #join(): void {
-    this.#large ??= new SharedArrayBuffer(0, { maxByteLength: this.#bytesMax });
+    this.#large ??= new ArrayBuffer(0, { maxByteLength: this.#bytesMax });
     const { byteLength } = this.#large;
     const wanted = this.#largeBytes + this.#chunksBytes;
-    if (wanted > byteLength) this.#large.grow(Math.min(this.#bytesMax, Math.max(wanted, 2 * byteLength)));
+    if (wanted > byteLength) this.#large.resize(Math.min(this.#bytesMax, Math.max(wanted, 2 * byteLength)));
     const bytes = new Uint8Array(this.#large);
     for (const chunk of this.#chunks) {
       bytes.set(chunk, this.#largeBytes);

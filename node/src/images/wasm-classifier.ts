@@ -14,16 +14,9 @@ import type {
   LabelsSpec,
   ModelSpec,
 } from "../generated/contract.js";
-import {
-  type Classifier,
-  type ClassifyOptions,
-  type ClassifyTarget,
-  type ExplainQuestion,
-  isShared,
-  type Party,
-} from "../ports.js";
+import type { Classifier, ClassifyOptions, ClassifyTarget, ExplainQuestion, Party } from "../ports.js";
 import { loadWasm, type WasmModule } from "../wasm-module.js";
-import type { Call, ModelCall, PrepareCall, Reply } from "./wasm-worker.js";
+import type { Call, ModelCall, Reply } from "./wasm-worker.js";
 import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
 
 /** More than an image of 512x512 takes. */
@@ -190,7 +183,7 @@ class WasmClassifier implements Classifier {
   }
 
   async #call(call: Call, options: CallOptions): Promise<Reply> {
-    const transfer = call.kind === "prepare" ? givenAway(call) : [];
+    const transfer = call.kind === "prepare" ? [call.image.buffer, call.room.buffer] : [];
     try {
       return await this.#pool.call(call, { ...options, transfer });
     } catch (error) {
@@ -226,12 +219,10 @@ async function exchange(target: ClassifyTarget, frame: Uint8Array): Promise<Uint
   }
 }
 
-/**
- * Bytes in memory that threads share, or in an ArrayBuffer of their own: copied only where they share one (small Buffers
- * lie in Node's pool).
- */
-function transferable(bytes: Uint8Array): Uint8Array {
-  return isShared(bytes) || bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+/** Bytes in an ArrayBuffer of their own, copied only where they share one (small Buffers lie in Node's pool). */
+function transferable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const own = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
+  return own ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
 /** From the header alone. Where that cannot be read there is nothing to decode. */
@@ -250,9 +241,4 @@ async function together(count: number, work: (hasFailed: () => boolean) => Promi
   const note = (error: unknown) => void failures.push(error);
   await Promise.all(Array.from({ length: count }, () => work(() => failures.length > 0).catch(note)));
   if (failures.length > 0) throw failures[0];
-}
-
-/** Memory that is shared is not given away. */
-function givenAway({ image, room }: PrepareCall): ArrayBuffer[] {
-  return image.buffer instanceof ArrayBuffer ? [image.buffer, room.buffer] : [room.buffer];
 }

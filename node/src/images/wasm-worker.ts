@@ -24,7 +24,7 @@ export interface ModelRef {
 export interface PrepareCall {
   readonly kind: "prepare";
   readonly model: ModelRef;
-  readonly image: Uint8Array;
+  readonly image: Uint8Array<ArrayBuffer>;
   /** A frame that is not needed any more: memory for the new one. */
   readonly room: Uint8Array<ArrayBuffer>;
   /** `InferOptions`. */
@@ -89,7 +89,7 @@ export type Reply =
   | { readonly kind: "masked"; readonly frame: Uint8Array<ArrayBuffer>; readonly maskCount: number }
   | { readonly kind: "json"; readonly json: string }
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
-  | { readonly kind: "modelUnknown"; readonly image?: Uint8Array };
+  | { readonly kind: "modelUnknown"; readonly image?: Uint8Array<ArrayBuffer> };
 
 const MODELS_COMPILED_MAX = 16;
 /** A thread that had no image for so long gives memory back. */
