@@ -41,7 +41,8 @@ describe("the fetcher", () => {
   afterEach(() => {
     server.closeAllConnections();
     server.close();
-    rmSync(dir, { recursive: true });
+    // What was being fetched may still be put away.
+    rmSync(dir, { recursive: true, maxRetries: 20, retryDelay: 100 });
   });
 
   async function send(path: string, response: ServerResponse): Promise<void> {

@@ -47,7 +47,7 @@ describe.skipIf(browserPath === undefined)("the page's views", () => {
     await page.waitForSelector(".cards");
     await page.click("nav >> text=About");
     expect(await page.locator("nav [aria-current]").textContent()).toBe("About");
-    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("MAIN");
+    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe("MAIN");
     expect(complaints).toEqual([]);
   });
 
