@@ -256,6 +256,9 @@ export interface ModelSettings {
   readonly labelOffset: number | null;
 }
 
+/** A model as its manifest or its graph has it. */
+export const NO_SETTINGS: ModelSettings = { overrides: {}, labelOffset: null };
+
 /** Id that answers give to graphs that came with a request. */
 export const UPLOADED_ID = "uploaded";
 

@@ -18,18 +18,20 @@ import { createModelRegistry } from "./models/registry.js";
 import { openModelStore } from "./models/store.js";
 import { watchZoo } from "./models/watch-zoo.js";
 import { createLogger } from "./observe/logger.js";
-import type {
-  ApiKeys,
-  Classifier,
-  FetchImage,
-  InferenceEngine,
-  ModelFetcher,
-  Models,
-  ModelZoo,
-  OpenModel,
-  Party,
-  Registrar,
-  ZooModel,
+import {
+  type ApiKeys,
+  type Classifier,
+  type FetchImage,
+  type InferenceEngine,
+  type ModelChoice,
+  type ModelFetcher,
+  type Models,
+  type ModelZoo,
+  NO_SETTINGS,
+  type OpenModel,
+  type Party,
+  type Registrar,
+  type ZooModel,
 } from "./ports.js";
 import { sha256 } from "./sha256.js";
 import { unlessAborted } from "./unless-aborted.js";
@@ -59,6 +61,9 @@ export interface Service {
   /** Ends models, engines and threads; requests in flight are finished first. */
   close(): Promise<void>;
 }
+
+/** What a question needs of it. */
+type Answering = Pick<Service, "models" | "classifier">;
 
 export async function openService(config: Config, logger: Logger): Promise<Service> {
   const ownZoo = await openFileZoo(config.modelsDir, (entry, reason) => {
@@ -94,7 +99,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     sandboxRequired: config.sandbox === "required",
   });
   ownZoo.serveWith({
-    judge: (model) => judge(models, classifier, model, config),
+    judge: (model) => judge({ models, classifier }, model, config),
     retire: (model) => models.retire(model),
   });
   const fetcher = createModelFetcher({
@@ -172,31 +177,34 @@ export function openKeys({ apiKeysFile, anonymousRole, host, trustProxy }: Confi
 }
 
 /** Runs a picture of one pixel through every part, so that the first client does not wait for what is done once. */
-export async function warmUp({ models, classifier }: Service, { workerThreads, classifyMsMax }: Config): Promise<void> {
-  const settings = { overrides: {}, labelOffset: null };
-  const options = { topK: 1, scoreThreshold: 0, picture: false };
-  await onOwnBehalf(classifyMsMax, (party) =>
-    models.use({ kind: "zoo", id: null, version: null }, settings, party, ({ target }) =>
-      Promise.all(Array.from({ length: workerThreads }, () => classifier.classify(target, onePixel(), options))),
-    ),
-  );
+export async function warmUp(service: Service, config: Config): Promise<void> {
+  await askOfOnePixel(service, { kind: "zoo", id: null, version: null }, config.workerThreads, config);
 }
 
 /** Why a model of the zoo does not answer; null where it does. Rejects where that is not the model's fault. */
-async function judge(models: Models, classifier: Classifier, model: ZooModel, config: Config): Promise<string | null> {
-  const settings = { overrides: {}, labelOffset: null };
-  const options = { topK: 1, scoreThreshold: 0, picture: false };
+async function judge(service: Answering, model: ZooModel, config: Config): Promise<string | null> {
   try {
-    await onOwnBehalf(config.classifyMsMax, (party) =>
-      models.use({ kind: "candidate", model }, settings, party, ({ target }) =>
-        classifier.classify(target, onePixel(), options),
-      ),
-    );
+    await askOfOnePixel(service, { kind: "candidate", model }, 1, config);
     return null;
   } catch (error) {
     if (!(error instanceof AppError) || PASSING.has(error.code)) throw error;
     return error.message;
   }
+}
+
+/** Asks a model `count` times at once. @throws AppError where it does not answer. */
+async function askOfOnePixel(
+  { models, classifier }: Answering,
+  choice: ModelChoice,
+  count: number,
+  { classifyMsMax }: Config,
+): Promise<void> {
+  const options = { topK: 1, scoreThreshold: 0, picture: false };
+  await onOwnBehalf(classifyMsMax, (party) =>
+    models.use(choice, NO_SETTINGS, party, ({ target }) =>
+      Promise.all(Array.from({ length: count }, () => classifier.classify(target, onePixel(), options))),
+    ),
+  );
 }
 
 /** Work that this program does for itself, until its deadline. */

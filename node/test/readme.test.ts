@@ -12,6 +12,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT_DIR } from "../src/config.js";
 import { type RunningServer, startServer } from "./support/server.js";
+import { patternOf, withoutSpace } from "./support/shown-runs.js";
 
 const run = promisify(execFile);
 const readme = await readFile(`${ROOT_DIR}README.md`, "utf8");
@@ -97,15 +98,3 @@ describe("the README", () => {
     expect(stdout).toMatch(/^roses, (very high|high|medium|low) confidence\n$/);
   });
 });
-
-/** `…` stands for anything; space does not count. */
-function patternOf(output: string): RegExp {
-  const literals = withoutSpace(output)
-    .split("…")
-    .map((literal) => literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${literals.join(".*?")}$`);
-}
-
-function withoutSpace(text: string): string {
-  return text.replace(/\s+/g, "");
-}

@@ -92,6 +92,9 @@ export class FileZoo implements ModelZoo {
   readonly #entries = new Map<string, Entry>();
   /** The versions of each model, the latest last. */
   #versions: ReadonlyMap<string, readonly FileZooModel[]> = new Map();
+  /** Of each the one that is served. */
+  #served: ReadonlyMap<string, FileZooModel> = new Map();
+  #defaultId: string | null = null;
   #refreshing: Promise<void> | null = null;
   #refreshAgain = false;
   #judged: ZooModel | null = null;
@@ -103,17 +106,16 @@ export class FileZoo implements ModelZoo {
   }
 
   get defaultId(): string | null {
-    return this.list().find((model) => model.manifest.default)?.manifest.id ?? null;
+    return this.#defaultId;
   }
 
   list(): readonly FileZooModel[] {
-    return [...this.#versions.values()].map(latestOf);
+    return [...this.#served.values()];
   }
 
   find(id: string, version?: string): ZooModel | undefined {
-    const versions = this.#versions.get(id);
-    if (versions === undefined) return undefined;
-    return version === undefined ? latestOf(versions) : versions.find(({ manifest }) => manifest.version === version);
+    if (version === undefined) return this.#served.get(id);
+    return this.#versions.get(id)?.find(({ manifest }) => manifest.version === version);
   }
 
   versionsOf(id: string): readonly string[] {
@@ -254,13 +256,15 @@ export class FileZoo implements ModelZoo {
       const { id } = model.manifest;
       versions.set(id, [...(versions.get(id) ?? []), model]);
     }
+    const served = new Map([...versions].map(([id, all]) => [id, latestOf(all)]));
     for (const { model, rejected } of this.#entries.values()) {
       const { id } = model.manifest;
-      const newest = versions.get(id)?.at(-1);
-      const isKeptBack = newest !== model && latestOf(versions.get(id) ?? []) === model;
-      model.rejected = rejected ?? (isKeptBack ? (newest?.damage ?? null) : null);
+      const isServed = served.get(id) === model;
+      model.rejected = rejected ?? (isServed ? newerProblemOf(model, versions.get(id)?.at(-1)) : null);
     }
     this.#versions = versions;
+    this.#served = served;
+    this.#defaultId = [...served.values()].find((model) => model.manifest.default)?.manifest.id ?? null;
   }
 
   #retire({ model, files }: Entry): void {
@@ -307,6 +311,11 @@ function latestOf(versions: readonly FileZooModel[]): FileZooModel {
   const latest = versions.findLast(({ present, damage }) => present && damage === null) ?? versions.at(-1);
   if (latest === undefined) throw new RangeError("a model has a version");
   return latest;
+}
+
+/** Why the newest version is not the one that is served. */
+function newerProblemOf(served: FileZooModel, newest: FileZooModel | undefined): string | null {
+  return newest === undefined || newest === served ? null : newest.damage;
 }
 
 /** Where a model's files are: a folder, or the blobs of registered models. Null stands for a file that is not there. */

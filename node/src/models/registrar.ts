@@ -5,6 +5,7 @@ import {
   type Classifier,
   type ModelIdentity,
   type Models,
+  NO_SETTINGS,
   type Party,
   type Registrar,
   type Registration,
@@ -26,7 +27,6 @@ export interface RegistrarOptions {
 const VERSION_DEFAULT = "1";
 /** SPDX's word for a licence that nobody has stated. */
 const LICENCE_UNKNOWN = "NOASSERTION";
-const NO_SETTINGS = { overrides: {}, labelOffset: null };
 
 export function createRegistrar({ models, classifier, store, report }: RegistrarOptions): Registrar {
   const load = (model: ZooModel, party: Party): Promise<{ identity: ModelIdentity; spec: ModelSpec }> =>

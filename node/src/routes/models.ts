@@ -7,7 +7,17 @@ import { visitOf } from "../front/enter.js";
 import type { Route } from "../front/route.js";
 import { uploadOf } from "../front/upload.js";
 import { MANIFEST_JSON_SCHEMA } from "../generated/contract-schema.js";
-import type { Classifier, FetchState, ModelFetcher, ModelListing, Models, ModelZoo, Role, ZooModel } from "../ports.js";
+import {
+  type Classifier,
+  type FetchState,
+  type ModelFetcher,
+  type ModelListing,
+  type Models,
+  type ModelZoo,
+  NO_SETTINGS,
+  type Role,
+  type ZooModel,
+} from "../ports.js";
 import { parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
 import {
   BYTES,
@@ -24,8 +34,6 @@ import {
   queryOf,
   STRING,
 } from "./schemas.js";
-
-const NO_SETTINGS = { overrides: {}, labelOffset: null };
 
 export interface ModelDeps {
   readonly models: Models;

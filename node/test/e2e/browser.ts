@@ -5,7 +5,8 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
+import { type RunningServer, startServer } from "../support/server.js";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const FLAGS = [
@@ -38,6 +39,30 @@ export function findBrowser(): string | undefined {
 
 export function launchBrowser(executablePath: string): Promise<Browser> {
   return chromium.launch({ executablePath, headless: true, args: FLAGS });
+}
+
+/** What the tests of `describeInBrowser` stand on, while they run. */
+export interface Stage {
+  service: RunningServer;
+  browser: Browser;
+}
+
+/** Tests on a service of their own and in a browser of their own; left out where there is no browser. */
+export function describeInBrowser(name: string, define: (stage: Stage) => void): void {
+  const browserPath = findBrowser();
+  describe.skipIf(browserPath === undefined)(name, () => {
+    const stage = {} as Stage;
+
+    beforeAll(async () => {
+      [stage.service, stage.browser] = await Promise.all([startServer({}), launchBrowser(browserPath ?? "")]);
+    });
+
+    afterAll(async () => {
+      await Promise.all([stage.browser?.close(), stage.service?.stop()]);
+    });
+
+    define(stage);
+  });
 }
 
 export interface Visit {

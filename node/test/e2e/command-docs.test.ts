@@ -14,6 +14,7 @@ import { CLI_FILE } from "../support/paths.js";
 import { solidPng } from "../support/png.js";
 import { HISTOGRAM } from "../support/programs.js";
 import { type RunningServer, startServer } from "../support/server.js";
+import { patternOf, withoutSpace } from "../support/shown-runs.js";
 
 const page = readFileSync(join(ROOT_DIR, "docs/command.md"), "utf8");
 
@@ -104,15 +105,3 @@ describe("docs/command.md", () => {
     expect(withoutSpace(String(line))).toMatch(patternOf(output));
   });
 });
-
-/** `…` stands for anything; space does not count. */
-function patternOf(output: string): RegExp {
-  const literals = withoutSpace(output)
-    .split("…")
-    .map((literal) => literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${literals.join(".*?")}$`);
-}
-
-function withoutSpace(text: string): string {
-  return text.replace(/\s+/g, "");
-}

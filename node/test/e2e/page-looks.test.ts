@@ -3,11 +3,10 @@
 /** How the page looks and is reached: by small screens, by keyboard, by screen readers. */
 import { readFile } from "node:fs/promises";
 import axe from "axe-core";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
-import { type RunningServer, startServer } from "../support/server.js";
-import { findBrowser, launchBrowser, visit } from "./browser.js";
+import { describeInBrowser, visit } from "./browser.js";
 import { contrastsBelow } from "./contrast.js";
 import { LONG_NAME, strain } from "./extremes.mjs";
 
@@ -16,21 +15,8 @@ const OTHER_SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-2.jpg`;
 const CARDBOARD = `${ROOT_DIR}models/samples/cardboard-1.jpg`;
 const WASTE = `${ROOT_DIR}models/waste6`;
 
-const browserPath = findBrowser();
-
-describe.skipIf(browserPath === undefined)("the page's looks", () => {
-  let service: RunningServer;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    [service, browser] = await Promise.all([startServer({}), launchBrowser(browserPath ?? "")]);
-  });
-
-  afterAll(async () => {
-    await Promise.all([browser?.close(), service?.stop()]);
-  });
-
-  const open = (options: BrowserContextOptions = {}) => visit(browser, service.url, options);
+describeInBrowser("the page's looks", (stage) => {
+  const open = (options: BrowserContextOptions = {}) => visit(stage.browser, stage.service.url, options);
 
   test.each([320, 390])(
     "a screen %i pixels wide needs no sideways scrolling, and the answer comes into view",
@@ -79,7 +65,7 @@ describe.skipIf(browserPath === undefined)("the page's looks", () => {
       await strain(page);
       const findings: string[] = [];
       for (const [view, show] of Object.entries(STRAINED)) {
-        await page.goto(`${service.url}/${view}`);
+        await page.goto(`${stage.service.url}/${view}`);
         await page.reload();
         await show(page);
         await page.evaluate(axe.source);

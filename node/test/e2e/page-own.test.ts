@@ -2,31 +2,17 @@
 /// <reference lib="dom.iterable" />
 /** A graph of one's own on the page. */
 import { readFile } from "node:fs/promises";
-import type { Browser, BrowserContextOptions } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { BrowserContextOptions } from "playwright-core";
+import { expect, onTestFinished, test } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
-import { type RunningServer, startServer } from "../support/server.js";
-import { findBrowser, launchBrowser, visit } from "./browser.js";
+import { describeInBrowser, visit } from "./browser.js";
 
 const SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-1.jpg`;
 const CARDBOARD = `${ROOT_DIR}models/samples/cardboard-1.jpg`;
 const WASTE = `${ROOT_DIR}models/waste6`;
 
-const browserPath = findBrowser();
-
-describe.skipIf(browserPath === undefined)("a model of one's own", () => {
-  let service: RunningServer;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    [service, browser] = await Promise.all([startServer({}), launchBrowser(browserPath ?? "")]);
-  });
-
-  afterAll(async () => {
-    await Promise.all([browser?.close(), service?.stop()]);
-  });
-
-  const open = (options: BrowserContextOptions = {}) => visit(browser, service.url, options);
+describeInBrowser("a model of one's own", (stage) => {
+  const open = (options: BrowserContextOptions = {}) => visit(stage.browser, stage.service.url, options);
 
   test("a graph with its labels takes the place of the zoo, and waits for the button", async () => {
     const { page, complaints } = await open();
@@ -293,7 +279,7 @@ describe.skipIf(browserPath === undefined)("a model of one's own", () => {
 
   test("a model of one's own is kept under a name, and used from then on", async () => {
     const { page, complaints } = await open();
-    onTestFinished(async () => void (await fetch(`${service.url}/api/models/my-waste`, { method: "DELETE" })));
+    onTestFinished(async () => void (await fetch(`${stage.service.url}/api/models/my-waste`, { method: "DELETE" })));
     await page.setInputFiles("#graph", `${WASTE}/graph.pb`);
     await page.setInputFiles("#labels", `${WASTE}/labels.txt`);
     await page.waitForSelector("#reading");

@@ -3,10 +3,8 @@
  * How soon the page shows what it has, by the page's own clock. The best of several tries counts: on a machine with other
  * work the others say what that work was.
  */
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type RunningServer, startServer } from "../support/server.js";
-import { findBrowser, launchBrowser, visit } from "./browser.js";
+import { expect, test } from "vitest";
+import { describeInBrowser, visit } from "./browser.js";
 
 const TRIES = 5;
 /** Each of them is what the model says of its first sample. */
@@ -14,24 +12,11 @@ const FLOWERS = ["daisy", "dandelion", "roses", "sunflowers", "tulips"];
 const FIRST_VIEW_MS_MAX = 1000;
 const SENTENCE_MS_MAX = 100;
 
-const browserPath = findBrowser();
-
-describe.skipIf(browserPath === undefined)("the page's pace", () => {
-  let service: RunningServer;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    [service, browser] = await Promise.all([startServer({}), launchBrowser(browserPath ?? "")]);
-  });
-
-  afterAll(async () => {
-    await Promise.all([browser?.close(), service?.stop()]);
-  });
-
+describeInBrowser("the page's pace", (stage) => {
   test("the first view is complete within a second of its address", async () => {
     const times: number[] = [];
     for (let tried = 0; tried < TRIES; tried++) {
-      const { page } = await visit(browser, service.url);
+      const { page } = await visit(stage.browser, stage.service.url);
       await page.waitForFunction(() => {
         const samples = [...document.querySelectorAll<HTMLImageElement>(".sample img")];
         const isThere = samples.length > 0 && samples.every((one) => one.complete && one.naturalWidth > 0);
@@ -45,7 +30,7 @@ describe.skipIf(browserPath === undefined)("the page's pace", () => {
   });
 
   test("the sentence is there within 100 ms of the service's answer to a click on a sample", async () => {
-    const { page } = await visit(browser, service.url);
+    const { page } = await visit(stage.browser, stage.service.url);
     await page.waitForSelector(".sample img");
     const times: number[] = [];
     for (const label of FLOWERS) {

@@ -1,32 +1,18 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /** The page without JavaScript: the same form, answered by pages. */
-import type { Browser, BrowserContextOptions } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BrowserContextOptions } from "playwright-core";
+import { expect, test } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
-import { type RunningServer, startServer } from "../support/server.js";
-import { findBrowser, launchBrowser, visit } from "./browser.js";
+import { describeInBrowser, visit } from "./browser.js";
 
 const SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-1.jpg`;
 const CARDBOARD = `${ROOT_DIR}models/samples/cardboard-1.jpg`;
 const WASTE = `${ROOT_DIR}models/waste6`;
 const SENTENCE_MARKUP = /Detected <b>sunflowers<\/b> with <u>(very high|high|medium|low)<\/u> confidence\./;
 
-const browserPath = findBrowser();
-
-describe.skipIf(browserPath === undefined)("the page without JavaScript", () => {
-  let service: RunningServer;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    [service, browser] = await Promise.all([startServer({}), launchBrowser(browserPath ?? "")]);
-  });
-
-  afterAll(async () => {
-    await Promise.all([browser?.close(), service?.stop()]);
-  });
-
-  const open = (options: BrowserContextOptions = {}) => visit(browser, service.url, options);
+describeInBrowser("the page without JavaScript", (stage) => {
+  const open = (options: BrowserContextOptions = {}) => visit(stage.browser, stage.service.url, options);
 
   test("without JavaScript the same form gets a page with the sentence", async () => {
     const { page } = await open({ javaScriptEnabled: false });
@@ -37,7 +23,7 @@ describe.skipIf(browserPath === undefined)("the page without JavaScript", () => 
     expect(await page.innerHTML("body")).toMatch(SENTENCE_MARKUP);
     expect(await page.locator("section img").getAttribute("src")).toMatch(/^data:image\/png/);
 
-    await page.goto(service.url);
+    await page.goto(stage.service.url);
     await page.click("#plain details > summary");
     await page.setInputFiles("#plain-image", CARDBOARD);
     await page.setInputFiles("#plain-graph", `${WASTE}/graph.pb`);

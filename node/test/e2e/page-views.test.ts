@@ -5,30 +5,17 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Browser, BrowserContextOptions } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { BrowserContextOptions } from "playwright-core";
+import { expect, onTestFinished, test } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
-import { type RunningServer, startServer } from "../support/server.js";
-import { findBrowser, launchBrowser, visit } from "./browser.js";
+import { describeInBrowser, visit } from "./browser.js";
 
 const SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-1.jpg`;
 const WASTE = `${ROOT_DIR}models/waste6`;
 
-const browserPath = findBrowser();
-
-describe.skipIf(browserPath === undefined)("the page's views", () => {
-  let service: RunningServer;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    [service, browser] = await Promise.all([startServer({}), launchBrowser(browserPath ?? "")]);
-  });
-
-  afterAll(async () => {
-    await Promise.all([browser?.close(), service?.stop()]);
-  });
-
-  const open = (path = "", options: BrowserContextOptions = {}) => visit(browser, `${service.url}${path}`, options);
+describeInBrowser("the page's views", (stage) => {
+  const open = (path = "", options: BrowserContextOptions = {}) =>
+    visit(stage.browser, `${stage.service.url}${path}`, options);
 
   test("each has an address of its own, for reload, links and the back button", async () => {
     const { page, complaints } = await open();
@@ -73,7 +60,7 @@ describe.skipIf(browserPath === undefined)("the page's views", () => {
       const path = /^\/deep\/below(\/.*)$/.exec(incoming.url ?? "")?.[1];
       if (path === undefined) return outgoing.writeHead(404).end();
       const { method, headers } = incoming;
-      const onward = request(`${service.url}${path}`, { method: method ?? "GET", headers }, (answer) => {
+      const onward = request(`${stage.service.url}${path}`, { method: method ?? "GET", headers }, (answer) => {
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(outgoing);
       });
@@ -83,7 +70,7 @@ describe.skipIf(browserPath === undefined)("the page's views", () => {
     onTestFinished(() => void proxy.close().closeAllConnections());
     const { port } = proxy.address() as AddressInfo;
     const base = `http://127.0.0.1:${port}/deep/below/`;
-    const { page, complaints } = await visit(browser, base);
+    const { page, complaints } = await visit(stage.browser, base);
     const strays: string[] = [];
     page.on("request", (sent) => {
       if (!sent.url().startsWith(base) && !/^(data|blob):/.test(sent.url())) strays.push(sent.url());
@@ -123,7 +110,7 @@ describe.skipIf(browserPath === undefined)("the page's views", () => {
     await page.waitForFunction(
       () => document.querySelector(".versions li:nth-child(2) .tag")?.textContent === "served",
     );
-    const { models } = (await (await fetch(`${service.url}/api/models`)).json()) as {
+    const { models } = (await (await fetch(`${stage.service.url}/api/models`)).json()) as {
       models: { id: string; served: string }[];
     };
     expect(models.find(({ id }) => id === "elsewhere")?.served).toBe("2");
@@ -138,7 +125,7 @@ describe.skipIf(browserPath === undefined)("the page's views", () => {
     await page.click("#remove-now");
     await page.waitForSelector(".cards");
     await page.waitForFunction(() => !document.querySelector(".cards")?.textContent?.includes("Seen elsewhere"));
-    expect((await fetch(`${service.url}/api/models/elsewhere`)).status).toBe(404);
+    expect((await fetch(`${stage.service.url}/api/models/elsewhere`)).status).toBe(404);
     expect(complaints).toEqual([]);
   });
 
@@ -171,7 +158,7 @@ describe.skipIf(browserPath === undefined)("the page's views", () => {
     expect(text).toMatch(/Engineprocess, libtensorflow 2\.\d+/);
     expect(text).toContain("You may do: everything.");
     expect(text).toContain("IMAGE_BYTES_MAX33.6 MB");
-    expect(text).toContain(`${service.url}/api/models/inspect`);
+    expect(text).toContain(`${stage.service.url}/api/models/inspect`);
     expect(complaints).toEqual([]);
   });
 
@@ -183,8 +170,8 @@ describe.skipIf(browserPath === undefined)("the page's views", () => {
     body.set("manifest", JSON.stringify({ title: "Seen elsewhere" }));
     body.set("model_file", new Blob([await readFile(`${WASTE}/graph.pb`)]));
     body.set("label_file", new Blob([await readFile(`${WASTE}/labels.txt`)]));
-    const { status } = await fetch(`${service.url}/api/models`, { method: "POST", body });
+    const { status } = await fetch(`${stage.service.url}/api/models`, { method: "POST", body });
     expect(status).toBe(201);
-    onTestFinished(async () => void (await fetch(`${service.url}/api/models/${id}`, { method: "DELETE" })));
+    onTestFinished(async () => void (await fetch(`${stage.service.url}/api/models/${id}`, { method: "DELETE" })));
   }
 });

@@ -1,32 +1,17 @@
 /// <reference lib="dom" />
 /** What an answer hangs on, asked for on the page, in a real browser. */
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
-import { type RunningServer, startServer } from "../support/server.js";
-import { findBrowser, launchBrowser, visit } from "./browser.js";
+import { describeInBrowser, visit } from "./browser.js";
 
 const SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-2.jpg`;
 const ROSES = `${ROOT_DIR}models/samples/roses-1.jpg`;
 const WASTE = `${ROOT_DIR}models/waste6`;
 
-const browserPath = findBrowser();
-
-describe.skipIf(browserPath === undefined)("why an answer was given", () => {
-  let service: RunningServer;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    [service, browser] = await Promise.all([startServer({}), launchBrowser(browserPath ?? "")]);
-  });
-
-  afterAll(async () => {
-    await Promise.all([browser?.close(), service?.stop()]);
-  });
-
+describeInBrowser("why an answer was given", (stage) => {
   /** The page with the answer to a photo. */
   const open = async () => {
-    const opened = await visit(browser, service.url);
+    const opened = await visit(stage.browser, stage.service.url);
     await opened.page.setInputFiles("#image", SUNFLOWERS);
     await opened.page.waitForSelector("#answer");
     return opened;

@@ -6,12 +6,12 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { expect, onTestFinished, test } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
 import { solidPng } from "../support/png.js";
-import { type RunningServer, startServer } from "../support/server.js";
-import { findBrowser, launchBrowser, visit } from "./browser.js";
+import { startServer } from "../support/server.js";
+import { describeInBrowser, visit } from "./browser.js";
 
 const SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-1.jpg`;
 const CARDBOARD = `${ROOT_DIR}models/samples/cardboard-1.jpg`;
@@ -19,21 +19,8 @@ const WASTE = `${ROOT_DIR}models/waste6`;
 const SENTENCE = /^Detected sunflowers with (very high|high|medium|low) confidence\.$/;
 const SENTENCE_MARKUP = /Detected <b>sunflowers<\/b> with <u>(very high|high|medium|low)<\/u> confidence\./;
 
-const browserPath = findBrowser();
-
-describe.skipIf(browserPath === undefined)("the page", () => {
-  let service: RunningServer;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    [service, browser] = await Promise.all([startServer({}), launchBrowser(browserPath ?? "")]);
-  });
-
-  afterAll(async () => {
-    await Promise.all([browser?.close(), service?.stop()]);
-  });
-
-  const open = (options: BrowserContextOptions = {}) => visit(browser, service.url, options);
+describeInBrowser("the page", (stage) => {
+  const open = (options: BrowserContextOptions = {}) => visit(stage.browser, stage.service.url, options);
 
   test("a photo alone is answered at once, with bars, the picture that the model saw, and timings", async () => {
     const { page, complaints } = await open();
@@ -48,7 +35,7 @@ describe.skipIf(browserPath === undefined)("the page", () => {
     expect(widths[0]).toBeGreaterThan(200);
     const seen = page.locator("#seen");
     expect(await seen.evaluate((image: HTMLImageElement) => image.decode().then(() => image.naturalWidth))).toBe(
-      await inputWidth(service.url),
+      await inputWidth(stage.service.url),
     );
     expect(await seen.boundingBox()).toMatchObject({ width: 224, height: 224 });
     expect(await page.textContent("#timings")).toMatch(/Total\d+\.\d ms$/);
@@ -88,9 +75,9 @@ describe.skipIf(browserPath === undefined)("the page", () => {
     body.set("manifest", JSON.stringify({ title: "<img src=x onerror=alert(1)>", description: "<b>bold</b>" }));
     body.set("model_file", new Blob([await readFile(`${WASTE}/graph.pb`)]));
     body.set("label_file", new Blob([await readFile(`${WASTE}/labels.txt`)]));
-    expect((await fetch(`${service.url}/api/models`, { method: "POST", body })).status).toBe(201);
+    expect((await fetch(`${stage.service.url}/api/models`, { method: "POST", body })).status).toBe(201);
     onTestFinished(async () => {
-      await fetch(`${service.url}/api/models/marked-up`, { method: "DELETE" });
+      await fetch(`${stage.service.url}/api/models/marked-up`, { method: "DELETE" });
     });
 
     const { page, complaints } = await open();
@@ -304,7 +291,7 @@ describe.skipIf(browserPath === undefined)("the page", () => {
 
     const allowing = await startServer({ IMAGE_URL_HOSTS: "photos.example.org" });
     onTestFinished(async () => void (await allowing.stop()));
-    const { page, complaints } = await visit(browser, allowing.url);
+    const { page, complaints } = await visit(stage.browser, allowing.url);
     await page.fill("#address", "https://elsewhere.example.org/a.jpg");
     await page.press("#address", "Enter");
     await page.waitForSelector("#problem");
