@@ -58,8 +58,12 @@ function clients(count, make) {
 
 /** A form for `/infer`; the connection is closed after it. */
 function infer(...parts) {
+  return form("/infer?format=json", parts);
+}
+
+function form(path, parts) {
   const { headers, body } = encodeForm(parts);
-  return encodePost("/infer?format=json", { ...headers, connection: "close" }, body);
+  return encodePost(path, { ...headers, connection: "close" }, body);
 }
 
 const image = (content) => ({ name: "image_file", file: "photo", content });
@@ -165,6 +169,15 @@ export const ATTACKS = {
     title: "16 clients that ask for pictures of everything",
     run: clients(16, ({ photo }) =>
       infer(...Array.from({ length: 16 }, () => image(photo)), model("flowers5"), { name: "picture", content: "1" }),
+    ),
+  },
+  maps: {
+    title: "16 clients that ask for the finest maps of what answers hang on",
+    run: clients(16, ({ photo }, client) =>
+      form("/api/explain?detail=32", [
+        image(photo),
+        { name: "method", content: client % 2 === 0 ? "rise" : "occlusion" },
+      ]),
     ),
   },
   "slow readers": {
