@@ -35,6 +35,8 @@ import {
   STRING,
 } from "./schemas.js";
 
+const MANIFEST_SCHEMA_TEXT = JSON.stringify(MANIFEST_JSON_SCHEMA);
+
 export interface ModelDeps {
   readonly models: Models;
   readonly zoo: ModelZoo;
@@ -130,7 +132,7 @@ export function modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow
       answers: ok("JSON Schema 2020-12.", { "application/schema+json": { schema: { type: "object" } } }),
       problems: [],
       handle: (_request, response) => {
-        response.type("application/schema+json").send(JSON.stringify(MANIFEST_JSON_SCHEMA));
+        response.type("application/schema+json").send(MANIFEST_SCHEMA_TEXT);
       },
     },
   ];
