@@ -29,6 +29,25 @@ export declare class Model {
   exchange(frame: Uint8Array): Promise<Uint8Array>
 }
 
+/** A program and all that it is given. */
+export interface ProcessCommand {
+  /** The executable, as a path. */
+  path: string
+  args: Array<string>
+  /** The whole environment. */
+  environment: Record<string, string>
+  /** Folder that it is started in. */
+  folder: string
+}
+
+/** How a process ended. */
+export interface ProcessEnd {
+  /** Null where a signal ended it. */
+  code?: number
+  /** Number of the signal. */
+  signal?: number
+}
+
 /** What runs graphs in this process: libtensorflow, which is loaded if it is not yet. */
 export declare function runtime(): Promise<Runtime>
 
@@ -51,3 +70,17 @@ export interface Scores {
   /** Microseconds of the run. */
   runUs: number
 }
+
+/** A process in a group of its own. The descriptors are sockets of this process, to be closed by whoever started it. */
+export interface StartedProcess {
+  pid: number
+  stdin: number
+  stdout: number
+  stderr: number
+}
+
+/**
+ * Starts a program, and calls `onEnd` once when it has ended and is no zombie any more. Throws where the system cannot
+ * start it.
+ */
+export declare function startProcess(command: ProcessCommand, onEnd: (end: ProcessEnd) => void): StartedProcess

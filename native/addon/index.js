@@ -837,3 +837,4 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.Model = nativeBinding.Model
 module.exports.runtime = nativeBinding.runtime
+module.exports.startProcess = nativeBinding.startProcess

@@ -4,8 +4,9 @@ import { type Logger, pino } from "pino";
 import { type Config, isLoopback } from "./config.js";
 import { createAddonEngine } from "./engines/addon.js";
 import { openEngineCgroups } from "./engines/cgroups.js";
+import { loadNativeStart } from "./engines/native-child.js";
 import { createProcessEngine } from "./engines/process.js";
-import { AppError } from "./errors.js";
+import { AppError, messageOf } from "./errors.js";
 import { Company } from "./fair-queue.js";
 import type { ErrorCode, SpecOverrides } from "./generated/contract.js";
 import { createImageFetcher } from "./images/fetch-image.js";
@@ -234,7 +235,12 @@ async function openEngine(config: Config, zoo: FileZoo, logger: Logger, company:
   const wasm = loadWasm();
   const cgroups = openEngineCgroups({ memoryBytesMax: config.engineMemoryBytesMax, threadsMax: ENGINE_THREADS_MAX });
   if (cgroups.problem !== null) logger.info({ reason: cgroups.problem }, "engines have no cgroups of their own");
+  const startChild = await loadNativeStart().catch((error: unknown) => {
+    logger.info({ reason: messageOf(error) }, "engines are started by a fork of the service, which takes its time");
+    return undefined;
+  });
   return createProcessEngine({
+    startChild,
     command: {
       path: config.enginePath,
       args: ["serve"],

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { spawnChild } from "../src/engines/child.js";
 import { EngineConnection } from "../src/engines/connection.js";
+import { loadNativeStart } from "../src/engines/native-child.js";
 import type { AppError } from "../src/errors.js";
 import { codec, fixtureCommand, ignoreLog } from "./support/engines.js";
 import { frameOf, scoresOf } from "./support/fake-engine.js";
@@ -9,11 +11,6 @@ const MS_MAX = 30_000;
 const LARGE_BYTES = 1_000_000;
 /** A value of pixels that is another client's. */
 const VICTIM = 7;
-
-function connect(behaviour: string, options: { helloMsMax?: number; lines?: string[] } = {}): EngineConnection {
-  const log = options.lines === undefined ? ignoreLog : (_pid: number, line: string) => options.lines?.push(line);
-  return new EngineConnection(fixtureCommand(behaviour), codec(), options.helloMsMax ?? MS_MAX, log);
-}
 
 function infer(connection: EngineConnection, msMax = MS_MAX): Promise<Uint8Array> {
   return connection.infer(frameOf(4, 0, new Uint8Array(7)), msMax);
@@ -29,7 +26,14 @@ async function failure(promise: Promise<unknown>): Promise<AppError> {
   );
 }
 
-describe("a connection to an engine process", () => {
+const STARTS = { Node: spawnChild, "the addon": await loadNativeStart() };
+
+describe.each(Object.entries(STARTS))("a connection to an engine process that %s starts", (_starter, start) => {
+  function connect(behaviour: string, options: { helloMsMax?: number; lines?: string[] } = {}): EngineConnection {
+    const log = options.lines === undefined ? ignoreLog : (_pid: number, line: string) => options.lines?.push(line);
+    return new EngineConnection(fixtureCommand(behaviour), codec(), options.helloMsMax ?? MS_MAX, log, start);
+  }
+
   it("answers requests, and ends with stdin", async () => {
     const connection = connect("answers");
     expect((await connection.hello).engine).toBe("fixture");
@@ -151,7 +155,7 @@ describe("a connection to an engine process", () => {
 
   it("a missing executable is engine_unavailable", async () => {
     const command = { path: "/nowhere/menagerie-engine", args: [], environment: {} };
-    const connection = new EngineConnection(command, codec(), MS_MAX, ignoreLog);
+    const connection = new EngineConnection(command, codec(), MS_MAX, ignoreLog, start);
     expect((await failure(connection.hello)).message).toMatch(/could not be started/);
     await connection.ended;
   });

@@ -1,6 +1,8 @@
 //! The engine as a Node library: every export converts, calls `menagerie_engine` off the main thread, and converts back.
 
 mod off_thread;
+#[cfg(unix)]
+mod start_process;
 
 use std::{env::var_os, sync::Arc, time::Instant};
 

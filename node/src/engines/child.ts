@@ -1,5 +1,5 @@
 /** The operating system's side of an engine process: how it is started, and what it says on stderr. */
-import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { EngineError, messageOf } from "../errors.js";
 
@@ -16,15 +16,29 @@ export interface EngineCommand {
 /** A line that the process wrote on stderr. */
 export type LogLine = (pid: number, line: string) => void;
 
-export type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-
-const LOG_LINE_CHARS_MAX = 4096;
+/** A process with its pipes. */
+export interface Child {
+  readonly pid?: number | undefined;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  kill(signal: NodeJS.Signals): boolean;
+  /** It could not be started. */
+  once(event: "error", listener: (error: Error) => void): unknown;
+  /** It has ended, and all that it wrote was read. */
+  once(event: "close", listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
+}
 
 /**
  * Starts a process. What keeps a program from being run (it is not there, say) comes as an `error` event.
  * @throws EngineError `engine_unavailable` where the system has no memory or descriptors for another process.
  */
-export function startChild({ path, args, environment, folder = "/" }: EngineCommand): Child {
+export type StartChild = (command: EngineCommand) => Child;
+
+const LOG_LINE_CHARS_MAX = 4096;
+
+/** By Node, whose `spawn` holds the main thread up while the kernel copies the page tables of all its memory. */
+export const spawnChild: StartChild = ({ path, args, environment, folder = "/" }) => {
   let child: ChildProcess;
   try {
     child = spawn(path, args, {
@@ -41,7 +55,7 @@ export function startChild({ path, args, environment, folder = "/" }: EngineComm
   // Node makes no pipes once there are no descriptors, and tells why in an event.
   child.on("error", () => {});
   throw unavailable("this system has no descriptors left for another process");
-}
+};
 
 /** Hands on each line, and remembers the last one: its message is for the operator's log, clients do not see it. */
 export function readLog(child: Child, log: LogLine): () => Error {
@@ -61,7 +75,7 @@ export function readLog(child: Child, log: LogLine): () => Error {
 }
 
 /** The types say that they are always there. */
-function hasPipes(child: Partial<ChildProcess>): child is Child {
+function hasPipes(child: ChildProcess): child is ChildProcess & Child {
   return [child.stdin, child.stdout, child.stderr].every((pipe) => pipe instanceof Object);
 }
 

@@ -11,7 +11,7 @@ import { type AppError, EngineError, type EngineStage } from "../errors.js";
 import { FRAME_KIND, type Hello, PROTOCOL, REPLY_BYTES_MAX } from "../generated/contract.js";
 import type { Pieces } from "../ports.js";
 import type { Reply } from "../wasm-module.js";
-import { type Child, type EngineCommand, type LogLine, readLog, startChild } from "./child.js";
+import { type Child, type EngineCommand, type LogLine, readLog, type StartChild, spawnChild } from "./child.js";
 import { createFrameSplitter, DesyncError, emptyFrame, kindOf, requestIdOf, stampRequestId } from "./frame-splitter.js";
 
 /** Reads and writes the frames that Node does not look into. */
@@ -63,9 +63,15 @@ export class EngineConnection {
   #closing = false;
 
   /** Starts the process. @throws EngineError `engine_unavailable` where the system has no room for another one. */
-  constructor(command: EngineCommand, codec: FrameCodec, helloMsMax: number, log: LogLine) {
+  constructor(
+    command: EngineCommand,
+    codec: FrameCodec,
+    helloMsMax: number,
+    log: LogLine,
+    start: StartChild = spawnChild,
+  ) {
     this.#codec = codec;
-    this.#child = startChild(command);
+    this.#child = start(command);
     this.#lastWords = readLog(this.#child, log);
     const { promise, ...settle } = withResolvers<Hello>();
     this.#helloFrame = settle;

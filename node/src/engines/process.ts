@@ -10,7 +10,7 @@ import type { Hello, Loaded, LoadRequest } from "../generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel, ModelProgram, Party, Pieces } from "../ports.js";
 import type { Reply } from "../wasm-module.js";
 import type { EngineCgroups } from "./cgroups.js";
-import type { EngineCommand, LogLine } from "./child.js";
+import type { EngineCommand, LogLine, StartChild } from "./child.js";
 import { EngineConnection, type FrameCodec } from "./connection.js";
 import { Lanes, Runs } from "./lanes.js";
 import { Programs } from "./programs.js";
@@ -28,6 +28,8 @@ export interface ProcessEngineOptions {
   readonly runMsMax: number;
   readonly closeMsMax: number;
   readonly cgroups: EngineCgroups;
+  /** Node's own where it is absent. */
+  readonly startChild?: StartChild | undefined;
   /** Who asked lately, of this engine and of whatever else shares the processor. */
   readonly company?: Company;
   /** Whether graphs of strangers are refused where the process is not fully confined. */
@@ -36,7 +38,7 @@ export interface ProcessEngineOptions {
 
 const RESTART_WAIT_MS_MIN = 200;
 const RESTART_WAIT_MS_MAX = 30_000;
-/** A model that was just loaded answers first: starting a process holds Node up and takes a core for a while. */
+/** A model that was just loaded answers first: starting a process takes a core for a while. */
 const SPARE_WAIT_MS = 500;
 /** Frames that are with the engine beyond those that run, so that no core waits for the next one. */
 const AHEAD = 1;
@@ -231,8 +233,8 @@ class ProcessEngine implements InferenceEngine {
 
   #start(command = this.#options.command): EngineConnection {
     if (this.#closing) throw new AppError("engine_unavailable", "The service is stopping.");
-    const { codec, startMsMax, log, cgroups } = this.#options;
-    const connection = new EngineConnection(command, codec, startMsMax, log);
+    const { codec, startMsMax, log, cgroups, startChild } = this.#options;
+    const connection = new EngineConnection(command, codec, startMsMax, log, startChild);
     this.#processes.set(connection, null);
     connection.ended.then(() => this.#processes.delete(connection));
     const { pid } = connection;

@@ -4,6 +4,7 @@ import { readConfig } from "../../src/config.js";
 import { createAddonEngine } from "../../src/engines/addon.js";
 import type { LogLine } from "../../src/engines/child.js";
 import type { FrameCodec } from "../../src/engines/connection.js";
+import { loadNativeStart } from "../../src/engines/native-child.js";
 import { createProcessEngine, type ProcessEngineOptions } from "../../src/engines/process.js";
 import type { InferenceEngine } from "../../src/ports.js";
 import { decodeReply, loadWasm } from "../../src/wasm-module.js";
@@ -24,6 +25,8 @@ export function fixtureCommand(behaviour: string) {
   return { path: process.execPath, args: [FIXTURE, behaviour], environment: {} };
 }
 
+const startChild = await loadNativeStart();
+
 export function processEngine(overrides: Partial<ProcessEngineOptions> = {}): InferenceEngine {
   const environment = {
     TF_ENABLE_ONEDNN_OPTS: readConfig().tfEnableOnednnOpts,
@@ -41,6 +44,7 @@ export function processEngine(overrides: Partial<ProcessEngineOptions> = {}): In
     runMsMax: 60_000,
     closeMsMax: 20_000,
     sandboxRequired: false,
+    startChild,
     cgroups: { problem: "none in tests", add() {}, remove() {} },
     ...overrides,
   });
