@@ -1,9 +1,10 @@
 /**
  * Builds the page into node/web/dist: one script and its worker, one style sheet, one document, one icon, and the
- * WebAssembly that the worker reads graphs with; beside each its compressed form. Run it with `--watch`, which leaves
- * those out, while working on the page.
+ * WebAssembly that the worker reads graphs with; the viewer of `/openapi.json`, which is Swagger UI as it comes; beside
+ * each its compressed form. Run it with `--watch`, which leaves those out, while working on the page.
  */
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
@@ -14,13 +15,20 @@ const dist = new URL("dist/", here);
 
 await rm(dist, { recursive: true, force: true });
 await mkdir(dist, { recursive: true });
-for (const file of ["index.html", "favicon.svg"]) {
+for (const file of ["index.html", "docs.html", "favicon.svg"]) {
   await copyFile(new URL(file, here), new URL(file, dist));
 }
 
 for (const file of ["menagerie_wasm.js", "menagerie_wasm_bg.wasm"]) {
   await copyFile(new URL(`../../wasm/pkg-web/${file}`, here), new URL(file, dist));
 }
+
+const viewer = dirname(fileURLToPath(import.meta.resolve("swagger-ui-dist/package.json")));
+await mkdir(new URL("docs-viewer/", dist));
+for (const file of ["swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"]) {
+  await copyFile(join(viewer, file), new URL(`docs-viewer/${file}`, dist));
+}
+await copyFile(new URL("docs-viewer.js", here), new URL("docs-viewer/start.js", dist));
 
 const options = {
   absWorkingDir: fileURLToPath(here),
@@ -40,10 +48,12 @@ if (process.argv.includes("--watch")) {
   await (await context(options)).watch();
 } else {
   await build(options);
-  for (const file of await readdir(dist)) {
-    const compressed = await promisify(gzip)(await readFile(new URL(file, dist)), {
+  for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    const compressed = await promisify(gzip)(await readFile(file), {
       level: constants.Z_BEST_COMPRESSION,
     });
-    await writeFile(new URL(`${file}.gz`, dist), compressed);
+    await writeFile(`${file}.gz`, compressed);
   }
 }

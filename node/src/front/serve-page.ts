@@ -6,7 +6,12 @@ const COMPRESSED = ".gz";
 
 /** `dir` holds the built page. A browser asks again each time whether a file has changed. */
 export function servePage(dir: string): RequestHandler[] {
-  const plain = express.static(dir, { cacheControl: false, setHeaders: asksAgain });
+  const plain = express.static(dir, {
+    cacheControl: false,
+    extensions: ["html"],
+    redirect: false,
+    setHeaders: asksAgain,
+  });
   const compressed = express.static(dir, {
     cacheControl: false,
     index: `index.html${COMPRESSED}`,

@@ -9,6 +9,18 @@ import type { Content, Route, Schema } from "../front/route.js";
 import { type ErrorCode, VERSION } from "../generated/contract.js";
 import { COMPONENTS, json, named, objectOf, ok, STRING } from "./schemas.js";
 
+/** By where a path begins, after `/api`. */
+const TAGS: Readonly<Record<string, string>> = {
+  infer: "classify",
+  explain: "classify",
+  images: "classify",
+  feedback: "classify",
+  models: "models",
+  v1: "TensorFlow Serving",
+  v2: "Open Inference Protocol v2",
+  hf: "Hugging Face",
+};
+
 /** The routes with the one that describes them all. */
 export function withOpenApi(routes: readonly Route[]): Route[] {
   const described: Route[] = [
@@ -54,11 +66,18 @@ export function openApiDocument(routes: readonly Route[]): object {
 function describe(route: Route): Schema {
   const { summary, parameters = [], body, answers, problems } = route;
   return {
+    tags: [tagOf(route.path)],
     summary,
     parameters,
     ...(body === undefined ? {} : { requestBody: { content: closed(body) } }),
     responses: { ...problemResponses([...problemsBefore(route), ...problems, "internal"]), ...answers },
   };
+}
+
+/** What viewers put a call under. */
+function tagOf(path: string): string {
+  const [, first = "", second = ""] = path.split(/[/:]/);
+  return TAGS[first === "api" ? second : first] ?? "service";
 }
 
 /** Names that a body's schema does not have are refused. */

@@ -56,7 +56,8 @@ function Told({ state }: { readonly state: Readiness | Refusal }) {
       <section aria-labelledby="more-title">
         <h2 id="more-title">For programs</h2>
         <p>
-          Everything that the service answers is described in <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).
+          Everything that the service answers is described in <a href="openapi.json">openapi.json</a> (OpenAPI 3.1), to
+          be read and tried at <a href="docs">docs</a>.
         </p>
         <Commands request={{ method: "GET", path: "openapi.json" }} />
       </section>
