@@ -4,6 +4,7 @@
  * a request with a hundred images another request of the same caller.
  */
 
+import { availableParallelism } from "node:os";
 import type { Party } from "./ports.js";
 
 type Asker = Pick<Party, "caller" | "request">;
@@ -124,36 +125,6 @@ export class FairLine<Ask, Got> {
   }
 }
 
-/** For so long after somebody asked, what there is is not all given to another one. */
-const RECENT_MS = 1000;
-
-/**
- * Who asked lately. A thread or a core that works cannot be taken back, so one caller leaves one of them free while
- * others are about; a caller alone may have all.
- */
-export class Company {
-  /** The two callers that asked last, the last one first. */
-  #last: { readonly caller: string; at: number }[] = [];
-  readonly #now: () => number;
-
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
-  }
-
-  note(caller: string): void {
-    const [first] = this.#last;
-    if (first?.caller === caller) first.at = this.#now();
-    else this.#last = [{ caller, at: this.#now() }, ...(first === undefined ? [] : [first])];
-  }
-
-  /** How many of `countMax` this caller may have now. */
-  share(caller: string, countMax: number): number {
-    const since = this.#now() - RECENT_MS;
-    const hasOthers = this.#last.some((other) => other.caller !== caller && other.at > since);
-    return hasOthers ? Math.max(1, countMax - 1) : countMax;
-  }
-}
-
 /** How many each caller has. */
 export class Counts {
   readonly #counts = new Map<string, number>();
@@ -166,6 +137,62 @@ export class Counts {
     const count = this.of(caller) + change;
     if (count > 0) this.#counts.set(caller, count);
     else this.#counts.delete(caller);
+  }
+}
+
+/** For so long after somebody asked, what there is is not all given to another one. */
+const RECENT_MS = 250;
+
+/**
+ * Who asked lately, and what each has at work, in whatever shares the processor. A thread or a core that works cannot be
+ * taken back, so one caller leaves one of them free while others are about; a caller alone may have all.
+ */
+export class Company {
+  /** The two callers that asked last, the last one first. */
+  #last: { readonly caller: string; at: number }[] = [];
+  readonly #coreCount: number;
+  readonly #now: () => number;
+  readonly #atWork = new Counts();
+  readonly #onEnd: (() => void)[] = [];
+
+  constructor(coreCount = availableParallelism(), now: () => number = () => performance.now()) {
+    this.#coreCount = coreCount;
+    this.#now = now;
+  }
+
+  note(caller: string): void {
+    const [first] = this.#last;
+    if (first?.caller === caller) first.at = this.#now();
+    else this.#last = [{ caller, at: this.#now() }, ...(first === undefined ? [] : [first])];
+  }
+
+  /** How many of `countMax` this caller may have now. */
+  share(caller: string, countMax: number): number {
+    return this.#hasOthers(caller) ? Math.max(1, countMax - 1) : countMax;
+  }
+
+  /** Whether this caller leaves a core to the others with one more piece of work. What does not fit is tried again `onEnd`. */
+  fits(caller: string): boolean {
+    return !this.#hasOthers(caller) || this.#atWork.of(caller) < Math.max(1, this.#coreCount - 1);
+  }
+
+  begin(caller: string): void {
+    this.#atWork.add(caller, 1);
+  }
+
+  end(caller: string): void {
+    this.#atWork.add(caller, -1);
+    for (const listener of this.#onEnd) listener();
+  }
+
+  /** Calls it whenever a piece of work has ended. */
+  onEnd(listener: () => void): void {
+    this.#onEnd.push(listener);
+  }
+
+  #hasOthers(caller: string): boolean {
+    const since = this.#now() - RECENT_MS;
+    return this.#last.some((other) => other.caller !== caller && other.at > since);
   }
 }
 

@@ -64,19 +64,43 @@ describe("what waits", () => {
 });
 
 describe("company", () => {
-  it("has a caller leave one while others asked within a second, and never the last one", () => {
+  it("has a caller leave one while others asked lately, and never the last one", () => {
     let now = 0;
-    const company = new Company(() => now);
+    const company = new Company(4, () => now);
     company.note("a");
     expect(company.share("a", 4)).toBe(4);
     company.note("b");
     company.note("b");
     expect([company.share("a", 4), company.share("b", 4), company.share("c", 1)]).toEqual([3, 3, 1]);
-    now = 900;
+    now = 200;
     company.note("a");
     expect(company.share("a", 4)).toBe(3);
-    now = 1001;
+    now = 251;
     company.note("a");
     expect([company.share("a", 4), company.share("b", 4)]).toEqual([4, 3]);
+  });
+
+  it("has a caller leave a core to others, whatever its work is, and says when there is room again", () => {
+    const company = new Company(2, () => 0);
+    let ends = 0;
+    company.onEnd(() => {
+      ends += 1;
+    });
+    company.note("a");
+    company.begin("a");
+    expect(company.fits("a")).toBe(true);
+    company.note("b");
+    expect([company.fits("a"), company.fits("b")]).toEqual([false, true]);
+    company.end("a");
+    expect([company.fits("a"), ends]).toEqual([true, 1]);
+  });
+
+  it("leaves a caller one piece of work where there is one core", () => {
+    const company = new Company(1, () => 0);
+    company.note("a");
+    company.note("b");
+    expect(company.fits("a")).toBe(true);
+    company.begin("a");
+    expect([company.fits("a"), company.fits("b")]).toEqual([false, true]);
   });
 });

@@ -3,7 +3,7 @@
  * turn, where their party can take them back. Models share the processor (`Runs`): the turns are those of all of them.
  */
 import { EngineError } from "../errors.js";
-import { Company, Counts, FairQueue } from "../fair-queue.js";
+import { Company, FairQueue } from "../fair-queue.js";
 import type { Party } from "../ports.js";
 
 interface Waiting {
@@ -14,17 +14,17 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Runs of several models: so many at once, of which one caller leaves one to others while they are about. */
+/** Runs of several models: so many at once, and of one caller as many as leave a core to others while they are about. */
 export class Runs {
   readonly #countMax: number;
   readonly #company: Company;
   readonly #queue = new FairQueue<Waiting>();
-  readonly #counts = new Counts();
   #count = 0;
 
   constructor(countMax: number, company = new Company()) {
     this.#countMax = countMax;
     this.#company = company;
+    company.onEnd(() => this.#fill());
   }
 
   /** Whether it runs already, or waits for its turn. */
@@ -53,16 +53,15 @@ export class Runs {
   }
 
   #fits({ lanes, caller }: Waiting): boolean {
-    return lanes.isFree && this.#counts.of(caller) < this.#company.share(caller, this.#countMax);
+    return lanes.isFree && this.#company.fits(caller);
   }
 
   #run(waiting: Waiting): void {
     this.#count += 1;
-    this.#counts.add(waiting.caller, 1);
+    this.#company.begin(waiting.caller);
     void waiting.lanes.run(waiting).finally(() => {
       this.#count -= 1;
-      this.#counts.add(waiting.caller, -1);
-      this.#fill();
+      this.#company.end(waiting.caller);
     });
   }
 }

@@ -25,6 +25,7 @@ interface Pending<Call, Reply> {
   readonly caller: string;
   readonly transfer: readonly Transferable[];
   readonly heavy: boolean;
+  readonly urgent: boolean;
   resolve(reply: Reply): void;
   reject(error: unknown): void;
 }
@@ -65,6 +66,7 @@ export class WorkerPool<Call, Reply> {
     this.#file = file;
     this.#threadsMax = threadsMax;
     this.#callMsMax = callMsMax;
+    company.onEnd(() => this.#dispatch());
     while (this.#threads.size < threadsMax) this.#idle.push(this.#start());
   }
 
@@ -79,7 +81,7 @@ export class WorkerPool<Call, Reply> {
     let leave = () => {};
     try {
       return await new Promise<Reply>((resolve, reject) => {
-        const pending = { call, caller: party.caller, transfer, heavy, resolve, reject };
+        const pending = { call, caller: party.caller, transfer, heavy, urgent, resolve, reject };
         if (this.#urgent.length + this.#waiting.size === 0 && this.#sendNow(pending)) return;
         leave = () => {
           if (this.#waiting.remove(party, pending) || remove(this.#urgent, pending)) reject(party.signal.reason);
@@ -122,6 +124,7 @@ export class WorkerPool<Call, Reply> {
   }
 
   #dispatch(): void {
+    if (this.#closed) return;
     while (this.#threads.size < this.#threadsMax) this.#idle.push(this.#start());
     while (this.#idle.length > 0 && this.#urgent.length + this.#waiting.size > 0) {
       const pending = this.#urgent.shift() ?? this.#waiting.shift((next) => this.#fits(next));
@@ -137,8 +140,10 @@ export class WorkerPool<Call, Reply> {
     return true;
   }
 
-  /** Of the threads for heavy calls one caller leaves one while others are about. */
-  #fits({ heavy, caller }: Pending<Call, Reply>): boolean {
+  /** While others are about, one caller leaves a core to them, and one of the threads for heavy calls. */
+  #fits({ heavy, urgent, caller }: Pending<Call, Reply>): boolean {
+    if (urgent) return true;
+    if (!this.#company.fits(caller)) return false;
     if (!heavy) return true;
     const isThere = this.#idle.some(({ light }) => !light || this.#threadsMax === 1);
     return isThere && this.#counts.of(caller) < this.#company.share(caller, Math.max(1, this.#threadsMax - 1));
@@ -160,6 +165,7 @@ export class WorkerPool<Call, Reply> {
   #send(thread: Thread<Call, Reply>, pending: Pending<Call, Reply>): void {
     thread.pending = pending;
     if (pending.heavy) this.#counts.add(pending.caller, 1);
+    this.#company.begin(pending.caller);
     thread.timer = setTimeout(() => {
       void thread.worker.terminate();
       this.#lose(thread, new TooLongError(`it took longer than ${this.#callMsMax} ms`));
@@ -175,26 +181,29 @@ export class WorkerPool<Call, Reply> {
   }
 
   #free(thread: Thread<Call, Reply>): void {
-    this.#rest(thread);
+    const pending = this.#rest(thread);
     thread.worker.unref();
     this.#idle.push(thread);
-    this.#dispatch();
+    if (pending !== null) this.#company.end(pending.caller);
   }
 
   #lose(thread: Thread<Call, Reply>, error: unknown): void {
     if (!this.#threads.delete(thread)) return;
     remove(this.#idle, thread);
-    thread.pending?.reject(error);
-    this.#rest(thread);
-    if (!this.#closed) this.#dispatch();
+    const pending = this.#rest(thread);
+    pending?.reject(error);
+    if (pending === null) this.#dispatch();
+    else this.#company.end(pending.caller);
   }
 
-  /** It works on nothing any more. */
-  #rest(thread: Thread<Call, Reply>): void {
+  /** It works on nothing any more. What it worked on. */
+  #rest(thread: Thread<Call, Reply>): Pending<Call, Reply> | null {
+    const { pending } = thread;
     if (thread.timer !== null) clearTimeout(thread.timer);
-    if (thread.pending?.heavy) this.#counts.add(thread.pending.caller, -1);
+    if (pending?.heavy) this.#counts.add(pending.caller, -1);
     thread.pending = null;
     thread.timer = null;
+    return pending;
   }
 }
 
