@@ -25,7 +25,7 @@ export declare class Model {
    * a copy of `pixels`.
    */
   run(pixels: Uint8Array, imageCount: number): Promise<Scores>
-  /** Answers one infer frame, of which it takes a copy, with a scores or an error frame of the same request id. */
+  /** Answers one infer or tensors frame, of which it takes a copy, with a scores or an error frame of the same request id. */
   exchange(frame: Uint8Array): Promise<Uint8Array>
 }
 

@@ -3,7 +3,7 @@
  * visit's; decoding, models and engines are behind the ports.
  */
 import { AppError } from "./errors.js";
-import type { Answer } from "./generated/contract.js";
+import type { Answer, ClientTensor } from "./generated/contract.js";
 import type {
   Classifier,
   ClassifyOptions,
@@ -15,11 +15,14 @@ import type {
   ModelSettings,
   Models,
   OpenModel,
+  ScoredAnswer,
+  TensorSource,
   Visit,
 } from "./ports.js";
 
 export interface Question {
-  readonly images: readonly ImageSource[];
+  /** Images, or tensors in their place, each one's own. */
+  readonly images: readonly (ImageSource | TensorSource)[];
   readonly choices: readonly ModelChoice[];
   readonly settings: ModelSettings;
   readonly options: ClassifyOptions;
@@ -31,6 +34,8 @@ export type AnsweredItem = Omit<Answer, "image"> & {
   readonly model: ModelIdentity;
   /** What the caller should know of the model's settings; absent where there is nothing. */
   readonly warnings?: readonly string[];
+  /** What the graph gave, where that was asked for. */
+  readonly scores?: Float32Array;
 };
 
 /** An image that failed among others. */
@@ -77,7 +82,7 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
   const inTurn = limitAtOnce(ITEMS_AT_ONCE_MAX);
   const columns = await Promise.all(
     choices.map(async (choice) => {
-      const failed = (image: ImageSource, error: unknown): FailedItem => {
+      const failed = (image: Question["images"][number], error: unknown): FailedItem => {
         if (!(error instanceof AppError)) throw error;
         return { image: { name: nameOf(image) }, model: { id: idOf(choice) }, error };
       };
@@ -92,7 +97,8 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
                   if (content === undefined) throw new Error("each image is read");
                   // Classifying takes the bytes away: where there are several models each gets a copy.
                   const bytes = choices.length === 1 ? content : new Uint8Array(content);
-                  return await classifyOne(deps.classifier, model, nameOf(image), bytes, options);
+                  const asked = "tensor" in image ? { ...options, tensor: image.tensor } : options;
+                  return await classifyOne(deps.classifier, model, nameOf(image), bytes, asked);
                 } catch (error) {
                   return failed(image, error);
                 }
@@ -112,7 +118,11 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
 }
 
 /** The bytes of an image, fetched where it came as an address. */
-export async function readImage(deps: ClassifyDeps, visit: Visit, image: ImageSource): Promise<Uint8Array> {
+export async function readImage(
+  deps: ClassifyDeps,
+  visit: Visit,
+  image: ImageSource | TensorSource,
+): Promise<Uint8Array> {
   if (!("url" in image)) return image.bytes;
   const release = visit.hold(deps.imageBytesMax);
   try {
@@ -131,14 +141,23 @@ async function classifyOne(
   bytes: Uint8Array,
   options: ClassifyOptions,
 ): Promise<AnsweredItem> {
+  if (options.tensor !== undefined) checkTensor(target, options.tensor);
   return warned(name, identity, await classifier.classify(target, bytes, options), target);
+}
+
+/** @throws AppError `field_invalid` where the model's engine takes pixels alone. */
+function checkTensor({ tensors, spec }: ClassifyTarget, { dtype }: ClientTensor): void {
+  if (dtype === "uint8" || tensors) return;
+  const { height, width, channels } = spec.input;
+  const detail = `What serves this model takes no float32 tensors; send uint8 pixels of ${height} x ${width} x ${channels}, or the image.`;
+  throw new AppError("field_invalid", detail);
 }
 
 /** An answer as clients get it: whose it is, and what is unsure of its model. */
 export function warned(
   name: string,
   model: ModelIdentity,
-  { image, ...answer }: Answer,
+  { image, ...answer }: ScoredAnswer,
   { spec: { warnings } }: ClassifyTarget,
 ): AnsweredItem {
   return { image: { name, ...image }, model, ...answer, ...(warnings.length === 0 ? {} : { warnings }) };
@@ -158,7 +177,7 @@ export function checkPictures(target: ClassifyTarget, count: number, bytesMax: n
   throw new AppError("field_invalid", detail);
 }
 
-export function nameOf(image: ImageSource): string {
+export function nameOf(image: ImageSource | TensorSource): string {
   return "url" in image ? image.url : image.name;
 }
 

@@ -3,6 +3,7 @@
  */
 import type {
   Answer,
+  ClientTensor,
   Confidence,
   Crop,
   ExplainMethod,
@@ -52,10 +53,12 @@ export interface LoadedModel {
   readonly spec: ModelSpec;
   /** Most images that one infer frame may hold. */
   readonly imagesMax: number;
+  /** Whether it takes frames of tensors beside those of pixels. */
+  readonly tensors: boolean;
   /** Whether it still answers: false once its engine is gone. */
   readonly alive: boolean;
   /**
-   * Sends one infer frame, in its party's turn, and resolves with the reply frame (scores or error). Rejects with an
+   * Sends one infer or tensors frame, in its party's turn, and resolves with the reply frame (scores or error). Rejects with an
    * `EngineError` when the engine is gone, and at once with the reason of the party's signal. The frame is written to
    * (its request id), and may be read until this resolves; it is the caller's again then, and only then.
    */
@@ -136,6 +139,8 @@ export interface ClassifyTarget {
   readonly confidence: Confidence | null;
   /** Most images that one infer frame may hold. */
   readonly imagesMax: number;
+  /** Whether its engine takes frames of tensors beside those of pixels. */
+  readonly tensors: boolean;
   /** Whether the graph is one that a client brought. */
   readonly stranger: boolean;
   /** On whose behalf it is used. */
@@ -151,7 +156,17 @@ export interface ClassifyOptions {
   readonly picture: boolean;
   /** Whether `top` has every class, whatever `topK` and `scoreThreshold` say. */
   readonly everyClass?: boolean;
+  /** Whether the answer has what the graph gave, beside what was made of it. */
+  readonly scores?: boolean;
+  /** What the bytes are, where they are a tensor that a client made in place of an image. */
+  readonly tensor?: ClientTensor;
 }
+
+/**
+ * An answer, with the values of the graph's output where they were asked for: one float32 for each class as the graph gave
+ * it, before softmax and temperature, or the class number alone (`index`).
+ */
+export type ScoredAnswer = Answer & { readonly scores?: Float32Array };
 
 /** What a map of an answer is asked for. */
 export interface ExplainQuestion {
@@ -166,9 +181,12 @@ export interface ExplainQuestion {
 
 /** Image bytes to answer: the WebAssembly function in worker threads. */
 export interface Classifier {
-  /** The image's bytes may be transferred: the caller must not use them afterwards. */
-  classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<Answer>;
-  /** As `classify`, with what the answer hangs on: the engine is asked again and again, in one exchange after the other. */
+  /**
+   * The image's bytes may be transferred: the caller must not use them afterwards. Rejects with `field_invalid` for a
+   * tensor that does not fit the model, or has values that are not finite.
+   */
+  classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<ScoredAnswer>;
+  /** As `classify`, of an image, with what the answer hangs on: the engine is asked again and again, in one exchange after the other. */
   explain(
     target: ClassifyTarget,
     image: Uint8Array,
@@ -243,6 +261,17 @@ export interface UploadedFile {
 
 /** An image, or where it is. */
 export type ImageSource = UploadedFile | { readonly url: string };
+
+/**
+ * A tensor that a client made, in place of an image: one image's, without the axis of the batch. `uint8` are pixels of the
+ * model's size, `float32` (little-endian) is what the graph is fed.
+ */
+export interface TensorSource {
+  /** How the answer names it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly tensor: ClientTensor;
+}
 
 /** A graph that came with a request. */
 export interface UploadedGraph extends Omit<UploadedFile, "bytes"> {

@@ -47,6 +47,17 @@ export interface WasmModule {
     host: { sha256(bytes: Uint8Array): string },
     room: Uint8Array<ArrayBuffer>,
   ): { frame: Uint8Array<ArrayBuffer>; seenJson: string };
+  /** As `prepare`, of a tensor that a client made; `tensorJson` is its `ClientTensor`. */
+  prepareTensor(
+    model: WasmModel,
+    tensor: Uint8Array,
+    tensorJson: string,
+    optionsJson: string,
+    host: { sha256(bytes: Uint8Array): string },
+    room: Uint8Array<ArrayBuffer>,
+  ): { frame: Uint8Array<ArrayBuffer>; seenJson: string };
+  /** The values of an engine's reply, as the graph gave them. */
+  scores(model: WasmModel, reply: Uint8Array): Float32Array<ArrayBuffer>;
   /** An engine's reply to `Answer` JSON. */
   answer(model: WasmModel, seenJson: string, optionsJson: string, reply: Uint8Array): string;
   /** The frame with photos under masks, at most `countMax` from number `from` on, and how many masks there are in all. */

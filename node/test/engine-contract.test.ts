@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FRAME_KIND, type LoadRequest } from "../src/generated/contract.js";
 import type { InferenceEngine, LoadedModel } from "../src/ports.js";
 import { addonEngine, codec, processEngine } from "./support/engines.js";
-import { FakeEngine, inferFrameOf, scoresOf } from "./support/fake-engine.js";
+import { FakeEngine, frameOf, inferFrameOf, scoresOf } from "./support/fake-engine.js";
 import { meanColourGraph } from "./support/graph-def.js";
 import { party } from "./support/party.js";
 
@@ -40,6 +40,13 @@ const CONTENDERS: readonly Contender[] = [
 
 const inferFrame = (...colours: Parameters<typeof inferFrameOf>[1][number][]) => inferFrameOf(SIDE, colours);
 
+/** A tensors frame with the values that the pixels of an infer frame stand for. */
+function tensorsFrame(...colours: Parameters<typeof inferFrame>): Uint8Array {
+  const [count, pixels] = [inferFrame(...colours).subarray(9, 13), inferFrame(...colours).subarray(13)];
+  const values = Float32Array.from(pixels, (pixel) => pixel / 255);
+  return frameOf(FRAME_KIND.tensors, 0, Buffer.concat([count, new Uint8Array(values.buffer)]));
+}
+
 describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
   let engine: InferenceEngine;
   let model: LoadedModel;
@@ -72,6 +79,21 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
     expect(scores).toHaveLength(6);
     expect(scores[2]).toBeCloseTo(WINNER, 5);
     expect(scores[3]).toBeCloseTo(WINNER, 5);
+  });
+
+  it("answers what the graph is fed as it answers the pixels that this is made of", async () => {
+    expect(model.tensors).toBe(true);
+    const pixels = scoresOf(await model.exchange(inferFrame(BLUE, GREEN), party()));
+    expect(scoresOf(await model.exchange(tensorsFrame(BLUE, GREEN), party()))).toEqual(pixels);
+  });
+
+  it("answers values that do not fit with a field_invalid frame, and goes on", async () => {
+    const frame = tensorsFrame(RED);
+    const short = frame.slice(0, frame.length - 4);
+    new DataView(short.buffer).setUint32(0, short.length - 4, true);
+    const reply = decodeReply(await model.exchange(short, party()));
+    expect(reply.kind === "error" && reply.problem.code).toBe("field_invalid");
+    expect((await model.exchange(tensorsFrame(RED), party()))[4]).toBe(FRAME_KIND.scores);
   });
 
   it("answers requests at once, each with its own scores", async () => {

@@ -36,6 +36,17 @@ describe("the pool of engine processes", () => {
     await engine.close();
   });
 
+  it("takes tensors where hello says so, and not where an engine of before says nothing of them", async () => {
+    for (const [behaviour, tensors] of [
+      ["answers", false],
+      ["takes-tensors", true],
+    ] as const) {
+      const engine = pool(behaviour, { spareCount: 0 });
+      expect((await engine.load(GRAPH, REQUEST)).tensors).toBe(tensors);
+      await engine.close();
+    }
+  });
+
   it("works without spares", async () => {
     const engine = pool("answers", { spareCount: 0 });
     const models = await Promise.all([engine.load(GRAPH, REQUEST), engine.load(GRAPH, REQUEST)]);

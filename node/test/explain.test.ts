@@ -127,6 +127,7 @@ describe("the exchanges of a map", () => {
       labelOffset: null,
       confidence: null,
       imagesMax: 64,
+      tensors: true,
       stranger: false,
       party: who,
       exchange: (frame) => {

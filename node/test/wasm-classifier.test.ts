@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AppError } from "../src/errors.js";
+import type { ClientTensor } from "../src/generated/contract.js";
 import { createWasmClassifier, type WasmClassifierOptions } from "../src/images/wasm-classifier.js";
 import type { Classifier, ClassifyOptions, ClassifyTarget } from "../src/ports.js";
 import { FakeEngine } from "./support/fake-engine.js";
@@ -35,6 +36,7 @@ async function target(changes: Partial<ClassifyTarget> = {}): Promise<ClassifyTa
     labelOffset: null,
     confidence: null,
     imagesMax: 64,
+    tensors: true,
     stranger: false,
     party: party(),
     exchange: (frame) => loaded.exchange(frame, party()),
@@ -62,6 +64,46 @@ describe("the classifier", () => {
       input: { width: 8, height: 8, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     });
     expect(answer.top.map(({ label }) => label)).toEqual(["blue", "red", "green"]);
+  });
+
+  it("answers pixels that a client made as the image that they were made of, with the same hash", async () => {
+    const pixels = new Uint8Array(Array.from({ length: 64 }, () => [0, 0, 255]).flat());
+    const image = await classifier.classify(await target(), solidPng(40, 20, [0, 0, 255]), OPTIONS);
+    const tensor: ClientTensor = { dtype: "uint8", shape: [8, 8, 3] };
+    const answer = await classifier.classify(await target(), pixels, { ...OPTIONS, tensor });
+    expect(answer.image).toEqual({ width: 8, height: 8, format: "pixels" });
+    expect([answer.top, answer.input]).toEqual([image.top, image.input]);
+  });
+
+  it("answers what the graph is fed, and what the graph gave where that is asked for", async () => {
+    const values = Float32Array.from(Array.from({ length: 64 }, () => [0, 1, 0]).flat());
+    const tensor: ClientTensor = { dtype: "float32", shape: [8, 8, 3] };
+    const asked = { ...OPTIONS, topK: 1, tensor, scores: true };
+    const answer = await classifier.classify(await target(), new Uint8Array(values.buffer), asked);
+    const [red, green, blue] = answer.scores ?? [];
+    expect(answer).toMatchObject({ label: "green", probability: expect.closeTo(green ?? 0, 6) });
+    expect([red, blue]).toEqual([expect.closeTo(0.2119, 3), expect.closeTo(0.2119, 3)]);
+    const plain = await classifier.classify(await target(), solidPng(8, 8, [0, 255, 0]), OPTIONS);
+    expect(plain).not.toHaveProperty("scores");
+  });
+
+  it.each<[string, ClassifyOptions["tensor"], Uint8Array]>([
+    ["pixels of another shape", { dtype: "uint8", shape: [4, 16, 3] }, new Uint8Array(192)],
+    ["too few bytes", { dtype: "float32", shape: [8, 8, 3] }, new Uint8Array(192)],
+    [
+      "a value that is not finite",
+      { dtype: "float32", shape: [8, 8, 3] },
+      new Uint8Array(new Float32Array(192).fill(NaN).buffer),
+    ],
+  ])("%s is field_invalid, and says what would fit", async (_what, tensor, bytes) => {
+    const refused = classifier.classify(await target(), bytes, {
+      ...OPTIONS,
+      ...(tensor === undefined ? {} : { tensor }),
+    });
+    await expect(refused).rejects.toMatchObject({
+      code: "field_invalid",
+      message: expect.stringMatching(/\[8, 8, 3\]|finite/),
+    });
   });
 
   it("answers many at once, more than it has threads", async () => {

@@ -7,14 +7,14 @@
 
 use js_sys::{Error as JsError, Object, Reflect, Uint8Array};
 use menagerie_contract::{
-    Confidence, ExplainOptions, Frame, InferOptions, InputSpec, LoadRequest, Manifest, ModelSpec, SpecOverrides, frame,
-    manifest,
+    ClientTensor, Confidence, ExplainOptions, Frame, InferOptions, InputSpec, LoadRequest, Manifest, ModelSpec,
+    SpecOverrides, frame, manifest,
 };
 use menagerie_graph::{GraphLimits, inspect_files};
 use serde_json::{Value, json};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::{calibrate, decode, error::Error, explain, labels, model, pipeline};
+use crate::{calibrate, decode, error::Error, explain, labels, model, pipeline, scores::Scores, tensor};
 
 #[wasm_bindgen]
 extern "C" {
@@ -94,12 +94,37 @@ pub fn prepare(
     room: Uint8Array,
 ) -> Result<Object, JsError> {
     let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
-    let sha256 = |bytes: &[u8]| host.sha256(bytes).map_err(|_| Error::Internal("the host cannot hash".into()));
-    let (bytes, seen) = pipeline::prepare(&model.0, image, &options, now_ms, sha256).map_err(thrown)?;
+    let prepared = pipeline::prepare(&model.0, image, &options, now_ms, |bytes| hashed(host, bytes));
+    let (frame, seen) = prepared.map_err(thrown)?;
+    Ok(framed(&frame, room, &seen))
+}
+
+fn hashed(host: &Host, bytes: &[u8]) -> Result<String, Error> {
+    host.sha256(bytes).map_err(|_| Error::Internal("the host cannot hash".into()))
+}
+
+fn framed(bytes: &[u8], room: Uint8Array, seen: &pipeline::Seen) -> Object {
     let has_room = room.length() as usize == bytes.len();
     let frame = if has_room { room } else { Uint8Array::new_with_length(bytes.len() as u32) };
-    frame.copy_from(&bytes);
-    Ok(object(&[("frame", frame.into()), ("seenJson", to_json(&seen).into())]))
+    frame.copy_from(bytes);
+    object(&[("frame", frame.into()), ("seenJson", to_json(seen).into())])
+}
+
+/// As `prepare`, of a tensor that a client made: `tensor_json` is its `ClientTensor`.
+#[wasm_bindgen(js_name = prepareTensor, unchecked_return_type = "{ frame: Uint8Array; seenJson: string }")]
+pub fn prepare_tensor(
+    model: &Model,
+    tensor: &[u8],
+    tensor_json: &str,
+    options_json: &str,
+    host: &Host,
+    room: Uint8Array,
+) -> Result<Object, JsError> {
+    let about: ClientTensor = from_json("the tensor", tensor_json).map_err(thrown)?;
+    let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
+    let prepared = tensor::prepare_tensor(&model.0, &about, tensor, &options, now_ms, |bytes| hashed(host, bytes));
+    let (frame, seen) = prepared.map_err(thrown)?;
+    Ok(framed(&frame, room, &seen))
 }
 
 /// An engine's reply to the frame of `prepare`, which gave `seen_json`, as `Answer` JSON. The reply's request id is not
@@ -109,6 +134,12 @@ pub fn answer(model: &Model, seen_json: &str, options_json: &str, reply: &[u8]) 
     let seen: pipeline::Seen = from_json("what was seen", seen_json).map_err(thrown)?;
     let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
     Ok(to_json(&pipeline::answer(&model.0, seen, &options, reply, now_ms).map_err(thrown)?))
+}
+
+/// The values of an engine's reply to one image, as the graph gave them: one for each class, or the class number alone.
+#[wasm_bindgen]
+pub fn scores(model: &Model, reply: &[u8]) -> Result<Vec<f32>, JsError> {
+    Scores::read(reply, &model.0.spec.output).map(|scores| scores.values).map_err(thrown)
 }
 
 /// The frame with the photos under the masks from number `from` on, `count_max` of them at most, and the number of masks
@@ -249,7 +280,7 @@ pub fn decode_reply(reply: &[u8]) -> Result<String, JsError> {
             "classCount": scores.class_count, "queueUs": scores.queue_us, "runUs": scores.run_us,
         }),
         Frame::Pong => json!({ "kind": "pong", "requestId": request_id }),
-        Frame::Load { .. } | Frame::Infer { .. } | Frame::Ping => {
+        Frame::Load { .. } | Frame::Infer { .. } | Frame::Tensors { .. } | Frame::Ping => {
             return Err(thrown(Error::Engine("the engine sent a frame that only the host may send".into())));
         }
     };

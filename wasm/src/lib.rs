@@ -19,6 +19,7 @@ pub mod pipeline;
 pub mod resize;
 pub mod scores;
 pub mod temperature;
+pub mod tensor;
 
 pub use error::Error;
 pub use model::Model;

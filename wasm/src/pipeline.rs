@@ -20,11 +20,11 @@ const TOP_K_MAX: u32 = 100;
 /// What is known of an image before the engine has answered; [`answer`] wants it back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
-    image: ImageFacts,
-    input: InputFacts,
-    timings: Timings,
+    pub(crate) image: ImageFacts,
+    pub(crate) input: InputFacts,
+    pub(crate) timings: Timings,
     /// Milliseconds of the clock when the image came.
-    began: f64,
+    pub(crate) began: f64,
 }
 
 impl Seen {
@@ -132,7 +132,11 @@ pub fn image_facts(photo: &Photo) -> ImageFacts {
     ImageFacts { width, height, format: photo.format.as_str().into() }
 }
 
-fn check(options: &InferOptions) -> Result<(), Error> {
+/// Whether the answer that is asked for can be given.
+///
+/// # Errors
+/// [`Error::FieldInvalid`] names the field and its range.
+pub(crate) fn check(options: &InferOptions) -> Result<(), Error> {
     let InferOptions { top_k, score_threshold, .. } = options;
     if !(1..=TOP_K_MAX).contains(top_k) {
         return Err(Error::FieldInvalid(format!("top_k={top_k} is outside of 1 to {TOP_K_MAX}")));

@@ -114,7 +114,7 @@ impl Model {
         })
     }
 
-    /// Answers one infer frame, of which it takes a copy, with a scores or an error frame of the same request id.
+    /// Answers one infer or tensors frame, of which it takes a copy, with a scores or an error frame of the same request id.
     #[napi(ts_return_type = "Promise<Uint8Array>")]
     #[must_use]
     pub fn exchange(&self, frame: &[u8]) -> AsyncTask<OffThread<Uint8Array>> {
@@ -123,10 +123,10 @@ impl Model {
         OffThread::start(move || {
             let header = frame::Header::read(&frame, u32::MAX)
                 .map_err(|error| exchange::lost_step(&error))?
-                .filter(|header| header.kind == FrameKind::Infer)
-                .ok_or_else(|| Problem::new(ErrorCode::Internal, "exchange takes infer frames alone"))?;
+                .filter(|header| matches!(header.kind, FrameKind::Infer | FrameKind::Tensors))
+                .ok_or_else(|| Problem::new(ErrorCode::Internal, "exchange takes infer and tensors frames alone"))?;
             let payload = frame.get(frame::HEADER_BYTES..).unwrap_or_default();
-            let reply: Frame<'_> = exchange::answer(&model, payload, called);
+            let reply: Frame<'_> = exchange::answer(&model, header.kind, payload, called);
             let bytes = reply.encode_reply(header.request_id).map_err(|error| exchange::lost_step(&error))?;
             Ok(bytes.into())
         })

@@ -7,15 +7,19 @@ use std::{
     time::Instant,
 };
 
+use menagerie_contract::FrameKind;
+
 /// Requests waiting in one process; while more arrive the reader stops reading, so that the pipe fills and the host
 /// notices.
 const WAITING_MAX: usize = 64;
 
-/// An infer request whose pixels have arrived.
+/// A request for scores whose payload has arrived.
 pub struct Job {
+    /// [`FrameKind::Infer`] or [`FrameKind::Tensors`].
+    pub kind: FrameKind,
     /// Whose request it is.
     pub request_id: u32,
-    /// Payload of the infer frame.
+    /// Payload of its frame.
     pub payload: Vec<u8>,
     /// When its last byte came.
     pub arrived: Instant,
@@ -97,7 +101,7 @@ mod tests {
     use super::*;
 
     fn job(request_id: u32) -> Job {
-        Job { request_id, payload: Vec::new(), arrived: Instant::now() }
+        Job { kind: FrameKind::Infer, request_id, payload: Vec::new(), arrived: Instant::now() }
     }
 
     #[test]

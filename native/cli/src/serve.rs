@@ -78,6 +78,7 @@ fn hello(library: &Library, sandbox: Sandbox) -> Hello {
         frame_bytes_max: FRAME_BYTES_MAX,
         images_max: IMAGES_MAX,
         sandbox,
+        tensors: true,
     }
 }
 
@@ -99,7 +100,7 @@ impl Server {
         while let Some((header, payload)) = read_frame(input)? {
             match header.kind {
                 FrameKind::Load => self.load(header.request_id, payload)?,
-                FrameKind::Infer => self.infer(header.request_id, payload),
+                kind @ (FrameKind::Infer | FrameKind::Tensors) => self.infer(kind, header.request_id, payload),
                 FrameKind::Ping => {
                     decode(FrameKind::Ping, &payload)?;
                     self.writer.send(header.request_id, &Frame::Pong);
@@ -173,7 +174,7 @@ impl Server {
             self.threads.push(thread::spawn(move || {
                 while let Some(job) = queue.take() {
                     cell.renew_cpu();
-                    writer.send(job.request_id, &exchange::answer(&model, &job.payload, job.arrived));
+                    writer.send(job.request_id, &exchange::answer(&model, job.kind, &job.payload, job.arrived));
                     let _: Result<(), TrySendError<()>> = answered.try_send(());
                 }
             }));
@@ -181,9 +182,9 @@ impl Server {
         self.is_loaded = true;
     }
 
-    fn infer(&self, request_id: u32, payload: Vec<u8>) {
+    fn infer(&self, kind: FrameKind, request_id: u32, payload: Vec<u8>) {
         if self.is_loaded {
-            self.queue.put(Job { request_id, payload, arrived: Instant::now() });
+            self.queue.put(Job { kind, request_id, payload, arrived: Instant::now() });
         } else {
             let problem =
                 Problem::new(ErrorCode::Internal, "no model is loaded in this process; send a load frame first");

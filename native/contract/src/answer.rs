@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
-use crate::calibration::BandAccuracy;
+use crate::{calibration::BandAccuracy, spec::Dtype};
 
 /// What one call of `infer` wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,21 @@ pub struct InferOptions {
     pub every_class: bool,
     /// What an image may cost.
     pub limits: ImageLimits,
+}
+
+/// A tensor that a client made, in place of an image.
+///
+/// `uint8`: pixels of the model's size, `[height, width, channels]`, in the order R, G, B, or grey. `float32`: what the graph
+/// is fed, in the order of its own axes, without the one of the batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[serde(deny_unknown_fields)]
+pub struct ClientTensor {
+    /// What its values are; those of `float32` are little-endian.
+    pub dtype: Dtype,
+    /// Values along each axis, for one image.
+    #[cfg_attr(feature = "typescript", ts(type = "Array<number>"))]
+    pub shape: Vec<u64>,
 }
 
 /// A part of the upright photo.
@@ -123,7 +138,7 @@ pub struct ImageFacts {
     pub width: u32,
     /// Pixels down, after EXIF orientation.
     pub height: u32,
-    /// `jpeg`, `png`, `webp`, `gif` or `bmp`.
+    /// `jpeg`, `png`, `webp`, `gif` or `bmp`; `pixels` or `tensor` where that came in place of an image.
     pub format: String,
 }
 
@@ -135,7 +150,8 @@ pub struct InputFacts {
     pub width: u32,
     /// Pixels down.
     pub height: u32,
-    /// SHA-256 of the u8 pixels, rows of interleaved channels (RGB, or one grey), in lower-case hex.
+    /// SHA-256 of the u8 pixels, rows of interleaved channels (RGB, or one grey), in lower-case hex. Of a `float32` tensor that
+    /// a client made, of its bytes.
     pub sha256: String,
     /// The pixels as a PNG data URL, when asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]

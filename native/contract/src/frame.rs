@@ -13,6 +13,7 @@
 //! | 6 error | engine → host | JSON [`Problem`] |
 //! | 7 ping | host → engine | nothing |
 //! | 8 pong | engine → host | nothing |
+//! | 9 tensors | host → engine | `u32` images, then f32 values of the graph's input for each image; only where hello has `tensors` |
 
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,8 @@ pub enum FrameKind {
     Ping = 7,
     /// Yes.
     Pong = 8,
+    /// Classify input tensors.
+    Tensors = 9,
 }
 
 impl FrameKind {
@@ -67,6 +70,7 @@ impl FrameKind {
         (Self::Error, "error"),
         (Self::Ping, "ping"),
         (Self::Pong, "pong"),
+        (Self::Tensors, "tensors"),
     ];
 
     fn name(self) -> &'static str {
@@ -131,6 +135,13 @@ pub enum Frame<'a> {
     Ping,
     /// Kind 8.
     Pong,
+    /// Kind 9.
+    Tensors {
+        /// Number of images.
+        image_count: u32,
+        /// `image_count` times the values of the model's input tensor, as little-endian f32 in the order of its axes.
+        values: &'a [u8],
+    },
 }
 
 /// The scores for the images of one infer frame.
@@ -159,6 +170,7 @@ impl Frame<'_> {
             Self::Error(_) => FrameKind::Error,
             Self::Ping => FrameKind::Ping,
             Self::Pong => FrameKind::Pong,
+            Self::Tensors { .. } => FrameKind::Tensors,
         }
     }
 
@@ -186,10 +198,10 @@ impl Frame<'_> {
                 out.extend_from_slice(graph);
                 return Ok(out);
             }
-            Self::Infer { image_count, pixels } => {
-                out.reserve(4 + pixels.len());
+            Self::Infer { image_count, pixels: content } | Self::Tensors { image_count, values: content } => {
+                out.reserve(4 + content.len());
                 out.extend_from_slice(&image_count.to_le_bytes());
-                out.extend_from_slice(pixels);
+                out.extend_from_slice(content);
             }
             Self::Scores(scores) => {
                 out.reserve(16 + 4 * scores.values.len());
@@ -259,6 +271,10 @@ impl Frame<'_> {
             FrameKind::Infer => {
                 let (image_count, pixels) = read_u32(kind, payload)?;
                 Frame::Infer { image_count, pixels }
+            }
+            FrameKind::Tensors => {
+                let (image_count, values) = read_u32(kind, payload)?;
+                Frame::Tensors { image_count, values }
             }
             FrameKind::Scores => {
                 let (image_count, rest) = read_u32(kind, payload)?;

@@ -16,7 +16,7 @@ pub mod spec;
 /// Version of every crate and package here: that of the workspace.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-pub use answer::{Answer, Band, ImageFacts, ImageLimits, InferOptions, InputFacts, Timings, TopEntry};
+pub use answer::{Answer, Band, ClientTensor, ImageFacts, ImageLimits, InferOptions, InputFacts, Timings, TopEntry};
 pub use calibration::{BandAccuracy, BandLimits, Calibration, Confidence};
 pub use error::{ErrorCode, Problem};
 pub use explanation::{ExplainMethod, ExplainOptions, Explanation, MapRegion};

@@ -34,6 +34,10 @@ pub struct Hello {
     pub images_max: u32,
     /// What confines it.
     pub sandbox: Sandbox,
+    /// Whether it takes frames of kind [`crate::FrameKind::Tensors`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "typescript", ts(optional, type = "boolean"))]
+    pub tensors: bool,
 }
 
 /// The library that runs the graphs.

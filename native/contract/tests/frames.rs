@@ -33,11 +33,13 @@ fn every_kind_survives_the_way_there_and_back() {
         frame_bytes_max: 1,
         images_max: 1,
         sandbox: Sandbox::default(),
+        tensors: true,
     };
     for frame in [
         Frame::Hello(hello),
         Frame::Load { request: Box::new(request), graph: b"graph" },
         Frame::Infer { image_count: 1, pixels: &[1, 2, 3] },
+        Frame::Tensors { image_count: 1, values: &[0, 0, 128, 63] },
         scores(),
         Frame::Error(Problem::new(ErrorCode::GraphInvalid, "no")),
         Frame::Ping,
@@ -124,6 +126,15 @@ fn words_and_fields_of_later_days_are_read_but_for_settings() {
     assert_eq!(read(&format!(r#"{{{known},"overrides":{{}},"later":1}}"#)), Ok(()));
     assert!(read(&format!(r#"{{{known},"overrides":{{"later":1}}}}"#)).is_err());
     assert_eq!(read(r#"{"origin":"zoo","format":"later","source":"request","overrides":{}}"#), Ok(()));
+}
+
+#[test]
+fn a_hello_that_says_nothing_of_tensors_takes_none() {
+    let json =
+        br#"{"protocol":2,"engine":"e","runtime":{"name":"r","version":"1"},"kernels":"none","frame_bytes_max":1,
+        "images_max":1,"sandbox":{"held":[],"missing":[]}}"#;
+    let Ok(Frame::Hello(hello)) = Frame::decode_payload(FrameKind::Hello, json) else { panic!("no hello") };
+    assert!(!hello.tensors);
 }
 
 #[test]

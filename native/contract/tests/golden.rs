@@ -23,6 +23,7 @@ fn hello() -> Hello {
             held: vec!["seccomp".into()],
             missing: vec!["landlock: the kernel does not offer it".into()],
         },
+        tensors: false,
     }
 }
 
@@ -100,6 +101,7 @@ fn frames() -> Vec<(&'static str, u32, Frame<'static>)> {
             0x0102_0304,
             Frame::Infer { image_count: 2, pixels: &[0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254, 255] },
         ),
+        ("tensors", 8, Frame::Tensors { image_count: 1, values: &[0, 0, 128, 63, 0, 0, 0, 191] }),
         (
             "scores",
             0x0102_0304,

@@ -37,11 +37,9 @@ pub enum EngineError {
     /// The graph cannot be resolved: not a classifier, a forbidden op, ambiguous, too large.
     #[error(transparent)]
     Graph(#[from] menagerie_graph::GraphError),
-    /// The pixels do not fit the model.
-    #[error(
-        "{bytes} bytes of pixels came for {image_count} images; this model takes {expected} for each, at least one image"
-    )]
-    Pixels {
+    /// The images do not fit the model.
+    #[error("{bytes} bytes came for {image_count} images; this model takes {expected} for each, at least one image")]
+    Images {
         /// Bytes that came.
         bytes: usize,
         /// Images that they should hold.
@@ -49,6 +47,9 @@ pub enum EngineError {
         /// Bytes for one image.
         expected: usize,
     },
+    /// Tensors of floats came for a graph that takes bytes.
+    #[error("the graph takes uint8; send pixels in place of a float32 tensor")]
+    TensorDtype,
     /// The scores are not numbers.
     #[error("the model answered {value} for class {class} of image {image}: no class can be named")]
     NotFinite {
@@ -72,7 +73,7 @@ impl EngineError {
             Self::LibraryNotFound { .. } | Self::LibraryUnusable { .. } => ErrorCode::EngineUnavailable,
             Self::GraphRefused(_) => ErrorCode::GraphInvalid,
             Self::Graph(error) => error.code(),
-            Self::Pixels { .. } => ErrorCode::FieldInvalid,
+            Self::Images { .. } | Self::TensorDtype => ErrorCode::FieldInvalid,
             Self::OutputShape(_) | Self::NotFinite { .. } | Self::Run(_) => ErrorCode::EngineFailed,
         }
     }

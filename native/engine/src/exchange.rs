@@ -1,4 +1,4 @@
-//! One infer frame in, one reply frame out: the form in which the executable and the Node addon are asked.
+//! One infer or tensors frame in, one reply frame out: the form in which the executable and the Node addon are asked.
 
 use std::time::Instant;
 
@@ -9,23 +9,20 @@ use crate::Model;
 /// Most images in one infer frame.
 pub const IMAGES_MAX: u32 = 64;
 
-/// Answers the payload of an infer frame, whose last byte came at `arrived`, with a scores or an error frame.
+/// Answers the payload of an infer or a tensors frame, whose last byte came at `arrived`, with a scores or an error frame.
 #[must_use]
-pub fn answer(model: &Model, payload: &[u8], arrived: Instant) -> Frame<'static> {
-    scores(model, payload, arrived).map_or_else(Frame::Error, Frame::Scores)
+pub fn answer(model: &Model, kind: FrameKind, payload: &[u8], arrived: Instant) -> Frame<'static> {
+    scores(model, kind, payload, arrived).map_or_else(Frame::Error, Frame::Scores)
 }
 
-fn scores(model: &Model, payload: &[u8], arrived: Instant) -> Result<Scores, Problem> {
+fn scores(model: &Model, kind: FrameKind, payload: &[u8], arrived: Instant) -> Result<Scores, Problem> {
     let queue_us = arrived.elapsed().as_micros() as u32;
-    let frame = Frame::decode_payload(FrameKind::Infer, payload).map_err(|error| lost_step(&error))?;
-    let Frame::Infer { image_count, pixels } = frame else {
-        return Err(Problem::new(ErrorCode::Internal, "the codec read an infer frame as something else"));
+    let frame = Frame::decode_payload(kind, payload).map_err(|error| lost_step(&error))?;
+    let (image_count, run) = match frame {
+        Frame::Infer { image_count, pixels } => (check(image_count)?, model.run(pixels, image_count)?),
+        Frame::Tensors { image_count, values } => (check(image_count)?, model.run_tensors(values, image_count)?),
+        _ => return Err(Problem::new(ErrorCode::Internal, "only infer and tensors frames are answered with scores")),
     };
-    if image_count > IMAGES_MAX {
-        let message = format!("{image_count} images in one frame; at most {IMAGES_MAX} are taken");
-        return Err(Problem::new(ErrorCode::FieldInvalid, message));
-    }
-    let run = model.run(pixels, image_count)?;
     Ok(Scores {
         image_count,
         class_count: run.class_count,
@@ -33,6 +30,14 @@ fn scores(model: &Model, payload: &[u8], arrived: Instant) -> Result<Scores, Pro
         run_us: run.run_time.as_micros() as u32,
         values: run.values,
     })
+}
+
+fn check(image_count: u32) -> Result<u32, Problem> {
+    if image_count <= IMAGES_MAX {
+        return Ok(image_count);
+    }
+    let message = format!("{image_count} images in one frame; at most {IMAGES_MAX} are taken");
+    Err(Problem::new(ErrorCode::FieldInvalid, message))
 }
 
 /// The problem of bytes that are no frame.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use menagerie_contract::{LoadRequest, ModelSpec};
+use menagerie_contract::{Dtype, LoadRequest, ModelSpec};
 use menagerie_graph::{Detached, GraphLimits, Resolved, detach};
 
 use crate::{
@@ -58,6 +58,28 @@ impl Prepared {
     }
 }
 
+/// The images of one call of [`Model::run`] or [`Model::run_tensors`].
+#[derive(Clone, Copy)]
+enum Images<'a> {
+    Pixels(&'a [u8]),
+    Tensors(&'a [u8]),
+}
+
+impl<'a> Images<'a> {
+    fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Pixels(bytes) | Self::Tensors(bytes) => bytes,
+        }
+    }
+
+    fn part(self, bytes: &'a [u8]) -> Self {
+        match self {
+            Self::Pixels(_) => Self::Pixels(bytes),
+            Self::Tensors(_) => Self::Tensors(bytes),
+        }
+    }
+}
+
 /// The scores of one call of [`Model::run`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunScores {
@@ -65,7 +87,7 @@ pub struct RunScores {
     pub class_count: u32,
     /// `image_count * class_count` finite scores, image by image.
     pub values: Vec<f32>,
-    /// Time from pixels to scores.
+    /// Time from images to scores.
     pub run_time: Duration,
 }
 
@@ -161,7 +183,7 @@ impl Model {
     }
 
     fn run_grey(&self, session: &Session, batch: usize) -> Result<Tensor, EngineError> {
-        self.run_session(session, &vec![MID_GREY; self.normalizer.image_bytes()], batch)
+        self.run_session(session, Images::Pixels(&vec![MID_GREY; self.normalizer.image_bytes()]), batch)
     }
 
     /// Everything known of the model.
@@ -185,22 +207,38 @@ impl Model {
     /// Classifies `image_count` images of `height x width x channels` bytes each, rows of interleaved RGB or grey.
     ///
     /// # Errors
-    /// [`EngineError::Pixels`] when `pixels` has another length; [`EngineError::Run`], [`EngineError::OutputShape`]
+    /// [`EngineError::Images`] when `pixels` has another length; [`EngineError::Run`], [`EngineError::OutputShape`]
     /// and [`EngineError::NotFinite`] when the model gives no usable scores.
     pub fn run(&self, pixels: &[u8], image_count: u32) -> Result<RunScores, EngineError> {
+        self.run_images(Images::Pixels(pixels), self.normalizer.image_bytes(), image_count)
+    }
+
+    /// Classifies `image_count` images that are what the graph is fed: little-endian f32, as many for each as it has
+    /// pixels, in the order of the axes that the spec names.
+    ///
+    /// # Errors
+    /// As [`Model::run`], and [`EngineError::TensorDtype`] where the graph takes bytes.
+    pub fn run_tensors(&self, values: &[u8], image_count: u32) -> Result<RunScores, EngineError> {
+        if self.spec.input.dtype != Dtype::Float32 {
+            return Err(EngineError::TensorDtype);
+        }
+        self.run_images(Images::Tensors(values), self.normalizer.image_bytes() * size_of::<f32>(), image_count)
+    }
+
+    fn run_images(&self, images: Images<'_>, image_bytes: usize, image_count: u32) -> Result<RunScores, EngineError> {
         let started = Instant::now();
-        let image_bytes = self.normalizer.image_bytes();
-        if image_count == 0 || Some(pixels.len()) != image_bytes.checked_mul(image_count as usize) {
-            return Err(EngineError::Pixels { bytes: pixels.len(), image_count, expected: image_bytes });
+        let bytes = images.bytes();
+        if image_count == 0 || Some(bytes.len()) != image_bytes.checked_mul(image_count as usize) {
+            return Err(EngineError::Images { bytes: bytes.len(), image_count, expected: image_bytes });
         }
         let session = self.session();
         let class_count = self.reader.values_per_image();
         let mut values = Vec::with_capacity(image_count as usize * class_count);
-        for pixels in pixels.chunks(image_bytes.saturating_mul(self.run_images_max)) {
-            let images = pixels.len() / image_bytes;
-            let batch = self.batch(images);
-            let scores = self.reader.read(&self.run_session(&session, pixels, batch)?, batch)?;
-            values.extend_from_slice(&scores[..images * class_count]);
+        for bytes in bytes.chunks(image_bytes.saturating_mul(self.run_images_max)) {
+            let count = bytes.len() / image_bytes;
+            let batch = self.batch(count);
+            let scores = self.reader.read(&self.run_session(&session, images.part(bytes), batch)?, batch)?;
+            values.extend_from_slice(&scores[..count * class_count]);
         }
         self.reader.check_finite(&values)?;
         Ok(RunScores { class_count: class_count as u32, values, run_time: started.elapsed() })
@@ -211,11 +249,14 @@ impl Model {
         self.spec.input.batch.map_or(images, |batch| batch as usize)
     }
 
-    fn run_session(&self, session: &Session, pixels: &[u8], batch: usize) -> Result<Tensor, EngineError> {
-        let input = self
-            .normalizer
-            .tensor(self.library.functions(), pixels, batch)
-            .ok_or_else(|| EngineError::Run(format!("there is no memory for a tensor of {batch} images")))?;
+    fn run_session(&self, session: &Session, images: Images<'_>, batch: usize) -> Result<Tensor, EngineError> {
+        let functions = self.library.functions();
+        let input = match images {
+            Images::Pixels(pixels) => self.normalizer.tensor(functions, pixels, batch),
+            Images::Tensors(values) => self.normalizer.given(functions, values, batch),
+        };
+        let input =
+            input.ok_or_else(|| EngineError::Run(format!("there is no memory for a tensor of {batch} images")))?;
         session.run(&input)
     }
 }

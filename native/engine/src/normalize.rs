@@ -13,6 +13,8 @@ pub struct Normalizer {
     height: usize,
     width: usize,
     layout: Layout,
+    /// Order of the axes in which clients give the tensor.
+    given_layout: Layout,
     dtype: Dtype,
 }
 
@@ -34,7 +36,15 @@ impl Normalizer {
             ChannelOrder::Bgr => (0..channels).rev().collect(),
             ChannelOrder::Rgb | ChannelOrder::Gray => (0..channels).collect(),
         };
-        Self { tables, sources, height: input.height as usize, width: input.width as usize, layout, dtype: input.dtype }
+        Self {
+            tables,
+            sources,
+            height: input.height as usize,
+            width: input.width as usize,
+            layout,
+            given_layout: input.layout,
+            dtype: input.dtype,
+        }
     }
 
     /// Bytes of one image's pixels.
@@ -56,6 +66,27 @@ impl Normalizer {
         }
     }
 
+    /// The tensor of `batch` images whose values are given, as little-endian f32 with their axes in the order of the spec;
+    /// otherwise as [`Normalizer::tensor`].
+    pub fn given(&self, functions: &'static Functions, values: &[u8], batch: usize) -> Option<Tensor> {
+        Tensor::build(functions, &self.shape(batch), |target: &mut [f32]| self.fill_given(values, target))
+    }
+
+    fn fill_given(&self, values: &[u8], target: &mut [f32]) {
+        let image = self.image_bytes();
+        let (values, _) = values.as_chunks::<4>();
+        let (channels, plane) = (self.sources.len(), self.height * self.width);
+        // A graph with its channels first may have been rewritten to have them last.
+        let is_turned = self.given_layout == Layout::Nchw && self.layout != Layout::Nchw;
+        for (target, values) in target.chunks_exact_mut(image).zip(values.chunks_exact(image)) {
+            for (at, target) in target.iter_mut().enumerate() {
+                let from = if is_turned { at % channels * plane + at / channels } else { at };
+                *target = f32::from_le_bytes(values[from]);
+            }
+        }
+        repeat_last(target, image, values.len());
+    }
+
     fn shape(&self, batch: usize) -> Vec<i64> {
         let [batch, height, width, channels] =
             [batch, self.height, self.width, self.sources.len()].map(|axis| axis as i64);
@@ -69,15 +100,10 @@ impl Normalizer {
 
     fn fill<T: Copy>(&self, pixels: &[u8], values: &mut [T], value: impl Fn(usize, u8) -> T) {
         let image = self.image_bytes();
-        let mut filled = 0;
         for (target, source) in values.chunks_exact_mut(image).zip(pixels.chunks_exact(image)) {
             self.fill_image(source, target, &value);
-            filled += image;
         }
-        while filled < values.len() {
-            values.copy_within(filled - image..filled, filled);
-            filled += image;
-        }
+        repeat_last(values, image, pixels.len());
     }
 
     fn fill_image<T: Copy>(&self, pixels: &[u8], values: &mut [T], value: &impl Fn(usize, u8) -> T) {
@@ -103,6 +129,13 @@ impl Normalizer {
                 }
             }
         }
+    }
+}
+
+/// Repeats the last image, of `image` values, after the `filled` ones.
+fn repeat_last<T: Copy>(values: &mut [T], image: usize, filled: usize) {
+    for at in (filled..values.len()).step_by(image) {
+        values.copy_within(at - image..at, at);
     }
 }
 
@@ -161,6 +194,23 @@ mod tests {
     fn a_batch_is_filled_up_with_its_last_image() {
         let values = filled(&input(Layout::Nhw, ChannelOrder::Gray, 1), &[10, 11, 12, 13], 4);
         assert_eq!(values, [0.0, 1.0, 2.0, 3.0, 2.0, 3.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn values_that_are_given_are_fed_as_they_are_with_their_axes_in_the_graphs_order() {
+        let given = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let bytes: Vec<u8> = given.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let cases = [
+            (Layout::Nhwc, Layout::Nhwc, given),
+            (Layout::Nchw, Layout::Nchw, given),
+            (Layout::Nchw, Layout::Nhwc, [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]),
+        ];
+        for (of_spec, of_graph, expected) in cases {
+            let normalizer = Normalizer::new(&input(of_spec, ChannelOrder::Bgr, 3), of_graph);
+            let mut values = vec![f32::NAN; 12];
+            normalizer.fill_given(&bytes, &mut values);
+            assert_eq!(values, [expected, expected].concat(), "{of_spec:?} {of_graph:?}");
+        }
     }
 
     #[test]

@@ -100,6 +100,7 @@ fn hello(name: &str, version: &str) -> Hello {
         images_max: IMAGES_MAX,
         // Who started the program knows what confines it; the program does not.
         sandbox: Sandbox { held: Vec::new(), missing: vec!["the program does not confine itself".into()] },
+        tensors: false,
     }
 }
 

@@ -104,6 +104,7 @@ class AddonEngine implements InferenceEngine {
 class AddonModel implements LoadedModel {
   readonly spec: ModelSpec;
   readonly imagesMax = IMAGES_MAX;
+  readonly tensors = true;
   /** Null once closed, so that the garbage collector frees the session. */
   #handle: AddonModelHandle | null;
   readonly #lanes: Lanes;

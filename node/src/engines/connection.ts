@@ -135,7 +135,7 @@ export class EngineConnection {
     return frame;
   }
 
-  /** Sends one infer frame, whose request id is overwritten. Resolves with the reply frame. */
+  /** Sends one infer or tensors frame, whose request id is overwritten. Resolves with the reply frame. */
   infer(frame: Uint8Array, msMax: number): Promise<Uint8Array> {
     const encode = (id: number) => {
       stampRequestId(frame, id);

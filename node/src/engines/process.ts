@@ -128,7 +128,7 @@ class ProcessEngine implements InferenceEngine {
       this.#admit(hello, graph, request);
       const frame = await connection.load(JSON.stringify(request), graph, this.#options.loadMsMax);
       const loaded = this.#loadedOf(frame);
-      const model = new ProcessModel(connection, loaded, hello.images_max, this.#options, this.#runs[request.origin]);
+      const model = new ProcessModel(connection, loaded, hello, this.#options, this.#runs[request.origin]);
       if (this.#processes.has(connection)) this.#processes.set(connection, model);
       return model;
     } catch (error) {
@@ -248,6 +248,8 @@ class ProcessEngine implements InferenceEngine {
 
 class ProcessModel implements LoadedModel {
   readonly spec: LoadedModel["spec"];
+  readonly imagesMax: number;
+  readonly tensors: boolean;
   readonly #connection: EngineConnection;
   readonly #options: ProcessEngineOptions;
   readonly #lanes: Lanes;
@@ -257,12 +259,14 @@ class ProcessModel implements LoadedModel {
   constructor(
     connection: EngineConnection,
     { spec, lanes }: Loaded,
-    readonly imagesMax: number,
+    { images_max: imagesMax, tensors = false }: Hello,
     options: ProcessEngineOptions,
     runs: Runs,
   ) {
     this.#connection = connection;
     this.spec = spec;
+    this.imagesMax = imagesMax;
+    this.tensors = tensors;
     this.#options = options;
     this.#lanes = new Lanes(Math.max(lanes, 1) + AHEAD, (frame) => this.#run(frame), runs);
   }

@@ -766,7 +766,8 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     description: "An image as it came: upright size and format.",
     properties: {
       format: {
-        description: "`jpeg`, `png`, `webp`, `gif` or `bmp`.",
+        description:
+          "`jpeg`, `png`, `webp`, `gif` or `bmp`; `pixels` or `tensor` where that came in place of an image.",
         type: "string",
       },
       height: {
@@ -799,7 +800,8 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: ["string", "null"],
       },
       sha256: {
-        description: "SHA-256 of the u8 pixels, rows of interleaved channels (RGB, or one grey), in lower-case hex.",
+        description:
+          "SHA-256 of the u8 pixels, rows of interleaved channels (RGB, or one grey), in lower-case hex. Of a `float32` tensor that\na client made, of its bytes.",
         type: "string",
       },
       width: {

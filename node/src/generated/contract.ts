@@ -176,6 +176,17 @@ export type CalibrationError = {
 
 export type ChannelOrder = "RGB" | "BGR" | "GRAY";
 
+export type ClientTensor = {
+  /**
+   * What its values are; those of `float32` are little-endian.
+   */
+  dtype: Dtype;
+  /**
+   * Values along each axis, for one image.
+   */
+  shape: Array<number>;
+};
+
 export type Confidence = {
   /**
    * Where bands begin.
@@ -502,6 +513,10 @@ export type Hello = {
    * What confines it.
    */
   sandbox: Sandbox;
+  /**
+   * Whether it takes frames of kind [`crate::FrameKind::Tensors`].
+   */
+  tensors?: boolean;
 };
 
 export type ImageFacts = {
@@ -514,7 +529,7 @@ export type ImageFacts = {
    */
   height: number;
   /**
-   * `jpeg`, `png`, `webp`, `gif` or `bmp`.
+   * `jpeg`, `png`, `webp`, `gif` or `bmp`; `pixels` or `tensor` where that came in place of an image.
    */
   format: string;
 };
@@ -567,7 +582,8 @@ export type InputFacts = {
    */
   height: number;
   /**
-   * SHA-256 of the u8 pixels, rows of interleaved channels (RGB, or one grey), in lower-case hex.
+   * SHA-256 of the u8 pixels, rows of interleaved channels (RGB, or one grey), in lower-case hex. Of a `float32` tensor that
+   * a client made, of its bytes.
    */
   sha256: string;
   /**
@@ -1172,6 +1188,7 @@ export const FRAME_KIND = {
   error: 6,
   ping: 7,
   pong: 8,
+  tensors: 9,
 } as const;
 
 export const MANIFEST_FIELDS = [

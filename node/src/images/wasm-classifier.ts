@@ -14,7 +14,7 @@ import type {
   LabelsSpec,
   ModelSpec,
 } from "../generated/contract.js";
-import type { Classifier, ClassifyOptions, ClassifyTarget, ExplainQuestion, Party } from "../ports.js";
+import type { Classifier, ClassifyOptions, ClassifyTarget, ExplainQuestion, Party, ScoredAnswer } from "../ports.js";
 import { loadWasm, type WasmModule } from "../wasm-module.js";
 import type { Call, ModelCall, Reply } from "./wasm-worker.js";
 import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
@@ -73,10 +73,11 @@ class WasmClassifier implements Classifier {
     );
   }
 
-  async classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<Answer> {
-    const release = target.party.hold(image.length + frameBytesOf(target));
+  async classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<ScoredAnswer> {
+    const frameBytes = options.tensor === undefined ? frameBytesOf(target) : image.length;
+    const release = target.party.hold(image.length + frameBytes);
     try {
-      const { frame, answer } = await this.#ask(target, image, this.#inferJson(options));
+      const { frame, answer } = await this.#ask(target, image, this.#inferJson(options), options);
       this.#keep(frame);
       return answer;
     } finally {
@@ -144,19 +145,31 @@ class WasmClassifier implements Classifier {
     await this.#pool.close();
   }
 
-  /** The way of one image through an engine. Its frame is the caller's again. */
-  async #ask(target: ClassifyTarget, image: Uint8Array, optionsJson: string) {
+  /** The way of one image, or tensor, through an engine. Its frame is the caller's again. */
+  async #ask(
+    target: ClassifyTarget,
+    image: Uint8Array,
+    optionsJson: string,
+    { tensor, scores = false }: Pick<ClassifyOptions, "tensor" | "scores"> = {},
+  ) {
     const { memoryBytesKeptMax } = this.#options;
     const model = { key: target.key };
     const { party } = target;
-    const given = { image: transferable(image), room: this.#frames.pop() ?? new Uint8Array() };
+    const tensorJson = tensor === undefined ? null : JSON.stringify(tensor);
+    const given = { image: transferable(image), tensorJson, room: this.#frames.pop() ?? new Uint8Array() };
     const prepare = { kind: "prepare", model, ...given, optionsJson, memoryBytesKeptMax } as const;
-    const heavy = target.stranger || isHeavy(this.#wasm, image);
+    const heavy = target.stranger || (tensorJson === null && isHeavy(this.#wasm, image));
     const { frame, seenJson } = only("prepared", await this.#callWith(target, prepare, { party, heavy }));
     const reply = await exchange(target, frame);
-    const call = { kind: "answer", model, seenJson, optionsJson, reply } as const;
-    const { json } = only("json", await this.#callWith(target, call, { party, urgent: true }));
-    return { frame, seenJson, reply, answer: JSON.parse(json) as Answer };
+    const call = { kind: "answer", model, seenJson, optionsJson, reply, scores } as const;
+    const answered = only("answered", await this.#callWith(target, call, { party, urgent: true }));
+    const answer = JSON.parse(answered.json) as Answer;
+    return {
+      frame,
+      seenJson,
+      reply,
+      answer: answered.scores === null ? answer : { ...answer, scores: answered.scores },
+    };
   }
 
   #inferJson(options: ClassifyOptions): string {

@@ -20,11 +20,13 @@ export interface ModelRef {
   };
 }
 
-/** Image bytes to a frame for an engine; room is given away, and so is the image where its memory is not shared. */
+/** Image bytes, or those of a tensor, to a frame for an engine; room is given away, and so is the image where its memory is not shared. */
 export interface PrepareCall {
   readonly kind: "prepare";
   readonly model: ModelRef;
   readonly image: Uint8Array<ArrayBuffer>;
+  /** `ClientTensor`, where the bytes are one; null where they are an image. */
+  readonly tensorJson: string | null;
   /** A frame that is not needed any more: memory for the new one. */
   readonly room: Uint8Array<ArrayBuffer>;
   /** `InferOptions`. */
@@ -33,7 +35,7 @@ export interface PrepareCall {
   readonly memoryBytesKeptMax: number;
 }
 
-/** An engine's reply to an `Answer` as JSON. */
+/** An engine's reply to an `Answer` as JSON, and to what the graph gave where that is wanted. */
 export interface AnswerCall {
   readonly kind: "answer";
   readonly model: ModelRef;
@@ -41,6 +43,7 @@ export interface AnswerCall {
   readonly seenJson: string;
   readonly optionsJson: string;
   readonly reply: Uint8Array;
+  readonly scores: boolean;
 }
 
 /** Pixels to a frame with some of the masked photos of a map; the frame that they come in is copied. */
@@ -88,6 +91,7 @@ export type Reply =
   | { readonly kind: "prepared"; readonly frame: Uint8Array<ArrayBuffer>; readonly seenJson: string }
   | { readonly kind: "masked"; readonly frame: Uint8Array<ArrayBuffer>; readonly maskCount: number }
   | { readonly kind: "json"; readonly json: string }
+  | { readonly kind: "answered"; readonly json: string; readonly scores: Float32Array<ArrayBuffer> | null }
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: "modelUnknown"; readonly image?: Uint8Array<ArrayBuffer> };
 
@@ -138,9 +142,11 @@ function replyTo(call: Call): Reply {
 function make(call: ModelCall, model: WasmModel): Reply {
   switch (call.kind) {
     case "prepare":
-      return { kind: "prepared", ...wasm.prepare(model, call.image, call.optionsJson, { sha256 }, call.room) };
-    case "answer":
-      return { kind: "json", json: wasm.answer(model, call.seenJson, call.optionsJson, call.reply) };
+      return { kind: "prepared", ...prepare(call, model) };
+    case "answer": {
+      const json = wasm.answer(model, call.seenJson, call.optionsJson, call.reply);
+      return { kind: "answered", json, scores: call.scores ? wasm.scores(model, call.reply) : null };
+    }
     case "masked":
       return { kind: "masked", ...wasm.masked(model, call.frame, call.explainJson, call.from, call.countMax) };
     case "explain": {
@@ -155,9 +161,16 @@ function make(call: ModelCall, model: WasmModel): Reply {
   }
 }
 
+function prepare({ image, tensorJson, optionsJson, room }: PrepareCall, model: WasmModel) {
+  return tensorJson === null
+    ? wasm.prepare(model, image, optionsJson, { sha256 }, room)
+    : wasm.prepareTensor(model, image, tensorJson, optionsJson, { sha256 }, room);
+}
+
 /** The memory that goes along with a reply. */
 function given(reply: Reply): ArrayBuffer[] {
   if (reply.kind === "prepared" || reply.kind === "masked") return [reply.frame.buffer];
+  if (reply.kind === "answered") return reply.scores === null ? [] : [reply.scores.buffer];
   const image = reply.kind === "modelUnknown" ? reply.image : undefined;
   return image?.buffer instanceof ArrayBuffer ? [image.buffer] : [];
 }

@@ -134,7 +134,7 @@ class ModelRegistry implements Models {
   }
 
   async #open<T>(source: Source, party: Party, work: (model: OpenModel) => Promise<T>): Promise<T> {
-    const { spec, imagesMax } = await this.#slots.use(source, party, async (loaded) => loaded);
+    const { spec, imagesMax, tensors } = await this.#slots.use(source, party, async (loaded) => loaded);
     source.keep();
     return await work({
       identity: source.identity,
@@ -142,6 +142,7 @@ class ModelRegistry implements Models {
         key: source.key,
         spec,
         imagesMax,
+        tensors,
         labels: source.labels,
         labelOffset: source.labelOffset,
         confidence: source.confidence,

@@ -64,6 +64,7 @@ export class FakeEngine implements InferenceEngine {
 export class FakeModel implements LoadedModel {
   alive = true;
   readonly imagesMax = 64;
+  tensors = true;
   readonly #lanes = new Lanes(LANES, async (frame) => this.#answer(frame));
 
   constructor(
@@ -98,7 +99,9 @@ export class FakeModel implements LoadedModel {
 function answerFrame(frame: Uint8Array, side: number): Uint8Array {
   const view = new DataView(frame.buffer, frame.byteOffset);
   const imageCount = view.getUint32(FRAME_HEADER_BYTES, true);
-  const pixels = frame.subarray(FRAME_HEADER_BYTES + 4);
+  const content = frame.subarray(FRAME_HEADER_BYTES + 4);
+  const pixels =
+    frame[4] === FRAME_KIND.tensors ? new Float32Array(content.slice().buffer).map((value) => value * 255) : content;
   const imageBytes = side * side * CLASS_COUNT;
   const requestId = view.getUint32(5, true);
   if (pixels.length !== imageCount * imageBytes || imageCount === 0) {
@@ -147,7 +150,7 @@ export function scoresOf(frame: Uint8Array): number[] {
   return [...new Float32Array(values.buffer)];
 }
 
-function meanColour(pixels: Uint8Array): number[] {
+function meanColour(pixels: Uint8Array | Float32Array): number[] {
   const sums = [0, 0, 0];
   pixels.forEach((value, index) => {
     sums[index % 3] = (sums[index % 3] ?? 0) + value / 255;

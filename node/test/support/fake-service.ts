@@ -1,4 +1,5 @@
 /** The app on a free port, with fakes behind it: what the routes do, without wasm and libtensorflow. */
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -10,7 +11,13 @@ import { createApp } from "../../src/app.js";
 import { type Config, isLoopback, readConfig } from "../../src/config.js";
 import { AppError } from "../../src/errors.js";
 import type { Route } from "../../src/front/route.js";
-import type { Answer, Explanation, LabelsSpec, Manifest, ModelSpec } from "../../src/generated/contract.js";
+import {
+  type Explanation,
+  FRAME_KIND,
+  type LabelsSpec,
+  type Manifest,
+  type ModelSpec,
+} from "../../src/generated/contract.js";
 import { createImageFetcher } from "../../src/images/fetch-image.js";
 import { folderBlobs } from "../../src/models/folder-blobs.js";
 import { createRegistrar } from "../../src/models/registrar.js";
@@ -30,9 +37,10 @@ import type {
   Models,
   ModelZoo,
   Readiness,
+  ScoredAnswer,
   ZooModel,
 } from "../../src/ports.js";
-import { FakeEngine, inferFrame, NO_CGROUP, scoresOf } from "./fake-engine.js";
+import { FakeEngine, frameOf, inferFrame, NO_CGROUP, scoresOf } from "./fake-engine.js";
 import { COLOURS } from "./graph-def.js";
 
 export const FAKE_GRAPH = Buffer.from("graph of the zoo");
@@ -43,43 +51,53 @@ const COLOUR_VALUES = new Map<string, readonly [number, number, number]>([
   ["blue", [0, 0, 255]],
 ]);
 
+function answerOf(
+  target: ClassifyTarget,
+  scores: readonly number[],
+  { topK, everyClass = false, picture, scores: isScored = false }: ClassifyOptions,
+  sha256: string,
+): ScoredAnswer {
+  const labels = Buffer.from(target.labels ?? COLOURS)
+    .toString("utf8")
+    .trim()
+    .split("\n");
+  const top = scores
+    .map((probability, index) => ({ label: labels[index] ?? "", index, probability }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, everyClass ? scores.length : topK);
+  const [best = { label: "", index: 0, probability: 0 }] = top;
+  return {
+    image: { width: 8, height: 8, format: "png" },
+    ...best,
+    band: "high",
+    top,
+    input: { width: 8, height: 8, sha256, ...(picture ? { picture: "data:image/png;base64,AAAA" } : {}) },
+    timings_ms: { decode: 1, resize: 1, queue: 1, run: 1, total: 4 },
+    ...(isScored ? { scores: Float32Array.from(scores) } : {}),
+  };
+}
+
 /** Takes the name of a colour for an image. */
 export class FakeClassifier implements Classifier {
   readonly seen: ClassifyOptions[] = [];
   /** Waited for by each classification. */
   gate: Promise<void> = Promise.resolve();
 
-  async classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<Answer> {
+  async classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<ScoredAnswer> {
     this.seen.push(options);
     await this.gate;
     if (image.length === 0) throw new AppError("image_missing", "the image is empty");
+    if (options.tensor !== undefined) {
+      const kind = options.tensor.dtype === "uint8" ? FRAME_KIND.infer : FRAME_KIND.tensors;
+      const reply = await target.exchange(frameOf(kind, 0, Buffer.concat([Buffer.of(1, 0, 0, 0), image])));
+      if (reply[4] === FRAME_KIND.error) throw new AppError("field_invalid", "the tensor does not fit");
+      return answerOf(target, scoresOf(reply), options, createHash("sha256").update(image).digest("hex"));
+    }
     const text = Buffer.from(image).toString("latin1");
     if (text === "trap") throw new Error("unreachable executed at secret/path");
     const colour = COLOUR_VALUES.get(text);
     if (colour === undefined) throw new AppError("image_unsupported", `this is no image: ${text.slice(0, 40)}`);
-    const labels = Buffer.from(target.labels ?? COLOURS)
-      .toString("utf8")
-      .trim()
-      .split("\n");
-    const scores = scoresOf(await target.exchange(inferFrame(colour)));
-    const top = scores
-      .map((probability, index) => ({ label: labels[index] ?? "", index, probability }))
-      .sort((a, b) => b.probability - a.probability)
-      .slice(0, options.topK);
-    const [best = { label: "", index: 0, probability: 0 }] = top;
-    return {
-      image: { width: 8, height: 8, format: "png" },
-      ...best,
-      band: "high",
-      top,
-      input: {
-        width: 8,
-        height: 8,
-        sha256: "0".repeat(64),
-        ...(options.picture ? { picture: "data:image/png;base64,AAAA" } : {}),
-      },
-      timings_ms: { decode: 1, resize: 1, queue: 1, run: 1, total: 4 },
-    };
+    return answerOf(target, scoresOf(await target.exchange(inferFrame(colour))), options, "0".repeat(64));
   }
 
   /** A map that is the same everywhere, after one exchange for each of four masks. */

@@ -4,12 +4,14 @@ use std::cell::Cell;
 
 use crate::common::{files, input, options};
 use menagerie_contract::{
-    Answer, Band, BandAccuracy, BandLimits, Confidence, ErrorCode, Frame, GraphFacts, InferOptions, ModelSpec,
-    OutputKind, OutputSpec, Problem, Verdict, calibration::MeasuredBand, frame::Scores,
+    Answer, Band, BandAccuracy, BandLimits, ClientTensor, Confidence, Dtype, ErrorCode, Frame, GraphFacts,
+    InferOptions, ModelSpec, OutputKind, OutputSpec, Problem, Verdict, answer::Crop, calibration::MeasuredBand,
+    frame::Scores,
 };
 use menagerie_wasm::{
     Error, Model,
     pipeline::{answer, prepare},
+    tensor::prepare_tensor,
 };
 
 pub fn model(kind: OutputKind, classes: u32, labels: Option<&str>) -> Model {
@@ -129,6 +131,58 @@ fn the_engine_gets_one_infer_frame_with_the_pixels_that_were_hashed() {
     assert_eq!(answer.input.sha256, "hash");
     assert!(answer.input.picture.unwrap().starts_with("data:image/png;base64,"));
     assert_eq!(answer.label, "class 1");
+}
+
+fn tensor(dtype: Dtype, shape: &[u64], bytes: &[u8], options: &InferOptions) -> Result<(Vec<u8>, Answer), Error> {
+    let model = model(OutputKind::Softmax, 2, None);
+    let about = ClientTensor { dtype, shape: shape.to_vec() };
+    let (frame, seen) = prepare_tensor(&model, &about, bytes, options, || 0.0, |bytes| Ok(bytes.len().to_string()))?;
+    Ok((frame, answer(&model, seen, options, &scores(&[0.1, 0.9]), || 0.0)?))
+}
+
+#[test]
+fn pixels_of_a_client_go_into_the_frame_that_the_image_would_have_made() {
+    let model = model(OutputKind::Softmax, 2, None);
+    let (_, file) = files().remove(2);
+    let hash = |pixels: &[u8]| Ok(pixels.len().to_string());
+    let (frame, _) = prepare(&model, &file, &options(), || 0.0, hash).unwrap();
+    let Ok((0, Frame::Infer { pixels, .. })) = Frame::decode(&frame) else { panic!("no infer frame") };
+    let (given, answer) = tensor(Dtype::Uint8, &[16, 16, 3], pixels, &options()).unwrap();
+    assert_eq!(given, frame);
+    assert_eq!((answer.image.format.as_str(), answer.input.sha256.as_str()), ("pixels", "768"));
+    let with_picture = InferOptions { picture: true, ..options() };
+    let (_, answer) = tensor(Dtype::Uint8, &[16, 16, 3], pixels, &with_picture).unwrap();
+    assert!(answer.input.picture.is_some());
+}
+
+#[test]
+fn floats_of_a_client_go_into_a_frame_of_tensors() {
+    let bytes = [0, 0, 128, 63].repeat(16 * 16 * 3);
+    let (frame, answer) = tensor(Dtype::Float32, &[16, 16, 3], &bytes, &options()).unwrap();
+    assert_eq!(Frame::decode(&frame).unwrap(), (0, Frame::Tensors { image_count: 1, values: &bytes }));
+    assert_eq!((answer.image.format.as_str(), answer.index), ("tensor", 1));
+}
+
+#[test]
+fn a_tensor_that_does_not_fit_is_field_invalid_and_names_what_would() {
+    let crop = InferOptions { crop: Some(Crop::Point { x: 1, y: 1, side: None }), ..options() };
+    let picture = InferOptions { picture: true, ..options() };
+    let floats = [0, 0, 128, 63].repeat(16 * 16 * 3);
+    let infinite = [&[0, 0, 128, 63, 0, 0, 128, 255][..], &floats[8..]].concat();
+    let cases = [
+        (Dtype::Uint8, &[16, 3, 16][..], &[0; 768][..], options(), "[16, 3, 16]; this model takes [16, 16, 3]"),
+        (Dtype::Uint8, &[16, 16], &[0; 256], options(), "[16, 16]; this model takes [16, 16, 3]"),
+        (Dtype::Uint8, &[16, 16, 3], &[0; 767], options(), "767 bytes; its shape [16, 16, 3] takes 768"),
+        (Dtype::Float32, &[16, 16, 3], &[0; 768], options(), "768 bytes; its shape [16, 16, 3] takes 3072"),
+        (Dtype::Float32, &[16, 16, 3], &infinite, options(), "value 1 of the float32 tensor is -inf"),
+        (Dtype::Float32, &[16, 16, 3], &floats, picture, "no picture"),
+        (Dtype::Uint8, &[16, 16, 3], &[0; 768], crop, "no crop"),
+    ];
+    for (dtype, shape, bytes, options, message) in cases {
+        let error = tensor(dtype, shape, bytes, &options).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::FieldInvalid);
+        assert!(error.to_string().contains(message), "{error}");
+    }
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn next(stdout: &mut impl Read) -> Event {
         Frame::Scores(scores) => Reply::Scores(scores),
         Frame::Error(problem) => Reply::Error(problem),
         Frame::Pong => Reply::Pong,
-        Frame::Load { .. } | Frame::Infer { .. } | Frame::Ping => {
+        Frame::Load { .. } | Frame::Infer { .. } | Frame::Tensors { .. } | Frame::Ping => {
             return Err(format!("it sent a frame that only a service sends ({:?})", header.kind));
         }
     };

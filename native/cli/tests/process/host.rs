@@ -108,7 +108,9 @@ impl Host {
             Frame::Scores(scores) => Reply::Scores(scores),
             Frame::Error(problem) => Reply::Error(problem),
             Frame::Pong => Reply::Pong,
-            Frame::Load { .. } | Frame::Infer { .. } | Frame::Ping => panic!("an engine sends no such frame"),
+            Frame::Load { .. } | Frame::Infer { .. } | Frame::Tensors { .. } | Frame::Ping => {
+                panic!("an engine sends no such frame")
+            }
         };
         Some((header.request_id, reply))
     }

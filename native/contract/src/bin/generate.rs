@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 use menagerie_contract::{
-    Answer, Confidence, ErrorCode, ExplainOptions, Explanation, Hello, InferOptions, LoadRequest, Loaded, Manifest,
-    ModelSpec, Problem, Runtime, Sandbox, VERSION, explanation, frame, manifest, message, spec,
+    Answer, ClientTensor, Confidence, ErrorCode, ExplainOptions, Explanation, Hello, InferOptions, LoadRequest, Loaded,
+    Manifest, ModelSpec, Problem, Runtime, Sandbox, VERSION, explanation, frame, manifest, message, spec,
 };
 use schemars::{Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ impl TypeVisitor for Declarations {
 fn types() -> String {
     let mut declarations = Declarations { config: Config::default(), by_name: BTreeMap::new() };
     declarations.visit::<Answer>();
+    declarations.visit::<ClientTensor>();
     declarations.visit::<Confidence>();
     declarations.visit::<ErrorCode>();
     declarations.visit::<ExplainOptions>();

@@ -142,6 +142,8 @@ fn compare(name: &str, net: Net, truth: Option<Net>, transposes: usize) {
     let model = Model::open(&library(), resolved, 1).unwrap_or_else(|error| panic!("{name}: {error}"));
     for round in ["as it is", "optimised"] {
         let found = model.run(&pixels, 1).unwrap_or_else(|error| panic!("{name}, {round}: {error}")).values;
+        let given: Vec<u8> = tensor.iter().flat_map(|value| value.to_le_bytes()).collect();
+        assert_eq!(model.run_tensors(&given, 1).unwrap().values, found, "{name}, {round}: the tensor itself");
         let scale = wanted.iter().fold(1.0_f32, |scale, value| scale.max(value.abs()));
         assert_eq!(found.len() * batch as usize, wanted.len(), "{name}, {round}");
         for (class, (found, wanted)) in found.iter().zip(&wanted).enumerate() {

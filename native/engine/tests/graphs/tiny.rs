@@ -229,7 +229,7 @@ fn an_infer_frame_is_answered_with_scores_or_an_error() {
     let model = load(&probe_graph(), SpecOverrides::default()).unwrap();
     let ask = |image_count: u32, pixels: &[u8]| {
         let frame = Frame::Infer { image_count, pixels }.encode(1).unwrap();
-        exchange::answer(&model, &frame[HEADER_BYTES..], std::time::Instant::now())
+        exchange::answer(&model, FrameKind::Infer, &frame[HEADER_BYTES..], std::time::Instant::now())
     };
     let Frame::Scores(Scores { image_count: 1, class_count: 4, values, .. }) = ask(1, &[7; 768]) else {
         panic!("no scores for one image")
@@ -238,6 +238,28 @@ fn an_infer_frame_is_answered_with_scores_or_an_error() {
     assert!(matches!(ask(2, &[7; 768]), Frame::Error(Problem { code: ErrorCode::FieldInvalid, .. })));
     assert!(matches!(ask(65, &vec![7; 65 * 768]), Frame::Error(Problem { code: ErrorCode::FieldInvalid, .. })));
     assert!(Frame::decode_payload(FrameKind::Infer, &[1]).is_err());
-    let cut = exchange::answer(&model, &[1], std::time::Instant::now());
-    assert!(matches!(cut, Frame::Error(Problem { code: ErrorCode::EngineFailed, .. })));
+    for kind in [FrameKind::Infer, FrameKind::Tensors] {
+        let cut = exchange::answer(&model, kind, &[1], std::time::Instant::now());
+        assert!(matches!(cut, Frame::Error(Problem { code: ErrorCode::EngineFailed, .. })));
+    }
+}
+
+#[test]
+fn a_tensors_frame_feeds_the_graph_as_it_is() {
+    let overrides =
+        SpecOverrides { output_tensor: Some("mean".into()), mean: Some(vec![100.0]), ..raw(OutputKind::Logits) };
+    let model = load(&mean_graph(None), overrides).unwrap();
+    let ask = |image_count: u32, values: &[f32]| {
+        let values: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let frame = Frame::Tensors { image_count, values: &values }.encode(1).unwrap();
+        exchange::answer(&model, FrameKind::Tensors, &frame[HEADER_BYTES..], std::time::Instant::now())
+    };
+    let values = [[-1.0, 0.5, 3.0].repeat(64), [4.0, 5.0, 6.0].repeat(64)].concat();
+    let Frame::Scores(scores) = ask(2, &values) else { panic!("no scores for two images") };
+    assert_close(&scores.values, &[-1.0, 0.5, 3.0, 4.0, 5.0, 6.0]);
+    let many = values.repeat(33);
+    for (image_count, values) in [(1, &values[..191]), (0, &[]), (65, &many[..65 * 192])] {
+        let refused = ask(image_count, values);
+        assert!(matches!(refused, Frame::Error(Problem { code: ErrorCode::FieldInvalid, .. })), "{image_count}");
+    }
 }
