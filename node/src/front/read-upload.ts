@@ -4,13 +4,10 @@
  */
 import type { Request, RequestHandler, Response } from "express";
 import { AppError, messageOf } from "../errors.js";
-import { ChunkJoiner } from "../join-chunks.js";
-import type { UploadedFile } from "../ports.js";
-import { visitOf } from "./enter.js";
-import { FileCollector } from "./file-collector.js";
 import { FIELD_NAME_BYTES_MAX, FormReader } from "./form-reader.js";
 import { keepPace } from "./keep-pace.js";
 import { createPartsReader, type ReadParts } from "./multipart.js";
+import { checkEncoding, readRaw } from "./read-raw.js";
 import { createReadingTurns, type TakeTurn } from "./reading-turns.js";
 import { addressesOf, fieldsOf, tooLarge, type Upload, type UploadLimits } from "./upload.js";
 
@@ -51,13 +48,6 @@ export function createUploadReader(limits: UploadLimits): (names: readonly strin
   };
 }
 
-function checkEncoding({ headers }: Request): void {
-  const encoding = headers["content-encoding"] ?? "identity";
-  if (encoding === "identity") return;
-  const detail = `Content-Encoding ${JSON.stringify(encoding)} is not taken; send the body as it is.`;
-  throw new AppError("field_invalid", detail);
-}
-
 async function readForm(request: Request, response: Response, form: FormReader, readParts: ReadParts): Promise<Upload> {
   if (!BOUNDARY.test(request.headers["content-type"] ?? "")) {
     const how =
@@ -80,56 +70,10 @@ async function readBare(
   takeTurn: TakeTurn,
 ): Promise<Upload> {
   const fields = fieldsOf(request);
-  const files = request.is(RAW_TYPES) ? [await readRaw(request, response, limits, takeTurn)] : [];
+  const files = request.is(RAW_TYPES)
+    ? [await readRaw(request, response, "The image", limits.imageBytesMax, takeTurn)]
+    : [];
   return { images: [...files, ...addressesOf(fields)], graph: null, labels: null, fields };
-}
-
-async function readRaw(
-  request: Request,
-  response: Response,
-  { imageBytesMax }: UploadLimits,
-  takeTurn: TakeTurn,
-): Promise<UploadedFile> {
-  const visit = visitOf(response);
-  const collector = new FileCollector("", false, imageBytesMax);
-  const joiner = new ChunkJoiner({ push: (chunk) => collector.add(chunk) });
-  let bodyBytes = 0;
-  await new Promise<void>((resolve, reject) => {
-    const stop = (error: unknown) => {
-      request.off("data", read);
-      request.off("end", resolve);
-      reject(error);
-    };
-    const take = (chunk: Buffer) => {
-      bodyBytes += chunk.length;
-      try {
-        visit.charge(chunk.length);
-        if (bodyBytes > imageBytesMax) throw tooLarge("The image", imageBytesMax);
-        joiner.add(chunk);
-      } catch (error) {
-        stop(error);
-      }
-    };
-    const read = (chunk: Buffer) => {
-      const turn = takeTurn(visit, bodyBytes);
-      if (turn === undefined) {
-        take(chunk);
-        return;
-      }
-      request.pause();
-      void turn.then(() => {
-        take(chunk);
-        request.resume();
-      });
-    };
-    request.on("data", read);
-    request.on("end", resolve);
-    request.once("close", () => {
-      if (!request.complete) stop(new AppError("field_invalid", "The request ended before its body did."));
-    });
-  });
-  joiner.finish();
-  return collector.file() ?? { name: "", bytes: new Uint8Array(), sha256: "" };
 }
 
 function unreadable(error: unknown): AppError {

@@ -1,39 +1,22 @@
-/** What the routes' descriptions in OpenAPI are made of. */
+/** What the descriptions of our own API in OpenAPI are made of, beside what every room's are (`front/schema.ts`). */
 import type { Content, Schema } from "../front/route.js";
+import {
+  BYTES,
+  COUNT,
+  ENGINE,
+  GRAPH,
+  IMAGE,
+  LABELS,
+  listOf,
+  named,
+  objectOf,
+  orNull,
+  STRING,
+} from "../front/schema.js";
 import type { ErrorCode } from "../generated/contract.js";
 import { CONTRACT_SCHEMAS } from "../generated/contract-schema.js";
 
-export const BYTES: Schema = { type: "string", format: "binary" };
-export const STRING: Schema = { type: "string" };
-export const COUNT: Schema = { type: "integer", minimum: 0 };
-
-export const named = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
-export const orNull = (schema: Schema): Schema => ({ anyOf: [schema, { type: "null" }] });
-export const listOf = (items: Schema): Schema => ({ type: "array", items });
-/** An object whose fields are all there, but for those in `optional`. */
-export const objectOf = (properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema => ({
-  type: "object",
-  properties,
-  required: Object.keys(properties).filter((name) => !optional.includes(name)),
-});
-export const json = (schema: Schema): Content => ({ "application/json": { schema } });
-export const ok = (description: string, content: Content) => ({ 200: { description, content } });
-
-/** Whatever may come of loading a model. */
-export const ENGINE: readonly ErrorCode[] = ["engine_failed", "engine_unavailable", "engine_timeout"];
-export const GRAPH: readonly ErrorCode[] = [
-  "graph_invalid",
-  "graph_op_forbidden",
-  "graph_ambiguous",
-  "graph_too_large",
-];
-export const LABELS: readonly ErrorCode[] = ["labels_missing", "labels_mismatch", "labels_invalid"];
-export const IMAGE: readonly ErrorCode[] = [
-  "image_missing",
-  "image_unsupported",
-  "image_undecodable",
-  "image_too_large",
-];
+export * from "../front/schema.js";
 
 /** Whatever may come of classifying an image. */
 export const CLASSIFY: readonly ErrorCode[] = [
@@ -86,7 +69,6 @@ export const ID: Schema = {
   description: "Id of a model, or id@version.",
   schema: STRING,
 };
-export const VERSION_IN_PATH: Schema = { name: "version", in: "path", required: true, schema: STRING };
 export const REGISTRATION_FIELDS: Readonly<Record<string, Schema>> = {
   id: { ...STRING, description: "Lower-case letters, digits, ., _ and -; at most 64, and no id of the zoo." },
   version: { ...STRING, description: "Letters, digits, ., _ and -; at most 64. 1 when absent." },
@@ -174,8 +156,3 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     }),
   }),
 };
-
-/** Fields as parameters of the query string. */
-export function queryOf(fields: Readonly<Record<string, object>>): Schema[] {
-  return Object.entries(fields).map(([name, schema]) => ({ name, in: "query", schema }));
-}
