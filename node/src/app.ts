@@ -13,6 +13,7 @@ import { checkQuery } from "./front/known-names.js";
 import { limitRate, type RateOptions } from "./front/limit-rate.js";
 import { logRequests } from "./front/log-requests.js";
 import { methodNotAllowed, notFound, sendProblem } from "./front/problems.js";
+import { createBodyReader } from "./front/read-raw.js";
 import { createUploadReader } from "./front/read-upload.js";
 import { refuseEarly } from "./front/refuse-early.js";
 import { nameRequest } from "./front/request-id.js";
@@ -101,6 +102,7 @@ export function createApp({
   const allow = allowRoles(callerOf, anonymousRole);
   const admit = enter(admission, callerOf);
   const upload = createUploadReader(limits);
+  const readBody = createBodyReader(limits);
   const { modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
   const { watch, send: sendBytes } = createAnswers(limits);
   const parts = { models, classifier, fetchImage, imageBytesMax, answerBytesMax };
@@ -117,13 +119,14 @@ export function createApp({
     ...listedModelRoutes({ fetcher, allow }),
   ]);
   const mount = (route: Route) => {
-    const { method, path, access, works, uploads, handle } = route;
+    const { method, path, access, works, uploads, reads, handle } = route;
     const before = [
       ...(access === "probe" || access === "anyone" ? [] : [allow(access)]),
       // Whoever probes may add what keeps caches from answering.
       ...(access === "probe" ? [] : [checkQuery(queryNamesOf(route))]),
-      ...(works || uploads ? [admit] : []),
+      ...(works || uploads || reads ? [admit] : []),
       ...(uploads ? [upload(formNamesOf(route))] : []),
+      ...(reads ? [readBody] : []),
     ];
     app[method](path, ...before, ...[handle].flat());
   };

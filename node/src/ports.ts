@@ -179,6 +179,23 @@ export interface ExplainQuestion {
   readonly masks: number | null;
 }
 
+/** JSON with what may be large as typed arrays: arrays of numbers, and texts of base64 from 1024 characters on. */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | Uint8Array
+  | NumberArray
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue };
+
+/** An array of numbers, or a nested one of the same length everywhere: its values in the order of its axes. */
+export interface NumberArray {
+  readonly shape: readonly number[];
+  readonly values: Float64Array;
+}
+
 /** Image bytes to answer: the WebAssembly function in worker threads. */
 export interface Classifier {
   /**
@@ -197,6 +214,11 @@ export interface Classifier {
   describe(target: ClassifyTarget): Promise<ModelSpec>;
   /** Reads a label file without a model. */
   describeLabels(labels: Uint8Array, party: Party): Promise<Pick<LabelsSpec, "count" | "format">>;
+  /**
+   * Reads a message of a client, in a thread where it is large; its bytes may be transferred. Rejects with `field_invalid`
+   * where it is no JSON, or costs more than a message has to.
+   */
+  readJson(bytes: Uint8Array, party: Party): Promise<JsonValue>;
   close(): Promise<void>;
 }
 

@@ -146,6 +146,17 @@ describe("the classifier", () => {
     });
   });
 
+  it("reads large JSON in a thread, as small JSON here", async () => {
+    for (const count of [10, 100_000]) {
+      const values = Array.from({ length: count }, (_, index) => index / 4);
+      const text = Buffer.from(JSON.stringify({ data: values }));
+      const read = await classifier.readJson(text, party());
+      expect(read).toEqual({ data: { shape: [count], values: Float64Array.from(values) } });
+    }
+    const broken = classifier.readJson(Buffer.alloc(100_000, "["), party());
+    await expect(broken).rejects.toMatchObject({ code: "field_invalid" });
+  });
+
   it("passes the engine's failure on as it is", async () => {
     const failure = new AppError("engine_failed", "The engine ended before it answered: it was ended by SIGKILL.");
     const dying = await target({ exchange: () => Promise.reject(failure) });

@@ -29,6 +29,8 @@ export interface Route extends Operation {
   readonly works?: boolean;
   /** Whether it reads a body with files; it works then. */
   readonly uploads?: boolean;
+  /** Whether it reads a body of any type whole (`bodyOf`); it works then. */
+  readonly reads?: boolean;
   readonly handle: RequestHandler | readonly RequestHandler[];
 }
 

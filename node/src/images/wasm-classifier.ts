@@ -14,8 +14,17 @@ import type {
   LabelsSpec,
   ModelSpec,
 } from "../generated/contract.js";
-import type { Classifier, ClassifyOptions, ClassifyTarget, ExplainQuestion, Party, ScoredAnswer } from "../ports.js";
+import type {
+  Classifier,
+  ClassifyOptions,
+  ClassifyTarget,
+  ExplainQuestion,
+  JsonValue,
+  Party,
+  ScoredAnswer,
+} from "../ports.js";
 import { loadWasm, type WasmModule } from "../wasm-module.js";
+import { readJson } from "./read-json.js";
 import type { Call, ModelCall, Reply } from "./wasm-worker.js";
 import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
 
@@ -25,6 +34,11 @@ const FRAME_BYTES_KEPT_MAX = 1024 * 1024;
 /** Images of so many bytes and pixels, and label files, take a thread for a few milliseconds. */
 const LIGHT_BYTES_MAX = 256 * 1024;
 const LIGHT_PIXELS_MAX = 1024 * 1024;
+
+/** Takes the event loop for less than it takes to ask a thread. */
+const JSON_BYTES_READ_HERE_MAX = 8 * 1024;
+/** What JSON takes while it is read, at worst: empty arrays of three characters, and its text once more. */
+const JSON_BYTES_PER_BYTE = 12;
 
 /**
  * Masked photos of one exchange. A run cannot be taken back, so others wait for no more than this; and on the MobileNets
@@ -141,6 +155,17 @@ class WasmClassifier implements Classifier {
     return JSON.parse(only("json", await this.#call(call, { party, heavy: labels.length > LIGHT_BYTES_MAX })).json);
   }
 
+  async readJson(bytes: Uint8Array, party: Party): Promise<JsonValue> {
+    if (bytes.length <= JSON_BYTES_READ_HERE_MAX) return readJson(bytes);
+    const release = party.hold(JSON_BYTES_PER_BYTE * bytes.length);
+    try {
+      const heavy = bytes.length > LIGHT_BYTES_MAX;
+      return only("read", await this.#call({ kind: "readJson", bytes: transferable(bytes) }, { party, heavy })).value;
+    } finally {
+      release();
+    }
+  }
+
   async close(): Promise<void> {
     await this.#pool.close();
   }
@@ -196,7 +221,7 @@ class WasmClassifier implements Classifier {
   }
 
   async #call(call: Call, options: CallOptions): Promise<Reply> {
-    const transfer = call.kind === "prepare" ? [call.image.buffer, call.room.buffer] : [];
+    const transfer = memoryOf(call);
     try {
       return await this.#pool.call(call, { ...options, transfer });
     } catch (error) {
@@ -210,6 +235,12 @@ class WasmClassifier implements Classifier {
     const fits = this.#frames.length < this.#options.threadCount && frame.length <= FRAME_BYTES_KEPT_MAX;
     if (fits) this.#frames.push(frame);
   }
+}
+
+/** What is given away with a call. */
+function memoryOf(call: Call): ArrayBuffer[] {
+  if (call.kind === "prepare") return [call.image.buffer, call.room.buffer];
+  return call.kind === "readJson" ? [call.bytes.buffer] : [];
 }
 
 /** The reply, which has to be of this kind; a refusal is thrown. */

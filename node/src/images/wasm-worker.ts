@@ -7,7 +7,9 @@ import { readlinkSync } from "node:fs";
 import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ErrorCode } from "../generated/contract.js";
+import type { JsonValue } from "../ports.js";
 import { codeOf, loadWasm, reloadWasm, type WasmModel } from "../wasm-module.js";
+import { readJson } from "./read-json.js";
 
 /** A model by its key, and what it is compiled from; that is sent once a thread has said that it does not know the key. */
 export interface ModelRef {
@@ -79,10 +81,16 @@ export interface DescribeLabelsCall {
   readonly labels: Uint8Array;
 }
 
+/** JSON to what it says, as `readJson` gives it. */
+export interface ReadJsonCall {
+  readonly kind: "readJson";
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
 /** A call that needs a model. */
 export type ModelCall = PrepareCall | AnswerCall | MaskedCall | ExplainCall | DescribeCall;
 
-export type Call = ModelCall | DescribeLabelsCall;
+export type Call = ModelCall | DescribeLabelsCall | ReadJsonCall;
 
 /**
  * What came of a call. `modelUnknown`: it has to come again with the model's parts; the image is given back.
@@ -92,6 +100,7 @@ export type Reply =
   | { readonly kind: "masked"; readonly frame: Uint8Array<ArrayBuffer>; readonly maskCount: number }
   | { readonly kind: "json"; readonly json: string }
   | { readonly kind: "answered"; readonly json: string; readonly scores: Float32Array<ArrayBuffer> | null }
+  | { readonly kind: "read"; readonly value: JsonValue; readonly buffers: readonly ArrayBuffer[] }
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: "modelUnknown"; readonly image?: Uint8Array<ArrayBuffer> };
 
@@ -127,6 +136,10 @@ function stepBack(niceness: number): void {
 function replyTo(call: Call): Reply {
   try {
     if (call.kind === "describeLabels") return { kind: "json", json: wasm.describeLabels(call.labels) };
+    if (call.kind === "readJson") {
+      const buffers: ArrayBuffer[] = [];
+      return { kind: "read", value: readJson(call.bytes, buffers), buffers };
+    }
     const model = compiled(call.model);
     if (model !== undefined) return make(call, model);
     return { kind: "modelUnknown", ...(call.kind === "prepare" ? { image: call.image } : {}) };
@@ -171,6 +184,7 @@ function prepare({ image, tensorJson, optionsJson, room }: PrepareCall, model: W
 function given(reply: Reply): ArrayBuffer[] {
   if (reply.kind === "prepared" || reply.kind === "masked") return [reply.frame.buffer];
   if (reply.kind === "answered") return reply.scores === null ? [] : [reply.scores.buffer];
+  if (reply.kind === "read") return [...reply.buffers];
   const image = reply.kind === "modelUnknown" ? reply.image : undefined;
   return image?.buffer instanceof ArrayBuffer ? [image.buffer] : [];
 }

@@ -91,12 +91,12 @@ function closed(body: Content): Content {
 }
 
 /** Whatever stands before the work of a route. */
-function problemsBefore({ access, works = false, uploads = false }: Route): ErrorCode[] {
+function problemsBefore({ access, works = false, uploads = false, reads = false }: Route): ErrorCode[] {
   return [
     ...(access === "probe" ? [] : ["rate_limited" as const, "field_invalid" as const]),
     ...(access === "probe" || access === "anyone" ? [] : ["unauthorized" as const, "forbidden" as const]),
-    ...(works || uploads ? ["overloaded" as const] : []),
-    ...(uploads ? ["upload_too_large" as const] : []),
+    ...(works || uploads || reads ? ["overloaded" as const] : []),
+    ...(uploads || reads ? ["upload_too_large" as const] : []),
   ];
 }
 

@@ -19,6 +19,7 @@ import {
   type ModelSpec,
 } from "../../src/generated/contract.js";
 import { createImageFetcher } from "../../src/images/fetch-image.js";
+import { readJson } from "../../src/images/read-json.js";
 import { folderBlobs } from "../../src/models/folder-blobs.js";
 import { createRegistrar } from "../../src/models/registrar.js";
 import { createModelRegistry } from "../../src/models/registry.js";
@@ -33,6 +34,7 @@ import type {
   FetchImage,
   FetchState,
   Held,
+  JsonValue,
   ModelFetcher,
   Models,
   ModelZoo,
@@ -124,6 +126,10 @@ export class FakeClassifier implements Classifier {
   async describeLabels(labels: Uint8Array): Promise<Pick<LabelsSpec, "count" | "format">> {
     if (labels.length === 0) throw new AppError("labels_invalid", "the label file is empty");
     return { count: Buffer.from(labels).toString("utf8").trim().split("\n").length, format: "plain" };
+  }
+
+  async readJson(bytes: Uint8Array): Promise<JsonValue> {
+    return readJson(bytes);
   }
 
   async close(): Promise<void> {}
