@@ -26,6 +26,8 @@ export interface Question {
   readonly choices: readonly ModelChoice[];
   readonly settings: ModelSettings;
   readonly options: ClassifyOptions;
+  /** Called with each model before its images are classified; throws what is wrong with asking it this. */
+  readonly check?: (model: OpenModel) => void;
 }
 
 /** An image with its answer. */
@@ -75,7 +77,7 @@ export function createClassify(deps: ClassifyDeps): Classify {
 }
 
 async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question): Promise<Item[]> {
-  const { images, choices, settings, options } = question;
+  const { images, choices, settings, options, check } = question;
   const contents = images.map((image) => readImage(deps, visit, image));
   // What fails here is told where it is awaited, and it may fail before that.
   for (const content of contents) content.catch(() => {});
@@ -88,6 +90,7 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
       };
       try {
         return await deps.models.use(choice, settings, visit, (model) => {
+          check?.(model);
           if (options.picture) checkPictures(model.target, images.length * choices.length, deps.answerBytesMax);
           return Promise.all(
             images.map((image, imageIndex) =>

@@ -331,7 +331,7 @@ export interface ModelListing {
   readonly model: ZooModel;
   readonly versions: readonly string[];
   readonly isDefault: boolean;
-  readonly state: "available" | "loading" | "failed" | "not fetched";
+  readonly state: "available" | "loading" | "failed" | "not fetched" | "unloaded";
   /** Whether an engine holds it now. */
   readonly loaded: boolean;
   /** Memory of its engine; null where none holds it. */
@@ -356,6 +356,13 @@ export interface Models {
   list(): ModelListing[];
   /** Memory of the engine that holds this model; null where none does. */
   memoryBytesOf(model: ZooModel): number | null;
+  /** Loads the served version of a model where it is not loaded, and takes back what `unload` said. Rejects with an `AppError`. */
+  load(id: string, party: Party): Promise<void>;
+  /**
+   * Takes every version of a model that is there now out of service until `load`; requests that use it are finished, then
+   * its engines end. A restart forgets it. @throws AppError `model_unknown`.
+   */
+  unload(id: string): void;
   /** Ends the engines of a model that was removed, once no request uses it. */
   retire(model: ZooModel): Promise<void>;
   /** Models that an engine holds now. */

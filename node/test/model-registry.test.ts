@@ -94,6 +94,31 @@ describe("the models", () => {
     count.mockRestore();
   });
 
+  it("are out of service once they were unloaded, until they are loaded again", async () => {
+    const { engine, models } = setUp();
+    await open(models, zoo("a"), NO_SETTINGS);
+    models.unload("a");
+    await expect.poll(() => engine.status().modelCount).toBe(0);
+    await expect(open(models, zoo(null), NO_SETTINGS)).rejects.toMatchObject({ code: "engine_unavailable" });
+    expect(models.list().map(({ state }) => state)).toEqual(["unloaded", "available", "available"]);
+    await models.load("a", party());
+    expect(engine.loadCount).toBe(2);
+    expect(models.list()[0]).toMatchObject({ state: "available", loaded: true });
+    await open(models, zoo("a"), NO_SETTINGS);
+    expect(() => models.unload("nope")).toThrow(expect.objectContaining({ code: "model_unknown" }));
+    await expect(models.load("nope", party())).rejects.toMatchObject({ code: "model_unknown" });
+  });
+
+  it("finish the requests that use them before they are unloaded", async () => {
+    const { engine, models } = setUp();
+    const answered = models.use(zoo("a"), NO_SETTINGS, party(), async ({ target }) => {
+      models.unload("a");
+      return await target.exchange(inferFrame(RED));
+    });
+    expect((await answered)[4]).toBe(5);
+    await expect.poll(() => engine.status().modelCount).toBe(0);
+  });
+
   it("are others with other settings", async () => {
     const { engine, models } = setUp();
     const plain = await open(models, zoo("a"), NO_SETTINGS);

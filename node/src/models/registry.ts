@@ -3,16 +3,17 @@
  * found by `Sources`, loaded and kept warm by `Slots`.
  */
 import { AppError } from "../errors.js";
-import type {
-  InferenceEngine,
-  ModelChoice,
-  ModelListing,
-  ModelSettings,
-  Models,
-  ModelZoo,
-  OpenModel,
-  Party,
-  ZooModel,
+import {
+  type InferenceEngine,
+  type ModelChoice,
+  type ModelListing,
+  type ModelSettings,
+  type Models,
+  type ModelZoo,
+  NO_SETTINGS,
+  type OpenModel,
+  type Party,
+  type ZooModel,
 } from "../ports.js";
 import { unlessAborted } from "../unless-aborted.js";
 import { DamagedError } from "./file-zoo.js";
@@ -34,6 +35,8 @@ class ModelRegistry implements Models {
   readonly #sandboxRequired: boolean;
   readonly #sources: Sources;
   readonly #slots: Slots;
+  /** Taken out of service by clients who may. */
+  readonly #unloaded = new WeakSet<ZooModel>();
   /** How many requests use a model, and who waits for the last of them. */
   readonly #uses = new Map<ZooModel, { count: number; readonly free: (() => void)[] }>();
 
@@ -79,6 +82,11 @@ class ModelRegistry implements Models {
     party: Party,
     work: (model: OpenModel) => Promise<T>,
   ): Promise<T> {
+    const { id } = model.manifest;
+    if (this.#unloaded.has(model)) {
+      const detail = `Model ${id} was unloaded; POST /v2/repository/models/${id}/load loads it again.`;
+      throw new AppError("engine_unavailable", detail);
+    }
     if (model.registered) this.#checkSandbox();
     const release = this.#hold(model);
     try {
@@ -105,7 +113,7 @@ class ModelRegistry implements Models {
         model,
         versions: this.#zoo.versionsOf(id),
         isDefault: id === this.#zoo.defaultId,
-        state: stateOf(model, failure, loading),
+        state: this.#unloaded.has(model) ? "unloaded" : stateOf(model, failure, loading),
         loaded: memoryBytes !== null,
         memoryBytes,
         problem: failure ?? model.rejected,
@@ -115,6 +123,18 @@ class ModelRegistry implements Models {
 
   memoryBytesOf(model: ZooModel): number | null {
     return this.#slots.ofGraph(this.#sources.graphSha256Of(model)).memoryBytes;
+  }
+
+  async load(id: string, party: Party): Promise<void> {
+    for (const model of this.#versionsOf(id)) this.#unloaded.delete(model);
+    await this.use({ kind: "zoo", id, version: null }, NO_SETTINGS, party, async () => {});
+  }
+
+  unload(id: string): void {
+    for (const model of this.#versionsOf(id)) {
+      this.#unloaded.add(model);
+      void this.retire(model);
+    }
   }
 
   async retire(model: ZooModel): Promise<void> {
@@ -151,6 +171,12 @@ class ModelRegistry implements Models {
         exchange: (frame) => this.#slots.use(source, party, (loaded) => loaded.exchange(frame, party)),
       },
     });
+  }
+
+  /** @throws AppError `model_unknown`. */
+  #versionsOf(id: string): ZooModel[] {
+    this.#sources.findModel(id, null);
+    return this.#zoo.versionsOf(id).flatMap((version) => this.#zoo.find(id, version) ?? []);
   }
 
   #hold(model: ZooModel): () => void {

@@ -124,7 +124,7 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     served: orNull(STRING),
     default: { type: "boolean" },
     registered: { type: "boolean" },
-    state: { enum: ["available", "loading", "failed", "not fetched"] },
+    state: { enum: ["available", "loading", "failed", "not fetched", "unloaded"] },
     loaded: { type: "boolean" },
     memory_bytes: orNull(COUNT),
     title: STRING,

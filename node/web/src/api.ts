@@ -31,7 +31,7 @@ export interface ListedModel {
   readonly served: string | null;
   readonly default: boolean;
   readonly registered: boolean;
-  readonly state: "available" | "loading" | "failed" | "not fetched";
+  readonly state: "available" | "loading" | "failed" | "not fetched" | "unloaded";
   readonly loaded: boolean;
   readonly memory_bytes: number | null;
   readonly title: string;

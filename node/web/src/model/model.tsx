@@ -21,7 +21,7 @@ export function Model({ id }: { readonly id: string }) {
   const listed = list?.find((model) => model.id === name);
   // What comes late comes last, so that it moves nothing.
   const [settled, settle] = useState("");
-  const canAnswer = listed !== undefined && listed.state !== "not fetched";
+  const canAnswer = listed !== undefined && !["not fetched", "unloaded"].includes(listed.state);
   return (
     <>
       <p class="small">

@@ -10,6 +10,7 @@ export const STATES: Readonly<Record<ListedModel["state"], string>> = {
   loading: "is loading",
   failed: "failed",
   "not fetched": "not fetched",
+  unloaded: "unloaded",
 };
 
 export function Card({ model, wanted }: { readonly model: ListedModel; readonly wanted: string }) {

@@ -10,7 +10,7 @@ import { labelsHave, readAllLabels } from "./labels.js";
 /** The default first, then those that answer, then those that do not yet. */
 function rank(model: ListedModel): number {
   if (model.default) return 0;
-  return ["available", "loading", "failed", "not fetched"].indexOf(model.state) + 1;
+  return ["available", "loading", "failed", "unloaded", "not fetched"].indexOf(model.state) + 1;
 }
 
 export function Models() {
