@@ -8,16 +8,17 @@ import { type AdmissionLimits, createAdmission } from "./front/admission.js";
 import { createAnswers } from "./front/answers.js";
 import { allowRoles } from "./front/authorize.js";
 import { createCallerOf } from "./front/caller.js";
+import { keepDeadline, withDeadline } from "./front/deadline.js";
 import { enter } from "./front/enter.js";
 import { checkQuery } from "./front/known-names.js";
 import { limitRate, type RateOptions } from "./front/limit-rate.js";
 import { logRequests } from "./front/log-requests.js";
-import { methodNotAllowed, notFound, sendProblem } from "./front/problems.js";
+import { methodNotAllowed, noteProblems, notFound, sendProblem } from "./front/problems.js";
 import { createBodyReader } from "./front/read-raw.js";
 import { createUploadReader } from "./front/read-upload.js";
 import { refuseEarly } from "./front/refuse-early.js";
 import { nameRequest } from "./front/request-id.js";
-import { formNamesOf, methodsByPath, queryNamesOf, type Route } from "./front/route.js";
+import { formNamesOf, isAdmitted, methodsByPath, queryNamesOf, type Route } from "./front/route.js";
 import { secureHeaders } from "./front/secure-headers.js";
 import { servePage } from "./front/serve-page.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./front/share-origins.js";
@@ -109,26 +110,27 @@ export function createApp({
 
   const [name, secure, share] = [nameRequest(), secureHeaders(), shareOrigins(corsOrigins)];
 
-  const routes = withOpenApi([
+  const described = [
     ...healthRoutes(readiness),
     ...serviceRoutes({ callerOf, anonymousRole, hasKeys: apiKeys !== null, limits }),
-    ...inferRoutes({ classify: createClassify(parts), sendBytes, modelsPerRequestMax }),
+    ...inferRoutes({ classify: createClassify(parts), sendBytes, modelsPerRequestMax, note: noteProblems(logger) }),
     ...explainRoutes({ explain: createExplain(parts), sendBytes }),
     ...modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow }),
     ...registeredModelRoutes(registrar),
     ...listedModelRoutes({ fetcher, allow }),
-  ]);
+  ];
+  const routes = withOpenApi(described.map(withDeadline));
   const mount = (route: Route) => {
-    const { method, path, access, works, uploads, reads, handle } = route;
+    const { method, path, access, uploads, reads, handle, fallback } = route;
     const before = [
       ...(access === "probe" || access === "anyone" ? [] : [allow(access)]),
       // Whoever probes may add what keeps caches from answering.
       ...(access === "probe" ? [] : [checkQuery(queryNamesOf(route))]),
-      ...(works || uploads || reads ? [admit] : []),
+      ...(isAdmitted(route) ? [admit, keepDeadline()] : []),
       ...(uploads ? [upload(formNamesOf(route))] : []),
       ...(reads ? [readBody] : []),
     ];
-    app[method](path, ...before, ...[handle].flat());
+    app[method](path, ...before, ...[handle].flat(), ...(fallback ? [fallback] : []));
   };
 
   app.use(watch);

@@ -39,6 +39,11 @@ export interface Visit extends Party {
   /** Counts bytes of the answer until the connection has ended. @throws AppError `overloaded`. */
   chargeAnswer(bytes: number): void;
   /**
+   * The client's own deadline, in ms from when the visit came: past it the visit is answered `engine_timeout`. It shortens
+   * the service's, never lengthens it; a later call replaces it.
+   */
+  answerWithin(ms: number): void;
+  /**
    * Waits for a permit and does the work of this visit, once. Rejects at its deadline and when the client has left; the
    * permit is held until the work has settled all the same. The work of graphs that clients brought has shares of its
    * own, so that it leaves permits to the zoo's.

@@ -124,6 +124,8 @@ describe("an answer is as the document says", () => {
     ["/infer", "", post({ image_file: RED, model: "nope" }), "model_unknown"],
     ["/infer", "", post({ image_file: RED, model: "colours@7" }), "version_unknown"],
     ["/infer", "", post({ image_file: RED, model: "listed" }), "engine_unavailable"],
+    ["/infer", "?format=json", post({ image_file: RED, model: "listed", fallback: "empty" }), 200],
+    ["/infer", "?format=json", post({ image_file: RED, model: ["listed", "colours"], fallback: "empty" }), 200],
     ["/infer", "", post({ image_file: Buffer.from("no image") }), "image_unsupported"],
     ["/infer", "", post({ image_file: RED, model_file: Buffer.alloc(2000) }), "upload_too_large"],
     ["/infer", "", post({ image_file: Buffer.from("trap") }), "internal"],

@@ -393,7 +393,7 @@ describe("a name that its route does not know", () => {
       '"frmat"; did you mean format?',
     ],
     ["/api/models?model=x", {}, '"model"; this address takes none.'],
-    ["/api/models/colours?size=1", {}, '"size"; this address takes none.'],
+    ["/api/models/colours?size=1", {}, '"size"; did you mean deadline_ms?'],
     ["/api/models/inspect?sise=1", { method: "POST", body: form({ model_file: RED }) }, '"sise"; did you mean size?'],
     ["/openapi.json?a", {}, '"a"; this address takes none.'],
   ])("is refused in the query of %s", async (path, init, words) => {

@@ -67,6 +67,8 @@ class OneVisit implements Visit {
   readonly #bytes: Shares;
   readonly #limits: AdmissionLimits;
   readonly #deadline = new AbortController();
+  readonly #cameAtMs = performance.now();
+  #clientsTimer: NodeJS.Timeout | undefined;
   #bodyBytes = 0;
   #answerBytes = 0;
   #work: "none" | "begun" | "settled" = "none";
@@ -88,8 +90,8 @@ class OneVisit implements Visit {
   }
 
   charge(bytes: number): void {
-    // What still comes of a body whose client is gone would be given back by nobody.
-    if (this.#hasLeft) throw this.signal.reason;
+    // What still comes of a body whose client is gone would be given back by nobody, and after the deadline is for nothing.
+    if (this.#hasLeft || this.signal.aborted) throw this.signal.reason;
     this.#take(bytes);
     this.#bodyBytes += bytes;
   }
@@ -98,6 +100,17 @@ class OneVisit implements Visit {
     if (this.#hasLeft) return;
     this.#take(bytes);
     this.#answerBytes += bytes;
+  }
+
+  answerWithin(ms: number): void {
+    clearTimeout(this.#clientsTimer);
+    if (this.#hasLeft) return;
+    const leftMs = Math.max(0, this.#cameAtMs + ms - performance.now());
+    this.#clientsTimer = setTimeout(() => {
+      this.#deadline.abort(
+        new AppError("engine_timeout", `The request was not answered within the ${ms} ms that it allows.`),
+      );
+    }, leftMs);
   }
 
   hold(bytes: number): () => void {
@@ -116,6 +129,7 @@ class OneVisit implements Visit {
     }, classifyMsMax);
     const working = this.#withPermit(kind, work).finally(() => {
       clearTimeout(timer);
+      clearTimeout(this.#clientsTimer);
       this.#work = "settled";
       this.#settle();
     });
@@ -125,6 +139,7 @@ class OneVisit implements Visit {
   leave(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
+    clearTimeout(this.#clientsTimer);
     if (this.#work !== "settled") this.#deadline.abort(new AppError("engine_timeout", "The client went away."));
     this.#bytes.giveBack(this.caller, this.#answerBytes);
     this.#settle();

@@ -27,10 +27,22 @@ export function notFound(): RequestHandler {
   };
 }
 
+/** Logs a problem that was met with while this was answered. */
+export type NoteProblem = (problem: AppError, response: Response) => void;
+
+export function noteProblems(logger: Logger): NoteProblem {
+  return (problem, response) => {
+    const facts = { request_id: requestIdOf(response), code: problem.code, detail: problem.message };
+    if (problem.status < 500) logger.info(facts, "refused");
+    else logger.error({ ...facts, err: problem.cause }, "failed");
+  };
+}
+
 export function sendProblem(logger: Logger): ErrorRequestHandler {
+  const note = noteProblems(logger);
   return (error: unknown, request, response, _next) => {
     const problem = asAppError(error);
-    logProblem(logger, problem, response);
+    note(problem, response);
     if (response.headersSent) {
       response.destroy();
       return;
@@ -57,12 +69,6 @@ function isClientError(error: unknown): error is Error {
   return error instanceof Error && "status" in error && typeof error.status === "number" && error.status < 500;
 }
 
-function logProblem(logger: Logger, problem: AppError, response: Response): void {
-  const facts = { request_id: requestIdOf(response), code: problem.code, detail: problem.message };
-  if (problem.status < 500) logger.info(facts, "refused");
-  else logger.error({ ...facts, err: problem.cause }, "failed");
-}
-
 /** Sets what every refusal has but its form, drops the rest of the request's body, and gives what is to be said. */
 export function beginProblem(problem: AppError, request: IncomingMessage, response: ServerResponse): Problem {
   dropBody(request);
@@ -71,7 +77,8 @@ export function beginProblem(problem: AppError, request: IncomingMessage, respon
   return problem.problem(requestIdOf(response));
 }
 
-function dropBody(request: IncomingMessage): void {
+/** Reads the rest of a body and forgets it. */
+export function dropBody(request: IncomingMessage): void {
   if (request.complete) return;
   request.unpipe();
   request.resume();

@@ -3,6 +3,7 @@ import type { Request, RequestHandler, Response } from "express";
 import { AppError } from "../errors.js";
 import { ChunkJoiner } from "../join-chunks.js";
 import type { UploadedFile } from "../ports.js";
+import { untilDeadline } from "./deadline.js";
 import { visitOf } from "./enter.js";
 import { FileCollector } from "./file-collector.js";
 import { keepPace } from "./keep-pace.js";
@@ -18,7 +19,8 @@ export function createBodyReader(limits: UploadLimits): RequestHandler {
       throw tooLarge("The request", requestBytesMax);
     checkEncoding(request);
     keepPace(request, response, limits);
-    response.locals["body"] = (await readRaw(request, response, "The request", requestBytesMax, takeTurn)).bytes;
+    const reading = readRaw(request, response, "The request", requestBytesMax, takeTurn);
+    response.locals["body"] = (await untilDeadline(request, response, reading)).bytes;
     next();
   };
 }

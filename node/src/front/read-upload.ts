@@ -4,6 +4,7 @@
  */
 import type { Request, RequestHandler, Response } from "express";
 import { AppError, messageOf } from "../errors.js";
+import { takeDeadline, untilDeadline } from "./deadline.js";
 import { FIELD_NAME_BYTES_MAX, FormReader } from "./form-reader.js";
 import { keepPace } from "./keep-pace.js";
 import { createPartsReader, type ReadParts } from "./multipart.js";
@@ -32,9 +33,11 @@ export function createUploadReader(limits: UploadLimits): (names: readonly strin
     }
     checkEncoding(request);
     keepPace(request, response, limits);
-    const upload = request.is("multipart/form-data")
-      ? await readForm(request, response, new FormReader(request, response, limits, names, takeTurn), readParts)
-      : await readBare(request, response, limits, takeTurn);
+    const reading = request.is("multipart/form-data")
+      ? readForm(request, response, new FormReader(request, response, limits, names, takeTurn), readParts)
+      : readBare(request, response, limits, takeTurn);
+    const upload = await untilDeadline(request, response, reading);
+    takeDeadline(response, upload.fields);
     const { length } = upload.images;
     const { imagesPerRequestMax } = limits;
     if (length > imagesPerRequestMax) {

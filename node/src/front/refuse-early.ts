@@ -14,6 +14,8 @@ import { beginProblem, PROBLEM_TYPE } from "./problems.js";
 export type SetHeaders = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
 const PATH = "/infer";
+/** Whoever wants another answer than the problem gets it from the route. */
+const FALLBACK = /[?&]fallback=/;
 const LOG_EVERY_MS = 1000;
 
 /** `serve`, but for the images of callers that would not be admitted. A browser's form is left to `serve`, which answers with a page. */
@@ -54,5 +56,6 @@ function countRefusals(logger: Logger): () => void {
 
 function isImage(request: IncomingMessage): boolean {
   const { method, url = "" } = request;
-  return method === "POST" && (url === PATH || url.startsWith(`${PATH}?`)) && !asksForPage(request);
+  const isImage = method === "POST" && (url === PATH || url.startsWith(`${PATH}?`));
+  return isImage && !FALLBACK.test(url) && !asksForPage(request);
 }

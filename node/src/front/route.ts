@@ -1,5 +1,5 @@
 /** A route as data: what the app mounts, the 405 answers, `/openapi.json` and the test of the documentation read. */
-import type { RequestHandler } from "express";
+import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { ErrorCode } from "../generated/contract.js";
 import type { Role } from "../ports.js";
 
@@ -32,6 +32,13 @@ export interface Route extends Operation {
   /** Whether it reads a body of any type whole (`bodyOf`); it works then. */
   readonly reads?: boolean;
   readonly handle: RequestHandler | readonly RequestHandler[];
+  /** Answers in place of some problems, of whatever stands before the route as well; it passes on the others. */
+  readonly fallback?: ErrorRequestHandler;
+}
+
+/** Whether a route's requests are admitted first. */
+export function isAdmitted({ works = false, uploads = false, reads = false }: Route): boolean {
+  return works || uploads || reads;
 }
 
 /** Names that a route's query string may have. */

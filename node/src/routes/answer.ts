@@ -14,16 +14,18 @@ export async function sendAnswer(
   response: Response,
   form: Form,
   items: readonly Item[],
+  isDegraded = false,
 ): Promise<void> {
   response.type(form === "page" ? "html" : form);
-  await sendBytes(response, Buffer.from(bodyOf(form, items, response)));
+  await sendBytes(response, Buffer.from(bodyOf(form, items, response, isDegraded)));
 }
 
-function bodyOf(form: Form, items: readonly Item[], response: Response): string {
+function bodyOf(form: Form, items: readonly Item[], response: Response, isDegraded: boolean): string {
   const requestId = requestIdOf(response);
+  const degraded = isDegraded ? { degraded: true } : {};
   switch (form) {
     case "json":
-      return JSON.stringify({ request_id: requestId, results: items.map(toJson(requestId)) });
+      return JSON.stringify({ request_id: requestId, ...degraded, results: items.map(toJson(requestId)) });
     case "html":
       return `${items.map((item) => sentence(item).markup).join("\n")}\n`;
     case "page":

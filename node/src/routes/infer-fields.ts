@@ -194,7 +194,8 @@ function parseSingleFields(upload: Upload): z.infer<typeof FIELDS> {
   return parseOnce(upload, FIELDS);
 }
 
-function parseOnce<T extends z.ZodObject>(upload: Upload, schema: T): z.infer<T> {
+/** Fields that may be sent once. @throws AppError `field_invalid`. */
+export function parseOnce<T extends z.ZodObject>(upload: Pick<Upload, "fields">, schema: T): z.infer<T> {
   const input: Record<string, string> = {};
   for (const name of Object.keys(schema.shape)) {
     const values = upload.fields.get(name) ?? [];
@@ -317,6 +318,6 @@ function invalid(field: string, value: string, range: string): AppError {
   return new AppError("field_invalid", `${field}=${value}: it ${range}.`);
 }
 
-function schemasOf(fields: z.ZodObject): Readonly<Record<string, object>> {
+export function schemasOf(fields: z.ZodObject): Readonly<Record<string, object>> {
   return z.toJSONSchema(fields, { io: "input" }).properties as Record<string, object>;
 }

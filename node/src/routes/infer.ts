@@ -5,9 +5,11 @@ import type { Classify } from "../classify.js";
 import type { SendBytes } from "../front/answers.js";
 import { visitOf } from "../front/enter.js";
 import { formOf } from "../front/negotiate.js";
+import type { NoteProblem } from "../front/problems.js";
 import type { Route } from "../front/route.js";
 import { uploadOf } from "../front/upload.js";
 import { sendAnswer } from "./answer.js";
+import { answerEmpty, FALLBACK_SCHEMAS, isDegraded, wantsEmpty } from "./fallback.js";
 import { FIELD_SCHEMAS, parseInferFields } from "./infer-fields.js";
 import { CLASSIFY, FORMAT, imageBody, json, MODEL_FIELD, named, ok, queryOf, STRING, URL_FIELD } from "./schemas.js";
 
@@ -15,7 +17,10 @@ export interface InferDeps {
   readonly classify: Classify;
   readonly sendBytes: SendBytes;
   readonly modelsPerRequestMax: number;
+  readonly note: NoteProblem;
 }
+
+const FIELDS = { ...FIELD_SCHEMAS, ...FALLBACK_SCHEMAS };
 
 export function inferRoutes(deps: InferDeps): Route[] {
   return [
@@ -25,8 +30,8 @@ export function inferRoutes(deps: InferDeps): Route[] {
       access: "infer",
       uploads: true,
       summary: "Classifies each image with each model, images outermost.",
-      parameters: [FORMAT, ...queryOf({ image_url: URL_FIELD, model: MODEL_FIELD, ...FIELD_SCHEMAS })],
-      body: imageBody(FIELD_SCHEMAS),
+      parameters: [FORMAT, ...queryOf({ image_url: URL_FIELD, model: MODEL_FIELD, ...FIELDS })],
+      body: imageBody(FIELDS),
       answers: ok("One item at least was classified.", {
         ...json(named("InferAnswer")),
         "text/html": { schema: STRING },
@@ -34,6 +39,7 @@ export function inferRoutes(deps: InferDeps): Route[] {
       }),
       problems: CLASSIFY,
       handle: infer(deps),
+      fallback: answerEmpty(deps.note),
     },
   ];
 }
@@ -42,10 +48,11 @@ function infer({ classify, sendBytes, modelsPerRequestMax }: InferDeps): Request
   return async (request, response) => {
     const form = formOf(request);
     const upload = uploadOf(response);
+    const isEmptyWanted = wantsEmpty(upload);
     const asked = parseInferFields(upload, modelsPerRequestMax);
     // A page without JavaScript shows what the model saw.
     const options = form === "page" ? { ...asked.options, picture: true } : asked.options;
     const items = await classify(visitOf(response), { images: upload.images, ...asked, options });
-    await sendAnswer(sendBytes, response, form, items);
+    await sendAnswer(sendBytes, response, form, items, isEmptyWanted && items.some(isDegraded));
   };
 }

@@ -5,7 +5,7 @@
  * (`generated/contract-schema.ts`), statuses those of the table of error codes.
  */
 import { HTTP_STATUS } from "../errors.js";
-import type { Content, Route, Schema } from "../front/route.js";
+import { type Content, isAdmitted, type Route, type Schema } from "../front/route.js";
 import { type ErrorCode, VERSION } from "../generated/contract.js";
 import { COMPONENTS, json, named, objectOf, ok, STRING } from "./schemas.js";
 
@@ -91,12 +91,13 @@ function closed(body: Content): Content {
 }
 
 /** Whatever stands before the work of a route. */
-function problemsBefore({ access, works = false, uploads = false, reads = false }: Route): ErrorCode[] {
+function problemsBefore(route: Route): ErrorCode[] {
+  const { access } = route;
   return [
     ...(access === "probe" ? [] : ["rate_limited" as const, "field_invalid" as const]),
     ...(access === "probe" || access === "anyone" ? [] : ["unauthorized" as const, "forbidden" as const]),
-    ...(works || uploads || reads ? ["overloaded" as const] : []),
-    ...(uploads || reads ? ["upload_too_large" as const] : []),
+    ...(isAdmitted(route) ? ["overloaded" as const, "engine_timeout" as const] : []),
+    ...(route.uploads || route.reads ? ["upload_too_large" as const] : []),
   ];
 }
 

@@ -113,10 +113,18 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     model: objectOf({ id: STRING }),
     error: named("Problem"),
   }),
-  InferAnswer: objectOf({
-    request_id: STRING,
-    results: listOf({ anyOf: [named("AnsweredItem"), named("FailedItem")] }),
-  }),
+  InferAnswer: objectOf(
+    {
+      request_id: STRING,
+      degraded: {
+        const: true,
+        description: "With fallback=empty: labels are missing that the service could not give.",
+      },
+      results: listOf({ anyOf: [named("AnsweredItem"), named("FailedItem")] }),
+      error: { ...named("Problem"), description: "Why, where all of them are missing." },
+    },
+    ["degraded", "error"],
+  ),
   DescribedModel: { allOf: [named("ModelIdentity"), named("ModelSpec")] },
   ModelSummary: objectOf({
     id: STRING,
