@@ -14,6 +14,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   model_unknown: 404,
   version_unknown: 404,
   request_unknown: 404,
+  image_unknown: 404,
   not_found: 404,
   method_not_allowed: 405,
   model_exists: 409,

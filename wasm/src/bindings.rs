@@ -127,6 +127,59 @@ pub fn prepare_tensor(
     Ok(framed(&frame, room, &seen))
 }
 
+/// As `prepare`, of a photo that `decodePhoto` gave, which took `decode_ms` of this request's time.
+#[wasm_bindgen(js_name = preparePhoto, unchecked_return_type = "{ frame: Uint8Array; seenJson: string }")]
+pub fn prepare_photo(
+    model: &Model,
+    photo_json: &str,
+    rgb: Vec<u8>,
+    options_json: &str,
+    decode_ms: f64,
+    host: &Host,
+    room: Uint8Array,
+) -> Result<Object, JsError> {
+    let photo: decode::Photo = from_json("the photo", photo_json).map_err(thrown)?;
+    let photo = photo.with_pixels(rgb).map_err(thrown)?;
+    let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
+    let hashed = |bytes: &[u8]| host.sha256(bytes).map_err(|_| Error::Internal("the host cannot hash".into()));
+    let prepared = pipeline::prepare_photo(&model.0, &photo, &options, decode_ms, now_ms, hashed);
+    let (bytes, seen) = prepared.map_err(thrown)?;
+    let has_room = room.length() as usize == bytes.len();
+    let frame = if has_room { room } else { Uint8Array::new_with_length(bytes.len() as u32) };
+    frame.copy_from(&bytes);
+    Ok(object(&[("frame", frame.into()), ("seenJson", to_json(&seen).into())]))
+}
+
+/// Decodes an image for `preparePhoto`, shrunk by what `shrinkOf` gives for its use; without that as for a whole photo and
+/// most models. `shrink` is what it was asked for, `imageJson` an `ImageFacts`.
+#[wasm_bindgen(
+    js_name = decodePhoto,
+    unchecked_return_type = "{ rgb: Uint8Array; photoJson: string; imageJson: string; shrink: number }"
+)]
+pub fn decode_photo(
+    image: &[u8],
+    options_json: &str,
+    #[wasm_bindgen(unchecked_optional_param_type = "number | null")] shrink: Option<u32>,
+) -> Result<Object, JsError> {
+    let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
+    let (photo, shrink) = pipeline::decode_photo(image, &options, shrink).map_err(thrown)?;
+    Ok(object(&[
+        ("rgb", Uint8Array::from(photo.stored_rgb.as_slice()).into()),
+        ("photoJson", to_json(&photo).into()),
+        ("imageJson", to_json(&pipeline::image_facts(&photo)).into()),
+        ("shrink", shrink.into()),
+    ]))
+}
+
+/// By what `prepare` shrinks the image of this photo for a model with this `InputSpec`.
+#[wasm_bindgen(js_name = shrinkOf)]
+pub fn shrink_of(photo_json: &str, input_spec_json: &str, options_json: &str) -> Result<u32, JsError> {
+    let photo: decode::Photo = from_json("the photo", photo_json).map_err(thrown)?;
+    let input: InputSpec = from_json("the input spec", input_spec_json).map_err(thrown)?;
+    let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
+    pipeline::shrink_of(&photo, &input, &options).map_err(thrown)
+}
+
 /// An engine's reply to the frame of `prepare`, which gave `seen_json`, as `Answer` JSON. The reply's request id is not
 /// looked at.
 #[wasm_bindgen]

@@ -15,13 +15,14 @@ mod webp_codes;
 mod webp_sizes;
 
 use menagerie_contract::ImageLimits;
+use serde::{Deserialize, Serialize};
 
 pub use format::Format;
 
 use crate::{error::Error, orientation::Orientation};
 
 /// A decoded photo: opaque 8-bit RGB, rows from top to bottom as the file stores them, at full or at reduced size.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Photo {
     /// Format of the file.
     pub format: Format,
@@ -33,7 +34,8 @@ pub struct Photo {
     pub orientation: Orientation,
     /// Stored pixels a side of the square that each decoded pixel stands for: 1, 2, 4 or 8.
     pub shrink: u32,
-    /// 3 bytes for each pixel of [`Photo::decoded_size`].
+    /// 3 bytes for each pixel of [`Photo::decoded_size`]; no part of its JSON.
+    #[serde(skip)]
     pub stored_rgb: Vec<u8>,
 }
 
@@ -42,6 +44,19 @@ impl Photo {
     #[must_use]
     pub fn size(&self) -> (u32, u32) {
         self.orientation.turn_size((self.stored_width, self.stored_height))
+    }
+
+    /// The photo with its pixels, which its JSON lacks.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where these are not as many.
+    pub fn with_pixels(self, stored_rgb: Vec<u8>) -> Result<Self, Error> {
+        let (width, height) = self.decoded_size();
+        let bytes = 3 * width as usize * height as usize;
+        if stored_rgb.len() == bytes {
+            return Ok(Self { stored_rgb, ..self });
+        }
+        Err(Error::Internal(format!("a photo of {bytes} bytes came with {}", stored_rgb.len())))
     }
 
     /// Decoded pixels across and down, as stored: those at the right and the bottom may stand for less than a square.

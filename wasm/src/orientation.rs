@@ -2,6 +2,8 @@
 //!
 //! Terms: *stored* is as the file has its pixels, *upright* as people see it.
 
+use serde::{Deserialize, Serialize};
+
 /// Tag 0x0112 of the first image directory (TIFF 6.0, section 8; Exif 2.32, 4.6.4).
 const ORIENTATION_TAG: u16 = 0x0112;
 /// TIFF types of whole numbers by their bytes (TIFF 6.0, section 2). The standard has SHORT; some writers take another.
@@ -10,7 +12,7 @@ const SHORTS: [u16; 2] = [3, 8];
 const LONGS: [u16; 2] = [4, 9];
 
 /// One of the eight ways a photo may be stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Orientation {
     transposed: bool,
     flipped_x: bool,

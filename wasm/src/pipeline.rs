@@ -10,10 +10,12 @@ use crate::{
     error::Error,
     model::Model,
     picture::data_url,
-    resize::{Pixels, region, resize, shrink_max},
+    resize::{OVERSAMPLING, Pixels, region, resize, shrink_max},
     scores::Scores,
 };
 
+/// Side of the input of most models, in pixels.
+const COMMON_SIDE: u32 = 224;
 /// Most answers that a request may ask for.
 const TOP_K_MAX: u32 = 100;
 
@@ -51,14 +53,67 @@ pub fn prepare(
 ) -> Result<(Vec<u8>, Seen), Error> {
     let began = clock();
     let (photo, pixels, timings) = preprocess(image, &model.spec.input, options, &clock)?;
+    framed(&photo, &pixels, options, timings, began, sha256)
+}
+
+/// As [`prepare`], of a photo that was decoded before, shrunk as [`shrink_of`] says; it gives the same pixels. `decode_ms` is
+/// what decoding took of this request's time.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_photo(
+    model: &Model,
+    photo: &Photo,
+    options: &InferOptions,
+    decode_ms: f64,
+    clock: impl Fn() -> f64,
+    sha256: impl FnOnce(&[u8]) -> Result<String, Error>,
+) -> Result<(Vec<u8>, Seen), Error> {
+    check(options)?;
+    let start = clock();
+    let pixels = resize(photo, region(photo.size(), options.crop)?, &model.spec.input)?;
+    let timings = Timings { decode: decode_ms as f32, resize: (clock() - start) as f32, ..Timings::default() };
+    framed(photo, &pixels, options, timings, start - decode_ms, sha256)
+}
+
+/// The [`Photo::shrink`] that [`prepare`] asks for where it decodes the image of this photo, whatever that was shrunk by.
+///
+/// # Errors
+/// [`Error::FieldInvalid`] where the crop does not lie in the photo.
+pub fn shrink_of(photo: &Photo, input: &InputSpec, options: &InferOptions) -> Result<u32, Error> {
+    region(photo.size(), options.crop)?;
+    Ok(photo.format.shrink(shrink_max(photo.size(), options.crop, input)))
+}
+
+/// Decodes an image for later calls of [`prepare_photo`], and gives the [`Photo::shrink`] that was asked for: `shrink`, else
+/// that of a whole photo for a model of [`COMMON_SIDE`] pixels.
+///
+/// # Errors
+/// Those of [`decode_shrunk`].
+pub fn decode_photo(image: &[u8], options: &InferOptions, shrink: Option<u32>) -> Result<(Photo, u32), Error> {
+    let common = |(width, height): (u32, u32)| f64::from(width.min(height)) / f64::from(COMMON_SIDE) / OVERSAMPLING;
+    let shrink_max = |size| shrink.map_or_else(|| common(size), f64::from);
+    let photo = decode_shrunk(image, &options.limits, &shrink_max)?;
+    let asked = photo.format.shrink(shrink_max(photo.size()));
+    Ok((photo, asked))
+}
+
+fn framed(
+    photo: &Photo,
+    pixels: &Pixels,
+    options: &InferOptions,
+    timings: Timings,
+    began: f64,
+    sha256: impl FnOnce(&[u8]) -> Result<String, Error>,
+) -> Result<(Vec<u8>, Seen), Error> {
     let frame = Frame::Infer { image_count: 1, pixels: &pixels.bytes }.encode(0)?;
     let input = InputFacts {
         width: pixels.width,
         height: pixels.height,
         sha256: sha256(&pixels.bytes)?,
-        picture: if options.picture { Some(data_url(&pixels)?) } else { None },
+        picture: if options.picture { Some(data_url(pixels)?) } else { None },
     };
-    Ok((frame, Seen { image: image_facts(&photo), input, timings, began }))
+    Ok((frame, Seen { image: image_facts(photo), input, timings, began }))
 }
 
 /// The answer that the engine's reply to a prepared image gives: one whole frame of any id. `options` are those that the

@@ -16,7 +16,7 @@ use crate::{
 /// What fills the rest when a photo is padded: mid grey.
 const PADDING: u8 = 128;
 /// Decoded pixels along a side for each that the model sees, at least, where a photo is decoded at a reduced size.
-const OVERSAMPLING: f64 = 2.0;
+pub const OVERSAMPLING: f64 = 2.0;
 /// Bytes of an RGB pixel.
 const RGB: usize = 3;
 

@@ -49,6 +49,8 @@ error_codes! {
     NotFound = "not_found",
     /// The address exists, the method does not.
     MethodNotAllowed = "method_not_allowed",
+    /// No image is kept under that id, or lies at that path.
+    ImageUnknown = "image_unknown",
     /// Another graph is registered under that id and version.
     ModelExists = "model_exists",
     /// The upload passed a size limit and was stopped while streaming.

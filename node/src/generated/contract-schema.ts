@@ -421,6 +421,11 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: "string",
       },
       {
+        const: "image_unknown",
+        description: "No image is kept under that id, or lies at that path.",
+        type: "string",
+      },
+      {
         const: "model_exists",
         description: "Another graph is registered under that id and version.",
         type: "string",

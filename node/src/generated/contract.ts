@@ -270,6 +270,7 @@ export type ErrorCode =
   | "request_unknown"
   | "not_found"
   | "method_not_allowed"
+  | "image_unknown"
   | "model_exists"
   | "upload_too_large"
   | "image_unsupported"
@@ -1223,6 +1224,7 @@ export const ERROR_CODES = [
   "request_unknown",
   "not_found",
   "method_not_allowed",
+  "image_unknown",
   "model_exists",
   "upload_too_large",
   "image_unsupported",

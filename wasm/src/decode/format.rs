@@ -1,12 +1,17 @@
 //! What a file is, by its bytes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Error;
 
 const CONVERT: &str = "convert it to JPEG, PNG, WebP, GIF or BMP and send that";
 const NO_PICTURE: &str = "send a JPEG, PNG, WebP, GIF or BMP image";
 
+/// What a JPEG can be decoded at, the largest first.
+pub const SHRINKS: [u32; 4] = [8, 4, 2, 1];
+
 /// The formats that are decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Format {
     /// JPEG: baseline and progressive.
     Jpeg,
@@ -21,6 +26,16 @@ pub enum Format {
 }
 
 impl Format {
+    /// The [`shrink`](super::Photo::shrink) that an image of this format is decoded at, where `shrink_max` is the largest of
+    /// use; a few JPEG files allow less.
+    #[must_use]
+    pub fn shrink(self, shrink_max: f64) -> u32 {
+        match self {
+            Self::Jpeg => SHRINKS.into_iter().find(|shrink| f64::from(*shrink) <= shrink_max).unwrap_or(1),
+            _ => 1,
+        }
+    }
+
     /// The format of `image`.
     ///
     /// # Errors

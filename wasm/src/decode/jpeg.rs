@@ -21,14 +21,15 @@ mod tables;
 use menagerie_contract::ImageLimits;
 
 use self::frame::Frame;
-use super::{Format, Photo, undecodable};
+use super::{Format, Photo, format::SHRINKS, undecodable};
 use crate::error::Error;
 
 pub fn decode(image: &[u8], limits: &ImageLimits, shrink_max: &dyn Fn((u32, u32)) -> f64) -> Result<Photo, Error> {
     let frame = Frame::of(image, limits)?;
     let (width, height) = (frame.width as u32, frame.height as u32);
     let shrink_max = shrink_max(frame.orientation.turn_size((width, height)));
-    let shrinks = [8, 4, 2, 1].into_iter().filter(|shrink| *shrink == 1 || f64::from(*shrink) <= shrink_max);
+    let asked = Format::Jpeg.shrink(shrink_max);
+    let shrinks = SHRINKS.into_iter().filter(|shrink| *shrink <= asked);
     for shrink in shrinks {
         let decoded = match baseline::decode(&frame, shrink) {
             Some(stored_rgb) => Some(stored_rgb),

@@ -1,17 +1,20 @@
 //! Photos that are decoded at a fraction of their size: what is left, where it lies, and what is left alone.
 
-use std::ffi::OsStr;
+use std::{collections::BTreeSet, ffi::OsStr};
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use menagerie_contract::{InputSpec, ResizeFilter, answer::Crop};
+use menagerie_contract::{InferOptions, InputSpec, OutputKind, ResizeFilter, answer::Crop};
 use menagerie_wasm::{
+    Error, Model,
     decode::{Photo, decode, decode_shrunk},
+    pipeline::{decode_photo, prepare, prepare_photo, shrink_of},
     resize::{region, resize, shrink_max},
 };
 
 use crate::{
-    common::{LIMITS, beside_the_project, exif, input},
+    common::{LIMITS, beside_the_project, exif, files, input, options},
     jpeg_writer::{Picture, Way},
+    pipeline::model,
 };
 
 const SAMPLINGS: [SamplingFactor; 4] =
@@ -223,6 +226,64 @@ fn damage_is_shown_or_refused_as_at_full_size() {
         }
     }
     assert!(scaled_count > 100, "{scaled_count}");
+}
+
+/// The frame of the image, and the one of its photo as it is decoded for the same model after it was kept as JSON and pixels.
+fn frame_and_kept(model: &Model, image: &[u8], options: &InferOptions) -> (Vec<u8>, Vec<u8>, u32) {
+    let sha256 = |pixels: &[u8]| Ok(pixels.len().to_string());
+    let (frame, seen) = prepare(model, image, options, || 1.0, sha256).unwrap();
+    let (any, _) = decode_photo(image, options, None).unwrap();
+    let shrink = shrink_of(&any, &model.spec.input, options).unwrap();
+    let (photo, asked) = decode_photo(image, options, Some(shrink)).unwrap();
+    assert_eq!(asked, shrink);
+    let json = serde_json::to_string(&photo).unwrap();
+    let kept = serde_json::from_str::<Photo>(&json).unwrap().with_pixels(photo.stored_rgb).unwrap();
+    let (kept_frame, kept_seen) = prepare_photo(model, &kept, options, 0.0, || 1.0, sha256).unwrap();
+    assert_eq!(seen, kept_seen);
+    (frame, kept_frame, photo.shrink)
+}
+
+#[test]
+fn a_photo_that_is_kept_gives_the_pixels_of_its_file() {
+    let photos = [file(800, 600, |_| {}), file(803, 597, |encoder| encoder.add_exif_metadata(&exif(6)).unwrap())];
+    let rectangle = |width, height| Some(Crop::Rectangle { x: 11, y: 7, width, height });
+    let crops = [None, rectangle(560, 560), rectangle(300, 280), rectangle(99, 120), rectangle(20, 20)];
+    let mut shrinks = BTreeSet::new();
+    for image in photos.into_iter().chain(files().into_iter().map(|(_, file)| file)) {
+        let size = decode(&image, &LIMITS).unwrap().size();
+        for (side, resize_filter) in
+            [(16, ResizeFilter::Antialias), (64, ResizeFilter::Antialias), (64, ResizeFilter::Nearest)]
+        {
+            let mut model = model(OutputKind::Softmax, 2, None);
+            model.spec.input = InputSpec { resize_filter, ..input(side, "center-crop", 3) };
+            for crop in crops {
+                let options = InferOptions { crop, picture: true, ..options() };
+                if region(size, crop).is_err() {
+                    continue;
+                }
+                let (frame, kept, shrink) = frame_and_kept(&model, &image, &options);
+                assert!(frame == kept, "{size:?}, {crop:?}, {side}");
+                shrinks.insert(shrink);
+            }
+        }
+    }
+    assert_eq!(shrinks, BTreeSet::from([1, 2, 4, 8]));
+}
+
+#[test]
+fn a_photo_without_all_of_its_pixels_is_none() {
+    let photo = shrunk(&file(40, 30, |_| {}), 2);
+    let bytes = photo.stored_rgb.len();
+    assert_eq!(photo.clone().with_pixels(vec![0; bytes]).unwrap().stored_rgb.len(), 20 * 15 * 3);
+    assert!(matches!(photo.with_pixels(vec![0; bytes - 1]), Err(Error::Internal(_))));
+}
+
+#[test]
+fn a_crop_outside_of_a_kept_photo_is_refused_before_it_is_decoded_again() {
+    let photo = shrunk(&file(40, 30, |_| {}), 8);
+    let crop = Some(Crop::Rectangle { x: 30, y: 0, width: 20, height: 5 });
+    let refused = shrink_of(&photo, &input(16, "stretch", 3), &InferOptions { crop, ..options() });
+    assert!(matches!(refused, Err(Error::FieldInvalid(message)) if message.contains("40x30")));
 }
 
 #[test]
