@@ -11,7 +11,7 @@ import { createCallerOf } from "./front/caller.js";
 import { keepDeadline, withDeadline } from "./front/deadline.js";
 import { enter } from "./front/enter.js";
 import { checkQuery } from "./front/known-names.js";
-import { limitRate, type RateOptions } from "./front/limit-rate.js";
+import { createRates, type RateOptions } from "./front/limit-rate.js";
 import { logRequests } from "./front/log-requests.js";
 import { methodNotAllowed, noteProblems, notFound, sendProblem } from "./front/problems.js";
 import { createBodyReader } from "./front/read-raw.js";
@@ -100,6 +100,7 @@ export function createApp({
 
   const admission = createAdmission(limits);
   const callerOf = createCallerOf(apiKeys, app.get("trust proxy fn"));
+  const rates = createRates(callerOf, limits);
   const allow = allowRoles(callerOf, anonymousRole);
   const admit = enter(admission, callerOf);
   const upload = createUploadReader(limits);
@@ -141,7 +142,7 @@ export function createApp({
   if (isLocal) app.use(refuseForeignNames());
   app.use(share);
   app.use(refuseForeignForms(corsOrigins));
-  app.use(limitRate(callerOf, limits));
+  app.use(rates.limit);
   for (const route of routes.filter(({ access }) => access !== "probe")) mount(route);
   for (const [path, methods] of methodsByPath(routes)) app.all(path, methodNotAllowed(...methods));
   app.use(servePage(webDir));

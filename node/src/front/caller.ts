@@ -11,26 +11,34 @@ export interface Caller {
   readonly holder: KeyHolder | null | undefined;
 }
 
-export type CallerOf = (request: IncomingMessage) => Caller;
+/** What is looked at of whoever asks: a request, or a call of another protocol. */
+export interface Asking {
+  readonly headers: Pick<IncomingMessage["headers"], "authorization"> &
+    Readonly<Partial<Record<"x-api-key" | "x-forwarded-for", string | string[]>>>;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
+
+export type CallerOf = (asking: Asking) => Caller;
 
 /** What a home or a small office gets from its provider: whoever holds it could take any address of it. */
 const IPV6_SUBNET_BITS = 56;
 
 /** `isProxy` says whose `X-Forwarded-For` is believed. Each request is looked at once. */
 export function createCallerOf(apiKeys: ApiKeys | null, isProxy: (address: string, hops: number) => boolean): CallerOf {
-  const known = new WeakMap<IncomingMessage, Caller>();
-  return (request) => {
-    const caller = known.get(request) ?? find(request);
-    known.set(request, caller);
+  const known = new WeakMap<Asking, Caller>();
+  return (asking) => {
+    const caller = known.get(asking) ?? find(asking);
+    known.set(asking, caller);
     return caller;
   };
 
-  function find(request: IncomingMessage): Caller {
-    const key = apiKeys === null ? undefined : keyOf(request);
+  function find(asking: Asking): Caller {
+    const key = apiKeys === null ? undefined : keyOf(asking);
     const holder = key === undefined ? undefined : (apiKeys?.find(key) ?? null);
     if (holder) return { name: `key ${holder.name}`, holder };
     // A socket that is closed has no address any more.
-    const address = request.socket.remoteAddress === undefined ? "" : proxyAddr(request, isProxy);
+    // Of a request, proxy-addr reads nothing but that and `x-forwarded-for`.
+    const address = asking.socket.remoteAddress === undefined ? "" : proxyAddr(asking as IncomingMessage, isProxy);
     return { name: `address ${addressGroup(address)}`, holder };
   }
 }
@@ -40,7 +48,7 @@ export function addressGroup(address: string): string {
   return ipKeyGenerator(address, IPV6_SUBNET_BITS);
 }
 
-function keyOf({ headers }: IncomingMessage): string | undefined {
+function keyOf({ headers }: Asking): string | undefined {
   const [, bearer] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? "") ?? [];
   const [own] = [headers["x-api-key"]].flat();
   return bearer ?? own;

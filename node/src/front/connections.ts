@@ -8,6 +8,10 @@ import { Shares } from "../shares.js";
 import { addressGroup } from "./caller.js";
 
 export interface Connections {
+  /** Counts a connection of another port; false where there is no room, and then it is closed. */
+  admit(socket: Socket): boolean;
+  /** A call of another protocol is at work on the connection, until the function is called. */
+  begin(socket: Socket): () => void;
   /** Closes connections whose answers are out, and of whose next request nothing has come. */
   closeIdle(): void;
   readonly count: number;
@@ -23,7 +27,7 @@ interface Connection {
 }
 
 /**
- * Bounds the server's connections. Behind a proxy all of them come from its address, so they have no shares then.
+ * Bounds the server's connections, with those of other ports that are given to it. Behind a proxy all of them come from its address, so they have no shares then.
  * To be called before the server listens.
  */
 export function boundConnections(server: Server, countMax: number, isBehindProxy: boolean): Connections {
@@ -58,29 +62,35 @@ export function boundConnections(server: Server, countMax: number, isBehindProxy
     return true;
   };
 
-  server.on("connection", (socket) => {
+  const admit = (socket: Socket) => {
     const address = addressGroup(socket.remoteAddress ?? "");
     if (!makeRoom(address)) {
       socket.destroy();
-      return;
+      return false;
     }
     const connection = { socket, address, busyCount: 0, idleBytes: 0 };
     shares.take(address);
     connections.set(socket, connection);
     socket.once("close", () => drop(connection));
-  });
-  server.on("request", ({ socket }, response) => {
+    return true;
+  };
+  const begin = (socket: Socket) => {
     const connection = connections.get(socket);
-    if (connection === undefined) return;
+    if (connection === undefined) return () => {};
     connection.busyCount += 1;
-    response.once("close", () => {
+    return () => {
       connection.busyCount -= 1;
       connection.idleBytes = socket.bytesRead;
       if (connections.delete(socket)) connections.set(socket, connection);
-    });
-  });
+    };
+  };
+
+  server.on("connection", admit);
+  server.on("request", ({ socket }, response) => void response.once("close", begin(socket)));
 
   return {
+    admit,
+    begin,
     closeIdle() {
       for (const { socket, busyCount, idleBytes } of connections.values()) {
         if (busyCount === 0 && socket.bytesRead === idleBytes) socket.destroySoon();

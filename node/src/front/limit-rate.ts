@@ -1,8 +1,8 @@
 /** So many requests in a window of time from one key, or from one address where there is no key. */
 import type { RequestHandler } from "express";
-import { rateLimit } from "express-rate-limit";
+import { MemoryStore, rateLimit } from "express-rate-limit";
 import { AppError } from "../errors.js";
-import type { CallerOf } from "./caller.js";
+import type { Caller, CallerOf } from "./caller.js";
 
 export interface RateOptions {
   /** 0 is no limit. */
@@ -10,19 +10,39 @@ export interface RateOptions {
   readonly rateWindowMs: number;
 }
 
-export function limitRate(callerOf: CallerOf, { requestsPerWindowMax, rateWindowMs }: RateOptions): RequestHandler {
-  if (requestsPerWindowMax === 0) return (_request, _response, next) => next();
-  return rateLimit({
-    limit: requestsPerWindowMax,
-    windowMs: rateWindowMs,
-    standardHeaders: "draft-8",
-    legacyHeaders: false,
-    keyGenerator: (request) => callerOf(request).name,
-    handler: (request, _response, next) => {
-      const { resetTime } = (request as typeof request & { rateLimit: { resetTime: Date } }).rateLimit;
-      const retryAfterSeconds = Math.max(1, Math.ceil((resetTime.getTime() - Date.now()) / 1000));
-      const detail = `More than ${requestsPerWindowMax} requests in ${rateWindowMs} ms. Try again in ${retryAfterSeconds} s.`;
-      next(new AppError("rate_limited", detail, { retryAfterSeconds }));
+/** What is counted here counts for every protocol. */
+export interface Rates {
+  /** The middleware that counts requests. */
+  readonly limit: RequestHandler;
+  /** Counts a call of another protocol. Rejects with an `AppError` `rate_limited`. */
+  count(caller: Caller): Promise<void>;
+}
+
+export function createRates(callerOf: CallerOf, { requestsPerWindowMax, rateWindowMs }: RateOptions): Rates {
+  if (requestsPerWindowMax === 0) return { limit: (_request, _response, next) => next(), count: async () => {} };
+  const store = new MemoryStore();
+  const refusal = (resetTime: Date | undefined) => {
+    const resetMs = resetTime?.getTime() ?? Date.now() + rateWindowMs;
+    const retryAfterSeconds = Math.max(1, Math.ceil((resetMs - Date.now()) / 1000));
+    const detail = `More than ${requestsPerWindowMax} requests in ${rateWindowMs} ms. Try again in ${retryAfterSeconds} s.`;
+    return new AppError("rate_limited", detail, { retryAfterSeconds });
+  };
+  return {
+    limit: rateLimit({
+      store,
+      limit: requestsPerWindowMax,
+      windowMs: rateWindowMs,
+      standardHeaders: "draft-8",
+      legacyHeaders: false,
+      keyGenerator: (request) => callerOf(request).name,
+      handler: (request, _response, next) => {
+        const { resetTime } = (request as typeof request & { rateLimit: { resetTime: Date } }).rateLimit;
+        next(refusal(resetTime));
+      },
+    }),
+    async count({ name }) {
+      const { totalHits, resetTime } = await store.increment(name);
+      if (totalHits > requestsPerWindowMax) throw refusal(resetTime);
     },
-  });
+  };
 }

@@ -1,6 +1,6 @@
 /** Everything that is no answer: unknown paths, wrong methods, and errors in the form that the client reads. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
 import { AppError, type Problem } from "../errors.js";
 import { html } from "./html.js";
@@ -31,11 +31,7 @@ export function notFound(): RequestHandler {
 export type NoteProblem = (problem: AppError, response: Response) => void;
 
 export function noteProblems(logger: Logger): NoteProblem {
-  return (problem, response) => {
-    const facts = { request_id: requestIdOf(response), code: problem.code, detail: problem.message };
-    if (problem.status < 500) logger.info(facts, "refused");
-    else logger.error({ ...facts, err: problem.cause }, "failed");
-  };
+  return (problem, response) => logProblem(logger, problem, requestIdOf(response));
 }
 
 export function sendProblem(logger: Logger): ErrorRequestHandler {
@@ -58,7 +54,7 @@ export function sendProblem(logger: Logger): ErrorRequestHandler {
 }
 
 /** Errors of Express and its parsers are the client's; anything else unknown is a bug, whose message stays here. */
-function asAppError(error: unknown): AppError {
+export function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (isClientError(error))
     return new AppError("field_invalid", `The request cannot be read: ${error.message}.`, { cause: error });
@@ -67,6 +63,12 @@ function asAppError(error: unknown): AppError {
 
 function isClientError(error: unknown): error is Error {
   return error instanceof Error && "status" in error && typeof error.status === "number" && error.status < 500;
+}
+
+export function logProblem(logger: Logger, problem: AppError, requestId: string): void {
+  const facts = { request_id: requestId, code: problem.code, detail: problem.message };
+  if (problem.status < 500) logger.info(facts, "refused");
+  else logger.error({ ...facts, err: problem.cause }, "failed");
 }
 
 /** Sets what every refusal has but its form, drops the rest of the request's body, and gives what is to be said. */
