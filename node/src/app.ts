@@ -35,6 +35,8 @@ import type {
   Registrar,
   Role,
 } from "./ports.js";
+import type { GrpcDoor, GrpcDoorDeps } from "./protocols/grpc/door.js";
+import { inferenceMethods } from "./protocols/oip/grpc.js";
 import { explainRoutes } from "./routes/explain.js";
 import { healthRoutes } from "./routes/health.js";
 import { inferRoutes } from "./routes/infer.js";
@@ -56,7 +58,8 @@ export interface AppDeps {
   readonly limits: UploadLimits &
     AdmissionLimits &
     RateOptions &
-    ServiceDeps["limits"] & { readonly answerBytesMax: number };
+    ServiceDeps["limits"] &
+    GrpcDoorDeps["limits"] & { readonly answerBytesMax: number };
   /** Folder of the built page. */
   readonly webDir: string;
   readonly trustProxy: string;
@@ -72,6 +75,8 @@ export interface AppDeps {
 export interface App {
   readonly listener: RequestListener;
   readonly routes: readonly Route[];
+  /** The same for the gRPC port, whose libraries are loaded now. */
+  openGrpc(): Promise<GrpcDoor>;
   /** What requests hold now. */
   held(): Held;
 }
@@ -151,6 +156,11 @@ export function createApp({
   return {
     listener: refuseEarly(admission, callerOf, [name, secure, share], logger, app),
     routes,
+    async openGrpc() {
+      const { createGrpcDoor } = await import("./protocols/grpc/door.js");
+      const methods = [...inferenceMethods({ readiness })];
+      return createGrpcDoor({ methods, admission, callerOf, rates, anonymousRole, limits, logger, readiness });
+    },
     held: admission.held,
   };
 }

@@ -34,6 +34,13 @@ const ofMemory = (share: number, atLeast: number, atMost: number) => {
 
 const SCHEMA = z.object({
   port: z.coerce.number().int().min(0).max(65535).default(8080).describe("Port to listen on; 0 takes a free one."),
+  grpcPort: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65535)
+    .optional()
+    .describe("Port of gRPC, on HOST; 0 takes a free one; unset: none."),
   host: z.string().optional().describe("Address to listen on: 127.0.0.1, or 0.0.0.0 inside a container."),
   trustProxy: z
     .string()
@@ -126,6 +133,7 @@ const SCHEMA = z.object({
   graphBytesMax: bytes(256 * MIB).describe("Bytes of one uploaded graph; past it: 413."),
   labelsBytesMax: bytes(4 * MIB).describe("Bytes of one uploaded label file; past it: 413."),
   requestBytesMax: bytes(384 * MIB).describe("Bytes of one whole request body; past it: 413."),
+  grpcMessageBytesMax: bytes(64 * MIB).describe("Bytes of one gRPC message; past it: 413."),
   fieldBytesMax: bytes(8192).describe("Bytes of one text field; past it: 413."),
   fieldsPerRequestMax: count(64).describe("Text fields in one request; past it: 413."),
   uploadsHeldBytesMax: bytes(ofMemory(1 / 4, 768 * MIB, 1024 * MIB)).describe(
@@ -183,6 +191,9 @@ const SCHEMA = z.object({
   connectionsMax: count(1000).describe(
     "Open connections; past it the one idle for longest gives way, or a new one is closed at once.",
   ),
+  grpcCallsPerConnectionMax: count(100, 1, 10_000).describe(
+    "Calls at once on one gRPC connection; more wait at their client.",
+  ),
   headersBytesMax: count(16_384, 1024).describe("Bytes of the headers of a request; past it: 431."),
   headersMsMax: milliseconds(15_000).describe("Deadline for the headers of a request to arrive; past it: 408."),
   requestMsMax: milliseconds(300_000).describe(
@@ -234,6 +245,7 @@ const RULE_OF = {
   graphBytesMax: "work",
   labelsBytesMax: "work",
   requestBytesMax: "work",
+  grpcMessageBytesMax: "work",
   fieldBytesMax: "work",
   fieldsPerRequestMax: "work",
   uploadsHeldBytesMax: "memory",
@@ -259,6 +271,7 @@ const RULE_OF = {
   engineRunMsMax: "engine",
   classifyMsMax: "shares",
   connectionsMax: "shares",
+  grpcCallsPerConnectionMax: "shares",
   headersBytesMax: "work",
   headersMsMax: "pace",
   requestMsMax: "pace",

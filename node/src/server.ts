@@ -1,10 +1,10 @@
 /** The service as a process, and the only file with side effects: configuration, adapters, app, listening, stopping. */
-import { createServer, type Server } from "node:http";
-import { type AddressInfo, Server as NetServer } from "node:net";
+import { createServer } from "node:http";
+import { type AddressInfo, createServer as createNetServer, Server as NetServer } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { destination } from "pino";
 import { createApp } from "./app.js";
-import { type Config, isLoopback, readConfig } from "./config.js";
+import { isLoopback, readConfig } from "./config.js";
 import { AppError, messageOf } from "./errors.js";
 import { boundConnections } from "./front/connections.js";
 import { LIBTENSORFLOW } from "./generated/contract.js";
@@ -62,18 +62,31 @@ const server = createServer(
 );
 const connections = boundConnections(server, config.connectionsMax, config.trustProxy !== "");
 
+const grpc = config.grpcPort === undefined ? null : await openGrpc();
+
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
-await listen(server, config);
+await listen(server, config.port, "PORT");
+if (grpc !== null) await listen(grpc.listener, config.grpcPort ?? 0, "GRPC_PORT");
 await becomeReady();
 service.watch();
 await service.verify();
+
+/** The gRPC port, whose connections count with those of HTTP. */
+async function openGrpc(): Promise<{ readonly listener: NetServer; close(): Promise<void> }> {
+  const door = await app.openGrpc();
+  const listener = createNetServer((socket) => {
+    if (connections.admit(socket)) door.serve(socket, () => connections.begin(socket));
+  });
+  return { listener, close: door.close };
+}
 
 /** Loads the default model and says so. Where that fails the service is up all the same, and tries again. */
 async function becomeReady(): Promise<void> {
   const isFirst = phase === "starting";
   const failure = await warmUpProblem();
   if (phase === "stopping") return;
-  const address = addressOf(server);
+  const grpcAddress = grpc === null ? "" : ` and gRPC ${hostOf(grpc.listener)}`;
+  const address = `http://${hostOf(server)}${grpcAddress}`;
   phase = "up";
   warmUpFailure = failure;
   if (failure !== null) {
@@ -124,7 +137,11 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
     process.exit(1);
   }, config.shutdownMsMax);
   if (retry !== null) clearTimeout(retry);
-  const closed = new Promise<void>((resolve) => stopListening(server, resolve));
+  const closed = Promise.all([
+    new Promise<void>((resolve) => stopListening(server, resolve)),
+    grpc === null ? null : new Promise<void>((resolve) => stopListening(grpc.listener, resolve)),
+    grpc?.close(),
+  ]);
   // A connection that is kept alive becomes idle when its last answer is out.
   const sweep = setInterval(() => connections.closeIdle(), IDLE_SWEEP_MS);
   await closed;
@@ -135,26 +152,28 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
 }
 
 /** Takes no more connections. `Server.close` would also cut those whose answer is on its way. */
-function stopListening(listener: Server, done: () => void): void {
+function stopListening(listener: NetServer, done: () => void): void {
   NetServer.prototype.close.call(listener, done);
 }
 
 /** Ends the process where that cannot be. */
-async function listen(listener: Server, { port, host }: Config): Promise<void> {
+async function listen(listener: NetServer, port: number, variable: string): Promise<void> {
+  const { host } = config;
   const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
     listener.once("error", resolve);
     listener.listen(port, host, () => resolve(undefined));
   });
   if (error === undefined) return;
-  process.stderr.write(`${listenProblem(error, port, host)}\n`);
+  process.stderr.write(`${listenProblem(error, port, host, variable)}\n`);
   await service.close();
   process.exit(1);
 }
 
-function addressOf(listener: Server): string {
+/** Where it can be reached, with its port. */
+function hostOf(listener: NetServer): string {
   const { address, port, family } = listener.address() as AddressInfo;
-  if (address === "0.0.0.0" || address === "::") return `http://127.0.0.1:${port}`;
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+  if (address === "0.0.0.0" || address === "::") return `127.0.0.1:${port}`;
+  return `${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
 function say(line: string): void {

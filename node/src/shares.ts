@@ -10,12 +10,12 @@ import { FairLine } from "./fair-queue.js";
 import type { Party } from "./ports.js";
 
 export class Shares {
-  readonly #max: number;
+  readonly max: number;
   readonly #held = new Map<string, number>();
   #total = 0;
 
   constructor(max: number) {
-    this.#max = max;
+    this.max = max;
   }
 
   get total(): number {
@@ -29,7 +29,7 @@ export class Shares {
   /** Whether the caller's share allows `amount` more. A caller that holds nothing may take the last one. */
   allows(caller: string, amount = 1): boolean {
     const held = this.heldBy(caller);
-    const free = this.#max - this.#total;
+    const free = this.max - this.#total;
     return amount <= free && (held === 0 || held + amount <= free - amount);
   }
 

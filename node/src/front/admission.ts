@@ -30,6 +30,11 @@ export interface Admission {
   refusal(caller: string): AppError | null;
   /** @throws AppError `overloaded`. */
   admit(caller: string): Visit;
+  /**
+   * Counts memory that is taken for a caller without a visit, until the function that it answers is called.
+   * @throws AppError `overloaded`.
+   */
+  hold(caller: string, bytes: number): () => void;
   /** What is held now. */
   held(): Held;
 }
@@ -55,6 +60,7 @@ export function createAdmission(limits: AdmissionLimits): Admission {
       places.take(caller);
       return new OneVisit(caller, places, permits, bytes, limits);
     },
+    hold: (caller, count) => holdBytes(bytes, caller, count),
     held: () => ({ requests: permits.held, waiting: places.total - permits.held, bytes: bytes.total }),
   };
 }
@@ -92,13 +98,13 @@ class OneVisit implements Visit {
   charge(bytes: number): void {
     // What still comes of a body whose client is gone would be given back by nobody, and after the deadline is for nothing.
     if (this.#hasLeft || this.signal.aborted) throw this.signal.reason;
-    this.#take(bytes);
+    takeBytes(this.#bytes, this.caller, bytes);
     this.#bodyBytes += bytes;
   }
 
   chargeAnswer(bytes: number): void {
     if (this.#hasLeft) return;
-    this.#take(bytes);
+    takeBytes(this.#bytes, this.caller, bytes);
     this.#answerBytes += bytes;
   }
 
@@ -114,8 +120,7 @@ class OneVisit implements Visit {
   }
 
   hold(bytes: number): () => void {
-    this.#take(bytes);
-    return () => this.#bytes.giveBack(this.caller, bytes);
+    return holdBytes(this.#bytes, this.caller, bytes);
   }
 
   async run<T>(work: () => Promise<T>, kind: "zoo" | "strangers" = "zoo"): Promise<T> {
@@ -183,16 +188,22 @@ class OneVisit implements Visit {
     this.#places.giveBack(this.caller);
     this.#bytes.giveBack(this.caller, this.#bodyBytes);
   }
+}
 
-  #take(bytes: number): void {
-    if (!this.#bytes.allows(this.caller, bytes)) {
-      const { uploadsHeldBytesMax } = this.#limits;
-      const held = `${this.#bytes.total} bytes, ${this.#bytes.heldBy(this.caller)} of them for this caller`;
-      const detail = `The service holds ${held}; it takes ${uploadsHeldBytesMax} at most, of which one caller leaves as many to others as it has. Try again in ${BYTES_RETRY_AFTER_SECONDS} s.`;
-      throw new AppError("overloaded", detail, { retryAfterSeconds: BYTES_RETRY_AFTER_SECONDS });
-    }
-    this.#bytes.take(this.caller, bytes);
+/** @throws AppError `overloaded`. */
+function holdBytes(shares: Shares, caller: string, bytes: number): () => void {
+  takeBytes(shares, caller, bytes);
+  return () => shares.giveBack(caller, bytes);
+}
+
+/** @throws AppError `overloaded`. */
+function takeBytes(shares: Shares, caller: string, bytes: number): void {
+  if (!shares.allows(caller, bytes)) {
+    const held = `${shares.total} bytes, ${shares.heldBy(caller)} of them for this caller`;
+    const detail = `The service holds ${held}; it takes ${shares.max} at most, of which one caller leaves as many to others as it has. Try again in ${BYTES_RETRY_AFTER_SECONDS} s.`;
+    throw new AppError("overloaded", detail, { retryAfterSeconds: BYTES_RETRY_AFTER_SECONDS });
   }
+  shares.take(caller, bytes);
 }
 
 function overloaded(why: string): AppError {

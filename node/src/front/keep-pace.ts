@@ -20,20 +20,29 @@ const TIMED_OUT = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 export function keepPace(request: Request, response: Response, limits: PaceLimits): void {
   const { socket } = request;
   const beganBytes = socket.bytesRead;
-  const graceEnds = performance.now() + limits.uploadGraceMs;
-  const timer = setInterval(() => {
-    if (request.complete) {
-      clearInterval(timer);
-      return;
-    }
-    const secondsDue = (performance.now() - graceEnds) / 1000;
-    if (secondsDue < 0 || socket.bytesRead - beganBytes >= secondsDue * limits.uploadBytesPerSecondMin) return;
-    clearInterval(timer);
+  const bytesOf = () => (request.complete ? null : socket.bytesRead - beganBytes);
+  const end = watchPace(limits, bytesOf, () => {
     response.statusCode = 408;
     if (!response.headersSent) socket.write(TIMED_OUT);
     socket.destroySoon();
+  });
+  response.once("close", end);
+}
+
+/**
+ * Calls `stop`, once, where fewer bytes have come than should have; until the function that it answers is called.
+ * `bytesOf` is null once all have come.
+ */
+export function watchPace(limits: PaceLimits, bytesOf: () => number | null, stop: () => void): () => void {
+  const graceEnds = performance.now() + limits.uploadGraceMs;
+  const timer = setInterval(() => {
+    const bytes = bytesOf();
+    const secondsDue = (performance.now() - graceEnds) / 1000;
+    if (bytes !== null && (secondsDue < 0 || bytes >= secondsDue * limits.uploadBytesPerSecondMin)) return;
+    clearInterval(timer);
+    if (bytes !== null) stop();
   }, CHECK_EVERY_MS);
-  response.once("close", () => clearInterval(timer));
+  return () => clearInterval(timer);
 }
 
 interface Taking {

@@ -3,13 +3,14 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createNetServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createApp } from "../../src/app.js";
 import { type Config, isLoopback, readConfig } from "../../src/config.js";
 import { AppError } from "../../src/errors.js";
+import { boundConnections, type Connections } from "../../src/front/connections.js";
 import type { Route } from "../../src/front/route.js";
 import {
   type Explanation,
@@ -232,6 +233,9 @@ export interface FakeService {
   readonly logLines: string[];
   readonly registeredModelsDir: string;
   readonly limits: Config;
+  readonly connections: Connections;
+  /** Opens the gRPC port and gives its address. */
+  openGrpc(): Promise<string>;
   /** What requests hold now. */
   held(): Held;
   readiness: Readiness;
@@ -289,7 +293,7 @@ export async function startFakeService(
     },
   };
   const fetcher = new FakeFetcher();
-  const { listener, routes, held } = createApp({
+  const { listener, routes, held, openGrpc } = createApp({
     classifier,
     models,
     zoo: store,
@@ -314,13 +318,30 @@ export async function startFakeService(
     anonymousRole: limits.anonymousRole,
     readiness: () => service.readiness,
   });
-  const server = createServer(listener).listen(0, "127.0.0.1");
+  const server = createServer(listener);
+  const connections = boundConnections(server, limits.connectionsMax, limits.trustProxy !== "");
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
+  const closing: (() => Promise<void>)[] = [];
   const { port } = server.address() as AddressInfo;
   return Object.assign(service, {
     url: `http://127.0.0.1:${port}`,
     routes,
     held,
+    connections,
+    async openGrpc() {
+      const door = await openGrpc();
+      const grpc = createNetServer((socket) => {
+        if (connections.admit(socket)) door.serve(socket, () => connections.begin(socket));
+      });
+      grpc.listen(0, "127.0.0.1");
+      await once(grpc, "listening");
+      closing.push(async () => {
+        grpc.close();
+        await door.close();
+      });
+      return `127.0.0.1:${(grpc.address() as AddressInfo).port}`;
+    },
     engine,
     classifier,
     fetcher,
@@ -330,6 +351,7 @@ export async function startFakeService(
     registeredModelsDir,
     async close() {
       await rm(registeredModelsDir, { recursive: true, force: true });
+      await Promise.all(closing.map((close) => close()));
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

@@ -1,0 +1,141 @@
+/**
+ * The gRPC port: Open Inference Protocol, TensorFlow Serving, health and reflection, behind one gate. It listens nowhere:
+ * connections are given to it.
+ */
+import type { Socket } from "node:net";
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { ReflectionService } from "@grpc/reflection";
+import { HealthImplementation, protoPath as HEALTH_PROTO } from "grpc-health-check";
+import { asAppError, logProblem } from "../../front/problems.js";
+import type { Readiness } from "../../ports.js";
+import { createGate, type GateDeps, type GrpcLimits } from "./gate.js";
+import { loadMessages } from "./messages.js";
+import type { Access, Ends, GrpcMethod } from "./method.js";
+import { statusOf } from "./statuses.js";
+
+export interface GrpcDoorDeps extends Omit<GateDeps, "accessOf" | "begin" | "limits"> {
+  readonly methods: readonly GrpcMethod[];
+  readonly readiness: () => Readiness;
+  readonly limits: GrpcLimits & { readonly grpcCallsPerConnectionMax: number; readonly keepAliveMsMax: number };
+}
+
+export interface GrpcDoor {
+  /** Serves a connection; `begin` is called for each call that works, and what it answers when that has ended. */
+  serve(socket: Socket, begin: () => () => void): void;
+  /** Takes no new calls, and resolves once those that are at work have ended. */
+  close(): Promise<void>;
+}
+
+/** How long a connection that was ended here waits for its client to end it too. */
+const LINGER_MS = 2000;
+/** How often it is looked whether the service is ready, for clients that watch. */
+const HEALTH_CHECK_MS = 1000;
+/** Memory that the library may take for the headers and answers of one connection, in MB. */
+const SESSION_MEGABYTES_MAX = 32;
+const HEALTH_ACCESS: Access = { access: "probe" };
+/** It keeps a place while it goes on. */
+const REFLECTION_ACCESS: Access = { access: "anyone", works: true };
+
+export function createGrpcDoor({ methods, readiness, limits, ...deps }: GrpcDoorDeps): GrpcDoor {
+  const messages = loadMessages();
+  const accesses = new Map<string, Access>(methods.map((method) => [`/${method.path}`, method]));
+  /** By both ends of a connection, which is all that a call knows of its own. */
+  const connections = new Map<string, () => () => void>();
+  const gate = createGate({
+    ...deps,
+    limits,
+    accessOf: (path) => accesses.get(path) ?? (path.startsWith("/grpc.health.") ? HEALTH_ACCESS : REFLECTION_ACCESS),
+    begin: (connection) => connections.get(endsOf(connection))?.() ?? (() => {}),
+  });
+  const server = new Server({
+    interceptors: [gate.intercept],
+    "grpc.max_receive_message_length": limits.grpcMessageBytesMax,
+    "grpc.max_concurrent_streams": limits.grpcCallsPerConnectionMax,
+    "grpc.max_connection_idle_ms": limits.keepAliveMsMax,
+    "grpc-node.max_session_memory": SESSION_MEGABYTES_MAX,
+    "grpc.enable_channelz": 0,
+  });
+
+  for (const method of methods) {
+    const { decode, encode } = messages.find(method.path);
+    const name = method.path.split("/")[1] ?? "";
+    const answer = async (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>) => {
+      const entered = gate.callOf(call.metadata);
+      try {
+        const bytes = encode(await method.answer(decode(call.request), entered));
+        entered.visit?.chargeAnswer(bytes.length);
+        respond(null, bytes);
+      } catch (error) {
+        const problem = asAppError(error);
+        logProblem(deps.logger, problem, entered.requestId);
+        respond(statusOf(problem));
+      }
+    };
+    server.addService(
+      {
+        [name]: {
+          path: `/${method.path}`,
+          requestStream: false,
+          responseStream: false,
+          // Messages are decoded where an error can be told as any other is.
+          requestSerialize: asItIs,
+          requestDeserialize: asItIs,
+          responseSerialize: asItIs,
+          responseDeserialize: asItIs,
+        },
+      },
+      { [name]: answer },
+    );
+  }
+
+  const services = [...new Set(methods.map(({ path }) => path.split("/")[0] ?? ""))];
+  const stopHealth = serveHealth(server, ["", ...services], readiness);
+  new ReflectionService(
+    { ...messages.definition, ...loadSync(HEALTH_PROTO) },
+    { services: [...services, "grpc.health.v1.Health"] },
+  ).addToServer(server);
+
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  return {
+    serve(socket, begin) {
+      const ends = endsOf(socket);
+      connections.set(ends, begin);
+      socket.once("close", () => connections.delete(ends));
+      // A client that does not end its own side would keep it half open.
+      socket.once("finish", () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
+      injector.injectConnection(socket);
+    },
+    async close() {
+      stopHealth();
+      gate.endIdle();
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+    },
+  };
+}
+
+/** Tells whether the service is ready, by the standard protocol; it is not once what this answers is called. */
+function serveHealth(server: Server, names: readonly string[], readiness: () => Readiness): () => void {
+  const health = new HealthImplementation();
+  let told: boolean | null = null;
+  const tell = (isReady: boolean) => {
+    if (isReady === told) return;
+    told = isReady;
+    for (const name of names) health.setStatus(name, isReady ? "SERVING" : "NOT_SERVING");
+  };
+  tell(readiness().ready);
+  const timer = setInterval(() => tell(readiness().ready), HEALTH_CHECK_MS).unref();
+  health.addToServer(server);
+  return () => {
+    clearInterval(timer);
+    tell(false);
+  };
+}
+
+function endsOf({ localAddress, localPort, remoteAddress, remotePort }: Ends): string {
+  return [localAddress, localPort, remoteAddress, remotePort].join(" ");
+}
+
+function asItIs(bytes: Buffer): Buffer {
+  return bytes;
+}

@@ -1,0 +1,30 @@
+/** A method of a gRPC service as data, as `front/route.ts` has routes: what the door serves and its gate reads. */
+import type { ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import type { Role, Visit } from "../../ports.js";
+
+/** Both ends of a call's connection. */
+export type Ends = ReturnType<ServerInterceptingCallInterface["getConnectionInfo"]>;
+export type CallStatus = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
+
+/** A call that was let in. */
+export interface Call {
+  readonly requestId: string;
+  /** Null for a method that does not work. */
+  readonly visit: Visit | null;
+  /** @throws AppError `unauthorized` or `forbidden` for whoever has neither that role nor a higher one. */
+  allow(role: Role): void;
+}
+
+export interface Access {
+  /** The role that it takes. `anyone` takes no key; `probe` is answered before anything is asked of a call. */
+  readonly access: Role | "anyone" | "probe";
+  /** Whether it works for the call: then the call is admitted first. */
+  readonly works?: boolean;
+}
+
+export interface GrpcMethod extends Access {
+  /** Such as `inference.GRPCInferenceService/ServerLive`. */
+  readonly path: string;
+  /** The request as protobufjs decodes it, the answer as it encodes it. Rejects with an `AppError`. */
+  readonly answer: (request: unknown, call: Call) => object | Promise<object>;
+}

@@ -1,0 +1,263 @@
+/** One call on its way through the gate, from its headers to the end of its stream. */
+import { constants, type ServerHttp2Stream } from "node:http2";
+import {
+  Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerListener,
+  type ServerMethodDefinition,
+  status,
+} from "@grpc/grpc-js";
+import { AppError } from "../../errors.js";
+import { checkRole } from "../../front/authorize.js";
+import type { Asking, Caller } from "../../front/caller.js";
+import { watchPace } from "../../front/keep-pace.js";
+import { asAppError, logProblem } from "../../front/problems.js";
+import { chooseRequestId, REQUEST_ID_HEADER } from "../../front/request-id.js";
+import type { Visit } from "../../ports.js";
+import type { GateDeps, Shared } from "./gate.js";
+import { MessageFrames } from "./message-frames.js";
+import type { Access, CallStatus } from "./method.js";
+import { CODE_KEY, statusOf } from "./statuses.js";
+
+/** Of a call that does not work: names and flags. */
+const SMALL_MESSAGE_BYTES_MAX = 64 * 1024;
+/** Of a call that goes on, such as one of reflection. */
+const MESSAGES_MAX = 32;
+/** Calls on one connection that do not work, such as those that watch. */
+const IDLE_CALLS_MAX = 16;
+/** How long the rest of a message is dropped after its call was refused, so that the client reads why. */
+const LINGER_MS = 2000;
+
+type Method = ServerMethodDefinition<unknown, unknown>;
+
+export class Passage {
+  /** What the library goes on with. */
+  readonly outer: ServerInterceptingCall;
+  readonly #deps: GateDeps;
+  readonly #shared: Shared;
+  readonly #method: Method;
+  readonly #access: Access;
+  readonly #call: ServerInterceptingCallInterface;
+  readonly #stream: ServerHttp2Stream;
+  readonly #frames: MessageFrames;
+  readonly #began = performance.now();
+  /** What is to be done when it is over. */
+  readonly #endings: (() => void)[] = [];
+  /** What gives back the bytes of the message that comes. */
+  readonly #holds: (() => void)[] = [];
+  #endPace = () => {};
+  #requestId = chooseRequestId(undefined);
+  #caller: Caller | null = null;
+  #visit: Visit | null = null;
+  #bytes = 0;
+  #lastBuffer: ArrayBufferLike | null = null;
+  #sent: CallStatus | null = null;
+  #isOver = false;
+
+  constructor(deps: GateDeps, shared: Shared, method: Method, call: ServerInterceptingCallInterface) {
+    this.#deps = deps;
+    this.#shared = shared;
+    this.#method = method;
+    this.#access = deps.accessOf(method.path);
+    this.#call = call;
+    this.#stream = streamOf(call);
+    this.#frames = new MessageFrames({
+      messageBytesMax: this.#access.works ? deps.limits.grpcMessageBytesMax : SMALL_MESSAGE_BYTES_MAX,
+      messagesMax: method.requestStream ? MESSAGES_MAX : 1,
+    });
+    // Before the library's own listener, which keeps what comes.
+    this.#stream.prependListener("data", this.#takeChunk);
+    const listener: ServerListener = {
+      onReceiveMetadata: (metadata, next) => void this.#enter(metadata).then((isIn) => isIn && next(metadata)),
+      onReceiveMessage: (message, next) => this.#takeMessage(message, next),
+      onReceiveHalfClose: (next) => {
+        this.#endPace();
+        next();
+      },
+      onCancel: () => this.#finish(),
+    };
+    this.outer = new ServerInterceptingCall(call, {
+      start: (next) => next(listener),
+      sendMetadata: (metadata, next) => next(this.#named(metadata)),
+      sendMessage: (message, next) => {
+        if (message instanceof Uint8Array) this.#closeWithin(this.#msToTake(message.length));
+        next(message);
+      },
+      sendStatus: (sent, next) => next(this.#noted(sent)),
+    });
+  }
+
+  /** Ends it from here. */
+  end(): void {
+    this.#call.sendStatus(this.#noted({ code: status.UNAVAILABLE, details: "The service stops.", metadata: null }));
+  }
+
+  /** Whether it was let in. */
+  async #enter(metadata: Metadata): Promise<boolean> {
+    try {
+      const { admission, callerOf, rates, anonymousRole, limits, begin } = this.#deps;
+      const { access, works = false } = this.#access;
+      this.#requestId = chooseRequestId(metadata.get(REQUEST_ID_HEADER)[0]);
+      this.#caller = callerOf(askingOf(metadata, this.#call.getConnectionInfo().remoteAddress));
+      const caller = this.#caller;
+      this.#endPace = watchPace(
+        limits,
+        () => this.#bytes,
+        () => this.#refuseLate(),
+      );
+      const late = setTimeout(() => this.#refuseLate(), limits.requestMsMax);
+      this.#endings.push(() => clearTimeout(late));
+      if (!works) this.#countIdle();
+      if (access !== "probe") await rates.count(caller);
+      // It may have ended meanwhile, and then nobody would end its visit.
+      if (this.#isOver) return false;
+      if (access !== "probe" && access !== "anyone") checkRole(caller, anonymousRole, access);
+      if (works) {
+        this.#visit = admission.admit(caller.name);
+        this.#endings.push(begin(this.#call.getConnectionInfo()));
+      }
+      const allow = (role: Parameters<typeof checkRole>[2]) => checkRole(caller, anonymousRole, role);
+      this.#shared.letIn.set(metadata, { requestId: this.#requestId, visit: this.#visit, allow });
+      return true;
+    } catch (error) {
+      this.#refuse(error);
+      return false;
+    }
+  }
+
+  /** @throws AppError `overloaded`. */
+  #countIdle(): void {
+    const { idle, idleCounts } = this.#shared;
+    const { session } = this.#stream;
+    if (session === undefined) return;
+    const count = idleCounts.get(session) ?? 0;
+    if (count >= IDLE_CALLS_MAX) {
+      const detail = `This connection has ${count} calls that do not work, which is the most; end some of them.`;
+      throw new AppError("overloaded", detail, { retryAfterSeconds: 1 });
+    }
+    idleCounts.set(session, count + 1);
+    idle.add(this);
+    this.#endings.push(() => {
+      idle.delete(this);
+      idleCounts.set(session, (idleCounts.get(session) ?? 1) - 1);
+    });
+  }
+
+  readonly #takeChunk = (chunk: Buffer): void => {
+    if (this.#isOver || this.#sent !== null) return;
+    try {
+      this.#frames.take(chunk);
+      this.#bytes += chunk.length;
+      // Chunks are parts of what was read at once, all of which they keep.
+      if (chunk.buffer !== this.#lastBuffer) this.#hold(chunk.buffer.byteLength);
+      this.#lastBuffer = chunk.buffer;
+    } catch (error) {
+      this.#refuse(error);
+    }
+  };
+
+  #hold(bytes: number): void {
+    const release = this.#visit?.hold(bytes) ?? this.#deps.admission.hold(this.#caller?.name ?? "", bytes);
+    this.#holds.push(release);
+  }
+
+  #release(): void {
+    for (const release of this.#holds.splice(0)) release();
+    this.#lastBuffer = null;
+  }
+
+  /** The library has put the message together: what was read for it is free, and its own bytes count. */
+  #takeMessage(message: unknown, next: (message: unknown) => void): void {
+    try {
+      this.#release();
+      if (this.#visit !== null && message instanceof Uint8Array) this.#visit.charge(message.length);
+      next(message);
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#sent !== null) return;
+    const problem = asAppError(error);
+    logProblem(this.#deps.logger, problem, this.#requestId);
+    this.#call.sendStatus(this.#noted(statusOf(problem)));
+    this.#closeWithin(LINGER_MS);
+  }
+
+  /** What HTTP answers with 408. */
+  #refuseLate(): void {
+    if (this.#sent !== null) return;
+    const details = "The message came too slowly.";
+    this.#call.sendStatus(this.#noted({ code: status.DEADLINE_EXCEEDED, details, metadata: null }));
+    this.#closeWithin(LINGER_MS);
+  }
+
+  #noted(sent: CallStatus): CallStatus {
+    this.#sent = sent;
+    return { ...sent, metadata: this.#named(sent.metadata ?? new Metadata()) };
+  }
+
+  #named(metadata: Metadata): Metadata {
+    metadata.set(REQUEST_ID_HEADER, this.#requestId);
+    return metadata;
+  }
+
+  /** Time in which a client takes an answer of so many bytes. */
+  #msToTake(bytes: number): number {
+    const { uploadGraceMs, uploadBytesPerSecondMin, requestMsMax } = this.#deps.limits;
+    return Math.min(requestMsMax, uploadGraceMs + (1000 * bytes) / uploadBytesPerSecondMin);
+  }
+
+  #closeWithin(ms: number): void {
+    const timer = setTimeout(() => this.#stream.close(constants.NGHTTP2_CANCEL), ms);
+    this.#stream.once("close", () => clearTimeout(timer));
+  }
+
+  /** Its status is out, or its stream has ended. */
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#endPace();
+    this.#release();
+    for (const end of this.#endings) end();
+    this.#visit?.leave();
+    this.#log();
+  }
+
+  #log(): void {
+    const isExpired = Number(this.#call.getDeadline()) <= Date.now();
+    const code = this.#sent?.code ?? (isExpired ? status.DEADLINE_EXCEEDED : status.CANCELLED);
+    const facts = {
+      request_id: this.#requestId,
+      method: "gRPC",
+      path: this.#method.path,
+      key: this.#caller?.holder?.name,
+      status: status[code],
+      code: this.#sent?.metadata?.get(CODE_KEY)[0],
+      ms: Math.round((performance.now() - this.#began) * 10) / 10,
+    };
+    if (this.#sent !== null) this.#deps.logger.info(facts, "answered");
+    else this.#deps.logger.warn(facts, isExpired ? "its deadline has passed" : "the client went away");
+  }
+}
+
+function askingOf(metadata: Metadata, remoteAddress: string | undefined): Asking {
+  const header = (name: string) => {
+    const values = metadata.get(name);
+    return values.length === 0 ? {} : { [name]: values.join(", ") };
+  };
+  const headers = { ...header("authorization"), ...header("x-api-key"), ...header("x-forwarded-for") };
+  return { headers, socket: { remoteAddress } };
+}
+
+/**
+ * The stream of a call. The library keeps it to itself, and gives messages whole or not at all: what has come of one
+ * could be counted nowhere else. So its minor version is pinned, and `grpc.test.ts` fails where it is not there.
+ */
+function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream {
+  const { stream } = call as ServerInterceptingCallInterface & { readonly stream?: ServerHttp2Stream };
+  if (stream === undefined) throw new Error("this version of @grpc/grpc-js does not show the stream of a call");
+  return stream;
+}
