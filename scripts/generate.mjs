@@ -15,12 +15,17 @@ const CONTRACT = [
   "models/manifest.schema.json",
 ];
 
+const API_TYPES = "node/src/generated/api.ts";
+
 const ZOO_PAGE = "models/README.md";
 
 /** Every file in the repository that a program wrote, whole or in part. */
-export const GENERATED = [...CONTRACT, ZOO_PAGE, "native/addon/index.js", "native/addon/index.d.ts"];
+export const GENERATED = [...CONTRACT, API_TYPES, ZOO_PAGE, "native/addon/index.js", "native/addon/index.d.ts"];
 
-/** The TypeScript types and constants of the contract, its JSON schemas, and that of `manifest.json`; the table of the zoo; the door of the addon is written by its build. */
+/**
+ * The TypeScript types and constants of the contract, its JSON schemas, and that of `manifest.json`; the types of the
+ * calls, which are made of those; the table of the zoo; the door of the addon is written by its build.
+ */
 export function generate() {
   const options = { cwd: ROOT_DIR, env: buildEnvironment() };
   const dir = mkdtempSync(join(tmpdir(), "menagerie-generate-"));
@@ -28,11 +33,12 @@ export function generate() {
     const raw = CONTRACT.map((path) => join(dir, basename(path)));
     const generator = ["run", "--quiet", "--package", "menagerie-contract", "--features", "typescript"];
     execFileSync("cargo", [...generator, "--bin", "generate-contract", "--", ...raw], { ...options, stdio: "inherit" });
-    for (const [index, path] of CONTRACT.entries()) {
+    const write = (/** @type {string} */ path, /** @type {Buffer} */ input) => {
       const formatter = ["format", `--stdin-file-path=${basename(path)}`];
-      const input = readFileSync(String(raw[index]));
       writeFileSync(join(ROOT_DIR, path), execFileSync("biome", formatter, { ...options, input }));
-    }
+    };
+    for (const [index, path] of CONTRACT.entries()) write(path, readFileSync(String(raw[index])));
+    write(API_TYPES, execFileSync(process.execPath, [join(ROOT_DIR, "scripts/api-types.mjs")], options));
   } finally {
     rmSync(dir, { recursive: true });
   }

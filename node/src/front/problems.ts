@@ -1,6 +1,6 @@
 /** Everything that is no answer: unknown paths, wrong methods, and errors in the form that the client reads. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ErrorRequestHandler, RequestHandler } from "express";
+import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import type { Logger } from "pino";
 import { AppError, type Problem } from "../errors.js";
 import { html } from "./html.js";

@@ -1,6 +1,6 @@
 /** What the service tells of itself: who asks may do what, and how much. */
 import type { CallerOf } from "../front/caller.js";
-import type { Route } from "../front/route.js";
+import type { Route, Schema } from "../front/route.js";
 import { VERSION } from "../generated/contract.js";
 import type { Role } from "../ports.js";
 import { COUNT, json, objectOf, ok, STRING } from "./schemas.js";
@@ -48,6 +48,15 @@ const TOLD = [
   "registeredBytesMax",
 ] as const satisfies readonly (keyof ToldLimits)[];
 
+/** What `GET /api/service` answers. */
+export const SERVICE_FACTS: Schema = objectOf({
+  version: STRING,
+  role: { enum: ["none", "infer", "models", "admin"] },
+  keys: { type: "boolean" },
+  image_url: { type: "boolean" },
+  limits: objectOf(Object.fromEntries(TOLD.map((setting) => [snakeCase(setting), COUNT]))),
+});
+
 export function serviceRoutes({ callerOf, anonymousRole, hasKeys, limits }: ServiceDeps): Route[] {
   const told = Object.fromEntries(TOLD.map((setting) => [snakeCase(setting), limits[setting]]));
   return [
@@ -56,18 +65,7 @@ export function serviceRoutes({ callerOf, anonymousRole, hasKeys, limits }: Serv
       path: "/api/service",
       access: "anyone",
       summary: "What this service is, what whoever asks may do, and its limits.",
-      answers: ok(
-        "It is told.",
-        json(
-          objectOf({
-            version: STRING,
-            role: { enum: ["none", "infer", "models", "admin"] },
-            keys: { type: "boolean" },
-            image_url: { type: "boolean" },
-            limits: objectOf(Object.fromEntries(Object.keys(told).map((name) => [name, COUNT]))),
-          }),
-        ),
-      ),
+      answers: ok("It is told.", json(SERVICE_FACTS)),
       problems: [],
       handle: (request, response) => {
         const { holder } = callerOf(request);

@@ -2,98 +2,39 @@
  * The page's one client of the service: every call, with the key and as the contract's types. What fails is a
  * {@link Refusal}. Addresses are relative, so that the page works below any path.
  */
-import type { Accuracy, Answer, ErrorCode, Explanation, ModelSpec, Sandbox } from "../../src/generated/contract.js";
+import type {
+  AnsweredItem,
+  DescribedModel,
+  ExplainedItem,
+  InferAnswer,
+  ModelIdentity,
+  ModelSummary,
+  Problem,
+  Readiness,
+  ServiceFacts,
+} from "../../src/generated/api.js";
+import type { ErrorCode, ModelSpec } from "../../src/generated/contract.js";
 import { megabytes } from "./format.js";
 import { isReachable, key, service } from "./state.js";
 
-/** One entry of the `results` of `POST /infer`. */
-export interface Result extends Answer {
-  readonly image: Answer["image"] & { readonly name: string };
-  readonly model: ModelIdentity;
-  readonly warnings?: readonly string[];
-}
+export type { DescribedModel, ModelIdentity, Readiness, ServiceFacts };
 
-/** An image that failed in an answer of status 200. */
-interface FailedResult {
-  readonly error: ProblemDetails;
-}
+/** One entry of the `results` of `POST /infer` that did not fail. */
+export type Result = AnsweredItem;
 
-export interface ModelIdentity {
-  readonly id: string;
-  readonly version: string;
-  readonly sha256: string;
-}
+/** One entry of `GET /api/models`. `fetch` is null where none of its files are on their way, and none failed. */
+export type ListedModel = ModelSummary;
 
-/** One entry of `GET /api/models`. */
-export interface ListedModel {
-  readonly id: string;
-  readonly versions: readonly string[];
-  readonly served: string | null;
-  readonly default: boolean;
-  readonly registered: boolean;
-  readonly state: "available" | "loading" | "failed" | "not fetched" | "unloaded";
-  readonly loaded: boolean;
-  readonly memory_bytes: number | null;
-  readonly title: string;
-  readonly description: string;
-  readonly licence: string;
-  readonly classes: number | null;
-  readonly input: { readonly width: number | null; readonly height: number | null };
-  readonly accuracy: Accuracy | null;
-  readonly problem: string | null;
-  /** How far its files are on their way; null where none are, and none failed. */
-  readonly fetch: {
-    readonly received_bytes: number;
-    readonly total_bytes: number | null;
-    readonly problem: string | null;
-  } | null;
-}
+export type Role = ServiceFacts["role"];
 
 export function isBeingFetched({ fetch }: ListedModel): boolean {
   return fetch !== null && fetch.problem === null;
 }
 
-export type DescribedModel = ModelIdentity & ModelSpec;
-
 /** A photo to try a model with. `path` is its address, relative to the page. */
 export interface Sample {
   readonly name: string;
   readonly path: string;
-}
-
-export type Role = "none" | "infer" | "models" | "admin";
-
-/** `GET /api/service`. */
-export interface ServiceFacts {
-  readonly version: string;
-  /** What the key of this page may do, or a request without one. */
-  readonly role: Role;
-  readonly keys: boolean;
-  readonly image_url: boolean;
-  /** Each limit by the name of its variable. */
-  readonly limits: Readonly<Record<string, number>>;
-}
-
-/** `GET /readyz`. */
-export interface Readiness {
-  readonly ready: boolean;
-  readonly reason: string | null;
-  readonly default_model: string | null;
-  readonly models_loaded: number;
-  readonly engine: {
-    readonly kind: string;
-    readonly ready: boolean;
-    readonly libtensorflow: string | null;
-    readonly sandbox: Sandbox | null;
-  };
-}
-
-/** RFC 9457 problem details. */
-interface ProblemDetails {
-  readonly title: string;
-  readonly detail: string;
-  readonly code: ErrorCode;
-  readonly request_id?: string;
 }
 
 /** Why there is no answer: the service's own words, or `unreachable` when it did not speak. */
@@ -151,7 +92,7 @@ export async function readFile(path: string, signal?: AbortSignal): Promise<Blob
 
 /** The answers, images outermost. An image that failed alone is thrown as a refusal. */
 export async function classify(form: FormData, sending: Sending): Promise<readonly Result[]> {
-  const { results } = await send<{ results: readonly (Result | FailedResult)[] }>("infer", form, sending);
+  const { results } = await send<InferAnswer>("infer", form, sending);
   return results.map((entry) => {
     if ("error" in entry) throw refusalOf(entry.error);
     return entry;
@@ -159,7 +100,7 @@ export async function classify(form: FormData, sending: Sending): Promise<readon
 }
 
 /** An answer with what it hangs on. */
-export function explain(form: FormData, sending: Sending): Promise<Result & { readonly explanation: Explanation }> {
+export function explain(form: FormData, sending: Sending): Promise<ExplainedItem> {
   return send("api/explain", form, sending);
 }
 
@@ -254,7 +195,7 @@ function send<T>(path: string, form: FormData, { signal, onUpload }: Sending): P
 }
 
 /** The limit of each field that holds a file. */
-const FILE_LIMITS: Readonly<Record<string, string>> = {
+const FILE_LIMITS: Readonly<Record<string, keyof ServiceFacts["limits"]>> = {
   image_file: "image_bytes_max",
   model_file: "graph_bytes_max",
   label_file: "labels_bytes_max",
@@ -263,10 +204,12 @@ const FILE_LIMITS: Readonly<Record<string, string>> = {
 /** Refuses what the service would, before it is sent: a service that stops an upload halfway may not be heard. */
 function refuseLargeFiles(form: FormData): void {
   for (const [field, value] of form) {
-    const limit = service.value?.limits[FILE_LIMITS[field] ?? ""] ?? Number.POSITIVE_INFINITY;
-    if (value instanceof File && value.size > limit) {
+    const name = FILE_LIMITS[field];
+    if (name === undefined || !(value instanceof File)) continue;
+    const limit = service.value?.limits[name] ?? Number.POSITIVE_INFINITY;
+    if (value.size > limit) {
       const sizes = `${value.name} has ${megabytes(value.size)}, and this service takes ${megabytes(limit)}`;
-      throw new Refusal("upload_too_large", `${sizes} at most (${FILE_LIMITS[field]?.toUpperCase()}).`);
+      throw new Refusal("upload_too_large", `${sizes} at most (${name.toUpperCase()}).`);
     }
   }
 }
@@ -287,14 +230,14 @@ function unreachable(uploaded: boolean): Refusal {
 
 /** The problem in a body of another status; a body that is none may be a proxy's page. */
 function refusal(status: number, body: unknown, retryAfter: string | null): Refusal {
-  const problem = body as Partial<ProblemDetails> | null;
+  const problem = body as Partial<Problem> | null;
   const seconds = Number.parseInt(retryAfter ?? "", 10);
   const wait = Number.isNaN(seconds) ? {} : { retryAfterSeconds: seconds };
   return typeof problem?.code === "string" && typeof problem.detail === "string"
-    ? refusalOf(problem as ProblemDetails, wait)
+    ? refusalOf(problem as Problem, wait)
     : new Refusal("unreachable", `Something answered with status ${status} and no reason.`, wait);
 }
 
-function refusalOf({ code, title, detail, request_id }: ProblemDetails, wait: { retryAfterSeconds?: number } = {}) {
-  return new Refusal(code, detail, { title, ...wait, ...(request_id === undefined ? {} : { requestId: request_id }) });
+function refusalOf({ code, title, detail, request_id }: Problem, wait: { retryAfterSeconds?: number } = {}) {
+  return new Refusal(code, detail, { title, ...wait, requestId: request_id });
 }

@@ -20,6 +20,7 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   model_unknown: status.NOT_FOUND,
   version_unknown: status.NOT_FOUND,
   request_unknown: status.NOT_FOUND,
+  image_unknown: status.NOT_FOUND,
   not_found: status.NOT_FOUND,
   method_not_allowed: status.UNIMPLEMENTED,
   model_exists: status.ALREADY_EXISTS,

@@ -1,0 +1,225 @@
+// Generated from the schemas of node/src/routes by `npm run generate`. Do not edit.
+import type { Accuracy, Answer, ErrorCode, Explanation, ModelSpec, Runtime, Sandbox } from "./contract.js";
+
+/**
+ * RFC 9457 problem details; error is the same as detail.
+ */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  request_id: string;
+  error: string;
+}
+export interface ModelIdentity {
+  id: string;
+  version: string;
+  sha256: string;
+}
+export type AnsweredItem = Answer & {
+  image: {
+    name: string;
+  };
+  model: ModelIdentity;
+  warnings?: string[];
+};
+export type ExplainedItem = AnsweredItem & {
+  request_id: string;
+  explanation: Explanation;
+};
+export interface FailedItem {
+  image: {
+    name: string;
+  };
+  model: {
+    id: string;
+  };
+  error: Problem;
+}
+export interface InferAnswer {
+  request_id: string;
+  /**
+   * With fallback=empty: labels are missing that the service could not give.
+   */
+  degraded?: true;
+  results: (AnsweredItem | FailedItem)[];
+  /**
+   * Why, where all of them are missing.
+   */
+  error?: Problem;
+}
+export type DescribedModel = ModelIdentity & ModelSpec;
+export interface ModelSummary {
+  id: string;
+  versions: string[];
+  served: string | null;
+  default: boolean;
+  registered: boolean;
+  state: "available" | "loading" | "failed" | "not fetched" | "unloaded";
+  loaded: boolean;
+  memory_bytes: number | null;
+  title: string;
+  description: string;
+  licence: string;
+  classes: number | null;
+  input: {
+    width: number | null;
+    height: number | null;
+  };
+  accuracy: Accuracy | null;
+  problem: string | null;
+  fetch: FetchState | null;
+}
+export interface FetchState {
+  received_bytes: number;
+  total_bytes: number | null;
+  problem: string | null;
+}
+export interface Readiness {
+  ready: boolean;
+  live: true;
+  reason: string | null;
+  default_model: string | null;
+  models_loaded: number;
+  held: {
+    requests: number;
+    waiting: number;
+    bytes: number;
+    connections: number;
+  };
+  engine: {
+    kind: "process" | "addon" | "fake";
+    ready: boolean;
+    runtime: Runtime | null;
+    libtensorflow: string | null;
+    kernels: string | null;
+    sandbox: Sandbox | null;
+    cgroup: {
+      held: boolean;
+      reason: string | null;
+    };
+    programs: {
+      model: string;
+      engine: string;
+      sandbox: Sandbox;
+    }[];
+  };
+}
+/**
+ * What a service tells of itself.
+ */
+export interface ServiceFacts {
+  version: string;
+  role: "none" | "infer" | "models" | "admin";
+  keys: boolean;
+  image_url: boolean;
+  limits: {
+    image_bytes_max: number;
+    image_pixels_max: number;
+    image_side_pixels_max: number;
+    images_per_request_max: number;
+    models_per_request_max: number;
+    graph_bytes_max: number;
+    labels_bytes_max: number;
+    request_bytes_max: number;
+    requests_per_window_max: number;
+    rate_window_ms: number;
+    queue_wait_ms_max: number;
+    classify_ms_max: number;
+    registered_models_max: number;
+    registered_bytes_max: number;
+  };
+}
+/**
+ * Fields that say how a model is fed and read.
+ */
+export interface Settings {
+  /**
+   * Name of the graph's input; detected.
+   */
+  input_tensor?: string;
+  /**
+   * Name of the graph's output; detected.
+   */
+  output_tensor?: string;
+  /**
+   * Side of the input in pixels, or WIDTHxHEIGHT, up to 4096; detected.
+   */
+  size?: string;
+  /**
+   * 0..1, -1..1, 0..255, imagenet, caffe, or mean=r,g,b;std=r,g,b on the 0–255 scale; detected.
+   */
+  normalization?: string;
+  /**
+   * Detected.
+   */
+  channel_order?: "RGB" | "BGR" | "GRAY";
+  /**
+   * The label of class i is entry i - label_offset; detected.
+   */
+  label_offset?: number;
+  /**
+   * How a photo is fitted to the input; detected.
+   */
+  resize?: "stretch" | "center-crop" | "pad";
+  /**
+   * Share of each side that center-crop keeps; detected.
+   */
+  crop_fraction?: number;
+  /**
+   * How pixels are averaged when the photo is resized; detected.
+   */
+  resize_filter?: "antialias" | "bilinear" | "nearest";
+}
+/**
+ * Fields of `POST /infer` that come once.
+ */
+export type InferFields = Settings & {
+  /**
+   * Number of answers; 5.
+   */
+  top_k?: number;
+  /**
+   * Answers below this probability are left out; 0.
+   */
+  score_threshold?: number;
+  /**
+   * x,y,w,h: the part of the image to classify, in pixels of the upright image.
+   */
+  crop?: string;
+  /**
+   * x,y or x,y,side: a square around a point instead of a crop.
+   */
+  point?: string;
+  /**
+   * Whether the JSON answer carries the pixels that the model saw.
+   */
+  picture?: boolean;
+  /**
+   * Instead of model_file: a graph that was uploaded before.
+   */
+  model_sha256?: string;
+};
+/**
+ * Fields of `POST /api/explain`.
+ */
+export type ExplainFields = InferFields & {
+  /**
+   * The class that is explained, by its number from 0 or its label; the best one.
+   */
+  class?: string;
+  /**
+   * occlusion moves a window over the photo (Zeiler & Fergus 2014, arXiv:1311.2901); rise draws random masks (Petsiuk et al. 2018, arXiv:1806.07421).
+   */
+  method?: "occlusion" | "rise";
+  /**
+   * Cells along a side of the map; 7.
+   */
+  detail?: number;
+  /**
+   * Number of random masks of rise; what detail asks for.
+   */
+  masks?: number;
+};
