@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
-import { HealthImplementation, protoPath as HEALTH_PROTO } from "grpc-health-check";
+import { protoPath as HEALTH_PROTO, HealthImplementation } from "grpc-health-check";
 import { asAppError, logProblem } from "../../front/problems.js";
 import type { Readiness } from "../../ports.js";
 import { createGate, type GateDeps, type GrpcLimits } from "./gate.js";
