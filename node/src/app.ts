@@ -37,6 +37,7 @@ import type {
 } from "./ports.js";
 import type { GrpcDoor, GrpcDoorDeps } from "./protocols/grpc/door.js";
 import { inferenceMethods } from "./protocols/oip/grpc.js";
+import { oipRoutes } from "./protocols/oip/routes.js";
 import { explainRoutes } from "./routes/explain.js";
 import { healthRoutes } from "./routes/health.js";
 import { inferRoutes } from "./routes/infer.js";
@@ -110,20 +111,22 @@ export function createApp({
   const admit = enter(admission, callerOf);
   const upload = createUploadReader(limits);
   const readBody = createBodyReader(limits);
-  const { modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
+  const { imagesPerRequestMax, modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
   const { watch, send: sendBytes } = createAnswers(limits);
   const parts = { models, classifier, fetchImage, imageBytesMax, answerBytesMax };
+  const classify = createClassify(parts);
 
   const [name, secure, share] = [nameRequest(), secureHeaders(), shareOrigins(corsOrigins)];
 
   const described = [
     ...healthRoutes(readiness),
     ...serviceRoutes({ callerOf, anonymousRole, hasKeys: apiKeys !== null, limits }),
-    ...inferRoutes({ classify: createClassify(parts), sendBytes, modelsPerRequestMax, note: noteProblems(logger) }),
+    ...inferRoutes({ classify, sendBytes, modelsPerRequestMax, note: noteProblems(logger) }),
     ...explainRoutes({ explain: createExplain(parts), sendBytes }),
     ...modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow }),
     ...registeredModelRoutes(registrar),
     ...listedModelRoutes({ fetcher, allow }),
+    ...oipRoutes({ classify, models, zoo, classifier, readiness, sendBytes, imagesPerRequestMax }),
   ];
   const routes = withOpenApi(described.map(withDeadline));
   const mount = (route: Route) => {

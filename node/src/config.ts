@@ -134,6 +134,7 @@ const SCHEMA = z.object({
   labelsBytesMax: bytes(4 * MIB).describe("Bytes of one uploaded label file; past it: 413."),
   requestBytesMax: bytes(384 * MIB).describe("Bytes of one whole request body; past it: 413."),
   grpcMessageBytesMax: bytes(64 * MIB).describe("Bytes of one gRPC message; past it: 413."),
+  jsonBytesMax: bytes(16 * MIB).describe("Bytes of the JSON in one message of a protocol; past it: 413."),
   fieldBytesMax: bytes(8192).describe("Bytes of one text field; past it: 413."),
   fieldsPerRequestMax: count(64).describe("Text fields in one request; past it: 413."),
   uploadsHeldBytesMax: bytes(ofMemory(1 / 4, 768 * MIB, 1024 * MIB)).describe(
@@ -246,6 +247,7 @@ const RULE_OF = {
   labelsBytesMax: "work",
   requestBytesMax: "work",
   grpcMessageBytesMax: "work",
+  jsonBytesMax: "work",
   fieldBytesMax: "work",
   fieldsPerRequestMax: "work",
   uploadsHeldBytesMax: "memory",

@@ -85,6 +85,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     memoryBytesKeptMax: config.workerMemoryBytesKeptMax,
     imageMsMax: config.imageMsMax,
     explainMasksMax: config.explainMasksMax,
+    jsonBytesMax: config.jsonBytesMax,
     company,
   });
   const models = createModelRegistry({

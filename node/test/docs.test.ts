@@ -71,11 +71,11 @@ test("docs/http-api.md has every error code with its status", async () => {
   expect(Object.fromEntries([...rows].map(([, code, status]) => [code, Number(status)]))).toEqual(HTTP_STATUS);
 });
 
-test("docs/http-api.md names every call of the app and no other", async () => {
+test("docs/http-api.md and docs/protocols.md name every call of the app and no other", async () => {
   const service = await startFakeService();
   await service.close();
   const routes = service.routes.map(({ method, path }) => `${method.toUpperCase()} ${path.replace(/:(\w+)/g, "{$1}")}`);
-  const page = await read("docs/http-api.md");
+  const page = (await read("docs/http-api.md")) + (await read("docs/protocols.md"));
   const documented = [...page.matchAll(/^(?:## |\| `)((?:GET|POST|PUT|DELETE) \/[^`\s]+)/gm)].map(([, call]) => call);
   expect(routes.length).toBeGreaterThan(3);
   expect(documented.toSorted()).toEqual(routes.toSorted());

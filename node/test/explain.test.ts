@@ -108,6 +108,7 @@ describe("the exchanges of a map", () => {
     memoryBytesKeptMax: 128 * 1024 * 1024,
     imageMsMax: 60_000,
     explainMasksMax: 100,
+    jsonBytesMax: 1000,
     workerFile: WORKER_FILE,
   });
   afterAll(() => classifier.close());

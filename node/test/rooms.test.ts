@@ -26,7 +26,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   "wasm-module": ["generated"],
   front: ["fair-queue", "shares", "unless-aborted", "ports", "errors", "generated", "printable", "join-chunks"],
   routes: ["front", "classify", "explain", "ports", "errors", "generated", "printable"],
-  protocols: ["front", "ports", "errors", "generated", "printable"],
+  protocols: ["front", "classify", "ports", "errors", "generated", "printable"],
   engines: ["fair-queue", "ports", "errors", "generated", "wasm-module"],
   models: ["shares", "fair-queue", "unless-aborted", "ports", "errors", "generated", "sha256", "wasm-module"],
   images: ["fair-queue", "ports", "errors", "generated", "join-chunks", "wasm-module"],

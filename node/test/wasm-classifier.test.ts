@@ -21,6 +21,7 @@ function create(options: Partial<WasmClassifierOptions> = {}): Classifier {
     memoryBytesKeptMax: 128 * 1024 * 1024,
     imageMsMax: 60_000,
     explainMasksMax: 100,
+    jsonBytesMax: 2_000_000,
     workerFile: WORKER_FILE,
     ...options,
   });
@@ -153,6 +154,9 @@ describe("the classifier", () => {
       const read = await classifier.readJson(text, party());
       expect(read).toEqual({ data: { shape: [count], values: Float64Array.from(values) } });
     }
+    await expect(classifier.readJson(Buffer.alloc(2_000_001), party())).rejects.toMatchObject({
+      code: "upload_too_large",
+    });
     const broken = classifier.readJson(Buffer.alloc(100_000, "["), party());
     await expect(broken).rejects.toMatchObject({ code: "field_invalid" });
   });

@@ -15,8 +15,8 @@ export function shareOrigins(origins: readonly string[]): SetHeaders {
   return cors({
     origin: [...origins],
     methods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
-    allowedHeaders: ["authorization", "content-type", "x-api-key", "x-request-id"],
-    exposedHeaders: ["retry-after", "x-request-id"],
+    allowedHeaders: ["authorization", "content-type", "inference-header-content-length", "x-api-key", "x-request-id"],
+    exposedHeaders: ["inference-header-content-length", "retry-after", "x-request-id"],
     maxAge: PREFLIGHT_SECONDS,
   });
 }

@@ -55,6 +55,8 @@ export interface WasmClassifierOptions {
   readonly memoryBytesKeptMax: number;
   /** Longest that a thread may work on one image, in ms; far above what the limits of images allow. */
   readonly imageMsMax: number;
+  /** Bytes of one message of JSON. */
+  readonly jsonBytesMax: number;
   /** Most masks of one map. */
   readonly explainMasksMax: number;
   /** Who asked lately, of this classifier and of whatever else shares the processor. */
@@ -156,6 +158,11 @@ class WasmClassifier implements Classifier {
   }
 
   async readJson(bytes: Uint8Array, party: Party): Promise<JsonValue> {
+    const { jsonBytesMax } = this.#options;
+    if (bytes.length > jsonBytesMax) {
+      const detail = `The JSON is larger than ${jsonBytesMax} bytes; the values of tensors, and images, may be sent as they are.`;
+      throw new AppError("upload_too_large", detail);
+    }
     if (bytes.length <= JSON_BYTES_READ_HERE_MAX) return readJson(bytes);
     const release = party.hold(JSON_BYTES_PER_BYTE * bytes.length);
     try {

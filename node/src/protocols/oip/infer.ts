@@ -1,0 +1,66 @@
+/** One inference of the Open Inference Protocol, whatever carries it. */
+import type { AnsweredItem, Classify, Item } from "../../classify.js";
+import { AppError } from "../../errors.js";
+import { NO_SETTINGS, type OpenModel, type Visit } from "../../ports.js";
+import { checkInputName, sourcesOf } from "./inputs.js";
+import type { InferRequest, InferResponse, RequestedOutput } from "./message.js";
+import { ANSWER_CLASSES, outputOf, requestedOf } from "./outputs.js";
+
+export interface InferDeps {
+  readonly classify: Classify;
+  readonly imagesPerRequestMax: number;
+}
+
+/** A model as the protocol names it. */
+export interface NamedModel {
+  readonly id: string;
+  /** Null for the one that is served. */
+  readonly version: string | null;
+}
+
+/** What `top_k` may be. */
+const TOP_K_MAX = 100;
+
+/** @throws AppError that of the first image that has no answer. */
+export async function infer(
+  { classify, imagesPerRequestMax }: InferDeps,
+  visit: Visit,
+  model: NamedModel,
+  request: InferRequest,
+): Promise<InferResponse> {
+  const images = sourcesOf(request.inputs, imagesPerRequestMax);
+  const classes = Math.max(ANSWER_CLASSES, ...request.outputs.map(({ classification }) => classification));
+  let asked: { readonly model: OpenModel; readonly outputs: readonly RequestedOutput[] } | undefined;
+  const items = await classify(visit, {
+    images,
+    choices: [{ kind: "zoo", ...model }],
+    settings: NO_SETTINGS,
+    options: {
+      topK: Math.min(classes, TOP_K_MAX),
+      scoreThreshold: 0,
+      picture: false,
+      everyClass: classes > TOP_K_MAX,
+      scores: true,
+    },
+    check(open) {
+      const { spec } = open.target;
+      for (const input of request.inputs) checkInputName(input, spec);
+      asked = { model: open, outputs: requestedOf(request.outputs, spec) };
+    },
+  });
+  const answered = items.map((item) => answeredOf(item, images.length));
+  if (asked === undefined) throw new Error("a model that answered was open");
+  const { identity, target } = asked.model;
+  return {
+    id: request.id,
+    model: { name: identity.id, version: identity.version },
+    outputs: asked.outputs.map((output) => outputOf(output, target.spec, answered)),
+  };
+}
+
+function answeredOf(item: Item, count: number): AnsweredItem {
+  if (!("error" in item)) return item;
+  const { error, image } = item;
+  if (count === 1) throw error;
+  throw new AppError(error.code, `${image.name}: ${error.message}`, { cause: error });
+}
