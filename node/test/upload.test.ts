@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Config } from "../src/config.js";
 import type { Problem } from "../src/errors.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
@@ -102,6 +102,16 @@ describe("an upload over a limit", () => {
     expect(problem.detail).toMatch(detail);
     const good = await fetch(`${service.url}/infer`, { method: "POST", body: form({ image_file: RED }) });
     expect(good.status).toBe(200);
+  });
+
+  it("a raw body that is read in turns comes whole", async () => {
+    const service = await start({ imageBytesMax: 2_000_000, requestBytesMax: 2_000_000 });
+    const classify = vi.spyOn(service.classifier, "classify");
+    const headers = { "content-type": "image/png" };
+    for (const length of [270_001, 300_000, 999_999, 1_400_001]) {
+      await problemOf(service, new Uint8Array(length), headers);
+      expect(classify.mock.lastCall?.[1]).toHaveLength(length);
+    }
   });
 
   it("a raw body over the limit of an image is upload_too_large", async () => {

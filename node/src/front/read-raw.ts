@@ -49,10 +49,12 @@ export async function readRaw(
   const collector = new FileCollector("", false, bytesMax);
   const joiner = new ChunkJoiner({ push: (chunk) => collector.add(chunk) });
   let bodyBytes = 0;
+  /** A stream that is paused says that it ends all the same, while its last chunk waits for a turn here. */
+  let taken = Promise.resolve();
   await new Promise<void>((resolve, reject) => {
     const stop = (error: unknown) => {
       request.off("data", read);
-      request.off("end", resolve);
+      request.off("end", end);
       reject(error);
     };
     const take = (chunk: Buffer) => {
@@ -72,13 +74,14 @@ export async function readRaw(
         return;
       }
       request.pause();
-      void turn.then(() => {
+      taken = turn.then(() => {
         take(chunk);
         request.resume();
       });
     };
     request.on("data", read);
-    request.on("end", resolve);
+    const end = () => void taken.then(resolve);
+    request.on("end", end);
     request.once("close", () => {
       if (!request.complete) stop(new AppError("field_invalid", "The request ended before its body did."));
     });
