@@ -75,12 +75,14 @@ export async function readInferRequest(
     const detail = `Inference-Header-Content-Length=${headerLength}: it must be the bytes of the JSON, at most those of the body, ${body.length}.`;
     throw new AppError("field_invalid", detail);
   }
+  // First, since the memory of the JSON is given away.
+  const rest = body.subarray(jsonBytes);
   const message = parse(REQUEST, await readJson(body.subarray(0, jsonBytes)));
   const binary = new Map(message.outputs.map(({ name, parameters }) => [name, parameters.binary_data]));
   return {
     request: {
       id: message.id ?? null,
-      inputs: withContents(message.inputs, body.subarray(jsonBytes)),
+      inputs: withContents(message.inputs, rest),
       outputs: message.outputs.map(
         ({ name, parameters }): RequestedOutput => ({ name, classification: parameters.classification }),
       ),
