@@ -28,9 +28,11 @@ import type {
   Classifier,
   FetchImage,
   Held,
+  ImageStore,
   ModelFetcher,
   Models,
   ModelZoo,
+  ReadImagePath,
   Readiness,
   Registrar,
   Role,
@@ -40,6 +42,7 @@ import { inferenceMethods } from "./protocols/oip/grpc.js";
 import { oipRoutes } from "./protocols/oip/routes.js";
 import { explainRoutes } from "./routes/explain.js";
 import { healthRoutes } from "./routes/health.js";
+import { imageRoutes } from "./routes/images.js";
 import { inferRoutes } from "./routes/infer.js";
 import { listedModelRoutes } from "./routes/listed-models.js";
 import { modelRoutes } from "./routes/models.js";
@@ -56,6 +59,8 @@ export interface AppDeps {
   readonly logger: Logger;
   readonly readiness: () => Readiness;
   readonly fetchImage: FetchImage;
+  readonly readImagePath: ReadImagePath;
+  readonly imageStore: ImageStore;
   readonly limits: UploadLimits &
     AdmissionLimits &
     RateOptions &
@@ -91,6 +96,8 @@ export function createApp({
   logger,
   readiness,
   fetchImage,
+  readImagePath,
+  imageStore,
   limits,
   webDir,
   trustProxy,
@@ -113,7 +120,8 @@ export function createApp({
   const readBody = createBodyReader(limits);
   const { imagesPerRequestMax, modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
   const { watch, send: sendBytes } = createAnswers(limits);
-  const parts = { models, classifier, fetchImage, imageBytesMax, answerBytesMax };
+  const sources = { fetchImage, readImagePath, imageStore, imageBytesMax };
+  const parts = { models, classifier, ...sources, answerBytesMax };
   const classify = createClassify(parts);
 
   const [name, secure, share] = [nameRequest(), secureHeaders(), shareOrigins(corsOrigins)];
@@ -123,6 +131,7 @@ export function createApp({
     ...serviceRoutes({ callerOf, anonymousRole, hasKeys: apiKeys !== null, limits }),
     ...inferRoutes({ classify, sendBytes, modelsPerRequestMax, note: noteProblems(logger) }),
     ...explainRoutes({ explain: createExplain(parts), sendBytes }),
+    ...imageRoutes({ classifier, callerOf, ...sources, keptMsMax: limits.imageKeptMsMax }),
     ...modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow }),
     ...registeredModelRoutes(registrar),
     ...listedModelRoutes({ fetcher, allow }),

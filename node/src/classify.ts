@@ -10,11 +10,14 @@ import type {
   ClassifyTarget,
   FetchImage,
   ImageSource,
+  ImageStore,
+  KeptImage,
   ModelChoice,
   ModelIdentity,
   ModelSettings,
   Models,
   OpenModel,
+  ReadImagePath,
   ScoredAnswer,
   TensorSource,
   Visit,
@@ -55,11 +58,17 @@ export type Item = AnsweredItem | FailedItem;
  */
 export type Classify = (visit: Visit, question: Question) => Promise<Item[]>;
 
-export interface ClassifyDeps {
+/** Where images come from that did not come with their request. */
+export interface ImageSources {
+  readonly fetchImage: FetchImage;
+  readonly readImagePath: ReadImagePath;
+  readonly imageStore: ImageStore;
+  readonly imageBytesMax: number;
+}
+
+export interface ClassifyDeps extends ImageSources {
   readonly models: Models;
   readonly classifier: Classifier;
-  readonly fetchImage: FetchImage;
-  readonly imageBytesMax: number;
   /** Bytes of one answer, of which pictures take most. */
   readonly answerBytesMax: number;
 }
@@ -98,10 +107,9 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
                 try {
                   const content = await contents[imageIndex];
                   if (content === undefined) throw new Error("each image is read");
-                  // Classifying takes the bytes away: where there are several models each gets a copy.
-                  const bytes = choices.length === 1 ? content : new Uint8Array(content);
+                  const given = choices.length === 1 ? content : lasting(content);
                   const asked = "tensor" in image ? { ...options, tensor: image.tensor } : options;
-                  return await classifyOne(deps.classifier, model, nameOf(image), bytes, asked);
+                  return await classifyOne(deps.classifier, model, nameOf(image, content), given, asked);
                 } catch (error) {
                   return failed(image, error);
                 }
@@ -120,16 +128,22 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
   return items;
 }
 
-/** The bytes of an image, fetched where it came as an address. */
+/** Classifying takes bytes away: where there are several models each gets a copy. */
+function lasting(content: Uint8Array | KeptImage): Uint8Array | KeptImage {
+  return content instanceof Uint8Array ? new Uint8Array(content) : content;
+}
+
+/** The bytes of an image, fetched or read where it did not come with its request; or the image that is kept. */
 export async function readImage(
-  deps: ClassifyDeps,
+  deps: ImageSources,
   visit: Visit,
   image: ImageSource | TensorSource,
-): Promise<Uint8Array> {
-  if (!("url" in image)) return image.bytes;
+): Promise<Uint8Array | KeptImage> {
+  if ("bytes" in image) return image.bytes;
+  if ("id" in image) return deps.imageStore.find(visit.caller, image.id);
   const release = visit.hold(deps.imageBytesMax);
   try {
-    const bytes = await deps.fetchImage(image.url);
+    const bytes = await ("url" in image ? deps.fetchImage(image.url) : deps.readImagePath(image.path));
     visit.charge(bytes.length);
     return bytes;
   } finally {
@@ -141,11 +155,11 @@ async function classifyOne(
   classifier: Classifier,
   { identity, target }: OpenModel,
   name: string,
-  bytes: Uint8Array,
+  image: Uint8Array | KeptImage,
   options: ClassifyOptions,
 ): Promise<AnsweredItem> {
   if (options.tensor !== undefined) checkTensor(target, options.tensor);
-  return warned(name, identity, await classifier.classify(target, bytes, options), target);
+  return warned(name, identity, await classifier.classify(target, image, options), target);
 }
 
 /** @throws AppError `field_invalid` where the model's engine takes pixels alone. */
@@ -180,8 +194,12 @@ export function checkPictures(target: ClassifyTarget, count: number, bytesMax: n
   throw new AppError("field_invalid", detail);
 }
 
-export function nameOf(image: ImageSource | TensorSource): string {
-  return "url" in image ? image.url : image.name;
+/** How answers name an image; one that is kept has the name that it came with. */
+export function nameOf(image: ImageSource | TensorSource, content?: Uint8Array | KeptImage): string {
+  if ("bytes" in image) return image.name;
+  if ("url" in image) return image.url;
+  if ("path" in image) return image.path;
+  return content === undefined || content instanceof Uint8Array ? image.id : content.name;
 }
 
 /** What the request called the model, for an item that failed before the model was known. */

@@ -124,6 +124,16 @@ const SCHEMA = z.object({
     .default([])
     .describe("Hosts that `image_url` may name, separated by commas; `*.example.org` for those below it; none."),
   imageUrlMsMax: milliseconds(10_000).describe("Deadline for an image at an address to arrive whole; past it: 422."),
+  imagesDir: z
+    .string()
+    .refine(isAbsolute, "must be an absolute path")
+    .optional()
+    .describe("Folder whose images `image_path` may name; none."),
+  imagesKeptMax: count(1000).describe("Images that `POST /api/images` keeps at once; past it: 503."),
+  imagesKeptBytesMax: bytes(ofMemory(1 / 16, 128 * MIB, 512 * MIB)).describe(
+    "Bytes of these images, and of what is decoded of them, in memory at once; past it: 503.",
+  ),
+  imageKeptMsMax: milliseconds(600_000).describe("How long such an image is kept after it was last asked for."),
   imagePixelsMax: count(50_000_000, 1, 2 ** 31).describe(
     "Width times height of an image, judged from its header; past it: 422.",
   ),
@@ -238,6 +248,9 @@ const RULE_OF = {
   rateWindowMs: "shares",
   imageBytesMax: "work",
   imageUrlMsMax: "pace",
+  imagesKeptMax: "shares",
+  imagesKeptBytesMax: "memory",
+  imageKeptMsMax: "memory",
   imagePixelsMax: "work",
   imageSidePixelsMax: "work",
   imageMsMax: "work",

@@ -32,7 +32,7 @@ export function createExplain(deps: ClassifyDeps): Explain {
       return await deps.models.use(choice, settings, visit, async ({ identity, target }) => {
         if (options.picture) checkPictures(target, PICTURES, deps.answerBytesMax, PICTURE_SIDE_PIXELS_MIN);
         const { answer, explanation } = await deps.classifier.explain(target, await content, options, why);
-        return { ...warned(nameOf(image), identity, answer, target), explanation };
+        return { ...warned(nameOf(image, await content), identity, answer, target), explanation };
       });
     }, "strangers");
 }

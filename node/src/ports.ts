@@ -8,6 +8,7 @@ import type {
   Crop,
   ExplainMethod,
   Explanation,
+  ImageFacts,
   LabelsSpec,
   LoadRequest,
   Manifest,
@@ -201,17 +202,65 @@ export interface NumberArray {
   readonly values: Float64Array;
 }
 
+/** A photo that was decoded, for later use. */
+export interface DecodedPhoto {
+  /** What Rust's `Photo` is beside its pixels, as JSON. */
+  readonly json: string;
+  /** Its pixels, maybe fewer than its file has; empty once their memory was given away. */
+  readonly rgb: Uint8Array<ArrayBuffer>;
+}
+
+/** An image that is kept for its sender's later requests, with what was decoded of it. */
+export interface KeptImage {
+  /** As its sender named it. */
+  readonly name: string;
+  /** The file; never given away. */
+  readonly bytes: Uint8Array;
+  /** What `DecodedPhoto.json` is of any photo of it. */
+  readonly photoJson: string;
+  /**
+   * Work with the photo that was decoded for a `shrink` of Rust's `shrink_of`; null where there is none. One at a time has
+   * it, and it may be given away: what the work puts in its place is kept where there is room.
+   */
+  withPhoto<T>(
+    shrink: number,
+    work: (photo: DecodedPhoto | null) => Promise<{ photo: DecodedPhoto | null; value: T }>,
+  ): Promise<T>;
+}
+
+/** A photo as it is decoded for most models. */
+export interface FirstLook {
+  readonly image: ImageFacts;
+  readonly photo: DecodedPhoto;
+  /** What it was decoded for, as `KeptImage.withPhoto` has it. */
+  readonly shrink: number;
+}
+
+/** Images that are kept for a while, each for its sender alone. */
+export interface ImageStore {
+  /**
+   * Keeps an image, and makes room among what the same caller keeps, of what it used longest ago.
+   * @throws AppError `overloaded` where the caller's share does not allow it.
+   */
+  keep(caller: string, file: { readonly name: string; readonly bytes: Uint8Array }, look: FirstLook): { id: string };
+  /** @throws AppError `image_unknown`, as `remove`. */
+  find(caller: string, id: string): KeptImage;
+  remove(caller: string, id: string): void;
+}
+
 /** Image bytes to answer: the WebAssembly function in worker threads. */
 export interface Classifier {
   /**
    * The image's bytes may be transferred: the caller must not use them afterwards. Rejects with `field_invalid` for a
    * tensor that does not fit the model, or has values that are not finite.
    */
-  classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<ScoredAnswer>;
+  classify(target: ClassifyTarget, image: Uint8Array | KeptImage, options: ClassifyOptions): Promise<ScoredAnswer>;
+  /** Decodes an image for later use; its bytes may be transferred. */
+  decode(image: Uint8Array, party: Party): Promise<FirstLook>;
   /** As `classify`, of an image, with what the answer hangs on: the engine is asked again and again, in one exchange after the other. */
   explain(
     target: ClassifyTarget,
-    image: Uint8Array,
+    image: Uint8Array | KeptImage,
     options: ClassifyOptions,
     question: ExplainQuestion,
   ): Promise<{ answer: Answer; explanation: Explanation }>;
@@ -277,6 +326,12 @@ export type ModelChoice =
  */
 export type FetchImage = (url: string) => Promise<Uint8Array>;
 
+/**
+ * The bytes of the image at a path below the operator's folder. Rejects with an `AppError`: `field_invalid`,
+ * `image_unknown` or `upload_too_large`.
+ */
+export type ReadImagePath = (path: string) => Promise<Uint8Array>;
+
 /** A file that came with a request. */
 export interface UploadedFile {
   /** As the client named it: never a path, never unescaped HTML. */
@@ -286,8 +341,11 @@ export interface UploadedFile {
   readonly sha256: string;
 }
 
+/** Where an image is that did not come with its request. */
+export type ImageReference = { readonly url: string } | { readonly id: string } | { readonly path: string };
+
 /** An image, or where it is. */
-export type ImageSource = UploadedFile | { readonly url: string };
+export type ImageSource = UploadedFile | ImageReference;
 
 /**
  * A tensor that a client made, in place of an image: one image's, without the axis of the batch. `uint8` are pixels of the

@@ -10,6 +10,8 @@ import { AppError, messageOf } from "./errors.js";
 import { Company } from "./fair-queue.js";
 import type { ErrorCode, SpecOverrides } from "./generated/contract.js";
 import { createImageFetcher } from "./images/fetch-image.js";
+import { createImageStore } from "./images/image-store.js";
+import { createPathReader } from "./images/read-path.js";
 import { createWasmClassifier } from "./images/wasm-classifier.js";
 import { createKey, type NewKey, openApiKeys } from "./keys/api-keys.js";
 import { type FileZoo, openFileZoo } from "./models/file-zoo.js";
@@ -23,6 +25,7 @@ import {
   type ApiKeys,
   type Classifier,
   type FetchImage,
+  type ImageStore,
   type InferenceEngine,
   type ModelChoice,
   type ModelFetcher,
@@ -31,6 +34,7 @@ import {
   NO_SETTINGS,
   type OpenModel,
   type Party,
+  type ReadImagePath,
   type Registrar,
   type ZooModel,
 } from "./ports.js";
@@ -51,6 +55,8 @@ export interface Service {
   readonly zoo: ModelZoo;
   readonly models: Models;
   readonly fetchImage: FetchImage;
+  readonly readImagePath: ReadImagePath;
+  readonly imageStore: ImageStore;
   readonly registrar: Registrar;
   readonly fetcher: ModelFetcher;
   /** Removes what a stop in the middle of a change left among the registered models, for the one service that changes them. */
@@ -123,6 +129,8 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
       bytesMax: config.imageBytesMax,
       msMax: config.imageUrlMsMax,
     }),
+    readImagePath: createPathReader({ dir: config.imagesDir, bytesMax: config.imageBytesMax }),
+    imageStore: createImageStore(config),
     registrar: createRegistrar({
       models,
       classifier,

@@ -58,6 +58,24 @@ export interface WasmModule {
   ): { frame: Uint8Array<ArrayBuffer>; seenJson: string };
   /** The values of an engine's reply, as the graph gave them. */
   scores(model: WasmModel, reply: Uint8Array): Float32Array<ArrayBuffer>;
+  /** As `prepare`, of a photo that `decodePhoto` gave, which took `decodeMs` of this request's time. */
+  preparePhoto(
+    model: WasmModel,
+    photoJson: string,
+    rgb: Uint8Array,
+    optionsJson: string,
+    decodeMs: number,
+    host: { sha256(bytes: Uint8Array): string },
+    room: Uint8Array<ArrayBuffer>,
+  ): { frame: Uint8Array<ArrayBuffer>; seenJson: string };
+  /** Decodes an image for `preparePhoto`; without `shrink` as for most models. `imageJson` is an `ImageFacts`. */
+  decodePhoto(
+    image: Uint8Array,
+    optionsJson: string,
+    shrink?: number | null,
+  ): { rgb: Uint8Array<ArrayBuffer>; photoJson: string; imageJson: string; shrink: number };
+  /** By what `prepare` shrinks the image of a photo for a model with this `InputSpec`. */
+  shrinkOf(photoJson: string, inputSpecJson: string, optionsJson: string): number;
   /** An engine's reply to `Answer` JSON. */
   answer(model: WasmModel, seenJson: string, optionsJson: string, reply: Uint8Array): string;
   /** The frame with photos under masks, at most `countMax` from number `from` on, and how many masks there are in all. */

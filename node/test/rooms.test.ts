@@ -29,7 +29,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   protocols: ["front", "classify", "ports", "errors", "generated", "printable"],
   engines: ["fair-queue", "ports", "errors", "generated", "wasm-module"],
   models: ["shares", "fair-queue", "unless-aborted", "ports", "errors", "generated", "sha256", "wasm-module"],
-  images: ["fair-queue", "ports", "errors", "generated", "join-chunks", "wasm-module"],
+  images: ["shares", "fair-queue", "ports", "errors", "generated", "join-chunks", "wasm-module"],
   zoo: ["models", "ports", "errors", "generated", "sha256", "wasm-module"],
   keys: ["ports", "errors"],
   observe: [],

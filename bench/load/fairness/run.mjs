@@ -77,14 +77,17 @@ function forgetPeak(pid) {
   writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
-/** Of one image in WebAssembly (docs/worst-images.md): for a pixel, for a byte of its file, for tables; and of an instance. */
-const IMAGE_BYTES = { pixel: 24, fileByte: 4, tables: 36 * MIB, most: 1024 * MIB };
+/**
+ * Of one image in WebAssembly (docs/worst-images.md): for a pixel, for a byte of its file, for tables; and of an instance.
+ * Beside it, for a pixel of a photo that is handed out to be kept.
+ */
+const IMAGE_BYTES = { pixel: 24, fileByte: 4, tables: 36 * MIB, most: 1024 * MIB, photoPixel: 3 };
 /** A connection's buffers in Node, in bytes: 64 KiB that are read at once, and as much that is not written yet. */
 const CONNECTION_BYTES = 128 * 1024;
 
 /**
  * What the limits let the service take beyond what it has at rest, in bytes: bodies, photos in the making and answers;
- * graphs that are kept; the images of the threads that take heavy ones, and what the other thread keeps; connections.
+ * graphs and images that are kept; the images of the threads that take heavy ones, and what the other thread keeps; connections.
  * @param {import("../../../node/dist/config.js").Config} config
  */
 function rssRoomOf(config) {
@@ -92,7 +95,9 @@ function rssRoomOf(config) {
   return (
     config.uploadsHeldBytesMax +
     config.uploadedGraphsBytesMax +
-    Math.max(1, config.workerThreads - 1) * Math.min(IMAGE_BYTES.most, image + IMAGE_BYTES.tables) +
+    config.imagesKeptBytesMax +
+    Math.max(1, config.workerThreads - 1) *
+      (Math.min(IMAGE_BYTES.most, image + IMAGE_BYTES.tables) + IMAGE_BYTES.photoPixel * config.imagePixelsMax) +
     config.workerMemoryBytesKeptMax +
     CONNECTION_BYTES * config.connectionsMax
   );
@@ -265,8 +270,8 @@ ${complaints.map((complaint) => `- ${complaint}`).join("\n") || "- nothing"}
 
 With these settings the limits let the service take ${mib(rssRoomOf(readConfig({})))} beyond what it has at rest:
 
-    UPLOADS_HELD_BYTES_MAX + UPLOADED_GRAPHS_BYTES_MAX
-    + (WORKER_THREADS - 1) x min(1 GiB, 24 x IMAGE_PIXELS_MAX + 4 x IMAGE_BYTES_MAX + 36 MiB)
+    UPLOADS_HELD_BYTES_MAX + UPLOADED_GRAPHS_BYTES_MAX + IMAGES_KEPT_BYTES_MAX
+    + (WORKER_THREADS - 1) x (min(1 GiB, 24 x IMAGE_PIXELS_MAX + 4 x IMAGE_BYTES_MAX + 36 MiB) + 3 x IMAGE_PIXELS_MAX)
     + WORKER_MEMORY_BYTES_KEPT_MAX + 128 KiB x CONNECTIONS_MAX
 
 The factors of an image are those of [worst-images.md](worst-images.md); one thread takes small images alone. Engines have

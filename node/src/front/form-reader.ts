@@ -1,14 +1,14 @@
 /** The parts of a form, as this service knows them, gathered to an upload. */
 import type { Request, Response } from "express";
 import { AppError } from "../errors.js";
-import type { ImageSource } from "../ports.js";
+import type { ImageReference, ImageSource } from "../ports.js";
 import { visitOf } from "./enter.js";
 import { FileCollector } from "./file-collector.js";
 import { GraphCollector } from "./graph-collector.js";
 import { checkName } from "./known-names.js";
 import type { PartHead, PartKind, PartReader, TakeChunk } from "./multipart.js";
 import type { TakeTurn } from "./reading-turns.js";
-import { addressesOf, fieldsOf, tooLarge, type Upload, type UploadLimits } from "./upload.js";
+import { fieldsOf, referenceOf, referencesOf, tooLarge, type Upload, type UploadLimits } from "./upload.js";
 
 export const FIELD_NAME_BYTES_MAX = 100;
 /** Of a part whose bytes stand as they are (RFC 2045, section 6.2). */
@@ -27,7 +27,7 @@ export class FormReader implements PartReader {
   readonly #fields: Map<string, string[]>;
   readonly #queryNames: Set<string>;
   readonly #counts = new Map<string, number>();
-  readonly #images: (FileCollector | { url: string })[] = [];
+  readonly #images: (FileCollector | ImageReference)[] = [];
   #graph: GraphCollector | null = null;
   #labels: FileCollector | null = null;
   #bodyBytes = 0;
@@ -104,7 +104,8 @@ export class FormReader implements PartReader {
     // A field of the form replaces one of the query string, and repeats one of the form.
     if (this.#queryNames.delete(name)) this.#fields.delete(name);
     this.#fields.set(name, [...(this.#fields.get(name) ?? []), value]);
-    if (name === "image_url") this.#images.push({ url: value });
+    const reference = referenceOf(name, value);
+    if (reference !== undefined) this.#images.push(reference);
   }
 
   tooMany(what: "files" | "fields"): void {
@@ -115,11 +116,10 @@ export class FormReader implements PartReader {
 
   upload(): Upload {
     const images = this.#images.flatMap((image): ImageSource | ImageSource[] =>
-      "url" in image ? [image] : (image.file() ?? []),
+      image instanceof FileCollector ? (image.file() ?? []) : image,
     );
-    const isFromQuery = !this.#images.some((image) => "url" in image);
     return {
-      images: isFromQuery ? [...images, ...addressesOf(this.#fields)] : images,
+      images: [...images, ...referencesOf(this.#fields, this.#queryNames)],
       graph: this.#graph?.graph() ?? null,
       labels: this.#labels?.file() ?? null,
       fields: this.#fields,

@@ -10,7 +10,7 @@ import { keepPace } from "./keep-pace.js";
 import { createPartsReader, type ReadParts } from "./multipart.js";
 import { checkEncoding, readRaw } from "./read-raw.js";
 import { createReadingTurns, type TakeTurn } from "./reading-turns.js";
-import { addressesOf, fieldsOf, tooLarge, type Upload, type UploadLimits } from "./upload.js";
+import { fieldsOf, referencesOf, tooLarge, type Upload, type UploadLimits } from "./upload.js";
 
 const BOUNDARY = /;\s*boundary=("[^"]+"|[^\s;"]+)/i;
 const RAW_TYPES = ["image/*", "application/octet-stream"];
@@ -76,7 +76,7 @@ async function readBare(
   const files = request.is(RAW_TYPES)
     ? [await readRaw(request, response, "The image", limits.imageBytesMax, takeTurn)]
     : [];
-  return { images: [...files, ...addressesOf(fields)], graph: null, labels: null, fields };
+  return { images: [...files, ...referencesOf(fields)], graph: null, labels: null, fields };
 }
 
 function unreadable(error: unknown): AppError {

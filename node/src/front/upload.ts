@@ -1,7 +1,7 @@
 /** What came with a request, and the limits of it. */
 import type { Request, Response } from "express";
 import { AppError } from "../errors.js";
-import type { ImageSource, UploadedFile, UploadedGraph } from "../ports.js";
+import type { ImageReference, ImageSource, UploadedFile, UploadedGraph } from "../ports.js";
 import type { PaceLimits } from "./keep-pace.js";
 
 export interface UploadLimits extends PaceLimits {
@@ -38,8 +38,21 @@ export function fieldsOf(request: Request): Map<string, string[]> {
   return fields;
 }
 
-export function addressesOf(fields: Upload["fields"]): { url: string }[] {
-  return (fields.get("image_url") ?? []).map((url) => ({ url }));
+/** Fields that say where an image is. */
+const REFERENCES: Readonly<Record<string, (value: string) => ImageReference>> = {
+  image_url: (url) => ({ url }),
+  image_id: (id) => ({ id }),
+  image_path: (path) => ({ path }),
+};
+
+/** Where an image is, as a field says it; undefined for other fields. */
+export function referenceOf(field: string, value: string): ImageReference | undefined {
+  return Object.hasOwn(REFERENCES, field) ? REFERENCES[field]?.(value) : undefined;
+}
+
+/** Those of some of the fields. */
+export function referencesOf(fields: Upload["fields"], names: Iterable<string> = fields.keys()): ImageReference[] {
+  return [...names].flatMap((name) => (fields.get(name) ?? []).flatMap((value) => referenceOf(name, value) ?? []));
 }
 
 export function tooLarge(what: string, bytesMax: number): AppError {

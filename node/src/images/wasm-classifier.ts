@@ -3,12 +3,13 @@
  * the engine.
  */
 
-import { AppError, sentence } from "../errors.js";
+import { AppError, messageOf, sentence } from "../errors.js";
 import type { Company } from "../fair-queue.js";
 import type {
   Answer,
   ExplainOptions,
   Explanation,
+  ImageFacts,
   ImageLimits,
   InferOptions,
   LabelsSpec,
@@ -19,13 +20,15 @@ import type {
   ClassifyOptions,
   ClassifyTarget,
   ExplainQuestion,
+  FirstLook,
   JsonValue,
+  KeptImage,
   Party,
   ScoredAnswer,
 } from "../ports.js";
-import { loadWasm, type WasmModule } from "../wasm-module.js";
+import { codeOf, loadWasm, type WasmModule } from "../wasm-module.js";
 import { readJson } from "./read-json.js";
-import type { Call, ModelCall, Reply } from "./wasm-worker.js";
+import type { Call, ModelCall, PrepareCall, Reply } from "./wasm-worker.js";
 import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
 
 /** More than an image of 512x512 takes. */
@@ -34,6 +37,7 @@ const FRAME_BYTES_KEPT_MAX = 1024 * 1024;
 /** Images of so many bytes and pixels, and label files, take a thread for a few milliseconds. */
 const LIGHT_BYTES_MAX = 256 * 1024;
 const LIGHT_PIXELS_MAX = 1024 * 1024;
+const RGB_BYTES = 3;
 
 /** Takes the event loop for less than it takes to ask a thread. */
 const JSON_BYTES_READ_HERE_MAX = 8 * 1024;
@@ -47,6 +51,9 @@ const JSON_BYTES_PER_BYTE = 12;
 const MASKED_COUNT_MAX = 2;
 /** Exchanges of one map at once: photos are masked while others run. */
 const MASKED_EXCHANGES = 2;
+
+/** What there is of an image or a tensor. */
+type Given = Pick<PrepareCall, "image" | "tensorJson" | "photo" | "shrink">;
 
 export interface WasmClassifierOptions {
   readonly threadCount: number;
@@ -89,9 +96,14 @@ class WasmClassifier implements Classifier {
     );
   }
 
-  async classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<ScoredAnswer> {
-    const frameBytes = options.tensor === undefined ? frameBytesOf(target) : image.length;
-    const release = target.party.hold(image.length + frameBytes);
+  async classify(
+    target: ClassifyTarget,
+    image: Uint8Array | KeptImage,
+    options: ClassifyOptions,
+  ): Promise<ScoredAnswer> {
+    const { length } = isKept(image) ? image.bytes : image;
+    const frameBytes = options.tensor === undefined ? frameBytesOf(target) : length;
+    const release = target.party.hold(length + frameBytes);
     try {
       const { frame, answer } = await this.#ask(target, image, this.#inferJson(options), options);
       this.#keep(frame);
@@ -103,7 +115,7 @@ class WasmClassifier implements Classifier {
 
   async explain(
     target: ClassifyTarget,
-    image: Uint8Array,
+    image: Uint8Array | KeptImage,
     options: ClassifyOptions,
     question: ExplainQuestion,
   ): Promise<{ answer: Answer; explanation: Explanation }> {
@@ -118,7 +130,8 @@ class WasmClassifier implements Classifier {
     const optionsJson = this.#inferJson(options);
     const given = { model: { key: target.key }, explainJson: JSON.stringify(explainOptions) };
     const framesMax = 1 + MASKED_EXCHANGES * MASKED_COUNT_MAX;
-    const release = party.hold(image.length + framesMax * frameBytesOf(target));
+    const { length } = isKept(image) ? image.bytes : image;
+    const release = party.hold(length + framesMax * frameBytesOf(target));
     try {
       const { frame, seenJson, reply, answer } = await this.#ask(target, image, optionsJson);
       const countMax = Math.min(MASKED_COUNT_MAX, target.imagesMax);
@@ -141,6 +154,21 @@ class WasmClassifier implements Classifier {
       const call = { kind: "explain", ...given, frame, seenJson, optionsJson, replies } as const;
       const { json } = only("json", await this.#callWith(target, call, { party, heavy: true }));
       return { answer, explanation: JSON.parse(json) as Explanation };
+    } finally {
+      release();
+    }
+  }
+
+  async decode(image: Uint8Array, party: Party): Promise<FirstLook> {
+    const { memoryBytesKeptMax } = this.#options;
+    const optionsJson = this.#inferJson({ topK: 1, scoreThreshold: 0, picture: false });
+    const given = transferable(image);
+    const call = { kind: "decode", image: given, optionsJson, memoryBytesKeptMax } as const;
+    const release = party.hold(image.length);
+    try {
+      const heavy = isHeavy(this.#wasm, { image: given, photo: null });
+      const { photo, imageJson, shrink } = only("decoded", await this.#call(call, { party, heavy }));
+      return { image: JSON.parse(imageJson) as ImageFacts, photo, shrink };
     } finally {
       release();
     }
@@ -180,18 +208,16 @@ class WasmClassifier implements Classifier {
   /** The way of one image, or tensor, through an engine. Its frame is the caller's again. */
   async #ask(
     target: ClassifyTarget,
-    image: Uint8Array,
+    image: Uint8Array | KeptImage,
     optionsJson: string,
     { tensor, scores = false }: Pick<ClassifyOptions, "tensor" | "scores"> = {},
   ) {
-    const { memoryBytesKeptMax } = this.#options;
     const model = { key: target.key };
     const { party } = target;
     const tensorJson = tensor === undefined ? null : JSON.stringify(tensor);
-    const given = { image: transferable(image), tensorJson, room: this.#frames.pop() ?? new Uint8Array() };
-    const prepare = { kind: "prepare", model, ...given, optionsJson, memoryBytesKeptMax } as const;
-    const heavy = target.stranger || (tensorJson === null && isHeavy(this.#wasm, image));
-    const { frame, seenJson } = only("prepared", await this.#callWith(target, prepare, { party, heavy }));
+    const { frame, seenJson } = isKept(image)
+      ? await this.#prepareKept(target, image, optionsJson)
+      : await this.#prepare(target, { image: transferable(image), tensorJson, photo: null, shrink: null }, optionsJson);
     const reply = await exchange(target, frame);
     const call = { kind: "answer", model, seenJson, optionsJson, reply, scores } as const;
     const answered = only("answered", await this.#callWith(target, call, { party, urgent: true }));
@@ -202,6 +228,34 @@ class WasmClassifier implements Classifier {
       reply,
       answer: answered.scores === null ? answer : { ...answer, scores: answered.scores },
     };
+  }
+
+  async #prepare(target: ClassifyTarget, given: Given, optionsJson: string) {
+    const { memoryBytesKeptMax } = this.#options;
+    const { key, party, stranger } = target;
+    const room = this.#frames.pop() ?? new Uint8Array();
+    const call = { kind: "prepare", model: { key }, ...given, room, optionsJson, memoryBytesKeptMax } as const;
+    const heavy = stranger || (given.tensorJson === null && isHeavy(this.#wasm, given));
+    return only("prepared", await this.#callWith(target, call, { party, heavy }));
+  }
+
+  /** Its photo is decoded where none is kept that serves this model and part of it. */
+  async #prepareKept(target: ClassifyTarget, image: KeptImage, optionsJson: string) {
+    const shrink = this.#shrinkOf(image, target, optionsJson);
+    return await image.withPhoto(shrink, async (photo) => {
+      const bytes = photo === null ? new Uint8Array(image.bytes) : new Uint8Array();
+      const prepared = await this.#prepare(target, { image: bytes, tensorJson: null, photo, shrink }, optionsJson);
+      return { photo: prepared.photo, value: prepared };
+    });
+  }
+
+  #shrinkOf({ photoJson }: KeptImage, { spec }: ClassifyTarget, optionsJson: string): number {
+    try {
+      return this.#wasm.shrinkOf(photoJson, JSON.stringify(spec.input), optionsJson);
+    } catch (error) {
+      const code = codeOf(error);
+      throw code === undefined ? failed(error) : new AppError(code, sentence(messageOf(error)));
+    }
   }
 
   #inferJson(options: ClassifyOptions): string {
@@ -223,7 +277,7 @@ class WasmClassifier implements Classifier {
     const { key, spec, labels, labelOffset, confidence } = target;
     const confidenceJson = confidence === null ? null : JSON.stringify(confidence);
     const model = { key, parts: { specJson: JSON.stringify(spec), labels, labelOffset, confidenceJson } };
-    const given = reply.image === undefined ? {} : { image: reply.image, room: new Uint8Array() };
+    const given = reply.given === undefined ? {} : { ...reply.given, room: new Uint8Array() };
     return await this.#call({ ...call, ...given, model }, options);
   }
 
@@ -246,7 +300,10 @@ class WasmClassifier implements Classifier {
 
 /** What is given away with a call. */
 function memoryOf(call: Call): ArrayBuffer[] {
-  if (call.kind === "prepare") return [call.image.buffer, call.room.buffer];
+  if (call.kind === "prepare") {
+    return [call.image.buffer, call.room.buffer, ...(call.photo === null ? [] : [call.photo.rgb.buffer])];
+  }
+  if (call.kind === "decode") return [call.image.buffer];
   return call.kind === "readJson" ? [call.bytes.buffer] : [];
 }
 
@@ -276,8 +333,13 @@ function transferable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return own ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
-/** From the header alone. Where that cannot be read there is nothing to decode. */
-function isHeavy(wasm: WasmModule, image: Uint8Array): boolean {
+function isKept(image: Uint8Array | KeptImage): image is KeptImage {
+  return !(image instanceof Uint8Array);
+}
+
+/** Of an image from the header alone. Where that cannot be read there is nothing to decode. */
+function isHeavy(wasm: WasmModule, { image, photo }: Pick<Given, "image" | "photo">): boolean {
+  if (photo !== null) return photo.rgb.length > RGB_BYTES * LIGHT_PIXELS_MAX;
   return image.length > LIGHT_BYTES_MAX || wasm.declaredPixels(image) > LIGHT_PIXELS_MAX;
 }
 

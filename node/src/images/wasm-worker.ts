@@ -7,7 +7,7 @@ import { readlinkSync } from "node:fs";
 import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ErrorCode } from "../generated/contract.js";
-import type { JsonValue } from "../ports.js";
+import type { DecodedPhoto, JsonValue } from "../ports.js";
 import { codeOf, loadWasm, reloadWasm, type WasmModel } from "../wasm-module.js";
 import { readJson } from "./read-json.js";
 
@@ -22,13 +22,20 @@ export interface ModelRef {
   };
 }
 
-/** Image bytes, or those of a tensor, to a frame for an engine; room is given away, and so is the image where its memory is not shared. */
+/**
+ * Image bytes, those of a tensor, or a photo to a frame for an engine; room is given away, and so are the photo and, where
+ * its memory is not shared, the image.
+ */
 export interface PrepareCall {
   readonly kind: "prepare";
   readonly model: ModelRef;
   readonly image: Uint8Array<ArrayBuffer>;
   /** `ClientTensor`, where the bytes are one; null where they are an image. */
   readonly tensorJson: string | null;
+  /** What the image was decoded to before, in its place; null where there is none. It comes back with the reply. */
+  readonly photo: DecodedPhoto | null;
+  /** What the photo is wanted for, as `decodePhoto` has it; null where it is not wanted. */
+  readonly shrink: number | null;
   /** A frame that is not needed any more: memory for the new one. */
   readonly room: Uint8Array<ArrayBuffer>;
   /** `InferOptions`. */
@@ -75,6 +82,14 @@ export interface DescribeCall {
   readonly model: ModelRef;
 }
 
+/** Image bytes to a photo as it is decoded for most models. */
+export interface DecodeCall {
+  readonly kind: "decode";
+  readonly image: Uint8Array<ArrayBuffer>;
+  readonly optionsJson: string;
+  readonly memoryBytesKeptMax: number;
+}
+
 /** A label file to JSON of what it holds. */
 export interface DescribeLabelsCall {
   readonly kind: "describeLabels";
@@ -90,19 +105,25 @@ export interface ReadJsonCall {
 /** A call that needs a model. */
 export type ModelCall = PrepareCall | AnswerCall | MaskedCall | ExplainCall | DescribeCall;
 
-export type Call = ModelCall | DescribeLabelsCall | ReadJsonCall;
+export type Call = ModelCall | DecodeCall | DescribeLabelsCall | ReadJsonCall;
 
 /**
  * What came of a call. `modelUnknown`: it has to come again with the model's parts; the image is given back.
  */
 export type Reply =
-  | { readonly kind: "prepared"; readonly frame: Uint8Array<ArrayBuffer>; readonly seenJson: string }
+  | {
+      readonly kind: "prepared";
+      readonly frame: Uint8Array<ArrayBuffer>;
+      readonly seenJson: string;
+      readonly photo: DecodedPhoto | null;
+    }
+  | { readonly kind: "decoded"; readonly photo: DecodedPhoto; readonly imageJson: string; readonly shrink: number }
   | { readonly kind: "masked"; readonly frame: Uint8Array<ArrayBuffer>; readonly maskCount: number }
   | { readonly kind: "json"; readonly json: string }
   | { readonly kind: "answered"; readonly json: string; readonly scores: Float32Array<ArrayBuffer> | null }
   | { readonly kind: "read"; readonly value: JsonValue; readonly buffers: readonly ArrayBuffer[] }
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
-  | { readonly kind: "modelUnknown"; readonly image?: Uint8Array<ArrayBuffer> };
+  | { readonly kind: "modelUnknown"; readonly given?: Pick<PrepareCall, "image" | "photo"> };
 
 const MODELS_COMPILED_MAX = 16;
 /** A thread that had no image for so long gives memory back. */
@@ -136,19 +157,22 @@ function stepBack(niceness: number): void {
 function replyTo(call: Call): Reply {
   try {
     if (call.kind === "describeLabels") return { kind: "json", json: wasm.describeLabels(call.labels) };
+    if (call.kind === "decode") return { kind: "decoded", ...decode(call.image, call.optionsJson, null) };
     if (call.kind === "readJson") {
       const buffers: ArrayBuffer[] = [];
       return { kind: "read", value: readJson(call.bytes, buffers), buffers };
     }
     const model = compiled(call.model);
     if (model !== undefined) return make(call, model);
-    return { kind: "modelUnknown", ...(call.kind === "prepare" ? { image: call.image } : {}) };
+    if (call.kind !== "prepare") return { kind: "modelUnknown" };
+    const { image, photo } = call;
+    return { kind: "modelUnknown", given: { image, photo } };
   } catch (error) {
     const code = codeOf(error);
     if (code === undefined || !(error instanceof Error)) throw error;
     return { kind: "refused", code, message: error.message };
   } finally {
-    if (call.kind === "prepare") recycle(call.memoryBytesKeptMax);
+    if (call.kind === "prepare" || call.kind === "decode") recycle(call.memoryBytesKeptMax);
   }
 }
 
@@ -174,19 +198,58 @@ function make(call: ModelCall, model: WasmModel): Reply {
   }
 }
 
-function prepare({ image, tensorJson, optionsJson, room }: PrepareCall, model: WasmModel) {
-  return tensorJson === null
-    ? wasm.prepare(model, image, optionsJson, { sha256 }, room)
-    : wasm.prepareTensor(model, image, tensorJson, optionsJson, { sha256 }, room);
+function prepare({ image, tensorJson, photo, shrink, optionsJson, room }: PrepareCall, model: WasmModel) {
+  if (shrink !== null) return preparePhoto(photo, image, shrink, optionsJson, room, model);
+  const prepared =
+    tensorJson === null
+      ? wasm.prepare(model, image, optionsJson, { sha256 }, room)
+      : wasm.prepareTensor(model, image, tensorJson, optionsJson, { sha256 }, room);
+  return { ...prepared, photo: null };
+}
+
+function preparePhoto(
+  known: DecodedPhoto | null,
+  image: Uint8Array,
+  shrink: number,
+  optionsJson: string,
+  room: Uint8Array<ArrayBuffer>,
+  model: WasmModel,
+) {
+  const began = performance.now();
+  const photo = known ?? decode(image, optionsJson, shrink).photo;
+  const decodeMs = known === null ? performance.now() - began : 0;
+  const { json, rgb } = photo;
+  return { ...wasm.preparePhoto(model, json, rgb, optionsJson, decodeMs, { sha256 }, room), photo };
+}
+
+function decode(image: Uint8Array, optionsJson: string, asked: number | null) {
+  const { rgb, photoJson, imageJson, shrink } = wasm.decodePhoto(image, optionsJson, asked);
+  return { photo: { json: photoJson, rgb }, imageJson, shrink };
 }
 
 /** The memory that goes along with a reply. */
 function given(reply: Reply): ArrayBuffer[] {
-  if (reply.kind === "prepared" || reply.kind === "masked") return [reply.frame.buffer];
-  if (reply.kind === "answered") return reply.scores === null ? [] : [reply.scores.buffer];
-  if (reply.kind === "read") return [...reply.buffers];
-  const image = reply.kind === "modelUnknown" ? reply.image : undefined;
-  return image?.buffer instanceof ArrayBuffer ? [image.buffer] : [];
+  switch (reply.kind) {
+    case "prepared":
+      return [reply.frame.buffer, ...(reply.photo === null ? [] : [reply.photo.rgb.buffer])];
+    case "decoded":
+      return [reply.photo.rgb.buffer];
+    case "masked":
+      return [reply.frame.buffer];
+    case "answered":
+      return reply.scores === null ? [] : [reply.scores.buffer];
+    case "read":
+      return [...reply.buffers];
+    case "modelUnknown":
+      return reply.given === undefined ? [] : givenBack(reply.given);
+    default:
+      return [];
+  }
+}
+
+function givenBack({ image, photo }: Pick<PrepareCall, "image" | "photo">): ArrayBuffer[] {
+  const memory = photo === null ? image.buffer : photo.rgb.buffer;
+  return memory instanceof ArrayBuffer ? [memory] : [];
 }
 
 /** In Node: processors have instructions for it that WebAssembly does not reach. */

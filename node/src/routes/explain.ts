@@ -9,7 +9,18 @@ import { requestIdOf } from "../front/request-id.js";
 import type { Route } from "../front/route.js";
 import { uploadOf } from "../front/upload.js";
 import { FIELD_SCHEMAS, parseWhyFields, WHY_SCHEMAS } from "./infer-fields.js";
-import { BYTES, CLASSIFY, FORMAT, imageBody, json, MODEL_FIELD, named, ok, queryOf, URL_FIELD } from "./schemas.js";
+import {
+  BYTES,
+  CLASSIFY,
+  FORMAT,
+  imageBody,
+  json,
+  MODEL_FIELD,
+  named,
+  ok,
+  queryOf,
+  REFERENCE_FIELDS,
+} from "./schemas.js";
 
 export interface ExplainDeps {
   readonly explain: Explain;
@@ -30,7 +41,7 @@ export function explainRoutes(deps: ExplainDeps): Route[] {
       summary: "What the answer for one image and one model hangs on, as a map of the photo.",
       parameters: [
         { ...FORMAT, schema: { type: "string", enum: FORMATS } },
-        ...queryOf({ image_url: URL_FIELD, model: MODEL_FIELD, ...FIELDS }),
+        ...queryOf({ ...REFERENCE_FIELDS, model: MODEL_FIELD, ...FIELDS }),
       ],
       body: imageBody(FIELDS),
       answers: ok("The map: in numbers, or over the photo as the model saw it.", {

@@ -11,7 +11,18 @@ import { uploadOf } from "../front/upload.js";
 import { sendAnswer } from "./answer.js";
 import { answerEmpty, FALLBACK_SCHEMAS, isDegraded, wantsEmpty } from "./fallback.js";
 import { FIELD_SCHEMAS, parseInferFields } from "./infer-fields.js";
-import { CLASSIFY, FORMAT, imageBody, json, MODEL_FIELD, named, ok, queryOf, STRING, URL_FIELD } from "./schemas.js";
+import {
+  CLASSIFY,
+  FORMAT,
+  imageBody,
+  json,
+  MODEL_FIELD,
+  named,
+  ok,
+  queryOf,
+  REFERENCE_FIELDS,
+  STRING,
+} from "./schemas.js";
 
 export interface InferDeps {
   readonly classify: Classify;
@@ -30,7 +41,7 @@ export function inferRoutes(deps: InferDeps): Route[] {
       access: "infer",
       uploads: true,
       summary: "Classifies each image with each model, images outermost.",
-      parameters: [FORMAT, ...queryOf({ image_url: URL_FIELD, model: MODEL_FIELD, ...FIELDS })],
+      parameters: [FORMAT, ...queryOf({ ...REFERENCE_FIELDS, model: MODEL_FIELD, ...FIELDS })],
       body: imageBody(FIELDS),
       answers: ok("One item at least was classified.", {
         ...json(named("InferAnswer")),

@@ -18,6 +18,9 @@ import { CONTRACT_SCHEMAS } from "../generated/contract-schema.js";
 
 export * from "../front/schema.js";
 
+/** Whatever may come of an image that does not come with its request. */
+export const WHEREABOUTS: readonly ErrorCode[] = ["image_unknown", "url_forbidden", "url_unreachable"];
+
 /** Whatever may come of classifying an image. */
 export const CLASSIFY: readonly ErrorCode[] = [
   ...IMAGE,
@@ -26,16 +29,30 @@ export const CLASSIFY: readonly ErrorCode[] = [
   ...ENGINE,
   "model_unknown",
   "version_unknown",
-  "url_forbidden",
-  "url_unreachable",
+  ...WHEREABOUTS,
 ];
 
 /** Whatever may come of changing a registered model. */
 export const CHANGE: readonly ErrorCode[] = ["model_unknown", "version_unknown", "storage_full"];
 
-export const URL_FIELD: Schema = {
-  ...listOf(STRING),
-  description: "The address of an image, where the operator allows its host; repeated as image_file.",
+const IMAGE_FORMATS = "JPEG, PNG, WebP, GIF (first frame) or BMP.";
+/** One image. */
+export const IMAGE_FILE_FIELD: Schema = { ...BYTES, description: IMAGE_FORMATS };
+/** Fields that say where an image is. */
+export const SOURCE_FIELDS = {
+  image_url: {
+    ...listOf(STRING),
+    description: "The address of an image, where the operator allows its host; repeated as image_file.",
+  },
+  image_path: {
+    ...listOf(STRING),
+    description: "The path of an image below the operator's folder, where there is one; repeated as image_file.",
+  },
+} as const satisfies Readonly<Record<string, Schema>>;
+/** Those, and what is kept here. */
+export const REFERENCE_FIELDS: Readonly<Record<string, Schema>> = {
+  ...SOURCE_FIELDS,
+  image_id: { ...listOf(STRING), description: "An image that POST /api/images keeps; repeated as image_file." },
 };
 export const MODEL_FIELD: Schema = {
   ...listOf(STRING),
@@ -51,8 +68,8 @@ export const imageBody = (fields: Readonly<Record<string, object>>): Content => 
     schema: {
       type: "object",
       properties: {
-        image_file: { ...listOf(BYTES), description: "JPEG, PNG, WebP, GIF (first frame) or BMP." },
-        image_url: URL_FIELD,
+        image_file: { ...listOf(BYTES), description: IMAGE_FORMATS },
+        ...REFERENCE_FIELDS,
         model: MODEL_FIELD,
         ...GRAPH_FIELDS,
         ...fields,

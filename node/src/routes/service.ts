@@ -11,6 +11,9 @@ export interface ToldLimits {
   readonly imagePixelsMax: number;
   readonly imageSidePixelsMax: number;
   readonly imagesPerRequestMax: number;
+  readonly imagesKeptMax: number;
+  readonly imagesKeptBytesMax: number;
+  readonly imageKeptMsMax: number;
   readonly modelsPerRequestMax: number;
   readonly graphBytesMax: number;
   readonly labelsBytesMax: number;
@@ -28,7 +31,7 @@ export interface ServiceDeps {
   readonly callerOf: CallerOf;
   readonly anonymousRole: Role | "none";
   readonly hasKeys: boolean;
-  readonly limits: ToldLimits & { readonly imageUrlHosts: readonly string[] };
+  readonly limits: ToldLimits & { readonly imageUrlHosts: readonly string[]; readonly imagesDir?: string | undefined };
 }
 
 const TOLD = [
@@ -36,6 +39,9 @@ const TOLD = [
   "imagePixelsMax",
   "imageSidePixelsMax",
   "imagesPerRequestMax",
+  "imagesKeptMax",
+  "imagesKeptBytesMax",
+  "imageKeptMsMax",
   "modelsPerRequestMax",
   "graphBytesMax",
   "labelsBytesMax",
@@ -54,6 +60,7 @@ export const SERVICE_FACTS: Schema = objectOf({
   role: { enum: ["none", "infer", "models", "admin"] },
   keys: { type: "boolean" },
   image_url: { type: "boolean" },
+  image_path: { type: "boolean" },
   limits: objectOf(Object.fromEntries(TOLD.map((setting) => [snakeCase(setting), COUNT]))),
 });
 
@@ -74,6 +81,7 @@ export function serviceRoutes({ callerOf, anonymousRole, hasKeys, limits }: Serv
           role: holder === null ? "none" : (holder?.role ?? anonymousRole),
           keys: hasKeys,
           image_url: limits.imageUrlHosts.length > 0,
+          image_path: limits.imagesDir !== undefined,
           limits: told,
         });
       },

@@ -20,7 +20,9 @@ import {
   type ModelSpec,
 } from "../../src/generated/contract.js";
 import { createImageFetcher } from "../../src/images/fetch-image.js";
+import { createImageStore } from "../../src/images/image-store.js";
 import { readJson } from "../../src/images/read-json.js";
+import { createPathReader } from "../../src/images/read-path.js";
 import { folderBlobs } from "../../src/models/folder-blobs.js";
 import { createRegistrar } from "../../src/models/registrar.js";
 import { createModelRegistry } from "../../src/models/registry.js";
@@ -34,8 +36,10 @@ import type {
   ExplainQuestion,
   FetchImage,
   FetchState,
+  FirstLook,
   Held,
   JsonValue,
+  KeptImage,
   ModelFetcher,
   Models,
   ModelZoo,
@@ -85,10 +89,17 @@ export class FakeClassifier implements Classifier {
   readonly seen: ClassifyOptions[] = [];
   /** Waited for by each classification. */
   gate: Promise<void> = Promise.resolve();
+  /** Photos that were made of images that are kept. */
+  decodeCount = 0;
 
-  async classify(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions): Promise<ScoredAnswer> {
+  async classify(
+    target: ClassifyTarget,
+    given: Uint8Array | KeptImage,
+    options: ClassifyOptions,
+  ): Promise<ScoredAnswer> {
     this.seen.push(options);
     await this.gate;
+    const image = given instanceof Uint8Array ? given : await this.#photoOf(given);
     if (image.length === 0) throw new AppError("image_missing", "the image is empty");
     if (options.tensor !== undefined) {
       const kind = options.tensor.dtype === "uint8" ? FRAME_KIND.infer : FRAME_KIND.tensors;
@@ -103,8 +114,28 @@ export class FakeClassifier implements Classifier {
     return answerOf(target, scoresOf(await target.exchange(inferFrame(colour))), options, "0".repeat(64));
   }
 
+  async decode(image: Uint8Array): Promise<FirstLook> {
+    const text = Buffer.from(image).toString("latin1");
+    if (!COLOUR_VALUES.has(text)) throw new AppError("image_unsupported", `this is no image: ${text}`);
+    this.decodeCount += 1;
+    const photo = { json: "{}", rgb: new Uint8Array(image) };
+    return { image: { width: 8, height: 8, format: "png" }, photo, shrink: 1 };
+  }
+
+  async #photoOf(image: KeptImage): Promise<Uint8Array> {
+    return await image.withPhoto(1, async (known) => {
+      const photo = known ?? (await this.decode(image.bytes)).photo;
+      return { photo, value: photo.rgb };
+    });
+  }
+
   /** A map that is the same everywhere, after one exchange for each of four masks. */
-  async explain(target: ClassifyTarget, image: Uint8Array, options: ClassifyOptions, question: ExplainQuestion) {
+  async explain(
+    target: ClassifyTarget,
+    image: Uint8Array | KeptImage,
+    options: ClassifyOptions,
+    question: ExplainQuestion,
+  ) {
     const answer = await this.classify(target, image, options);
     for (let mask = 0; mask < 4; mask += 1) await target.exchange(inferFrame([0, 0, 0]));
     const row = Array.from({ length: question.detail }, () => 0.5);
@@ -308,6 +339,8 @@ export async function startFakeService(
     fetcher,
     logger,
     fetchImage,
+    readImagePath: createPathReader({ dir: limits.imagesDir, bytesMax: limits.imageBytesMax }),
+    imageStore: createImageStore(limits),
     limits,
     webDir: fileURLToPath(new URL("../fixtures/web", import.meta.url)),
     trustProxy: limits.trustProxy,
