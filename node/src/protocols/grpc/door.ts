@@ -3,10 +3,11 @@
  * connections are given to it.
  */
 import type { Socket } from "node:net";
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, setLogger } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { protoPath as HEALTH_PROTO, HealthImplementation } from "grpc-health-check";
+import type { Logger } from "pino";
 import { asAppError, logProblem } from "../../front/problems.js";
 import type { Readiness } from "../../ports.js";
 import { createGate, type GateDeps, type GrpcLimits } from "./gate.js";
@@ -17,7 +18,11 @@ import { statusOf } from "./statuses.js";
 export interface GrpcDoorDeps extends Omit<GateDeps, "accessOf" | "begin" | "limits"> {
   readonly methods: readonly GrpcMethod[];
   readonly readiness: () => Readiness;
-  readonly limits: GrpcLimits & { readonly grpcCallsPerConnectionMax: number; readonly keepAliveMsMax: number };
+  readonly limits: GrpcLimits & {
+    readonly grpcCallsPerConnectionMax: number;
+    readonly keepAliveMsMax: number;
+    readonly headersMsMax: number;
+  };
 }
 
 export interface GrpcDoor {
@@ -38,6 +43,7 @@ const HEALTH_ACCESS: Access = { access: "probe" };
 const REFLECTION_ACCESS: Access = { access: "anyone", works: true };
 
 export function createGrpcDoor({ methods, readiness, limits, ...deps }: GrpcDoorDeps): GrpcDoor {
+  setLogger(libraryLog(deps.logger));
   const messages = loadMessages();
   const accesses = new Map<string, Access>(methods.map((method) => [`/${method.path}`, method]));
   /** By both ends of a connection, which is all that a call knows of its own. */
@@ -53,6 +59,9 @@ export function createGrpcDoor({ methods, readiness, limits, ...deps }: GrpcDoor
     "grpc.max_receive_message_length": limits.grpcMessageBytesMax,
     "grpc.max_concurrent_streams": limits.grpcCallsPerConnectionMax,
     "grpc.max_connection_idle_ms": limits.keepAliveMsMax,
+    // A connection that broke the protocol is read no more, and that its client has gone shows in nothing else.
+    "grpc.keepalive_time_ms": limits.keepAliveMsMax,
+    "grpc.keepalive_timeout_ms": Math.min(limits.keepAliveMsMax, limits.headersMsMax),
     "grpc-node.max_session_memory": SESSION_MEGABYTES_MAX,
     "grpc.enable_channelz": 0,
   });
@@ -130,6 +139,12 @@ function serveHealth(server: Server, names: readonly string[], readiness: () => 
     clearInterval(timer);
     tell(false);
   };
+}
+
+/** The library's own lines have text of clients in them; they go where that is escaped. */
+function libraryLog(logger: Logger): Partial<Console> {
+  const log = (...words: unknown[]) => logger.debug({ grpc: words.join(" ") }, "gRPC");
+  return { error: log, info: log, debug: log };
 }
 
 function endsOf({ localAddress, localPort, remoteAddress, remotePort }: Ends): string {
