@@ -170,7 +170,7 @@ export function createApp({
     routes,
     async openGrpc() {
       const { createGrpcDoor } = await import("./protocols/grpc/door.js");
-      const methods = [...inferenceMethods({ readiness })];
+      const methods = [...inferenceMethods({ classify, models, zoo, readiness, imagesPerRequestMax })];
       return createGrpcDoor({ methods, admission, callerOf, rates, anonymousRole, limits, logger, readiness });
     },
     held: admission.held,

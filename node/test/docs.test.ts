@@ -3,11 +3,15 @@
  */
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { status } from "@grpc/grpc-js";
+import type { ServiceDefinition } from "@grpc/proto-loader";
 import { describe, expect, test } from "vitest";
 import { describeConfig, RULES } from "../src/config.js";
 import { HTTP_STATUS } from "../src/errors.js";
 import { LICENCES } from "../src/generated/contract.js";
 import { parseManifest } from "../src/models/manifest.js";
+import { loadMessages } from "../src/protocols/grpc/messages.js";
+import { GRPC_STATUS } from "../src/protocols/grpc/statuses.js";
 import { startFakeService } from "./support/fake-service.js";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -80,6 +84,20 @@ test("docs/http-api.md and docs/protocols.md name every call of the app and no o
   const documented = [...page.matchAll(/^(?:## |\| `)((?:GET|POST|PUT|DELETE) \/[^`\s]+)/gm)].map(([, call]) => call);
   expect(routes.length).toBeGreaterThan(3);
   expect(documented.toSorted()).toEqual(routes.toSorted());
+});
+
+test("docs/protocols.md has every error code with its gRPC status, and every method of the gRPC port", async () => {
+  const page = await read("docs/protocols.md");
+  const rows = page.matchAll(/^\| `([a-z_]+)` \| `([A-Z_]+)` \|$/gm);
+  const statuses = Object.entries(GRPC_STATUS).map(([code, number]) => [code, status[number]]);
+  expect(Object.fromEntries([...rows].map(([, code, name]) => [code, name]))).toEqual(Object.fromEntries(statuses));
+  const services = page.matchAll(/^\| `((?:inference|tensorflow)[\w.]+)` \| (.*) \|$/gm);
+  const documented = [...services].flatMap(([, service, methods = ""]) =>
+    [...methods.matchAll(/`(\w+)`/g)].map(([, method]) => `/${service}/${method}`),
+  );
+  const { "inference.GRPCInferenceService": inference } = loadMessages().definition;
+  const there = Object.values(inference as ServiceDefinition).map(({ path }) => path);
+  expect(documented.toSorted()).toEqual(there.toSorted());
 });
 
 test("the manifest in docs/models.md is one", async () => {

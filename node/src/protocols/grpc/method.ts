@@ -28,3 +28,9 @@ export interface GrpcMethod extends Access {
   /** The request as protobufjs decodes it, the answer as it encodes it. Rejects with an `AppError`. */
   readonly answer: (request: unknown, call: Call) => object | Promise<object>;
 }
+
+/** The visit of a method that works. */
+export function visitOf({ visit }: Call): Visit {
+  if (visit === null) throw new Error("a method without `works` has no visit");
+  return visit;
+}
