@@ -1,0 +1,438 @@
+"""Calls a running Menagerie service from Python 3.9 or later, on the standard library alone.
+
+    from menagerie_client import Client
+
+    client = Client("http://localhost:8080")
+    print(client.classify("photo.jpg")["label"])
+
+Fields are those of the HTTP API by their names, and answers its JSON as dictionaries. A file is its bytes or its path;
+from a path it is read in pieces while it is sent. Each call opens a connection of its own, so a client may be used by
+several threads at once. Proxies of the environment are not used.
+"""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import http.client
+import json
+import os
+import random
+import re
+import secrets
+import socket
+import time
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Union
+
+__all__ = ["Client", "ImageUrl", "MenagerieError"]
+
+File = Union[bytes, str, "os.PathLike[str]"]
+"""The bytes of a file, or its path."""
+
+Field = Union[File, int, float, bool, Sequence[str], None]
+"""A field of a form; a list repeats its name. Text, but for `model_file` and `label_file`, which are files."""
+
+
+@dataclass(frozen=True)
+class ImageUrl:
+    """The address of an image, which the service fetches where its operator allows the host."""
+
+    url: str
+
+
+Image = Union[File, ImageUrl]
+
+
+class ModelIdentity(TypedDict):
+    id: str
+    version: str
+    sha256: str
+
+
+class TopEntry(TypedDict):
+    label: str
+    index: int
+    probability: float
+
+
+class BandAccuracy(TypedDict):
+    right: int
+    n: int
+
+
+class AnsweredImage(TypedDict):
+    name: str
+    width: int
+    height: int
+    format: str
+
+
+class _InputFacts(TypedDict):
+    width: int
+    height: int
+    sha256: str
+
+
+class InputFacts(_InputFacts, total=False):
+    picture: str
+
+
+class Timings(TypedDict):
+    decode: float
+    resize: float
+    queue: float
+    run: float
+    total: float
+
+
+class _AnsweredItem(TypedDict):
+    image: AnsweredImage
+    model: ModelIdentity
+    label: str
+    index: int
+    probability: float
+    band: str
+    top: list[TopEntry]
+    input: InputFacts
+    timings_ms: Timings
+
+
+class AnsweredItem(_AnsweredItem, total=False):
+    """The answer for one image and one model."""
+
+    band_accuracy: BandAccuracy
+    unsure: bool
+    independent: bool
+    warnings: list[str]
+
+
+class Classified(AnsweredItem):
+    request_id: str
+
+
+class Problem(TypedDict):
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    error: str
+
+
+class FailedItem(TypedDict):
+    """In place of an answer, for an image that failed alone."""
+
+    image: dict[str, str]
+    model: dict[str, str]
+    error: Problem
+
+
+class InferAnswer(TypedDict):
+    request_id: str
+    results: list[AnsweredItem | FailedItem]
+
+
+class MapRegion(TypedDict):
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+_Explanation = TypedDict(
+    "_Explanation",
+    {"class": TopEntry, "method": str, "runs": int, "grid": "list[list[float]]", "region": MapRegion},
+)
+
+
+class Explanation(_Explanation, total=False):
+    picture: str
+
+
+class ExplainedItem(Classified):
+    explanation: Explanation
+
+
+class ModelSummary(TypedDict):
+    id: str
+    versions: list[str]
+    served: str | None
+    default: bool
+    registered: bool
+    state: str
+    loaded: bool
+    memory_bytes: int | None
+    title: str
+    description: str
+    licence: str
+    classes: int | None
+    input: dict[str, int | None]
+    accuracy: dict[str, Any] | None
+    problem: str | None
+    fetch: dict[str, Any] | None
+
+
+class MenagerieError(Exception):
+    """Why there is no answer.
+
+    `code` is the service's own, or `unreachable` (nothing answered, or a proxy did so in place of the service),
+    `timed_out` (the time for the call ran out), `unexpected` (what answered is no such service). `status` is that of
+    HTTP, `request_id` what the service's log has the request under, `retry_after_seconds` what `Retry-After` said.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.status = status
+        self.request_id = request_id
+        self.retry_after_seconds = retry_after_seconds
+
+
+_PASSING = ("overloaded", "rate_limited", "engine_unavailable", "unreachable")
+"""Codes of what may be otherwise a moment later."""
+
+_OF_PROXIES = (502, 503, 504)
+"""Statuses that a proxy answers with when the service behind it does not."""
+
+_FIRST_WAIT_SECONDS = 0.25
+_PIECE_BYTES = 65536
+
+
+class Client:
+    """A running service, such as that at `http://localhost:8080`.
+
+    `timeout_seconds` is for a call with all its tries and waits. What passes (a full service, a rate, an engine that is
+    not up, a connection that fails) is tried again, `retries_max` times at most, after what `Retry-After` says or else
+    after times that double; where the service asks for more than `wait_seconds_max`, the call fails instead. Every call
+    raises MenagerieError.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        timeout_seconds: float = 120,
+        retries_max: int = 3,
+        wait_seconds_max: float = 30,
+    ) -> None:
+        address = urllib.parse.urlsplit(url)
+        if address.scheme not in ("http", "https") or address.hostname is None:
+            raise ValueError(f"{url} is no address of a service; write one such as http://localhost:8080")
+        self._open = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+        self._host, self._port = address.hostname, address.port
+        self._base = address.path.rstrip("/")
+        self._headers = {"Accept": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+        self._timeout_seconds = timeout_seconds
+        self._retries_max = retries_max
+        self._wait_seconds_max = wait_seconds_max
+
+    def classify(self, image: Image, **fields: Field) -> Classified:
+        """Classifies one image with one model."""
+        answer = self.infer([image], **fields)
+        item: Any = answer["results"][0]
+        if "error" in item:
+            raise MenagerieError(item["error"]["code"], item["error"]["detail"], request_id=answer["request_id"])
+        item["request_id"] = answer["request_id"]
+        return item
+
+    def infer(self, images: Sequence[Image], **fields: Field) -> InferAnswer:
+        """Classifies each image with each model (`model=["a", "b"]`) in one request.
+
+        `results` has them in this order, images outermost; one that failed alone carries `error`.
+        """
+        return self._call("/infer", _Form(images, fields))
+
+    def explain(self, image: Image, **fields: Field) -> ExplainedItem:
+        """What the answer for one image and one model hangs on, as a map of the photo."""
+        return self._call("/api/explain", _Form([image], fields))
+
+    def models(self) -> list[ModelSummary]:
+        """The models of the service."""
+        return self._call("/api/models")["models"]
+
+    def model(self, id: str) -> dict[str, Any]:
+        """How a model is fed and read, by its id or `id@version`. It is loaded where needed."""
+        return self._call(f"/api/models/{urllib.parse.quote(id, safe='')}")
+
+    def inspect(self, graph: File, labels: File | None = None, **settings: Field) -> dict[str, Any]:
+        """How a graph would be fed and read. It is not registered."""
+        return self._call("/api/models/inspect", _Form([], {"model_file": graph, "label_file": labels, **settings}))
+
+    def service(self) -> dict[str, Any]:
+        """What the service is, what this client may do there, and its limits."""
+        return self._call("/api/service")
+
+    def ready(self) -> dict[str, Any]:
+        """Whether requests are served, and by what; also where they are not."""
+        return self._call("/readyz", statuses=(200, 503))
+
+    def _call(self, path: str, form: _Form | None = None, statuses: tuple[int, ...] = (200,)) -> Any:
+        """The answer of a call that changes nothing at the service, and may be made again."""
+        deadline = time.monotonic() + self._timeout_seconds
+        retry_count = 0
+        while True:
+            try:
+                return self._ask(path, form, statuses, deadline)
+            except MenagerieError as error:
+                wait_seconds = self._wait_before(retry_count, error.retry_after_seconds)
+                is_too_long = wait_seconds > min(self._wait_seconds_max, deadline - time.monotonic())
+                if error.code not in _PASSING or retry_count >= self._retries_max or is_too_long:
+                    raise
+            time.sleep(wait_seconds)
+            retry_count += 1
+
+    def _wait_before(self, retry_count: int, retry_after_seconds: float | None) -> float:
+        """What the service asks for, and a little more, since it says the same to everyone; else twice as long each
+        time, and half of that by chance ("equal jitter" of
+        https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+        """
+        chance = random.random()
+        if retry_after_seconds is not None:
+            return retry_after_seconds + chance * _FIRST_WAIT_SECONDS
+        wait_seconds = min(_FIRST_WAIT_SECONDS * 2.0**retry_count, self._wait_seconds_max)
+        return wait_seconds / 2 + chance * wait_seconds / 2
+
+    def _ask(self, path: str, form: _Form | None, statuses: tuple[int, ...], deadline: float) -> Any:
+        connection = self._open(self._host, self._port, timeout=_left(deadline))
+        try:
+            try:
+                if form is None:
+                    connection.request("GET", self._base + path, headers=self._headers)
+                else:
+                    headers = {**self._headers, **form.headers()}
+                    connection.request("POST", self._base + path, form.pieces(connection, deadline), headers)
+            except (BrokenPipeError, ConnectionResetError):
+                # A service that refuses closes while the rest is on its way; its answer is there to be read.
+                if connection.sock is None:
+                    raise
+            connection.sock.settimeout(_left(deadline))
+            response = connection.getresponse()
+            text = response.read()
+        except socket.timeout as error:
+            raise MenagerieError("timed_out", "No answer came in the time for the call.") from error
+        except (http.client.HTTPException, OSError) as error:
+            raise MenagerieError("unreachable", f"No service answers at {self._host} ({error}).") from error
+        finally:
+            connection.close()
+        content_type = response.headers.get("Content-Type", "")
+        is_json = re.match(r"application/(problem\+)?json\b", content_type) is not None
+        body = _parsed(text) if is_json else None
+        if body is None or content_type.startswith("application/problem") or response.status not in statuses:
+            raise _error_of(response, body)
+        return body
+
+
+class _Form:
+    """A form as multipart/form-data (RFC 7578), whose files are read in pieces while they are sent."""
+
+    def __init__(self, images: Sequence[Image], fields: dict[str, Field]) -> None:
+        self._boundary = secrets.token_hex(16)
+        self._parts: list[tuple[bytes, bytes | Path]] = []
+        self._length = 0
+        for number, image in enumerate(images, 1):
+            if isinstance(image, ImageUrl):
+                self._add_text("image_url", image.url)
+            else:
+                self._add_file("image_file", image, f"image-{number}")
+        for name, value in fields.items():
+            for one in value if isinstance(value, (list, tuple)) else [value]:
+                if name in ("model_file", "label_file") and one is not None:
+                    self._add_file(name, one, name)
+                elif one is not None:
+                    self._add_text(name, str(one).lower() if isinstance(one, bool) else str(one))
+
+    def _add_text(self, name: str, value: str) -> None:
+        content = value.encode()
+        self._add(f'name="{_quoted(name)}"', content, len(content))
+
+    def _add_file(self, name: str, file: Any, file_name: str) -> None:
+        content = file if isinstance(file, bytes) else Path(file)
+        shown = content.name if isinstance(content, Path) else file_name
+        # What cannot be read is said here, where it is not taken for a failed connection.
+        size_bytes = len(content) if isinstance(content, bytes) else _size_of(content)
+        what = f'name="{name}"; filename="{_quoted(shown)}"\r\nContent-Type: application/octet-stream'
+        self._add(what, content, size_bytes)
+
+    def _add(self, what: str, content: bytes | Path, size_bytes: int) -> None:
+        head = f"--{self._boundary}\r\nContent-Disposition: form-data; {what}\r\n\r\n".encode()
+        self._parts.append((head, content))
+        self._length += len(head) + size_bytes + 2
+
+    def headers(self) -> dict[str, str]:
+        length = self._length + len(self._end())
+        kind = f"multipart/form-data; boundary={self._boundary}"
+        return {"Content-Type": kind, "Content-Length": str(length)}
+
+    def _end(self) -> bytes:
+        return f"--{self._boundary}--\r\n".encode()
+
+    def pieces(self, connection: http.client.HTTPConnection, deadline: float) -> Iterator[bytes]:
+        for head, content in self._parts:
+            yield head
+            if isinstance(content, bytes):
+                yield content
+            else:
+                with content.open("rb") as file:
+                    while piece := file.read(_PIECE_BYTES):
+                        connection.sock.settimeout(_left(deadline))
+                        yield piece
+            yield b"\r\n"
+        yield self._end()
+
+
+def _quoted(name: str) -> str:
+    """As browsers write names (https://html.spec.whatwg.org/#multipart-form-data)."""
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _size_of(path: Path) -> int:
+    with path.open("rb") as file:
+        return os.fstat(file.fileno()).st_size
+
+
+def _left(deadline: float) -> float:
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise MenagerieError("timed_out", "No answer came in the time for the call.")
+    return seconds
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _error_of(response: http.client.HTTPResponse, body: Any) -> MenagerieError:
+    about = (response.status, response.headers.get("x-request-id"), _seconds_of(response.headers.get("retry-after")))
+    if isinstance(body, dict) and isinstance(body.get("code"), str) and isinstance(body.get("detail"), str):
+        return MenagerieError(body["code"], body["detail"], *about)
+    code = "unreachable" if response.status in _OF_PROXIES else "unexpected"
+    detail = f"Something answered with status {response.status}, and not as the service does."
+    return MenagerieError(code, detail, *about)
+
+
+def _seconds_of(retry_after: str | None) -> float | None:
+    """`Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3)."""
+    if retry_after is None:
+        return None
+    if retry_after.isdigit():
+        return float(retry_after)
+    try:
+        wait = email.utils.parsedate_to_datetime(retry_after) - datetime.datetime.now(datetime.timezone.utc)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, wait.total_seconds())

@@ -1,0 +1,85 @@
+/** One call of the service: its address, key, deadline and tries. */
+import { errorOf, MenagerieError } from "./error.js";
+import { withRetries } from "./retry.js";
+
+export interface ClientOptions {
+  /** API key, where the service wants one. */
+  readonly key?: string;
+  /** For a call with all its tries and waits, 120 s. */
+  readonly timeoutMs?: number;
+  /** Tries after the first one, 3. */
+  readonly retriesMax?: number;
+  /** The longest wait before another try, 30 s; where the service asks for more, the call fails instead. */
+  readonly waitMsMax?: number;
+}
+
+/** What any call may be given. */
+export interface CallOptions {
+  /** Ends the call, which rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** In place of the client's. */
+  readonly timeoutMs?: number;
+}
+
+/** Calls that change nothing at the service, and may be made again. */
+export type Call = <T>(
+  path: string,
+  options: CallOptions,
+  asked?: { readonly form?: FormData; readonly statuses?: readonly number[] },
+) => Promise<T>;
+
+/** `url` is the service's, with the path below which a proxy has it. @throws TypeError for what is no address. */
+export function openCall(
+  url: string | URL,
+  { key, timeoutMs: usualMs = 120_000, retriesMax = 3, waitMsMax = 30_000 }: ClientOptions,
+): Call {
+  const base = new URL(url);
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  const headers = {
+    accept: "application/json",
+    ...(key === undefined || key === "" ? {} : { authorization: `Bearer ${key}` }),
+  };
+  return async <T>(path: string, options: CallOptions, { form, statuses = [200] }: Parameters<Call>[2] = {}) => {
+    const { signal: asked, timeoutMs = usualMs } = options;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = asked === undefined ? timeout : AbortSignal.any([asked, timeout]);
+    const deadlineMs = performance.now() + timeoutMs;
+    const init = { headers, signal, ...(form === undefined ? {} : { method: "POST", body: form }) };
+    const attempt = () => ask(new URL(path, base), init, statuses);
+    try {
+      return (await withRetries(attempt, { retriesMax, waitMsMax, deadlineMs }, signal)) as T;
+    } catch (error) {
+      asked?.throwIfAborted();
+      if (!timeout.aborted || error instanceof MenagerieError) throw error;
+      throw new MenagerieError("timed_out", `No answer came within ${timeoutMs} ms.`, { cause: error });
+    }
+  };
+}
+
+async function ask(url: URL, init: RequestInit & { signal: AbortSignal }, statuses: readonly number[]) {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url, init);
+    text = await response.text();
+  } catch (error) {
+    init.signal.throwIfAborted();
+    const { cause } = error as { cause?: unknown };
+    const why = cause instanceof Error ? ` (${cause.message})` : "";
+    throw new MenagerieError("unreachable", `No service answers at ${url.origin}${why}.`, { cause: error });
+  }
+  const type = response.headers.get("content-type") ?? "";
+  const body = /^application\/(problem\+)?json\b/.test(type) ? parsed(text) : null;
+  if (body === null || type.startsWith("application/problem") || !statuses.includes(response.status)) {
+    throw errorOf(response, body);
+  }
+  return body;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,58 @@
+/** When a call is tried again, and after how long. */
+import { type ClientErrorCode, MenagerieError } from "./error.js";
+
+/** What may be otherwise a moment later. */
+const PASSING: readonly ClientErrorCode[] = ["overloaded", "rate_limited", "engine_unavailable", "unreachable"];
+
+const FIRST_WAIT_MS = 250;
+
+/** How often and how long a call is tried. */
+export interface Patience {
+  readonly retriesMax: number;
+  /** A longer wait is not waited: the call fails at once. */
+  readonly waitMsMax: number;
+  /** Time of `performance.now()` after which nothing is begun. */
+  readonly deadlineMs: number;
+}
+
+/** @throws what the last try failed with, or the signal's reason. */
+export async function withRetries<T>(attempt: () => Promise<T>, patience: Patience, signal: AbortSignal): Promise<T> {
+  for (let retryCount = 0; ; retryCount += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof MenagerieError) || !PASSING.includes(error.code)) throw error;
+      const waitMs = waitMsBefore(retryCount, error.retryAfterSeconds, patience.waitMsMax);
+      const isTooLong = waitMs > patience.waitMsMax || performance.now() + waitMs > patience.deadlineMs;
+      if (retryCount >= patience.retriesMax || isTooLong) throw error;
+      await sleep(waitMs, signal);
+    }
+  }
+}
+
+/**
+ * What the service asks for, and a little more, since it says the same to everyone; else twice as long each time, and
+ * half of that by chance ("equal jitter" of
+ * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ */
+function waitMsBefore(retryCount: number, retryAfterSeconds: number | undefined, waitMsMax: number): number {
+  const chance = Math.random();
+  if (retryAfterSeconds !== undefined) return 1000 * retryAfterSeconds + chance * FIRST_WAIT_MS;
+  const waitMs = Math.min(FIRST_WAIT_MS * 2 ** retryCount, waitMsMax);
+  return waitMs / 2 + (chance * waitMs) / 2;
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}

@@ -1,0 +1,87 @@
+/** The clients of `menagerie/client` and of Python, asked in the same words. */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { createClient, MenagerieError } from "../../src/client/index.js";
+import { ROOT_DIR } from "../../src/config.js";
+
+export const PYTHON_CLIENT = join(ROOT_DIR, "node/clients/menagerie_client.py");
+
+export interface Asked {
+  readonly method: "classify" | "infer" | "explain" | "models" | "model" | "inspect" | "service" | "ready";
+  /** Their bytes as text. */
+  readonly images?: readonly string[];
+  readonly id?: string;
+  /** `model_file` and `label_file` are bytes as text. */
+  readonly fields?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  readonly key?: string;
+  readonly timeoutMs?: number;
+  readonly retriesMax?: number;
+  readonly waitMsMax?: number;
+}
+
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly status?: number | null | undefined;
+  readonly requestId?: string | null | undefined;
+  readonly retryAfterSeconds?: number | null | undefined;
+}
+
+/** What came of a call. */
+export type Outcome = { readonly answer: unknown } | { readonly error: Failure };
+
+export type Ask = (url: string, asked: Asked) => Promise<Outcome>;
+
+const CLIENTS: readonly (readonly [string, Ask])[] = [
+  ["JavaScript", askByScript],
+  ["Python", askByPython],
+];
+
+export const HAS_PYTHON = spawnSync("python3", ["--version"]).status === 0;
+if (!HAS_PYTHON) process.stderr.write("skipped: the tests of the Python client, for there is no python3\n");
+
+/** Those that this machine can run. */
+export const HERE = CLIENTS.filter(([name]) => name !== "Python" || HAS_PYTHON);
+
+async function askByScript(url: string, asked: Asked): Promise<Outcome> {
+  const { method, images = [], id = "", fields = {}, ...options } = asked;
+  const client = createClient(url, options);
+  const bytes = images.map((image) => Buffer.from(image));
+  const [image = Buffer.from("")] = bytes;
+  const { model_file: graph, label_file: labels, ...settings } = fields;
+  const own = graph === undefined ? {} : { model_file: Buffer.from(String(graph)), label_file: String(labels) };
+  const calls = {
+    classify: () => client.classify(image, { ...settings, ...own }),
+    infer: () => client.infer(bytes, { ...settings, ...own }),
+    explain: () => client.explain(image, { ...settings, ...own }),
+    models: () => client.models(),
+    model: () => client.model(id),
+    inspect: () => client.inspect(Buffer.from(String(graph)), labels === undefined ? labels : String(labels), settings),
+    service: () => client.service(),
+    ready: () => client.ready(),
+  };
+  try {
+    return { answer: await calls[method]() };
+  } catch (error) {
+    if (error instanceof MenagerieError) return { error };
+    throw error;
+  }
+}
+
+async function askByPython(url: string, asked: Asked): Promise<Outcome> {
+  const { method, images = [], id = "", fields = {}, key, timeoutMs, retriesMax, waitMsMax } = asked;
+  const options = {
+    ...(key !== undefined && { key }),
+    ...(timeoutMs !== undefined && { timeout_seconds: timeoutMs / 1000 }),
+    ...(retriesMax !== undefined && { retries_max: retriesMax }),
+    ...(waitMsMax !== undefined && { wait_seconds_max: waitMsMax / 1000 }),
+  };
+  const program = join(ROOT_DIR, "node/test/fixtures/call_client.py");
+  const child = spawn("python3", ["-B", program], { stdio: ["pipe", "pipe", "inherit"] });
+  const output = text(child.stdout);
+  child.stdin.end(JSON.stringify({ url, method, images, id, fields, options }));
+  await once(child, "close");
+  return JSON.parse(await output) as Outcome;
+}
