@@ -49,7 +49,11 @@ describe.each(HERE)("the client in %s", (_name, ask) => {
     it("sends a graph and labels of its own, and fields that are true or false", async () => {
       const fields = { model_file: "graph of mine", label_file: "un\ndeux\ntrois\n", picture: true };
       const answer = await answerOf(url, { ...RED, fields });
-      expect(answer).toMatchObject({ label: "un", model: { id: "uploaded" }, input: { picture: /^data:/ } });
+      expect(answer).toMatchObject({
+        label: "un",
+        model: { id: "uploaded" },
+        input: { picture: expect.stringMatching(/^data:/) },
+      });
     });
 
     it("explains an answer", async () => {
@@ -75,6 +79,11 @@ describe.each(HERE)("the client in %s", (_name, ask) => {
       expect(error).toMatchObject({ code: "field_invalid", status: 400, requestId: expect.any(String) });
       expect(error.message).toMatch(/^top_k=0: /);
       expect(await errorOf(url, { method: "model", id: "no/such one" })).toMatchObject({ code: "model_unknown" });
+    });
+
+    it("hears why an upload is refused while it is on its way", async () => {
+      const fields = { model_file: "x".repeat(20_000_000) };
+      expect(await errorOf(url, { method: "inspect", fields })).toMatchObject({ code: "upload_too_large" });
     });
   });
 

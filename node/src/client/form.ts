@@ -25,6 +25,11 @@ export function formOf(images: readonly Image[], fields: Fields): FormData {
 
 function append(form: FormData, name: string, value: Bytes | string | number | boolean, fileName: string): void {
   if (value instanceof Blob) form.append(name, value, "name" in value ? String(value.name) : fileName);
-  else if (typeof value === "object") form.append(name, new Blob([value as Uint8Array<ArrayBuffer>]), fileName);
+  // The text of a file goes as bytes: a form writes the line ends of its texts anew.
+  else if (typeof value === "object" || name.endsWith("_file")) form.append(name, blobOf(value), fileName);
   else form.append(name, String(value));
+}
+
+function blobOf(value: Exclude<Bytes, Blob> | string | number | boolean): Blob {
+  return new Blob([typeof value === "object" ? (value as Uint8Array<ArrayBuffer>) : String(value)]);
 }
