@@ -95,6 +95,11 @@ export interface WasmModule {
     explainJson: string,
     replies: Uint8Array,
   ): string;
+  /**
+   * How answers agree with what was said of them, an `Agreement` as JSON: of each its best probability, its class and the
+   * class that was said, both places in a JSON list of labels.
+   */
+  agree(probabilities: Float32Array, answered: Uint32Array, truths: Uint32Array, labelsJson: string): string;
   /** Width times height as an image's header declares them, with nothing decoded; 0 where no header can be read. */
   declaredPixels(image: Uint8Array): number;
   /** Label file to JSON `{count, format}`. */

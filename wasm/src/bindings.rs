@@ -233,6 +233,14 @@ pub fn preprocess(image: &[u8], input_spec_json: &str, options_json: &str) -> Re
     ]))
 }
 
+/// How answers agree with what was said of them, an `Agreement` as JSON: of each its best probability, its class and the
+/// class that was said, both places in a JSON list of labels.
+#[wasm_bindgen]
+pub fn agree(probabilities: &[f32], answered: &[u32], truths: &[u32], labels_json: &str) -> Result<String, JsError> {
+    let labels: Vec<String> = from_json("the labels", labels_json).map_err(thrown)?;
+    Ok(to_json(&calibrate::agree(probabilities, answered, truths, &labels).map_err(thrown)?))
+}
+
 /// Bytes of memory that this instance holds. It grows with the largest image and never shrinks; only a fresh instance
 /// is small again.
 #[wasm_bindgen(js_name = memoryBytes)]

@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use menagerie_contract::{
-    Band, BandLimits, Calibration,
+    Agreement, Band, BandLimits, Calibration,
     calibration::{CalibrationError, Confusion, MeasuredBand, MeasuredClass, ReliabilityBin},
 };
 use serde::Deserialize;
@@ -93,6 +93,34 @@ pub fn measure(model: &Model, probabilities: &[f32], truths: &[u32], about: Abou
     })
 }
 
+/// Counts how answers agree with what was said of them: of each its best probability, its class, and the class that was
+/// said, both places in `labels`.
+///
+/// # Errors
+/// [`Error::Internal`] where the lists differ in length or a class has no label.
+pub fn agree(probabilities: &[f32], answered: &[u32], truths: &[u32], labels: &[String]) -> Result<Agreement, Error> {
+    let n = probabilities.len();
+    let is_whole = answered.len() == n && truths.len() == n;
+    if !is_whole || answered.iter().chain(truths).any(|class| *class as usize >= labels.len()) {
+        return Err(Error::Internal(format!("{n} answers with {} labels cannot be counted", labels.len())));
+    }
+    let classes_of_each = answered.iter().zip(truths).map(|(class, truth)| (*class as usize, *truth as usize));
+    let said: Vec<Said> = probabilities
+        .iter()
+        .zip(classes_of_each)
+        .map(|(probability, (class, truth))| Said { truth, class, probability: *probability })
+        .collect();
+    let reliability = reliability(&said);
+    Ok(Agreement {
+        n: n as u32,
+        right: said.iter().filter(|one| one.is_right()).count() as u32,
+        calibration_error: if n == 0 { 0.0 } else { calibration_error(&reliability) },
+        reliability,
+        classes: classes(&said, labels),
+        confusions: confusions(&said, labels),
+    })
+}
+
 /// The labels of every class that can be answered.
 #[must_use]
 pub fn labels_of(model: &Model) -> Vec<String> {
@@ -178,14 +206,15 @@ fn bands(said: &[Said], limits: &BandLimits) -> Vec<MeasuredBand> {
 }
 
 fn classes(said: &[Said], labels: &[String]) -> Vec<MeasuredClass> {
-    let count = |holds: &dyn Fn(&Said) -> bool| said.iter().filter(|one| holds(one)).count() as u32;
-    let row = |(class, label): (usize, &String)| MeasuredClass {
-        label: label.clone(),
-        n: count(&|one| one.truth == class),
-        right: count(&|one| one.truth == class && one.is_right()),
-        answered: count(&|one| one.class == class),
-    };
-    labels.iter().enumerate().map(row).filter(|class| class.n > 0 || class.answered > 0).collect()
+    let row = |label: &String| MeasuredClass { label: label.clone(), n: 0, right: 0, answered: 0 };
+    let mut rows: Vec<MeasuredClass> = labels.iter().map(row).collect();
+    for one in said {
+        rows[one.truth].n += 1;
+        rows[one.truth].right += u32::from(one.is_right());
+        rows[one.class].answered += 1;
+    }
+    rows.retain(|class| class.n > 0 || class.answered > 0);
+    rows
 }
 
 fn confusions(said: &[Said], labels: &[String]) -> Vec<Confusion> {
@@ -229,6 +258,29 @@ mod tests {
     fn a_limit_of_a_step_belongs_to_the_step_below_it() {
         let above: Vec<_> = reliability(&[said(0.5, true), said(1.0, true), said(0.0, true)]);
         assert_eq!(above.iter().map(|bin| bin.above).collect::<Vec<_>>(), [0.0, 0.4, 0.9]);
+    }
+
+    #[test]
+    fn answers_are_counted_by_what_was_said_of_them() {
+        let labels = ["daisy", "rose", "a cat"].map(String::from);
+        let agreement = agree(&[0.95, 0.65, 0.65, 0.35], &[0, 0, 1, 1], &[0, 0, 0, 2], &labels).unwrap();
+        assert_eq!((agreement.n, agreement.right), (4, 2));
+        assert!((agreement.calibration_error - 0.175).abs() < 1e-9, "{}", agreement.calibration_error);
+        let rows: Vec<_> = agreement.reliability.iter().map(|bin| (bin.above, bin.right, bin.n)).collect();
+        assert_eq!(rows, [(0.3, 0, 1), (0.6, 1, 2), (0.9, 1, 1)]);
+        let classes = agreement.classes.iter().map(|class| (&*class.label, class.n, class.right, class.answered));
+        assert_eq!(classes.collect::<Vec<_>>(), [("daisy", 3, 2, 2), ("rose", 0, 0, 2), ("a cat", 1, 0, 0)]);
+        let wrong: Vec<_> = agreement.confusions.iter().map(|row| (&*row.label, &*row.answered, row.n)).collect();
+        assert_eq!(wrong, [("daisy", "rose", 1), ("a cat", "rose", 1)]);
+    }
+
+    #[test]
+    fn no_answers_agree_with_nothing_and_lists_that_do_not_fit_are_refused() {
+        let agreement = agree(&[], &[], &[], &[]).unwrap();
+        assert_eq!((agreement.n, agreement.calibration_error, agreement.reliability.len()), (0, 0.0, 0));
+        let labels = ["daisy".to_owned()];
+        assert!(agree(&[0.5], &[0], &[], &labels).is_err());
+        assert!(agree(&[0.5], &[0], &[1], &labels).is_err());
     }
 
     #[test]

@@ -189,6 +189,26 @@ pub struct Confusion {
     pub n: u32,
 }
 
+/// How answers agree with what their askers said that the photos showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[serde(deny_unknown_fields)]
+pub struct Agreement {
+    /// Answers of which that was said.
+    pub n: u32,
+    /// Of them, those whose best label was the one that was said.
+    pub right: u32,
+    /// As that of [`Calibration`], of the probabilities that were answered; 0 where there are none.
+    #[cfg_attr(feature = "typescript", schemars(range(min = 0, max = 1)))]
+    pub calibration_error: f64,
+    /// As [`Calibration::reliability`].
+    pub reliability: Vec<ReliabilityBin>,
+    /// Every label that was said or answered.
+    pub classes: Vec<MeasuredClass>,
+    /// As [`Calibration::confusions`].
+    pub confusions: Vec<Confusion>,
+}
+
 /// What an answer needs of a manifest to put its probabilities in words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]

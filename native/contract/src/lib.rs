@@ -17,7 +17,7 @@ pub mod spec;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub use answer::{Answer, Band, ClientTensor, ImageFacts, ImageLimits, InferOptions, InputFacts, Timings, TopEntry};
-pub use calibration::{BandAccuracy, BandLimits, Calibration, Confidence};
+pub use calibration::{Agreement, BandAccuracy, BandLimits, Calibration, Confidence};
 pub use error::{ErrorCode, Problem};
 pub use explanation::{ExplainMethod, ExplainOptions, Explanation, MapRegion};
 pub use frame::{Frame, FrameError, FrameKind};

@@ -30,6 +30,54 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     required: ["top1", "photos", "split", "data"],
     type: "object",
   },
+  Agreement: {
+    additionalProperties: false,
+    description: "How answers agree with what their askers said that the photos showed.",
+    properties: {
+      calibration_error: {
+        description: "As that of [`Calibration`], of the probabilities that were answered; 0 where there are none.",
+        format: "double",
+        maximum: 1,
+        minimum: 0,
+        type: "number",
+      },
+      classes: {
+        description: "Every label that was said or answered.",
+        items: {
+          $ref: "#/components/schemas/MeasuredClass",
+        },
+        type: "array",
+      },
+      confusions: {
+        description: "As [`Calibration::confusions`].",
+        items: {
+          $ref: "#/components/schemas/Confusion",
+        },
+        type: "array",
+      },
+      n: {
+        description: "Answers of which that was said.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      reliability: {
+        description: "As [`Calibration::reliability`].",
+        items: {
+          $ref: "#/components/schemas/ReliabilityBin",
+        },
+        type: "array",
+      },
+      right: {
+        description: "Of them, those whose best label was the one that was said.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+    },
+    required: ["n", "right", "calibration_error", "reliability", "classes", "confusions"],
+    type: "object",
+  },
   Alternative: {
     description: "A value that was considered and not taken.",
     properties: {

@@ -19,6 +19,33 @@ export type Accuracy = {
   data: string;
 };
 
+export type Agreement = {
+  /**
+   * Answers of which that was said.
+   */
+  n: number;
+  /**
+   * Of them, those whose best label was the one that was said.
+   */
+  right: number;
+  /**
+   * As that of [`Calibration`], of the probabilities that were answered; 0 where there are none.
+   */
+  calibration_error: number;
+  /**
+   * As [`Calibration::reliability`].
+   */
+  reliability: Array<ReliabilityBin>;
+  /**
+   * Every label that was said or answered.
+   */
+  classes: Array<MeasuredClass>;
+  /**
+   * As [`Calibration::confusions`].
+   */
+  confusions: Array<Confusion>;
+};
+
 export type Alternative = {
   /**
    * The value.

@@ -4,8 +4,9 @@
 use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 use menagerie_contract::{
-    Answer, ClientTensor, Confidence, ErrorCode, ExplainOptions, Explanation, Hello, InferOptions, LoadRequest, Loaded,
-    Manifest, ModelSpec, Problem, Runtime, Sandbox, VERSION, explanation, frame, manifest, message, spec,
+    Agreement, Answer, ClientTensor, Confidence, ErrorCode, ExplainOptions, Explanation, Hello, InferOptions,
+    LoadRequest, Loaded, Manifest, ModelSpec, Problem, Runtime, Sandbox, VERSION, explanation, frame, manifest,
+    message, spec,
 };
 use schemars::{Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ impl TypeVisitor for Declarations {
 
 fn types() -> String {
     let mut declarations = Declarations { config: Config::default(), by_name: BTreeMap::new() };
+    declarations.visit::<Agreement>();
     declarations.visit::<Answer>();
     declarations.visit::<ClientTensor>();
     declarations.visit::<Confidence>();
@@ -88,6 +90,7 @@ fn schemas() -> String {
         .for_serialize()
         .with(|settings| settings.definitions_path = "/components/schemas".into())
         .into_generator();
+    generator.subschema_for::<Agreement>();
     generator.subschema_for::<Answer>();
     generator.subschema_for::<ErrorCode>();
     generator.subschema_for::<Explanation>();
