@@ -40,6 +40,7 @@ import type {
 import type { GrpcDoor, GrpcDoorDeps } from "./protocols/grpc/door.js";
 import { inferenceMethods } from "./protocols/oip/grpc.js";
 import { oipRoutes } from "./protocols/oip/routes.js";
+import { predictionMethods } from "./protocols/tfserving/grpc.js";
 import { explainRoutes } from "./routes/explain.js";
 import { healthRoutes } from "./routes/health.js";
 import { imageRoutes } from "./routes/images.js";
@@ -169,9 +170,15 @@ export function createApp({
     listener: refuseEarly(admission, callerOf, [name, secure, share], logger, app),
     routes,
     async openGrpc() {
-      const { createGrpcDoor } = await import("./protocols/grpc/door.js");
-      const methods = [...inferenceMethods({ classify, models, zoo, readiness, imagesPerRequestMax })];
-      return createGrpcDoor({ methods, admission, callerOf, rates, anonymousRole, limits, logger, readiness });
+      const [{ createGrpcDoor }, { loadMessages }] = await Promise.all([
+        import("./protocols/grpc/door.js"),
+        import("./protocols/grpc/messages.js"),
+      ]);
+      const messages = loadMessages();
+      const asking = { classify, models, zoo, readiness, imagesPerRequestMax, encode: messages.encode };
+      const methods = [...inferenceMethods(asking), ...predictionMethods(asking)];
+      const gate = { admission, callerOf, rates, anonymousRole, limits, logger };
+      return createGrpcDoor({ ...gate, messages, methods, readiness });
     },
     held: admission.held,
   };

@@ -15,6 +15,7 @@ import type { ErrorCode } from "../src/generated/contract.js";
 import { createLogger } from "../src/observe/logger.js";
 import type { ApiKeys } from "../src/ports.js";
 import { createGrpcDoor, type GrpcDoor } from "../src/protocols/grpc/door.js";
+import { loadMessages } from "../src/protocols/grpc/messages.js";
 import type { GrpcMethod } from "../src/protocols/grpc/method.js";
 import { CODE_KEY, GRPC_STATUS } from "../src/protocols/grpc/statuses.js";
 import { type Answered, type Asking, ask, askBytes, openClient } from "./support/grpc.js";
@@ -82,6 +83,7 @@ async function start(
   ];
   const port = { isReady: true };
   const door = createGrpcDoor({
+    messages: loadMessages(),
     methods,
     admission,
     callerOf,

@@ -11,11 +11,12 @@ import type { Logger } from "pino";
 import { asAppError, logProblem } from "../../front/problems.js";
 import type { Readiness } from "../../ports.js";
 import { createGate, type GateDeps, type GrpcLimits } from "./gate.js";
-import { loadMessages } from "./messages.js";
+import type { Messages } from "./messages.js";
 import type { Access, Ends, GrpcMethod } from "./method.js";
 import { statusOf } from "./statuses.js";
 
 export interface GrpcDoorDeps extends Omit<GateDeps, "accessOf" | "begin" | "limits"> {
+  readonly messages: Messages;
   readonly methods: readonly GrpcMethod[];
   readonly readiness: () => Readiness;
   readonly limits: GrpcLimits & {
@@ -42,9 +43,8 @@ const HEALTH_ACCESS: Access = { access: "probe" };
 /** It keeps a place while it goes on. */
 const REFLECTION_ACCESS: Access = { access: "anyone", works: true };
 
-export function createGrpcDoor({ methods, readiness, limits, ...deps }: GrpcDoorDeps): GrpcDoor {
+export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }: GrpcDoorDeps): GrpcDoor {
   setLogger(libraryLog(deps.logger));
-  const messages = loadMessages();
   const accesses = new Map<string, Access>(methods.map((method) => [`/${method.path}`, method]));
   /** By both ends of a connection, which is all that a call knows of its own. */
   const connections = new Map<string, () => () => void>();

@@ -19,7 +19,8 @@ export interface Messages {
   readonly definition: PackageDefinition;
   /** `method` is a path such as `inference.GRPCInferenceService/ServerLive`. */
   find(method: string): MethodMessages;
-  type(name: string): Type;
+  /** The bytes of a message that travels in another one. */
+  encode(type: string, message: object): Uint8Array;
 }
 
 export interface MethodMessages {
@@ -45,7 +46,7 @@ export function loadMessages(): Messages {
         encode: (answer) => Buffer.from(response.encode(answer).finish()),
       };
     },
-    type: (name) => root.lookupType(name),
+    encode: (type, message) => root.lookupType(type).encode(message).finish(),
   };
 }
 

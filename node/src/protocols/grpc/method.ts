@@ -1,10 +1,17 @@
 /** A method of a gRPC service as data, as `front/route.ts` has routes: what the door serves and its gate reads. */
 import type { ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import { AppError } from "../../errors.js";
 import type { Role, Visit } from "../../ports.js";
 
 /** Both ends of a call's connection. */
 export type Ends = ReturnType<ServerInterceptingCallInterface["getConnectionInfo"]>;
 export type CallStatus = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
+
+/** An int64 as protobufjs decodes it. */
+export interface Long {
+  toNumber(): number;
+  toString(): string;
+}
 
 /** A call that was let in. */
 export interface Call {
@@ -33,4 +40,14 @@ export interface GrpcMethod extends Access {
 export function visitOf({ visit }: Call): Visit {
   if (visit === null) throw new Error("a method without `works` has no visit");
   return visit;
+}
+
+/** Names are quoted in errors. */
+const NAME_CHARACTERS_MAX = 1000;
+
+/** @throws AppError `field_invalid` for a name as long as nobody's is. */
+export function checkName(field: string, text: string): string {
+  if (text.length <= NAME_CHARACTERS_MAX) return text;
+  const detail = `${field} has ${text.length} characters; at most ${NAME_CHARACTERS_MAX} are taken.`;
+  throw new AppError("field_invalid", detail);
 }

@@ -1,8 +1,7 @@
 /** The Open Inference Protocol, version 2, over gRPC: the messages of `node/protos/inference.proto`. */
 import { AppError } from "../../errors.js";
 import type { Models, ModelZoo, Readiness } from "../../ports.js";
-import type { Call, GrpcMethod } from "../grpc/method.js";
-import { visitOf } from "../grpc/method.js";
+import { type Call, checkName, type GrpcMethod, type Long, visitOf } from "../grpc/method.js";
 import { type InferDeps, infer, type NamedModel } from "./infer.js";
 import { type Content, datatypeOf, type InferRequest, type InputTensor, rawOf } from "./message.js";
 import { checkReady, modelMetadata, SERVER_METADATA } from "./metadata.js";
@@ -13,9 +12,6 @@ export interface GrpcInferDeps extends InferDeps {
   readonly zoo: ModelZoo;
   readonly readiness: () => Readiness;
 }
-
-/** An int64 as protobufjs decodes it. */
-type Long = { toNumber(): number };
 
 interface Parameter {
   readonly int64_param?: Long;
@@ -58,8 +54,6 @@ interface RepositoryMessage {
 
 const SERVICE = "inference.GRPCInferenceService";
 const TENSORS_MAX = 16;
-/** Names are quoted in errors. */
-const NAME_CHARACTERS_MAX = 1000;
 const CLASSIFICATION_MAX = 65_536;
 
 export function inferenceMethods(deps: GrpcInferDeps): GrpcMethod[] {
@@ -196,11 +190,4 @@ async function load(models: Models, { model_name: name, parameters }: Repository
 
 function modelOf({ name, version }: ModelMessage): NamedModel {
   return { id: checkName("name", name), version: version === "" ? null : checkName("version", version) };
-}
-
-/** @throws AppError `field_invalid`. */
-function checkName(field: string, text: string): string {
-  if (text.length <= NAME_CHARACTERS_MAX) return text;
-  const detail = `${field} has ${text.length} characters; at most ${NAME_CHARACTERS_MAX} are taken.`;
-  throw new AppError("field_invalid", detail);
 }

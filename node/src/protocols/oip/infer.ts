@@ -1,9 +1,9 @@
 /** One inference of the Open Inference Protocol, whatever carries it. */
 import type { AnsweredItem, Classify, Item } from "../../classify.js";
 import { AppError } from "../../errors.js";
-import { NO_SETTINGS, type OpenModel, type Visit } from "../../ports.js";
+import { type ClassifyOptions, NO_SETTINGS, type OpenModel, type Visit } from "../../ports.js";
 import { checkInputName, sourcesOf } from "./inputs.js";
-import type { InferRequest, InferResponse, RequestedOutput } from "./message.js";
+import type { InferRequest, InferResponse, InputTensor, RequestedOutput } from "./message.js";
 import { ANSWER_CLASSES, outputOf, requestedOf } from "./outputs.js";
 
 export interface InferDeps {
@@ -21,40 +21,47 @@ export interface NamedModel {
 /** What `top_k` may be. */
 const TOP_K_MAX = 100;
 
-/** @throws AppError that of the first image that has no answer. */
-export async function infer(
+/** Images, pixels or tensors with one model. @throws AppError that of the first image that has no answer. */
+export async function ask(
   { classify, imagesPerRequestMax }: InferDeps,
   visit: Visit,
   model: NamedModel,
-  request: InferRequest,
-): Promise<InferResponse> {
-  const images = sourcesOf(request.inputs, imagesPerRequestMax);
-  const classes = Math.max(ANSWER_CLASSES, ...request.outputs.map(({ classification }) => classification));
-  let asked: { readonly model: OpenModel; readonly outputs: readonly RequestedOutput[] } | undefined;
+  inputs: readonly InputTensor[],
+  options: Pick<ClassifyOptions, "topK" | "everyClass" | "scores">,
+  check: (model: OpenModel) => void,
+): Promise<AnsweredItem[]> {
+  const images = sourcesOf(inputs, imagesPerRequestMax);
   const items = await classify(visit, {
     images,
     choices: [{ kind: "zoo", ...model }],
     settings: NO_SETTINGS,
-    options: {
-      topK: Math.min(classes, TOP_K_MAX),
-      scoreThreshold: 0,
-      picture: false,
-      everyClass: classes > TOP_K_MAX,
-      scores: true,
-    },
-    check(open) {
-      const { spec } = open.target;
-      for (const input of request.inputs) checkInputName(input, spec);
-      asked = { model: open, outputs: requestedOf(request.outputs, spec) };
-    },
+    options: { scoreThreshold: 0, picture: false, ...options },
+    check,
   });
-  const answered = items.map((item) => answeredOf(item, images.length));
+  return items.map((item) => answeredOf(item, images.length));
+}
+
+/** @throws AppError that of the first image that has no answer. */
+export async function infer(
+  deps: InferDeps,
+  visit: Visit,
+  model: NamedModel,
+  request: InferRequest,
+): Promise<InferResponse> {
+  const classes = Math.max(ANSWER_CLASSES, ...request.outputs.map(({ classification }) => classification));
+  const options = { topK: Math.min(classes, TOP_K_MAX), everyClass: classes > TOP_K_MAX, scores: true };
+  let asked: { readonly model: OpenModel; readonly outputs: readonly RequestedOutput[] } | undefined;
+  const items = await ask(deps, visit, model, request.inputs, options, (open) => {
+    const { spec } = open.target;
+    for (const input of request.inputs) checkInputName(input, spec);
+    asked = { model: open, outputs: requestedOf(request.outputs, spec) };
+  });
   if (asked === undefined) throw new Error("a model that answered was open");
   const { identity, target } = asked.model;
   return {
     id: request.id,
     model: { name: identity.id, version: identity.version },
-    outputs: asked.outputs.map((output) => outputOf(output, target.spec, answered)),
+    outputs: asked.outputs.map((output) => outputOf(output, target.spec, items)),
   };
 }
 
