@@ -12,6 +12,7 @@ import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT_DIR, readConfig } from "../src/config.js";
 import { LIBTENSORFLOW_DIR } from "./support/paths.js";
+import { startServer } from "./support/server.js";
 
 const run = promisify(execFile);
 
@@ -44,11 +45,18 @@ export const model: native.Model = await native.Model.load(new Uint8Array(), "{}
   },
   menagerie: {
     dir: "node",
-    holds: ["README.md", "bin/menagerie.mjs", "dist/index.js", "dist/index.d.ts", "web/dist/index.html"],
+    holds: ["README.md", "bin/menagerie.mjs", "dist/index.js", "dist/index.d.ts", "web/dist/index.html"].concat([
+      ...["dist/client/index.js", "dist/client/index.d.ts", "web/dist/menagerie-client.js"],
+      "web/dist/menagerie_client.py",
+    ]),
     prints: [/^roses, [a-z ]+ confidence \(\d+ %\)$/],
     types: `import { createClassifier } from "menagerie";
 const { label }: { label: string } = await (await createClassifier()).classify(new Uint8Array());
-export const length: number = label.length;`,
+export const length: number = label.length;
+import { createClient, MenagerieError, type InferAnswer } from "menagerie/client";
+const { results }: InferAnswer = await createClient("http://localhost").infer([new Blob()], { top_k: 1 });
+export const outcomes: string[] = results.map((item) => ("error" in item ? item.error.code : item.label));
+export const code: string = new MenagerieError("overloaded", "").code;`,
   },
 } as const;
 
@@ -108,6 +116,20 @@ describe("the packages", () => {
     for (const [index, line] of PACKAGES[name].prints.entries()) expect(lines[index]).toMatch(line);
   });
 
+  test("the example of menagerie/client in the README of menagerie works on a service", async () => {
+    const readme = await readFile(join(dir, "node_modules/menagerie/README.md"), "utf8");
+    const example = /```js\n([^`]*menagerie\/client.*?)```/s.exec(readme)?.[1] ?? "";
+    const service = await startServer({});
+    try {
+      const file = join(dir, "client.mjs");
+      await writeFile(file, example.replace("http://localhost:8080", service.url));
+      const { stdout } = await run(process.execPath, [file], { cwd: dir });
+      expect(stdout).toMatch(/^flowers5: roses\nwaste6: [a-z]+\n$/);
+    } finally {
+      await service.stop();
+    }
+  });
+
   test.each(["NodeNext", "Bundler"])("their types are found with moduleResolution %s", async (moduleResolution) => {
     const folder = join(dir, `types-${moduleResolution}`);
     await mkdir(folder);
@@ -129,12 +151,22 @@ describe("the packages", () => {
     expect(await compiled).toBe("");
   });
 
-  test("@menagerie/wasm can be bundled for browsers, without anything of Node", async () => {
-    const contents = 'import { openImages } from "@menagerie/wasm"; await openImages();';
+  /** The files of a bundle for browsers; it cannot be made of what imports something of Node. */
+  const bundled = async (contents: string) => {
     const stdin = { contents, resolveDir: dir };
     const options = { platform: "browser", format: "esm", bundle: true, write: false, metafile: true } as const;
     const { metafile } = await build({ stdin, ...options, logLevel: "silent" });
-    const inputs = Object.keys(metafile.inputs);
+    return Object.keys(metafile.inputs);
+  };
+
+  test("menagerie/client can be bundled for browsers, with nothing but itself", async () => {
+    const inputs = await bundled('import { createClient } from "menagerie/client"; createClient(location.href);');
+    expect(inputs.length).toBeGreaterThan(1);
+    expect(inputs.filter((input) => !/^<stdin>$|\/menagerie\/dist\/client\/[a-z]+\.js$/.test(input))).toEqual([]);
+  });
+
+  test("@menagerie/wasm can be bundled for browsers, without anything of Node", async () => {
+    const inputs = await bundled('import { openImages } from "@menagerie/wasm"; await openImages();');
     expect(inputs.some((input) => input.endsWith("pkg-web/menagerie_wasm.js"))).toBe(true);
     expect(inputs.some((input) => input.endsWith("js/node.js"))).toBe(false);
   });

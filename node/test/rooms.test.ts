@@ -19,6 +19,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   "join-chunks": [],
   "fair-queue": ["ports"],
   "unless-aborted": [],
+  client: ["generated"],
   classify: ["ports", "errors", "generated"],
   explain: ["classify", "ports", "generated"],
   shares: ["fair-queue", "ports"],

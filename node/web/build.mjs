@@ -1,7 +1,7 @@
 /**
  * Builds the page into node/web/dist: one script and its worker, one style sheet, one document, one icon, and the
- * WebAssembly that the worker reads graphs with; the viewer of `/openapi.json`, which is Swagger UI as it comes; beside
- * each its compressed form. Run it with `--watch`, which leaves those out, while working on the page.
+ * WebAssembly that the worker reads graphs with; the viewer of `/openapi.json`, which is Swagger UI as it comes; the clients for programs, which the service hands out so; beside each
+ * its compressed form. Run it with `--watch`, which leaves those out, while working on the page.
  */
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -23,6 +23,8 @@ for (const file of ["menagerie_wasm.js", "menagerie_wasm_bg.wasm"]) {
   await copyFile(new URL(`../../wasm/pkg-web/${file}`, here), new URL(file, dist));
 }
 
+await copyFile(new URL("../clients/menagerie_client.py", here), new URL("menagerie_client.py", dist));
+
 const viewer = dirname(fileURLToPath(import.meta.resolve("swagger-ui-dist/package.json")));
 await mkdir(new URL("docs-viewer/", dist));
 for (const file of ["swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"]) {
@@ -32,9 +34,13 @@ await copyFile(new URL("docs-viewer.js", here), new URL("docs-viewer/start.js", 
 
 const options = {
   absWorkingDir: fileURLToPath(here),
-  entryPoints: ["src/main.tsx", "src/classify/own/graph-reader.ts", "style.css"],
+  entryPoints: {
+    main: "src/main.tsx",
+    "graph-reader": "src/classify/own/graph-reader.ts",
+    style: "style.css",
+    "menagerie-client": "../src/client/index.ts",
+  },
   outdir: "dist",
-  entryNames: "[name]",
   jsx: "automatic",
   jsxImportSource: "preact",
   bundle: true,

@@ -102,7 +102,15 @@ export const STEPS = [
   {
     name: "page",
     needs: ["npm packages", "WebAssembly"],
-    inputs: ["package-lock.json", "node/web", "node/src/generated", ...RUST_INPUTS, ...WASM_INPUTS],
+    inputs: [
+      "package-lock.json",
+      "node/web",
+      "node/clients",
+      "node/src/client",
+      "node/src/generated",
+      ...RUST_INPUTS,
+      ...WASM_INPUTS,
+    ],
     outputs: ["node/web/dist/index.html", "node/web/dist/main.js", "node/web/dist/menagerie_wasm_bg.wasm"],
     run: ({ exec }) => exec("node", ["node/web/build.mjs"]),
   },

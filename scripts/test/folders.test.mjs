@@ -20,7 +20,7 @@ test("no file takes the pathname of a URL, in which a space is %20, for a path",
 test("the page is built in a folder whose name has a space and a letter outside ASCII", () => {
   const dir = mkdtempSync(join(tmpdir(), "menagerie für alle-"));
   try {
-    for (const path of ["node/web", "node/src/generated", "wasm/pkg-web"]) {
+    for (const path of ["node/web", "node/clients", "node/src/client", "node/src/generated", "wasm/pkg-web"]) {
       mkdirSync(dirname(join(dir, path)), { recursive: true });
       cpSync(join(ROOT_DIR, path), join(dir, path), { recursive: true });
     }
