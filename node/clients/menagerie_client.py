@@ -244,39 +244,48 @@ class Client:
         item: Any = answer["results"][0]
         if "error" in item:
             raise MenagerieError(item["error"]["code"], item["error"]["detail"], request_id=answer["request_id"])
-        item["request_id"] = answer["request_id"]
-        return item
+        classified: Classified = item
+        classified["request_id"] = answer["request_id"]
+        return classified
 
     def infer(self, images: Sequence[Image], **fields: Field) -> InferAnswer:
         """Classifies each image with each model (`model=["a", "b"]`) in one request.
 
         `results` has them in this order, images outermost; one that failed alone carries `error`.
         """
-        return self._call("/infer", _Form(images, fields))
+        answer: InferAnswer = self._call("/infer", _Form(images, fields))
+        return answer
 
     def explain(self, image: Image, **fields: Field) -> ExplainedItem:
         """What the answer for one image and one model hangs on, as a map of the photo."""
-        return self._call("/api/explain", _Form([image], fields))
+        answer: ExplainedItem = self._call("/api/explain", _Form([image], fields))
+        return answer
 
     def models(self) -> list[ModelSummary]:
         """The models of the service."""
-        return self._call("/api/models")["models"]
+        answer: list[ModelSummary] = self._call("/api/models")["models"]
+        return answer
 
     def model(self, id: str) -> dict[str, Any]:
         """How a model is fed and read, by its id or `id@version`. It is loaded where needed."""
-        return self._call(f"/api/models/{urllib.parse.quote(id, safe='')}")
+        answer: dict[str, Any] = self._call(f"/api/models/{urllib.parse.quote(id, safe='')}")
+        return answer
 
     def inspect(self, graph: File, labels: File | None = None, **settings: Field) -> dict[str, Any]:
         """How a graph would be fed and read. It is not registered."""
-        return self._call("/api/models/inspect", _Form([], {"model_file": graph, "label_file": labels, **settings}))
+        form = _Form([], {"model_file": graph, "label_file": labels, **settings})
+        answer: dict[str, Any] = self._call("/api/models/inspect", form)
+        return answer
 
     def service(self) -> dict[str, Any]:
         """What the service is, what this client may do there, and its limits."""
-        return self._call("/api/service")
+        answer: dict[str, Any] = self._call("/api/service")
+        return answer
 
     def ready(self) -> dict[str, Any]:
         """Whether requests are served, and by what; also where they are not."""
-        return self._call("/readyz", statuses=(200, 503))
+        answer: dict[str, Any] = self._call("/readyz", statuses=(200, 503))
+        return answer
 
     def _call(self, path: str, form: _Form | None = None, statuses: tuple[int, ...] = (200,)) -> Any:
         """The answer of a call that changes nothing at the service, and may be made again."""
@@ -287,7 +296,8 @@ class Client:
                 return self._ask(path, form, statuses, deadline)
             except MenagerieError as error:
                 wait_seconds = self._wait_before(retry_count, error.retry_after_seconds)
-                is_too_long = wait_seconds > min(self._wait_seconds_max, deadline - time.monotonic())
+                is_late = time.monotonic() + wait_seconds > deadline
+                is_too_long = is_late or (error.retry_after_seconds or 0) > self._wait_seconds_max
                 if error.code not in _PASSING or retry_count >= self._retries_max or is_too_long:
                     raise
             time.sleep(wait_seconds)

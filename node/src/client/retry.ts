@@ -22,8 +22,10 @@ export async function withRetries<T>(attempt: () => Promise<T>, patience: Patien
       return await attempt();
     } catch (error) {
       if (!(error instanceof MenagerieError) || !PASSING.includes(error.code)) throw error;
+      const { retryAfterSeconds = 0 } = error;
       const waitMs = waitMsBefore(retryCount, error.retryAfterSeconds, patience.waitMsMax);
-      const isTooLong = waitMs > patience.waitMsMax || performance.now() + waitMs > patience.deadlineMs;
+      const isLate = performance.now() + waitMs > patience.deadlineMs;
+      const isTooLong = isLate || 1000 * retryAfterSeconds > patience.waitMsMax;
       if (retryCount >= patience.retriesMax || isTooLong) throw error;
       await sleep(waitMs, signal);
     }
