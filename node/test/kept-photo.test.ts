@@ -21,6 +21,7 @@ const classifier = createWasmClassifier({
   memoryBytesKeptMax: 128 * 1024 * 1024,
   imageMsMax: 60_000,
   explainMasksMax: 100,
+  jsonBytesMax: 1_000_000,
   workerFile: WORKER_FILE,
 });
 afterAll(() => classifier.close());

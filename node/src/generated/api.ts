@@ -115,11 +115,15 @@ export interface ServiceFacts {
   role: "none" | "infer" | "models" | "admin";
   keys: boolean;
   image_url: boolean;
+  image_path: boolean;
   limits: {
     image_bytes_max: number;
     image_pixels_max: number;
     image_side_pixels_max: number;
     images_per_request_max: number;
+    images_kept_max: number;
+    images_kept_bytes_max: number;
+    image_kept_ms_max: number;
     models_per_request_max: number;
     graph_bytes_max: number;
     labels_bytes_max: number;
