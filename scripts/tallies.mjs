@@ -106,3 +106,19 @@ export function countFuzz(output) {
   const has = (/** @type {string} */ word) => (RegExp(`^${word}:`, "m").test(output) ? 1 : 0);
   return { passed: has("passed"), failed: 0, skipped: has("skipped"), failures: [] };
 }
+
+/**
+ * The closing lines of Python's unittest, run with `--verbose`. Where Python or its packages are missing, all of them are
+ * one test that is skipped.
+ * @param {string} output
+ * @returns {Tally}
+ */
+export function countUnittest(output) {
+  const has = (/** @type {string} */ word) =>
+    Number(RegExp(`^(?:OK|FAILED) .*\\b${word}=(\\d+)`, "m").exec(output)?.[1] ?? 0);
+  const failed = has("failures") + has("errors");
+  const skipped = has("skipped") + (output.match(/^skipped: /gm)?.length ?? 0);
+  const ran = Number(/^Ran (\d+) tests? in /m.exec(output)?.[1] ?? 0);
+  const failures = [...output.matchAll(/^(?:FAIL|ERROR): (.+)$/gm)].map(([, name = ""]) => name);
+  return { passed: Math.max(0, ran - failed - has("skipped")), failed, skipped, failures };
+}

@@ -10,7 +10,7 @@ import { ROOT_DIR } from "./setup/paths.mjs";
 import { SERVICE } from "./setup/steps.mjs";
 import { buildEnvironment } from "./setup/tools.mjs";
 import { main, setUp } from "./setup.mjs";
-import { countCargoTests, countFuzz, countNodes, countNodeTests, countVitestTests } from "./tallies.mjs";
+import { countCargoTests, countFuzz, countNodes, countNodeTests, countUnittest, countVitestTests } from "./tallies.mjs";
 
 /** @typedef {import("./tallies.mjs").Tally} Tally */
 
@@ -114,6 +114,12 @@ const SUITES = [
     program: process.execPath,
     args: ["--test", "--test-reporter=spec", "bench/load/fairness/fairness.test.mjs"],
     count: countNodeTests,
+  },
+  {
+    name: "clients",
+    program: process.execPath,
+    args: ["scripts/protocol-clients.mjs"],
+    count: countUnittest,
   },
   {
     name: "fuzz",

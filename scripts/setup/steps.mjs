@@ -1,6 +1,7 @@
 /** What has to be done between a fresh clone and the service, as data. */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { arch, platform } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fetchLibtensorflow, findLibtensorflow } from "./libtensorflow.mjs";
@@ -159,6 +160,43 @@ export function installSchemathesis() {
     if (status !== 0) return { reason: error?.message ?? stderr.trim().split("\n").at(-1) ?? "pip failed" };
   }
   return { path, dir };
+}
+
+/** The tests of clients that others wrote, with the list of what pip brings for them. */
+export const PROTOCOL_CLIENTS = join(ROOT_DIR, "node/test/protocol-clients");
+
+/**
+ * A virtual environment with these clients, one for each list. It is no step, as the fuzzer is none.
+ * @returns {{ python: string } | { reason: string }} its Python, or why there is none
+ */
+export function installProtocolClients() {
+  const requirements = join(PROTOCOL_CLIENTS, "requirements.txt");
+  const digest = createHash("sha256").update(readFileSync(requirements)).digest("hex");
+  const dir = dirname(toolDir("protocol-clients", digest.slice(0, 12)));
+  const python = join(dir, "bin/python");
+  const done = join(dir, "installed");
+  if (existsSync(done)) return { python };
+  const commands = [
+    ["python3", "-m", "venv", "--clear", dir],
+    [
+      python,
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--disable-pip-version-check",
+      "--only-binary=:all:",
+      "-r",
+      requirements,
+    ],
+  ];
+  for (const [program = "", ...args] of commands) {
+    const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
+    if (status === 0) continue;
+    return { reason: error?.message ?? `${stdout}\n${stderr}`.trim().split("\n").at(-1) ?? `${program} failed` };
+  }
+  writeFileSync(done, "");
+  return { python };
 }
 
 /**

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ROOT_DIR } from "../setup/paths.mjs";
-import { countCargoTests } from "../tallies.mjs";
+import { countCargoTests, countUnittest } from "../tallies.mjs";
 
 const OUTPUT = `
 running 4 tests
@@ -68,4 +68,29 @@ test("every line that a test of Rust prints of a skip is one that is counted", (
     .map(([, words = ""]) => words);
   assert.ok(printed.length >= 4, `${printed.length} lines`);
   for (const words of printed) assert.match(words, /^skipped: /);
+});
+
+const UNITTEST = `
+test_a (test_x.X.test_a) ... ok
+test_b (test_x.X.test_b) ... FAIL
+test_c (test_x.X.test_c) ... skipped 'no'
+
+======================================================================
+FAIL: test_b (test_x.X.test_b)
+----------------------------------------------------------------------
+Ran 3 tests in 0.001s
+
+FAILED (failures=1, skipped=1)
+`;
+
+test("tests of Python are counted, and one line where there is no Python for them", () => {
+  assert.deepEqual(countUnittest(UNITTEST), {
+    passed: 1,
+    failed: 1,
+    skipped: 1,
+    failures: ["test_b (test_x.X.test_b)"],
+  });
+  assert.deepEqual(countUnittest("Ran 2 tests in 3.1s\n\nOK\n"), { passed: 2, failed: 0, skipped: 0, failures: [] });
+  const skipped = countUnittest("skipped: the clients cannot be installed: there is no python3\n");
+  assert.deepEqual(skipped, { passed: 0, failed: 0, skipped: 1, failures: [] });
 });

@@ -1,0 +1,53 @@
+/**
+ * `npm test -- clients`: a started service, asked by clients that others wrote (node/test/protocol-clients). Where Python or
+ * what pip brings cannot be had, they are skipped with the reason.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { ROOT_DIR } from "./setup/paths.mjs";
+import { installProtocolClients, PROTOCOL_CLIENTS, SERVICE } from "./setup/steps.mjs";
+import { main, setUp } from "./setup.mjs";
+
+const PHOTO = join(ROOT_DIR, "models/samples/daisy-2.jpg");
+
+await main(async () => {
+  await setUp(SERVICE);
+  const clients = installProtocolClients();
+  if ("reason" in clients) {
+    console.log(`skipped: the clients cannot be installed: ${clients.reason}`);
+    return;
+  }
+  const registered = mkdtempSync(join(tmpdir(), "menagerie-clients-"));
+  const service = spawn(process.execPath, [join(ROOT_DIR, "node/dist/server.js")], {
+    env: {
+      ...process.env,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      GRPC_PORT: "0",
+      LOG_LEVEL: "error",
+      REGISTERED_MODELS_DIR: registered,
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    const [line] = await once(createInterface(service.stdout), "line");
+    const [, url = "", grpc = ""] = /(http:[^\s)]+)(?: and gRPC (\S+))?/.exec(String(line)) ?? [];
+    const tests = ["-m", "unittest", "discover", "--verbose", "--start-directory", PROTOCOL_CLIENTS];
+    const { status, stderr, error } = spawnSync(clients.python, ["-B", ...tests], {
+      env: { ...process.env, MENAGERIE_URL: url, MENAGERIE_GRPC: grpc, MENAGERIE_PHOTO: PHOTO },
+      stdio: ["ignore", "inherit", "pipe"],
+      encoding: "utf8",
+    });
+    console.log(stderr);
+    if (error) throw error;
+    if (status !== 0) throw new Error("a client was not answered as it should be");
+  } finally {
+    service.kill("SIGTERM");
+    await once(service, "exit");
+    rmSync(registered, { recursive: true, force: true });
+  }
+});
