@@ -12,6 +12,7 @@ import { ROOT_DIR } from "./setup/paths.mjs";
 
 /** @typedef {import("json-schema-to-typescript").JSONSchema} Schema */
 /** @typedef {Readonly<Record<string, Schema>>} Schemas */
+/** @typedef {"contract" | "components" | "deadline" | "fallback" | "settings" | "fields" | "why"} Part */
 
 const HEAD = "// Generated from the schemas of node/src/routes by `npm run generate`. Do not edit.";
 const REFERENCE = "#/components/schemas/";
@@ -20,18 +21,22 @@ const SOURCES = `
 export { CONTRACT_SCHEMAS as contract } from "./node/src/generated/contract-schema.js";
 export { COMPONENTS as components } from "./node/src/routes/schemas.js";
 export { SERVICE_FACTS as service } from "./node/src/routes/service.js";
+export { DEADLINE_SCHEMAS as deadline } from "./node/src/front/deadline.js";
+export { FALLBACK_SCHEMAS as fallback } from "./node/src/routes/fallback.js";
 export { SETTINGS_SCHEMAS as settings, FIELD_SCHEMAS as fields, WHY_SCHEMAS as why } from "./node/src/routes/infer-fields.js";
 `;
 
-const { contract, components, service, settings, fields, why } = await readSchemas();
+const { contract, components, service, deadline, fallback, settings, fields, why } = await readSchemas();
 
 /** @type {Schemas} */
 const schemas = {
   ...without(components, contract),
   ServiceFacts: { ...service, description: "What a service tells of itself." },
   Settings: { type: "object", description: "Fields that say how a model is fed and read.", properties: settings },
-  InferFields: extended("Settings", without(fields, settings), "Fields of `POST /infer` that come once."),
-  ExplainFields: extended("InferFields", why, "Fields of `POST /api/explain`."),
+  InspectFields: extended("Settings", deadline, "Fields of `POST /api/models/inspect`."),
+  ClassifyFields: extended("InspectFields", without(fields, settings), "Fields of one classification."),
+  InferFields: extended("ClassifyFields", fallback, "Fields of `POST /infer` that come once."),
+  ExplainFields: extended("ClassifyFields", why, "Fields of `POST /api/explain`."),
 };
 
 /** @type {Set<string>} */
@@ -45,7 +50,7 @@ process.stdout.write(`${HEAD}\nimport type { ${[...imported].sort().join(", ")} 
 
 /**
  * The schemas that the routes' modules hold, which are bundled for that.
- * @returns {Promise<Readonly<Record<"contract" | "components" | "settings" | "fields" | "why", Schemas>> & { service: Schema }>}
+ * @returns {Promise<Readonly<Record<Part, Schemas>> & { service: Schema }>}
  */
 async function readSchemas() {
   const dir = mkdtempSync(join(tmpdir(), "menagerie-schemas-"));

@@ -23,12 +23,11 @@ import secrets
 import socket
 import time
 import urllib.parse
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Union
 
-__all__ = ["Client", "ImageUrl", "MenagerieError"]
+__all__ = ["Client", "MenagerieError"]
 
 File = Union[bytes, str, "os.PathLike[str]"]
 """The bytes of a file, or its path."""
@@ -37,14 +36,8 @@ Field = Union[File, int, float, bool, Sequence[str], None]
 """A field of a form; a list repeats its name. Text, but for `model_file` and `label_file`, which are files."""
 
 
-@dataclass(frozen=True)
-class ImageUrl:
-    """The address of an image, which the service fetches where its operator allows the host."""
-
-    url: str
-
-
-Image = Union[File, ImageUrl]
+Image = Union[File, Mapping[str, str]]
+"""An image, or one that the service has or can get: `{"image_url": …}`, `{"image_path": …}` or `{"image_id": …}`."""
 
 
 class ModelIdentity(TypedDict):
@@ -132,9 +125,16 @@ class FailedItem(TypedDict):
     error: Problem
 
 
-class InferAnswer(TypedDict):
+class _InferAnswer(TypedDict):
     request_id: str
     results: list[AnsweredItem | FailedItem]
+
+
+class InferAnswer(_InferAnswer, total=False):
+    """With `fallback="empty"`, `degraded` says that labels are missing, and `error` why, where all of them are."""
+
+    degraded: bool
+    error: Problem
 
 
 class MapRegion(TypedDict):
@@ -206,6 +206,9 @@ _PASSING = ("overloaded", "rate_limited", "engine_unavailable", "unreachable")
 _OF_PROXIES = (502, 503, 504)
 """Statuses that a proxy answers with when the service behind it does not."""
 
+_IN_QUERY = ("deadline_ms", "fallback")
+"""Fields that hold while the form still comes, in the query string."""
+
 _FIRST_WAIT_SECONDS = 0.25
 _PIECE_BYTES = 65536
 
@@ -253,12 +256,12 @@ class Client:
 
         `results` has them in this order, images outermost; one that failed alone carries `error`.
         """
-        answer: InferAnswer = self._call("/infer", _Form(images, fields))
+        answer: InferAnswer = self._send("/infer", images, fields)
         return answer
 
     def explain(self, image: Image, **fields: Field) -> ExplainedItem:
         """What the answer for one image and one model hangs on, as a map of the photo."""
-        answer: ExplainedItem = self._call("/api/explain", _Form([image], fields))
+        answer: ExplainedItem = self._send("/api/explain", [image], fields)
         return answer
 
     def models(self) -> list[ModelSummary]:
@@ -273,8 +276,8 @@ class Client:
 
     def inspect(self, graph: File, labels: File | None = None, **settings: Field) -> dict[str, Any]:
         """How a graph would be fed and read. It is not registered."""
-        form = _Form([], {"model_file": graph, "label_file": labels, **settings})
-        answer: dict[str, Any] = self._call("/api/models/inspect", form)
+        fields = {"model_file": graph, "label_file": labels, **settings}
+        answer: dict[str, Any] = self._send("/api/models/inspect", [], fields)
         return answer
 
     def service(self) -> dict[str, Any]:
@@ -286,6 +289,11 @@ class Client:
         """Whether requests are served, and by what; also where they are not."""
         answer: dict[str, Any] = self._call("/readyz", statuses=(200, 503))
         return answer
+
+    def _send(self, path: str, images: Sequence[Image], fields: dict[str, Field]) -> Any:
+        query = {name: value for name, value in fields.items() if name in _IN_QUERY and value is not None}
+        in_form = {name: value for name, value in fields.items() if name not in _IN_QUERY}
+        return self._call(f"{path}?{urllib.parse.urlencode(query)}" if query else path, _Form(images, in_form))
 
     def _call(self, path: str, form: _Form | None = None, statuses: tuple[int, ...] = (200,)) -> Any:
         """The answer of a call that changes nothing at the service, and may be made again."""
@@ -352,8 +360,9 @@ class _Form:
         self._parts: list[tuple[bytes, bytes | Path]] = []
         self._length = 0
         for number, image in enumerate(images, 1):
-            if isinstance(image, ImageUrl):
-                self._add_text("image_url", image.url)
+            if isinstance(image, Mapping):
+                for name, text in image.items():
+                    self._add_text(name, text)
             else:
                 self._add_file("image_file", image, f"image-{number}")
         for name, value in fields.items():

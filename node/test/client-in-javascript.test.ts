@@ -49,13 +49,21 @@ describe("an image", () => {
     ["an ArrayBuffer", red.buffer, { name: "image-1", label: "red" }],
     ["a Blob", new Blob([red]), { name: "image-1", label: "red" }],
     ["a File, whose name is kept", new File([red], "ré d.png"), { name: "ré d.png", label: "red" }],
-    ["an address", new URL("http://pictures.test/blue.png"), { name: "http://pictures.test/blue.png", label: "blue" }],
+    [
+      "an address",
+      { image_url: "http://pictures.test/blue.png" },
+      { name: "http://pictures.test/blue.png", label: "blue" },
+    ],
   ])("is %s", async (_form, image, { name, label }) => {
     expect(await createClient(service.url).classify(image)).toMatchObject({ label, image: { name } });
   });
 
   it("keeps its place among addresses", async () => {
-    const { results } = await createClient(service.url).infer([red, new URL("http://pictures.test/blue.png"), red]);
+    const { results } = await createClient(service.url).infer([
+      red,
+      { image_url: "http://pictures.test/blue.png" },
+      red,
+    ]);
     expect(results.map((item) => ("error" in item ? item.error.code : item.label))).toEqual(["red", "blue", "red"]);
   });
 });

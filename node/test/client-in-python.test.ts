@@ -13,7 +13,7 @@ import { type FakeService, startFakeService } from "./support/fake-service.js";
 const HEAD = `import json, resource, sys, threading
 from pathlib import Path
 import menagerie_client
-from menagerie_client import Client, ImageUrl, MenagerieError
+from menagerie_client import Client, MenagerieError
 URL, DIR = sys.argv[1:]
 `;
 
@@ -43,7 +43,7 @@ describe.skipIf(!HAS_PYTHON)("the client in Python", () => {
   it("takes files by their paths, and images by their addresses", async () => {
     const program = `
 photo = Path(DIR) / "ré d.png"
-answer = Client(URL).infer([photo, str(photo), ImageUrl("http://pictures.test/blue.png"), b"green"],
+answer = Client(URL).infer([photo, str(photo), {"image_url": "http://pictures.test/blue.png"}, b"green"],
                            model_file=b"graph", label_file=f"{DIR}/labels.txt")
 print(json.dumps([[item["image"]["name"], item["label"]] for item in answer["results"]]))`;
     expect(await run(program)).toEqual([

@@ -69,6 +69,17 @@ describe.each(HERE)("the client in %s", (_name, ask) => {
       expect(await answerOf(url, { method: "inspect", fields })).toMatchObject({ labels: { count: 3 } });
     });
 
+    it("takes an answer without labels where there is no other", async () => {
+      service.classifier.gate = new Promise(() => {});
+      try {
+        const fields = { deadline_ms: 200, fallback: "empty" };
+        const answer = await answerOf(url, { method: "infer", images: ["red"], fields });
+        expect(answer).toMatchObject({ degraded: true, results: [], error: { code: "engine_timeout" } });
+      } finally {
+        service.classifier.gate = Promise.resolve();
+      }
+    });
+
     it("says what the service is", async () => {
       expect(await answerOf(url, SERVICE)).toMatchObject({ role: "admin", limits: { graph_bytes_max: 1_000_000 } });
       expect(await answerOf(`${url}/`, { method: "ready" })).toMatchObject({ ready: true });
@@ -85,6 +96,15 @@ describe.each(HERE)("the client in %s", (_name, ask) => {
       const fields = { model_file: "x".repeat(20_000_000) };
       expect(await errorOf(url, { method: "inspect", fields })).toMatchObject({ code: "upload_too_large" });
     });
+  });
+
+  it("sends what holds while a form comes in the query string", async () => {
+    const { url, seen } = await startScripted(json({ request_id: "r", degraded: true, results: [] }));
+    const fields = { deadline_ms: 50, fallback: "empty", top_k: 1 };
+    expect(await answerOf(url, { method: "infer", images: ["red"], fields })).toMatchObject({ degraded: true });
+    expect(seen[0]?.request.url).toBe("/infer?deadline_ms=50&fallback=empty");
+    expect(seen[0]?.body.toString()).toContain("top_k");
+    expect(seen[0]?.body.toString()).not.toContain("deadline_ms");
   });
 
   it("sends its key", async () => {

@@ -22,11 +22,14 @@ export interface CallOptions {
 }
 
 /** Calls that change nothing at the service, and may be made again. */
-export type Call = <T>(
-  path: string,
-  options: CallOptions,
-  asked?: { readonly form?: FormData; readonly statuses?: readonly number[] },
-) => Promise<T>;
+export type Call = <T>(path: string, options: CallOptions, asked?: Asked) => Promise<T>;
+
+interface Asked {
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly form?: FormData;
+  /** Statuses of answers; 200. */
+  readonly statuses?: readonly number[];
+}
 
 /** `url` is the service's, with the path below which a proxy has it. @throws TypeError for what is no address. */
 export function openCall(
@@ -39,13 +42,17 @@ export function openCall(
     accept: "application/json",
     ...(key === undefined || key === "" ? {} : { authorization: `Bearer ${key}` }),
   };
-  return async <T>(path: string, options: CallOptions, { form, statuses = [200] }: Parameters<Call>[2] = {}) => {
+  return async <T>(path: string, options: CallOptions, { query = {}, form, statuses = [200] }: Asked = {}) => {
     const { signal: asked, timeoutMs = usualMs } = options;
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = asked === undefined ? timeout : AbortSignal.any([asked, timeout]);
     const deadlineMs = performance.now() + timeoutMs;
     const init = { headers, signal, ...(form === undefined ? {} : { method: "POST", body: form }) };
-    const attempt = () => ask(new URL(path, base), init, statuses);
+    const address = new URL(path, base);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) address.searchParams.set(name, String(value));
+    }
+    const attempt = () => ask(address, init, statuses);
     try {
       return (await withRetries(attempt, { retriesMax, waitMsMax, deadlineMs }, signal)) as T;
     } catch (error) {

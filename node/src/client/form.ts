@@ -3,24 +3,33 @@
 /** Bytes of a file. A `File` keeps its name, which the answer repeats. */
 export type Bytes = Blob | Uint8Array | ArrayBuffer;
 
-/** An image, or the address of one, which the service fetches where its operator allows the host. */
-export type Image = Bytes | URL;
+/** An image that the service has or can get: by its address, its path below the operator's folder, or as one kept there. */
+export type ImageSource =
+  | { readonly image_url: string }
+  | { readonly image_path: string }
+  | { readonly image_id: string };
+
+export type Image = Bytes | ImageSource;
 
 /** Fields by their names in the HTTP API; a list repeats its name. */
-export type Fields = Readonly<Record<string, Bytes | string | number | boolean | readonly string[] | null | undefined>>;
+export type Fields = Readonly<Record<string, Bytes | string | number | boolean | readonly string[] | undefined>>;
 
 export function formOf(images: readonly Image[], fields: Fields): FormData {
   const form = new FormData();
   for (const [index, image] of images.entries()) {
-    if (image instanceof URL) form.append("image_url", image.href);
+    if (isSource(image)) for (const [name, value] of Object.entries(image)) form.append(name, value);
     else append(form, "image_file", image, `image-${index + 1}`);
   }
   for (const [name, value] of Object.entries(fields)) {
     for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== undefined && one !== null) append(form, name, one, name);
+      if (one !== undefined) append(form, name, one, name);
     }
   }
   return form;
+}
+
+function isSource(image: Image): image is ImageSource {
+  return "image_url" in image || "image_path" in image || "image_id" in image;
 }
 
 function append(form: FormData, name: string, value: Bytes | string | number | boolean, fileName: string): void {

@@ -4,15 +4,16 @@
  */
 import type {
   AnsweredItem,
+  ClassifyFields,
   DescribedModel,
   ExplainedItem,
   ExplainFields,
   InferAnswer,
   InferFields,
+  InspectFields,
   ModelSummary,
   Readiness,
   ServiceFacts,
-  Settings,
 } from "../generated/api.js";
 import type { ModelSpec } from "../generated/contract.js";
 import { type CallOptions, type ClientOptions, openCall } from "./call.js";
@@ -23,7 +24,7 @@ export type * from "../generated/api.js";
 export type { Answer, Band, ErrorCode, Explanation, ModelSpec, TopEntry } from "../generated/contract.js";
 export type { CallOptions, ClientOptions } from "./call.js";
 export { type ClientErrorCode, MenagerieError } from "./error.js";
-export type { Bytes, Image } from "./form.js";
+export type { Bytes, Image, ImageSource } from "./form.js";
 
 /** A graph of one's own in place of a model of the service. Without labels its classes are numbered. */
 export interface OwnGraph {
@@ -32,7 +33,7 @@ export interface OwnGraph {
   readonly label_file?: Bytes | string;
 }
 
-export interface ClassifyOptions extends CallOptions, OwnGraph, InferFields {
+export interface ClassifyOptions extends CallOptions, OwnGraph, ClassifyFields {
   /** Id of a model, or `id@version`; the service's default. */
   readonly model?: string;
 }
@@ -47,7 +48,7 @@ export interface ExplainOptions extends CallOptions, OwnGraph, ExplainFields {
   readonly model?: string;
 }
 
-export interface InspectOptions extends CallOptions, Settings {}
+export interface InspectOptions extends CallOptions, InspectFields {}
 
 /** Whatever goes with a form. */
 type Sent = InferOptions & Omit<ExplainOptions, "model">;
@@ -83,8 +84,9 @@ export function createClient(url: string | URL, options: ClientOptions = {}): Cl
   const call = openCall(url, options);
 
   function send<T>(path: string, images: readonly Image[], options: Sent): Promise<T> {
-    const { signal, timeoutMs, ...fields } = options;
-    return call(path, options, { form: formOf(images, fields) });
+    const { signal, timeoutMs, deadline_ms, fallback, ...fields } = options;
+    // In the query string they hold while the form still comes.
+    return call(path, options, { query: { deadline_ms, fallback }, form: formOf(images, fields) });
   }
 
   return {

@@ -13,22 +13,25 @@ const FIELD = "deadline_ms";
 /** An hour, as for every setting in ms. */
 const DEADLINE_MS_MAX = 3_600_000;
 
-const SCHEMA: Schema = {
-  type: "integer",
-  minimum: 1,
-  maximum: DEADLINE_MS_MAX,
-  description: "From the arrival of the request to its answer, in ms; past it: 504. It shortens CLASSIFY_MS_MAX alone.",
-};
+export const DEADLINE_SCHEMAS = {
+  [FIELD]: {
+    type: "integer",
+    minimum: 1,
+    maximum: DEADLINE_MS_MAX,
+    description:
+      "From the arrival of the request to its answer, in ms; past it: 504. It shortens CLASSIFY_MS_MAX alone.",
+  },
+} as const satisfies Readonly<Record<string, Schema>>;
 
 /** A route with the field, where it works. */
 export function withDeadline(route: Route): Route {
   if (!isAdmitted(route)) return route;
   const { parameters = [], body } = route;
   const form = body?.["multipart/form-data"]?.schema;
-  const longer = form && { ...form, properties: { ...(form["properties"] as Schema), [FIELD]: SCHEMA } };
+  const longer = form && { ...form, properties: { ...(form["properties"] as Schema), ...DEADLINE_SCHEMAS } };
   return {
     ...route,
-    parameters: [...parameters, { name: FIELD, in: "query", schema: SCHEMA }],
+    parameters: [...parameters, { name: FIELD, in: "query", schema: DEADLINE_SCHEMAS[FIELD] }],
     ...(longer && { body: { ...body, "multipart/form-data": { schema: longer } } }),
   };
 }

@@ -178,9 +178,18 @@ export interface Settings {
   resize_filter?: "antialias" | "bilinear" | "nearest";
 }
 /**
- * Fields of `POST /infer` that come once.
+ * Fields of `POST /api/models/inspect`.
  */
-export type InferFields = Settings & {
+export type InspectFields = Settings & {
+  /**
+   * From the arrival of the request to its answer, in ms; past it: 504. It shortens CLASSIFY_MS_MAX alone.
+   */
+  deadline_ms?: number;
+};
+/**
+ * Fields of one classification.
+ */
+export type ClassifyFields = InspectFields & {
   /**
    * Number of answers; 5.
    */
@@ -207,9 +216,18 @@ export type InferFields = Settings & {
   model_sha256?: string;
 };
 /**
+ * Fields of `POST /infer` that come once.
+ */
+export type InferFields = ClassifyFields & {
+  /**
+   * empty: where the service is full, late or without its engine, a 200 without labels in place of the problem.
+   */
+  fallback?: "empty";
+};
+/**
  * Fields of `POST /api/explain`.
  */
-export type ExplainFields = InferFields & {
+export type ExplainFields = ClassifyFields & {
   /**
    * The class that is explained, by its number from 0 or its label; the best one.
    */
