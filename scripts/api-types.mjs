@@ -20,17 +20,19 @@ const REFERENCE = "#/components/schemas/";
 const SOURCES = `
 export { CONTRACT_SCHEMAS as contract } from "./node/src/generated/contract-schema.js";
 export { COMPONENTS as components } from "./node/src/routes/schemas.js";
+export { KEPT_IMAGE as keptImage } from "./node/src/routes/images.js";
 export { SERVICE_FACTS as service } from "./node/src/routes/service.js";
 export { DEADLINE_SCHEMAS as deadline } from "./node/src/front/deadline.js";
 export { FALLBACK_SCHEMAS as fallback } from "./node/src/routes/fallback.js";
 export { SETTINGS_SCHEMAS as settings, FIELD_SCHEMAS as fields, WHY_SCHEMAS as why } from "./node/src/routes/infer-fields.js";
 `;
 
-const { contract, components, service, deadline, fallback, settings, fields, why } = await readSchemas();
+const { contract, components, keptImage, service, deadline, fallback, settings, fields, why } = await readSchemas();
 
 /** @type {Schemas} */
 const schemas = {
   ...without(components, contract),
+  KeptImage: { ...keptImage, description: "An image that the service keeps for a while." },
   ServiceFacts: { ...service, description: "What a service tells of itself." },
   Settings: { type: "object", description: "Fields that say how a model is fed and read.", properties: settings },
   InspectFields: extended("Settings", deadline, "Fields of `POST /api/models/inspect`."),
@@ -50,7 +52,7 @@ process.stdout.write(`${HEAD}\nimport type { ${[...imported].sort().join(", ")} 
 
 /**
  * The schemas that the routes' modules hold, which are bundled for that.
- * @returns {Promise<Readonly<Record<Part, Schemas>> & { service: Schema }>}
+ * @returns {Promise<Readonly<Record<Part, Schemas>> & { keptImage: Schema, service: Schema }>}
  */
 async function readSchemas() {
   const dir = mkdtempSync(join(tmpdir(), "menagerie-schemas-"));

@@ -137,6 +137,16 @@ class InferAnswer(_InferAnswer, total=False):
     error: Problem
 
 
+class KeptImage(TypedDict):
+    id: str
+    name: str
+    width: int
+    height: int
+    format: str
+    bytes: int
+    kept_ms: int
+
+
 class MapRegion(TypedDict):
     x: int
     y: int
@@ -200,8 +210,8 @@ class MenagerieError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-_PASSING = ("overloaded", "rate_limited", "engine_unavailable", "unreachable")
-"""Codes of what may be otherwise a moment later."""
+_PASSING = ("overloaded", "rate_limited", "engine_unavailable")
+"""Codes of what was not begun, and may be a moment later."""
 
 _OF_PROXIES = (502, 503, 504)
 """Statuses that a proxy answers with when the service behind it does not."""
@@ -264,6 +274,14 @@ class Client:
         answer: ExplainedItem = self._send("/api/explain", [image], fields)
         return answer
 
+    def keep(self, image: Image) -> KeptImage:
+        """Keeps an image at the service for a while, for this client's key alone, or its address.
+
+        `{"image_id": id}` is then the image in other calls, decoded already.
+        """
+        answer: KeptImage = self._call("/api/images", _Form([image], {}), statuses=(201,), changes=True)
+        return answer
+
     def models(self) -> list[ModelSummary]:
         """The models of the service."""
         answer: list[ModelSummary] = self._call("/api/models")["models"]
@@ -295,8 +313,11 @@ class Client:
         in_form = {name: value for name, value in fields.items() if name not in _IN_QUERY}
         return self._call(f"{path}?{urllib.parse.urlencode(query)}" if query else path, _Form(images, in_form))
 
-    def _call(self, path: str, form: _Form | None = None, statuses: tuple[int, ...] = (200,)) -> Any:
-        """The answer of a call that changes nothing at the service, and may be made again."""
+    def _call(
+        self, path: str, form: _Form | None = None, statuses: tuple[int, ...] = (200,), changes: bool = False
+    ) -> Any:
+        """The answer of a call; one that changes something is not made again where its answer was lost."""
+        passing = _PASSING if changes else (*_PASSING, "unreachable")
         deadline = time.monotonic() + self._timeout_seconds
         retry_count = 0
         while True:
@@ -306,7 +327,7 @@ class Client:
                 wait_seconds = self._wait_before(retry_count, error.retry_after_seconds)
                 is_late = time.monotonic() + wait_seconds > deadline
                 is_too_long = is_late or (error.retry_after_seconds or 0) > self._wait_seconds_max
-                if error.code not in _PASSING or retry_count >= self._retries_max or is_too_long:
+                if error.code not in passing or retry_count >= self._retries_max or is_too_long:
                     raise
             time.sleep(wait_seconds)
             retry_count += 1

@@ -1,5 +1,6 @@
 /** The clients of `menagerie/client` and of Python: the same calls, the same errors, the same tries. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { KeptImage } from "../src/client/index.js";
 import { type Ask, type Asked, type Failure, HERE } from "./support/clients.js";
 import { type FakeService, startFakeService } from "./support/fake-service.js";
 import { COLOURS } from "./support/graph-def.js";
@@ -59,6 +60,14 @@ describe.each(HERE)("the client in %s", (_name, ask) => {
     it("explains an answer", async () => {
       const answer = await answerOf(url, { method: "explain", images: ["red"], fields: { detail: 3 } });
       expect(answer).toMatchObject({ label: "red", explanation: { grid: { length: 3 } } });
+    });
+
+    it("keeps an image, and asks of it by its id", async () => {
+      const kept = (await answerOf(url, { method: "keep", images: ["blue"] })) as KeptImage;
+      expect(kept).toMatchObject({ name: "image-1", bytes: 4 });
+      const images = ["red", { image_id: kept.id }];
+      const { results } = (await answerOf(url, { method: "infer", images })) as { results: { label: string }[] };
+      expect(results.map(({ label }) => label)).toEqual(["red", "blue"]);
     });
 
     it("lists models, and describes one and a graph", async () => {
@@ -174,6 +183,12 @@ describe.each(HERE)("the client in %s", (_name, ask) => {
     const { url, seen } = await startScripted("close", proxy, json({ version: "1" }));
     expect(await answerOf(url, SERVICE)).toEqual({ version: "1" });
     expect(seen).toHaveLength(3);
+  });
+
+  it("does not repeat what changes something, where its answer was lost", async () => {
+    const { url, seen } = await startScripted(problem(503, "overloaded"), "close");
+    expect(await errorOf(url, { method: "keep", images: ["red"] })).toMatchObject({ code: "unreachable" });
+    expect(seen).toHaveLength(2);
   });
 
   it("says that nothing answers, and that something else does", async () => {

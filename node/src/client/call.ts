@@ -21,7 +21,6 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
-/** Calls that change nothing at the service, and may be made again. */
 export type Call = <T>(path: string, options: CallOptions, asked?: Asked) => Promise<T>;
 
 interface Asked {
@@ -29,6 +28,8 @@ interface Asked {
   readonly form?: FormData;
   /** Statuses of answers; 200. */
   readonly statuses?: readonly number[];
+  /** Whether the call changes something at the service, and is not made again where its answer was lost. */
+  readonly changes?: boolean;
 }
 
 /** `url` is the service's, with the path below which a proxy has it. @throws TypeError for what is no address. */
@@ -42,19 +43,20 @@ export function openCall(
     accept: "application/json",
     ...(key === undefined || key === "" ? {} : { authorization: `Bearer ${key}` }),
   };
-  return async <T>(path: string, options: CallOptions, { query = {}, form, statuses = [200] }: Asked = {}) => {
+  return async <T>(path: string, options: CallOptions, asking: Asked = {}) => {
+    const { query = {}, form, statuses = [200], changes = false } = asking;
     const { signal: asked, timeoutMs = usualMs } = options;
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = asked === undefined ? timeout : AbortSignal.any([asked, timeout]);
-    const deadlineMs = performance.now() + timeoutMs;
     const init = { headers, signal, ...(form === undefined ? {} : { method: "POST", body: form }) };
     const address = new URL(path, base);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) address.searchParams.set(name, String(value));
     }
+    const patience = { isRepeatable: !changes, retriesMax, waitMsMax, deadlineMs: performance.now() + timeoutMs };
     const attempt = () => ask(address, init, statuses);
     try {
-      return (await withRetries(attempt, { retriesMax, waitMsMax, deadlineMs }, signal)) as T;
+      return (await withRetries(attempt, patience, signal)) as T;
     } catch (error) {
       asked?.throwIfAborted();
       if (!timeout.aborted || error instanceof MenagerieError) throw error;

@@ -11,6 +11,7 @@ import type {
   InferAnswer,
   InferFields,
   InspectFields,
+  KeptImage,
   ModelSummary,
   Readiness,
   ServiceFacts,
@@ -67,6 +68,11 @@ export interface Client {
   infer(images: readonly Image[], options?: InferOptions): Promise<InferAnswer>;
   /** What the answer for one image and one model hangs on, as a map of the photo. */
   explain(image: Image, options?: ExplainOptions): Promise<ExplainedItem>;
+  /**
+   * Keeps an image at the service for a while, for this client's key alone, or its address. `{ image_id: id }` is then the
+   * image in other calls, decoded already.
+   */
+  keep(image: Image, options?: CallOptions): Promise<KeptImage>;
   /** The models of the service. */
   models(options?: CallOptions): Promise<readonly ModelSummary[]>;
   /** How a model is fed and read, by its id or `id@version`. It is loaded where needed. */
@@ -99,6 +105,8 @@ export function createClient(url: string | URL, options: ClientOptions = {}): Cl
     },
     infer: (images, options = {}) => send("infer", images, options),
     explain: (image, options = {}) => send("api/explain", [image], options),
+    keep: (image, options = {}) =>
+      call("api/images", options, { form: formOf([image], {}), statuses: [201], changes: true }),
     models: async (options = {}) => (await call<{ models: ModelSummary[] }>("api/models", options)).models,
     model: (id, options = {}) => call(`api/models/${encodeURIComponent(id)}`, options),
     inspect: (graph, labels, options = {}) =>

@@ -1,13 +1,15 @@
 /** When a call is tried again, and after how long. */
 import { type ClientErrorCode, MenagerieError } from "./error.js";
 
-/** What may be otherwise a moment later. */
-const PASSING: readonly ClientErrorCode[] = ["overloaded", "rate_limited", "engine_unavailable", "unreachable"];
+/** What was not begun, and may be a moment later. */
+const PASSING: readonly ClientErrorCode[] = ["overloaded", "rate_limited", "engine_unavailable"];
 
 const FIRST_WAIT_MS = 250;
 
 /** How often and how long a call is tried. */
 export interface Patience {
+  /** Whether a call may be made again whose answer was lost. */
+  readonly isRepeatable: boolean;
   readonly retriesMax: number;
   /** A longer wait is not waited: the call fails at once. */
   readonly waitMsMax: number;
@@ -21,7 +23,8 @@ export async function withRetries<T>(attempt: () => Promise<T>, patience: Patien
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof MenagerieError) || !PASSING.includes(error.code)) throw error;
+      if (!(error instanceof MenagerieError)) throw error;
+      if (!PASSING.includes(error.code) && !(patience.isRepeatable && error.code === "unreachable")) throw error;
       const { retryAfterSeconds = 0 } = error;
       const waitMs = waitMsBefore(retryCount, error.retryAfterSeconds, patience.waitMsMax);
       const isLate = performance.now() + waitMs > patience.deadlineMs;

@@ -108,6 +108,21 @@ export interface Readiness {
   };
 }
 /**
+ * An image that the service keeps for a while.
+ */
+export interface KeptImage {
+  id: string;
+  name: string;
+  width: number;
+  height: number;
+  format: string;
+  bytes: number;
+  /**
+   * How long it is kept after it was last asked for.
+   */
+  kept_ms: number;
+}
+/**
  * What a service tells of itself.
  */
 export interface ServiceFacts {

@@ -4,7 +4,7 @@ import { type ImageSources, nameOf, readImage } from "../classify.js";
 import { AppError } from "../errors.js";
 import type { CallerOf } from "../front/caller.js";
 import { visitOf } from "../front/enter.js";
-import type { Route } from "../front/route.js";
+import type { Route, Schema } from "../front/route.js";
 import { uploadOf } from "../front/upload.js";
 import type { Classifier } from "../ports.js";
 import {
@@ -28,6 +28,17 @@ export interface ImageDeps extends ImageSources {
 
 const CREATED = 201;
 
+/** What `POST /api/images` answers. */
+export const KEPT_IMAGE: Schema = objectOf({
+  id: STRING,
+  name: STRING,
+  width: COUNT,
+  height: COUNT,
+  format: STRING,
+  bytes: COUNT,
+  kept_ms: { ...COUNT, description: "How long it is kept after it was last asked for." },
+});
+
 export function imageRoutes(deps: ImageDeps): Route[] {
   return [
     {
@@ -45,20 +56,7 @@ export function imageRoutes(deps: ImageDeps): Route[] {
         "application/octet-stream": { schema: BYTES },
       },
       answers: {
-        [CREATED]: {
-          description: "It is kept.",
-          content: json(
-            objectOf({
-              id: STRING,
-              name: STRING,
-              width: COUNT,
-              height: COUNT,
-              format: STRING,
-              bytes: COUNT,
-              kept_ms: { ...COUNT, description: "How long it is kept after it was last asked for." },
-            }),
-          ),
-        },
+        [CREATED]: { description: "It is kept.", content: json(KEPT_IMAGE) },
       },
       problems: [...IMAGE, ...WHEREABOUTS],
       handle: keepImage(deps),

@@ -3,15 +3,15 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { createClient, MenagerieError } from "../../src/client/index.js";
+import { createClient, type ImageSource, MenagerieError } from "../../src/client/index.js";
 import { ROOT_DIR } from "../../src/config.js";
 
 export const PYTHON_CLIENT = join(ROOT_DIR, "node/clients/menagerie_client.py");
 
 export interface Asked {
-  readonly method: "classify" | "infer" | "explain" | "models" | "model" | "inspect" | "service" | "ready";
-  /** Their bytes as text. */
-  readonly images?: readonly string[];
+  readonly method: "classify" | "infer" | "explain" | "keep" | "models" | "model" | "inspect" | "service" | "ready";
+  /** Their bytes as text, or where they are. */
+  readonly images?: readonly (string | ImageSource)[];
   readonly id?: string;
   /** `model_file` and `label_file` are bytes as text. */
   readonly fields?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
@@ -48,7 +48,7 @@ export const HERE = CLIENTS.filter(([name]) => name !== "Python" || HAS_PYTHON);
 async function askByScript(url: string, asked: Asked): Promise<Outcome> {
   const { method, images = [], id = "", fields = {}, ...options } = asked;
   const client = createClient(url, options);
-  const bytes = images.map((image) => Buffer.from(image));
+  const bytes = images.map((image) => (typeof image === "string" ? Buffer.from(image) : image));
   const [image = Buffer.from("")] = bytes;
   const { model_file: graph, label_file: labels, ...settings } = fields;
   const own = graph === undefined ? {} : { model_file: Buffer.from(String(graph)), label_file: String(labels) };
@@ -56,6 +56,7 @@ async function askByScript(url: string, asked: Asked): Promise<Outcome> {
     classify: () => client.classify(image, { ...settings, ...own }),
     infer: () => client.infer(bytes, { ...settings, ...own }),
     explain: () => client.explain(image, { ...settings, ...own }),
+    keep: () => client.keep(image),
     models: () => client.models(),
     model: () => client.model(id),
     inspect: () => client.inspect(Buffer.from(String(graph)), labels === undefined ? labels : String(labels), settings),
