@@ -77,7 +77,8 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
         respond(null, bytes);
       } catch (error) {
         const problem = asAppError(error);
-        logProblem(deps.logger, problem, entered.requestId);
+        // Of a client that went away the gate says so.
+        if (!call.cancelled) logProblem(deps.logger, problem, entered.requestId);
         respond(statusOf(problem));
       }
     };
