@@ -441,6 +441,20 @@ describe("connections", () => {
     await expect.poll(() => port.connections.count).toBe(0);
   });
 
+  it("that are kept by pings alone are idle, and closed", async () => {
+    const port = await start({ keepAliveMsMax: 300 });
+    const session = connectHttp2(`http://${port.address}`);
+    session.on("error", () => {});
+    await once(session, "connect");
+    const pings = setInterval(() => session.destroyed || session.ping(() => {}), 20);
+    closing.push(() => {
+      clearInterval(pings);
+      session.destroy();
+    });
+    await once(session, "close");
+    await expect.poll(() => port.connections.count).toBe(0);
+  });
+
   it("have so many calls at once as their client is told", async () => {
     const port = await start({ grpcCallsPerConnectionMax: 3 });
     const session = connectHttp2(`http://${port.address}`);
