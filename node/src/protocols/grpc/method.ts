@@ -18,8 +18,6 @@ export interface Call {
   readonly requestId: string;
   /** Null for a method that does not work. */
   readonly visit: Visit | null;
-  /** @throws AppError `unauthorized` or `forbidden` for whoever has neither that role nor a higher one. */
-  allow(role: Role): void;
 }
 
 export interface Access {

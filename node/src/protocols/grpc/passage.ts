@@ -96,18 +96,12 @@ export class Passage {
   /** Whether it was let in. */
   async #enter(metadata: Metadata): Promise<boolean> {
     try {
-      const { admission, callerOf, rates, anonymousRole, limits, begin } = this.#deps;
+      const { admission, callerOf, rates, anonymousRole, begin } = this.#deps;
       const { access, works = false } = this.#access;
       this.#requestId = chooseRequestId(metadata.get(REQUEST_ID_HEADER)[0]);
       this.#caller = callerOf(askingOf(metadata, this.#call.getConnectionInfo().remoteAddress));
       const caller = this.#caller;
-      this.#endPace = watchPace(
-        limits,
-        () => this.#bytes,
-        () => this.#refuseLate(),
-      );
-      const late = setTimeout(() => this.#refuseLate(), limits.requestMsMax);
-      this.#endings.push(() => clearTimeout(late));
+      this.#keepPace();
       if (!works) this.#countIdle();
       if (access !== "probe") await rates.count(caller);
       // It may have ended meanwhile, and then nobody would end its visit.
@@ -117,13 +111,27 @@ export class Passage {
         this.#visit = admission.admit(caller.name);
         this.#endings.push(begin(this.#call.getConnectionInfo()));
       }
-      const allow = (role: Parameters<typeof checkRole>[2]) => checkRole(caller, anonymousRole, role);
-      this.#shared.letIn.set(metadata, { requestId: this.#requestId, visit: this.#visit, allow });
+      this.#shared.letIn.set(metadata, { requestId: this.#requestId, visit: this.#visit });
       return true;
     } catch (error) {
       this.#refuse(error);
       return false;
     }
+  }
+
+  /** Until the message is there. */
+  #keepPace(): void {
+    const { limits } = this.#deps;
+    const late = setTimeout(() => this.#refuseLate(), limits.requestMsMax);
+    const end = watchPace(
+      limits,
+      () => this.#bytes,
+      () => this.#refuseLate(),
+    );
+    this.#endPace = () => {
+      clearTimeout(late);
+      end();
+    };
   }
 
   /** @throws AppError `overloaded`. */
