@@ -12,8 +12,7 @@ import { keepDeadline, withDeadline } from "./front/deadline.js";
 import { enter } from "./front/enter.js";
 import { checkQuery } from "./front/known-names.js";
 import { createRates, type RateOptions } from "./front/limit-rate.js";
-import { logRequests } from "./front/log-requests.js";
-import { methodNotAllowed, noteProblems, notFound, sendProblem } from "./front/problems.js";
+import { methodNotAllowed, notFound, sendProblem } from "./front/problems.js";
 import { createBodyReader } from "./front/read-raw.js";
 import { createUploadReader } from "./front/read-upload.js";
 import { refuseEarly } from "./front/refuse-early.js";
@@ -23,6 +22,7 @@ import { secureHeaders } from "./front/secure-headers.js";
 import { servePage } from "./front/serve-page.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./front/share-origins.js";
 import type { UploadLimits } from "./front/upload.js";
+import { noteProblem, noteRoute, watchRequests } from "./front/watch-requests.js";
 import type {
   ApiKeys,
   Classifier,
@@ -32,6 +32,7 @@ import type {
   ModelFetcher,
   Models,
   ModelZoo,
+  Observer,
   ReadImagePath,
   Readiness,
   Registrar,
@@ -46,6 +47,7 @@ import { healthRoutes } from "./routes/health.js";
 import { imageRoutes } from "./routes/images.js";
 import { inferRoutes } from "./routes/infer.js";
 import { listedModelRoutes } from "./routes/listed-models.js";
+import { metricsRoutes } from "./routes/metrics.js";
 import { modelRoutes } from "./routes/models.js";
 import { withOpenApi } from "./routes/openapi.js";
 import { registeredModelRoutes } from "./routes/registered-models.js";
@@ -59,6 +61,11 @@ export interface AppDeps {
   readonly fetcher: ModelFetcher;
   readonly logger: Logger;
   readonly readiness: () => Readiness;
+  readonly observer: Observer;
+  /** The text of `/metrics`. */
+  readonly metrics: () => Promise<string>;
+  /** What `/metrics` takes; `none` is no key. */
+  readonly metricsRole: Role | "none";
   readonly fetchImage: FetchImage;
   readonly readImagePath: ReadImagePath;
   readonly imageStore: ImageStore;
@@ -106,6 +113,9 @@ export function createApp({
   isLocal,
   apiKeys,
   anonymousRole,
+  observer,
+  metrics,
+  metricsRole,
 }: AppDeps): App {
   const app = express();
   app.disable("x-powered-by");
@@ -129,8 +139,9 @@ export function createApp({
 
   const described = [
     ...healthRoutes(readiness),
+    ...metricsRoutes(metrics, metricsRole),
     ...serviceRoutes({ callerOf, anonymousRole, hasKeys: apiKeys !== null, limits }),
-    ...inferRoutes({ classify, sendBytes, modelsPerRequestMax, note: noteProblems(logger) }),
+    ...inferRoutes({ classify, sendBytes, modelsPerRequestMax, note: noteProblem }),
     ...explainRoutes({ explain: createExplain(parts), sendBytes }),
     ...imageRoutes({ classifier, callerOf, ...sources, keptMsMax: limits.imageKeptMsMax }),
     ...modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow }),
@@ -142,6 +153,7 @@ export function createApp({
   const mount = (route: Route) => {
     const { method, path, access, uploads, reads, handle, fallback } = route;
     const before = [
+      noteRoute(route),
       ...(access === "probe" || access === "anyone" ? [] : [allow(access)]),
       // Whoever probes may add what keeps caches from answering.
       ...(access === "probe" ? [] : [checkQuery(queryNamesOf(route))]),
@@ -154,7 +166,7 @@ export function createApp({
 
   app.use(watch);
   app.use(name);
-  app.use(logRequests(logger, callerOf));
+  app.use(watchRequests(observer, logger, callerOf));
   app.use(secure);
   for (const route of routes.filter(({ access }) => access === "probe")) mount(route);
   if (isLocal) app.use(refuseForeignNames());
@@ -165,9 +177,9 @@ export function createApp({
   for (const [path, methods] of methodsByPath(routes)) app.all(path, methodNotAllowed(...methods));
   app.use(servePage(webDir));
   app.use(notFound());
-  app.use(sendProblem(logger));
+  app.use(sendProblem());
   return {
-    listener: refuseEarly(admission, callerOf, [name, secure, share], logger, app),
+    listener: refuseEarly(admission, callerOf, [name, secure, share], logger, observer, app),
     routes,
     async openGrpc() {
       const [{ createGrpcDoor }, { loadMessages }] = await Promise.all([

@@ -3,7 +3,7 @@
  * visit's; decoding, models and engines are behind the ports.
  */
 import { AppError } from "./errors.js";
-import type { Answer, ClientTensor } from "./generated/contract.js";
+import type { Answer, ClientTensor, ErrorCode } from "./generated/contract.js";
 import type {
   Classifier,
   ClassifyOptions,
@@ -17,8 +17,10 @@ import type {
   ModelSettings,
   Models,
   OpenModel,
+  Outcome,
   ReadImagePath,
   ScoredAnswer,
+  Stages,
   TensorSource,
   Visit,
 } from "./ports.js";
@@ -93,7 +95,9 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
   const inTurn = limitAtOnce(ITEMS_AT_ONCE_MAX);
   const columns = await Promise.all(
     choices.map(async (choice) => {
+      const tell = toldOf(deps, visit, choice);
       const failed = (image: Question["images"][number], error: unknown): FailedItem => {
+        tell({ code: codeOf(error) });
         if (!(error instanceof AppError)) throw error;
         return { image: { name: nameOf(image) }, model: { id: idOf(choice) }, error };
       };
@@ -109,7 +113,8 @@ async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question)
                   if (content === undefined) throw new Error("each image is read");
                   const given = choices.length === 1 ? content : lasting(content);
                   const asked = "tensor" in image ? { ...options, tensor: image.tensor } : options;
-                  return await classifyOne(deps.classifier, model, nameOf(image, content), given, asked);
+                  const told = (stages: Stages) => tell({ code: "ok", modelId: model.identity.id, stages });
+                  return await classifyOne(deps.classifier, model, nameOf(image, content), given, asked, told);
                 } catch (error) {
                   return failed(image, error);
                 }
@@ -143,7 +148,9 @@ export async function readImage(
   if ("id" in image) return deps.imageStore.find(visit.caller, image.id);
   const release = visit.hold(deps.imageBytesMax);
   try {
-    const bytes = await ("url" in image ? deps.fetchImage(image.url) : deps.readImagePath(image.path));
+    const bytes = await ("url" in image
+      ? deps.fetchImage(image.url, visit.watch?.traceHeaders)
+      : deps.readImagePath(image.path));
     visit.charge(bytes.length);
     return bytes;
   } finally {
@@ -157,9 +164,10 @@ async function classifyOne(
   name: string,
   image: Uint8Array | KeptImage,
   options: ClassifyOptions,
+  told: (stages: Stages) => void,
 ): Promise<AnsweredItem> {
   if (options.tensor !== undefined) checkTensor(target, options.tensor);
-  return warned(name, identity, await classifier.classify(target, image, options), target);
+  return warned(name, identity, await classifier.classify(target, image, options, told), target);
 }
 
 /** @throws AppError `field_invalid` where the model's engine takes pixels alone. */
@@ -168,6 +176,21 @@ function checkTensor({ tensors, spec }: ClassifyTarget, { dtype }: ClientTensor)
   const { height, width, channels } = spec.input;
   const detail = `What serves this model takes no float32 tensors; send uint8 pixels of ${height} x ${width} x ${channels}, or the image.`;
   throw new AppError("field_invalid", detail);
+}
+
+/** Tells whoever watches the visit what came of an image with this model. */
+export function toldOf(
+  { models }: ClassifyDeps,
+  { watch }: Visit,
+  choice: ModelChoice,
+): (outcome: Partial<Outcome> & Pick<Outcome, "code">) => void {
+  if (watch === undefined) return () => {};
+  const model = models.groupOf(choice);
+  return (outcome) => watch.answered({ model, modelId: null, stages: null, ...outcome });
+}
+
+export function codeOf(error: unknown): ErrorCode {
+  return error instanceof AppError ? error.code : "internal";
 }
 
 /** An answer as clients get it: whose it is, and what is unsure of its model. */

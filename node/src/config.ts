@@ -76,7 +76,15 @@ const SCHEMA = z.object({
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info")
-    .describe("Lowest level of the JSON log lines on stderr."),
+    .describe("Lowest level of the log lines on stderr."),
+  logFormat: z
+    .enum(["pretty", "json"])
+    .optional()
+    .describe("`json` for programs, `pretty` for people; unset: `pretty` where stderr is a terminal."),
+  metricsRole: z
+    .enum(["none", "infer", "models", "admin"])
+    .default("admin")
+    .describe("Role that `GET /metrics` takes; `none`: whoever reaches this port may read it, as `/readyz`."),
 
   modelsDir: z.string().default(join(ROOT_DIR, "models")).describe("Folder of the zoo: one folder a model."),
   modelsPollSeconds: z.coerce

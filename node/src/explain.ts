@@ -2,9 +2,26 @@
  * Why an answer was given, to every door: one image, one model, one map. It costs as much as dozens of classifications, so
  * it waits for its permit among the work of clients' graphs, and its exchanges take their turns one by one.
  */
-import { type AnsweredItem, type ClassifyDeps, checkPictures, nameOf, readImage, warned } from "./classify.js";
+import {
+  type AnsweredItem,
+  type ClassifyDeps,
+  checkPictures,
+  codeOf,
+  nameOf,
+  readImage,
+  toldOf,
+  warned,
+} from "./classify.js";
 import type { Explanation } from "./generated/contract.js";
-import type { ClassifyOptions, ExplainQuestion, ImageSource, ModelChoice, ModelSettings, Visit } from "./ports.js";
+import type {
+  ClassifyOptions,
+  ExplainQuestion,
+  ImageSource,
+  ModelChoice,
+  ModelSettings,
+  Stages,
+  Visit,
+} from "./ports.js";
 
 export interface WhyQuestion {
   readonly image: ImageSource;
@@ -29,10 +46,17 @@ export function createExplain(deps: ClassifyDeps): Explain {
       const content = readImage(deps, visit, image);
       // What fails here is told where it is awaited, and it may fail before that.
       content.catch(() => {});
-      return await deps.models.use(choice, settings, visit, async ({ identity, target }) => {
-        if (options.picture) checkPictures(target, PICTURES, deps.answerBytesMax, PICTURE_SIDE_PIXELS_MIN);
-        const { answer, explanation } = await deps.classifier.explain(target, await content, options, why);
-        return { ...warned(nameOf(image, await content), identity, answer, target), explanation };
-      });
+      const tell = toldOf(deps, visit, choice);
+      try {
+        return await deps.models.use(choice, settings, visit, async ({ identity, target }) => {
+          if (options.picture) checkPictures(target, PICTURES, deps.answerBytesMax, PICTURE_SIDE_PIXELS_MIN);
+          const told = (stages: Stages) => tell({ code: "ok", modelId: identity.id, stages });
+          const { answer, explanation } = await deps.classifier.explain(target, await content, options, why, told);
+          return { ...warned(nameOf(image, await content), identity, answer, target), explanation };
+        });
+      } catch (error) {
+        tell({ code: codeOf(error) });
+        throw error;
+      }
     }, "strangers");
 }

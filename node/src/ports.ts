@@ -6,6 +6,7 @@ import type {
   ClientTensor,
   Confidence,
   Crop,
+  ErrorCode,
   ExplainMethod,
   Explanation,
   ImageFacts,
@@ -33,6 +34,94 @@ export interface Party {
   hold(bytes: number): () => void;
 }
 
+/** Where the time of one image with one model went, in ms. */
+export interface Stages {
+  /** When its answer was there, on the clock of `performance.now`. */
+  readonly end: number;
+  /** Bytes to upright RGB photo. */
+  readonly decode: number;
+  /** Photo to pixels. */
+  readonly resize: number;
+  /** Waiting: for a thread, for the model's engine, and in it. */
+  readonly queue: number;
+  /** The session run. */
+  readonly run: number;
+  /** Scores to labels. */
+  readonly interpret: number;
+}
+
+/** What came of one image with one model. */
+export interface Outcome {
+  /** As `Models.groupOf` names it. */
+  readonly model: string;
+  /** As answers name it; null where it was not found. */
+  readonly modelId: string | null;
+  readonly code: ErrorCode | "ok";
+  /** Null where there is no answer. */
+  readonly stages: Stages | null;
+}
+
+/** Is told what comes of one request. It never throws. */
+export interface Watch {
+  /** What is asked of others on the request's behalf carries these, so that traces go on there. */
+  readonly traceHeaders: Readonly<Record<string, string>>;
+  answered(outcome: Outcome): void;
+}
+
+/** A request, or a call of another protocol, that has ended. */
+export interface RequestFacts {
+  /** Of the table of routes, not the client's; `other` for all that is in no table. */
+  readonly method: string;
+  readonly route: string;
+  /** `client_gone` where nobody took the answer. */
+  readonly code: ErrorCode | "ok" | "client_gone";
+  /** HTTP's, or what its code stands for. */
+  readonly status: number;
+  /** On the clock of `performance.now`. */
+  readonly began: number;
+  readonly ms: number;
+  readonly outcomes: readonly Outcome[];
+}
+
+/** One request as traces see it. */
+export interface RequestTrace {
+  /** Of the trace that it belongs to, 32 hex digits; null where it belongs to none. */
+  readonly id: string | null;
+  readonly headers: Watch["traceHeaders"];
+}
+
+/** Headers that say which trace a request belongs to (W3C Trace Context). */
+export interface TraceHeaders {
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
+}
+
+/** Is told what happens, for metrics and traces. It answers nothing that matters and never throws. */
+export interface Observer {
+  /** A request has come, with these headers. */
+  begin(headers: TraceHeaders): RequestTrace;
+  /** It has ended. */
+  end(trace: RequestTrace, request: RequestFacts): void;
+  /** A model was loaded, or could not be, after it had been asleep or for the first time. */
+  loaded(load: { model: string; code: ErrorCode | "ok"; ms: number; wasAsleep: boolean }): void;
+  /** A loaded model was ended, to make room for another one or for its memory. */
+  slept(model: string, reason: "room" | "memory"): void;
+  /** An engine is given images. */
+  ran(imageCount: number): void;
+  /** An engine process ended that nobody had asked to; another one takes its place. */
+  engineLost(): void;
+}
+
+/** What is told to nobody. */
+export const UNOBSERVED: Observer = {
+  begin: () => ({ id: null, headers: {} }),
+  end() {},
+  loaded() {},
+  slept() {},
+  ran() {},
+  engineLost() {},
+};
+
 /** A request, or a call of another protocol, from its first byte to the end of its connection (`front/admission.ts`). */
 export interface Visit extends Party {
   /** Counts bytes of the body until the work has settled. @throws AppError `overloaded`. */
@@ -52,6 +141,8 @@ export interface Visit extends Party {
   run<T>(work: () => Promise<T>, kind?: "zoo" | "strangers"): Promise<T>;
   /** The connection has ended. */
   leave(): void;
+  /** Absent where nobody watches. */
+  readonly watch?: Watch | undefined;
 }
 
 /** A model that is loaded and answers. */
@@ -109,6 +200,8 @@ export interface InferenceEngine {
   load(graph: Pieces, request: LoadRequest, program?: ModelProgram | null): Promise<LoadedModel>;
   /** What `/readyz` reports. */
   status(): EngineStatus;
+  /** Memory of all its processes that they share with no other one; 0 where it has none. */
+  memoryBytes(): Promise<number>;
   /** Ends every model and every spare. */
   close(): Promise<void>;
 }
@@ -132,6 +225,8 @@ export interface EngineStatus {
   readonly programs: readonly ProgramStatus[];
   readonly modelCount: number;
   readonly spareCount: number;
+  /** Frames that wait for their turn. */
+  readonly waitingCount: number;
 }
 
 /** Everything that one classification needs besides the image. */
@@ -250,11 +345,18 @@ export interface ImageStore {
 
 /** Image bytes to answer: the WebAssembly function in worker threads. */
 export interface Classifier {
+  /** Calls that wait for a thread. */
+  readonly waitingCount: number;
   /**
    * The image's bytes may be transferred: the caller must not use them afterwards. Rejects with `field_invalid` for a
-   * tensor that does not fit the model, or has values that are not finite.
+   * tensor that does not fit the model, or has values that are not finite. `told` hears where the time of an answer went.
    */
-  classify(target: ClassifyTarget, image: Uint8Array | KeptImage, options: ClassifyOptions): Promise<ScoredAnswer>;
+  classify(
+    target: ClassifyTarget,
+    image: Uint8Array | KeptImage,
+    options: ClassifyOptions,
+    told?: (stages: Stages) => void,
+  ): Promise<ScoredAnswer>;
   /** Decodes an image for later use; its bytes may be transferred. */
   decode(image: Uint8Array, party: Party): Promise<FirstLook>;
   /** As `classify`, of an image, with what the answer hangs on: the engine is asked again and again, in one exchange after the other. */
@@ -263,6 +365,7 @@ export interface Classifier {
     image: Uint8Array | KeptImage,
     options: ClassifyOptions,
     question: ExplainQuestion,
+    told?: (stages: Stages) => void,
   ): Promise<{ answer: Answer; explanation: Explanation }>;
   /** The target's spec with its labels filled in. Rejects when the labels do not fit. */
   describe(target: ClassifyTarget): Promise<ModelSpec>;
@@ -321,10 +424,10 @@ export type ModelChoice =
   | { readonly kind: "uploaded"; readonly sha256: string; readonly labels: UploadedFile | null };
 
 /**
- * The bytes of the image at an address. Rejects with an `AppError`: `url_forbidden`, `url_unreachable` or
+ * The bytes of the image at an address, which is asked with `headers` too. Rejects with an `AppError`: `url_forbidden`, `url_unreachable` or
  * `upload_too_large`.
  */
-export type FetchImage = (url: string) => Promise<Uint8Array>;
+export type FetchImage = (url: string, headers?: Readonly<Record<string, string>>) => Promise<Uint8Array>;
 
 /**
  * The bytes of the image at a path below the operator's folder. Rejects with an `AppError`: `field_invalid`,
@@ -416,6 +519,8 @@ export interface Models {
   ): Promise<T>;
   /** Whether the graph is one that a client brought, with this request or before. */
   isStrangers(choice: ModelChoice): boolean;
+  /** The model for whoever counts: the id of one of the zoo's, else `registered`, `uploaded` or `unknown`. */
+  groupOf(choice: ModelChoice): string;
   list(): ModelListing[];
   /** Memory of the engine that holds this model; null where none does. */
   memoryBytesOf(model: ZooModel): number | null;
@@ -506,6 +611,17 @@ export interface Held {
   readonly waiting: number;
   /** Of bodies, photos in the making and answers. */
   readonly bytes: number;
+}
+
+/** What `/metrics` says of this moment. */
+export interface Moment {
+  readonly held: Readiness["held"];
+  readonly modelsLoaded: number;
+  /** What waits, by what it waits for. */
+  readonly waiting: { readonly permit: number; readonly thread: number; readonly engine: number };
+  /** Null until an engine has said hello. */
+  readonly sandbox: Sandbox | null;
+  readonly memoryBytes: { readonly service: number; readonly engines: number };
 }
 
 /** What `/readyz` answers. */

@@ -2,17 +2,15 @@
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createNetServer, Server as NetServer } from "node:net";
 import { setFlagsFromString } from "node:v8";
-import { destination } from "pino";
 import { createApp } from "./app.js";
 import { isLoopback, readConfig } from "./config.js";
 import { AppError, messageOf } from "./errors.js";
 import { boundConnections } from "./front/connections.js";
 import { LIBTENSORFLOW } from "./generated/contract.js";
 import { listenProblem } from "./listen-problem.js";
-import type { Readiness } from "./ports.js";
-import { createLogger, openKeys, openService, type Service, warmUp } from "./service.js";
+import type { Moment, Readiness } from "./ports.js";
+import { openKeys, openLogger, openObserving, openService, type Service, warmUp } from "./service.js";
 
-const STDERR = 2;
 const INTERRUPTED = 130;
 const IDLE_SWEEP_MS = 50;
 /** How often connections that are late are looked for. */
@@ -34,9 +32,12 @@ let retry: NodeJS.Timeout | null = null;
 
 setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
 const config = orExit(readConfig);
-const logger = createLogger(config.logLevel, destination({ dest: STDERR, sync: false }));
+const logger = await openLogger(config.logLevel, config.logFormat ?? (process.stderr.isTTY ? "pretty" : "json"));
 const apiKeys = orExit(() => openKeys(config, logger));
-const service = await openService(config, logger).catch(endWith);
+const observing = await openObserving(process.env, (error) => {
+  logger.warn({ err: error }, "traces do not reach their collector");
+}).catch(endWith);
+const service = await openService(config, logger, observing.observer).catch(endWith);
 await service.tidy();
 const app = createApp({
   ...service,
@@ -49,6 +50,9 @@ const app = createApp({
   apiKeys,
   anonymousRole: config.anonymousRole,
   readiness: () => readinessOf(service),
+  observer: observing.observer,
+  metrics: async () => observing.render(await momentOf(service)),
+  metricsRole: config.metricsRole,
 });
 const server = createServer(
   {
@@ -127,6 +131,18 @@ function readinessOf({ engine, models, zoo }: Service): Readiness {
   };
 }
 
+async function momentOf({ classifier, engine, models }: Service): Promise<Moment> {
+  const held = { ...app.held(), connections: connections.count };
+  const { sandbox, waitingCount } = engine.status();
+  return {
+    held,
+    modelsLoaded: models.loadedCount(),
+    waiting: { permit: held.waiting, thread: classifier.waitingCount, engine: waitingCount },
+    sandbox,
+    memoryBytes: { service: process.memoryUsage.rss(), engines: await engine.memoryBytes() },
+  };
+}
+
 /** Takes no new requests, finishes those in flight, ends the engines. A second signal ends at once. */
 async function stop(signal: NodeJS.Signals): Promise<void> {
   if (phase === "stopping") process.exit(INTERRUPTED);
@@ -147,6 +163,7 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   await closed;
   clearInterval(sweep);
   await service.close();
+  await observing.close();
   clearTimeout(timer);
   logger.flush(() => process.exit(0));
 }

@@ -20,7 +20,8 @@ import { createRegistrar } from "./models/registrar.js";
 import { createModelRegistry } from "./models/registry.js";
 import { openModelStore } from "./models/store.js";
 import { watchZoo } from "./models/watch-zoo.js";
-import { createLogger } from "./observe/logger.js";
+import { openLogger } from "./observe/logger.js";
+import { type Observing, openObserving } from "./observe/observer.js";
 import {
   type ApiKeys,
   type Classifier,
@@ -32,10 +33,12 @@ import {
   type Models,
   type ModelZoo,
   NO_SETTINGS,
+  type Observer,
   type OpenModel,
   type Party,
   type ReadImagePath,
   type Registrar,
+  UNOBSERVED,
   type ZooModel,
 } from "./ports.js";
 import { sha256 } from "./sha256.js";
@@ -72,7 +75,7 @@ export interface Service {
 /** What a question needs of it. */
 type Answering = Pick<Service, "models" | "classifier">;
 
-export async function openService(config: Config, logger: Logger): Promise<Service> {
+export async function openService(config: Config, logger: Logger, observer: Observer = UNOBSERVED): Promise<Service> {
   const ownZoo = await openFileZoo(config.modelsDir, (entry, reason) => {
     logger.warn({ entry, reason }, "a model of the zoo cannot be served");
   });
@@ -84,7 +87,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     report: (entry, reason) => logger.warn({ entry, reason }, "a registered model cannot be served"),
   });
   const company = new Company();
-  const engine = await openEngine(config, ownZoo, logger, company);
+  const engine = await openEngine(config, ownZoo, logger, company, observer);
   const classifier = createWasmClassifier({
     threadCount: config.workerThreads,
     imageLimits: { pixels_max: config.imagePixelsMax, side_pixels_max: config.imageSidePixelsMax },
@@ -105,6 +108,7 @@ export async function openService(config: Config, logger: Logger): Promise<Servi
     retryCount: config.engineRetries,
     threads: config.engineThreads,
     sandboxRequired: config.sandbox === "required",
+    observer,
   });
   ownZoo.serveWith({
     judge: (model) => judge({ models, classifier }, model, config),
@@ -232,7 +236,13 @@ export async function onOwnBehalf<T>(msMax: number, work: (party: Party) => Prom
   }
 }
 
-async function openEngine(config: Config, zoo: FileZoo, logger: Logger, company: Company): Promise<InferenceEngine> {
+async function openEngine(
+  config: Config,
+  zoo: FileZoo,
+  logger: Logger,
+  company: Company,
+  observer: Observer,
+): Promise<InferenceEngine> {
   const { libtensorflowPath, tfEnableOnednnOpts } = config;
   if (config.engine === "addon") {
     return await createAddonEngine({
@@ -276,6 +286,7 @@ async function openEngine(config: Config, zoo: FileZoo, logger: Logger, company:
     cgroups,
     company,
     sandboxRequired: config.sandbox === "required",
+    onLost: () => observer.engineLost(),
   });
 }
 
@@ -337,4 +348,4 @@ function onePixel(): Uint8Array {
   return bytes;
 }
 
-export { createKey, createLogger, type NewKey };
+export { createKey, type NewKey, type Observing, openLogger, openObserving };

@@ -33,7 +33,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   images: ["shares", "fair-queue", "ports", "errors", "generated", "join-chunks", "wasm-module"],
   zoo: ["models", "ports", "errors", "generated", "sha256", "wasm-module"],
   keys: ["ports", "errors"],
-  observe: [],
+  observe: ["ports", "generated", "printable"],
   app: ["classify", "explain", "front", "protocols", "routes", "ports"],
   service: [
     "generated",

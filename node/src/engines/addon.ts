@@ -93,7 +93,12 @@ class AddonEngine implements InferenceEngine {
       programs: [],
       modelCount: this.#models.size,
       spareCount: 0,
+      waitingCount: [...this.#models].reduce((sum, model) => sum + model.waitingCount, 0),
     };
+  }
+
+  async memoryBytes(): Promise<number> {
+    return 0;
   }
 
   async close(): Promise<void> {
@@ -120,6 +125,10 @@ class AddonModel implements LoadedModel {
 
   get alive(): boolean {
     return !this.#closing;
+  }
+
+  get waitingCount(): number {
+    return this.#lanes.waitingCount;
   }
 
   exchange(frame: Uint8Array, party: Party): Promise<Uint8Array> {

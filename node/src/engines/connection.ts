@@ -117,6 +117,11 @@ export class EngineConnection {
     return this.#failure === null && !this.#closing;
   }
 
+  /** Whether it was asked to end, or to finish what it has and end. */
+  get isClosing(): boolean {
+    return this.#closing;
+  }
+
   get pid(): number | undefined {
     return this.#child.pid;
   }

@@ -27,6 +27,11 @@ export class Runs {
     company.onEnd(() => this.#fill());
   }
 
+  /** What waits for its turn. */
+  get waitingCount(): number {
+    return this.#queue.size;
+  }
+
   /** Whether it runs already, or waits for its turn. */
   push(party: Party, waiting: Waiting): "runs" | "waits" {
     this.#company.note(party.caller);
@@ -81,6 +86,10 @@ export class Lanes {
     this.#count = count;
     this.#send = send;
     this.#runs = runs;
+  }
+
+  get waitingCount(): number {
+    return this.#waitingCount;
   }
 
   get isFree(): boolean {

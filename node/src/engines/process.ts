@@ -34,6 +34,8 @@ export interface ProcessEngineOptions {
   readonly company?: Company;
   /** Whether graphs of strangers are refused where the process is not fully confined. */
   readonly sandboxRequired: boolean;
+  /** Called when a process ended that nobody had asked to. */
+  readonly onLost?: () => void;
 }
 
 const RESTART_WAIT_MS_MIN = 200;
@@ -96,7 +98,13 @@ class ProcessEngine implements InferenceEngine {
       cgroup: { held: this.#options.cgroups.problem === null, reason: this.#options.cgroups.problem },
       modelCount: [...this.#processes.values()].filter((model) => model !== null).length,
       spareCount,
+      waitingCount: this.#runs.zoo.waitingCount + this.#runs.stranger.waitingCount,
     };
+  }
+
+  async memoryBytes(): Promise<number> {
+    const bytes = await Promise.all([...this.#processes.keys()].map(ownMemoryBytes));
+    return bytes.reduce<number>((sum, own) => sum + (own ?? 0), 0);
   }
 
   async close(): Promise<void> {
@@ -236,7 +244,10 @@ class ProcessEngine implements InferenceEngine {
     const { codec, startMsMax, log, cgroups, startChild } = this.#options;
     const connection = new EngineConnection(command, codec, startMsMax, log, startChild);
     this.#processes.set(connection, null);
-    connection.ended.then(() => this.#processes.delete(connection));
+    connection.ended.then(() => {
+      this.#processes.delete(connection);
+      if (!connection.isClosing) this.#options.onLost?.();
+    });
     const { pid } = connection;
     if (pid !== undefined) {
       cgroups.add(pid);
@@ -279,11 +290,8 @@ class ProcessModel implements LoadedModel {
     return this.#lanes.exchange(frame, party);
   }
 
-  /** What Linux calls RssAnon: the libraries' pages are shared by all processes and not counted. */
   async memoryBytes(): Promise<number> {
-    const status = await readFile(`/proc/${this.#connection.pid}/status`, "utf8").catch(() => "");
-    const kibibytes = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1];
-    return kibibytes === undefined ? this.spec.graph.memory_bytes_estimate : 1024 * Number(kibibytes);
+    return (await ownMemoryBytes(this.#connection)) ?? this.spec.graph.memory_bytes_estimate;
   }
 
   close(): Promise<void> {
@@ -297,4 +305,11 @@ class ProcessModel implements LoadedModel {
     this.#hasRun = true;
     return reply;
   }
+}
+
+/** What Linux calls RssAnon: the libraries' pages are shared by all processes and not counted. Null elsewhere. */
+async function ownMemoryBytes({ pid }: EngineConnection): Promise<number | null> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  const kibibytes = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1];
+  return kibibytes === undefined ? null : 1024 * Number(kibibytes);
 }

@@ -8,7 +8,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { AppError } from "../errors.js";
-import type { Held, Visit } from "../ports.js";
+import type { Held, Visit, Watch } from "../ports.js";
 import { Permits, Shares } from "../shares.js";
 import { unlessAborted } from "../unless-aborted.js";
 
@@ -28,8 +28,8 @@ export interface AdmissionLimits {
 export interface Admission {
   /** What a caller would be refused with now; null when it would be admitted. */
   refusal(caller: string): AppError | null;
-  /** @throws AppError `overloaded`. */
-  admit(caller: string): Visit;
+  /** `watch` is told what comes of it. @throws AppError `overloaded`. */
+  admit(caller: string, watch?: Watch): Visit;
   /**
    * Counts memory that is taken for a caller without a visit, until the function that it answers is called.
    * @throws AppError `overloaded`.
@@ -54,11 +54,11 @@ export function createAdmission(limits: AdmissionLimits): Admission {
   const refusal = (caller: string) => (places.allows(caller) ? null : full);
   return {
     refusal,
-    admit(caller) {
+    admit(caller, watch) {
       const refused = refusal(caller);
       if (refused !== null) throw refused;
       places.take(caller);
-      return new OneVisit(caller, places, permits, bytes, limits);
+      return new OneVisit(caller, places, permits, bytes, limits, watch);
     },
     hold: (caller, count) => holdBytes(bytes, caller, count),
     held: () => ({ requests: permits.held, waiting: places.total - permits.held, bytes: bytes.total }),
@@ -81,7 +81,14 @@ class OneVisit implements Visit {
   #hasLeft = false;
   #hasPlace = true;
 
-  constructor(caller: string, places: Shares, permits: Permits, bytes: Shares, limits: AdmissionLimits) {
+  constructor(
+    caller: string,
+    places: Shares,
+    permits: Permits,
+    bytes: Shares,
+    limits: AdmissionLimits,
+    readonly watch: Watch | undefined,
+  ) {
     this.caller = caller;
     this.#places = places;
     this.#permits = permits;

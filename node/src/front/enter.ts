@@ -3,11 +3,12 @@ import type { RequestHandler, Response } from "express";
 import type { Visit } from "../ports.js";
 import type { Admission } from "./admission.js";
 import type { CallerOf } from "./caller.js";
+import { watchOf } from "./watch-requests.js";
 
 /** Lets a request in before a byte of its body is read, or refuses it. */
 export function enter(admission: Admission, callerOf: CallerOf): RequestHandler {
   return (request, response, next) => {
-    const visit = admission.admit(callerOf(request).name);
+    const visit = admission.admit(callerOf(request).name, watchOf(response));
     const { socket } = request;
     // A response that is queued behind another one of its connection never says that it closed: the connection does.
     const leave = () => {

@@ -1,12 +1,13 @@
 /** Everything that is no answer: unknown paths, wrong methods, and errors in the form that the client reads. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import type { ErrorRequestHandler, RequestHandler } from "express";
 import type { Logger } from "pino";
 import { AppError, type Problem } from "../errors.js";
 import { html } from "./html.js";
 import { errorFormOf } from "./negotiate.js";
 import { page } from "./page.js";
 import { requestIdOf } from "./request-id.js";
+import { noteProblem } from "./watch-requests.js";
 
 export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 
@@ -27,18 +28,10 @@ export function notFound(): RequestHandler {
   };
 }
 
-/** Logs a problem that was met with while this was answered. */
-export type NoteProblem = (problem: AppError, response: Response) => void;
-
-export function noteProblems(logger: Logger): NoteProblem {
-  return (problem, response) => logProblem(logger, problem, requestIdOf(response));
-}
-
-export function sendProblem(logger: Logger): ErrorRequestHandler {
-  const note = noteProblems(logger);
+export function sendProblem(): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => {
     const problem = asAppError(error);
-    note(problem, response);
+    noteProblem(problem, response);
     if (response.headersSent) {
       response.destroy();
       return;

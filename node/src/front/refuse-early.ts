@@ -5,10 +5,12 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Logger } from "pino";
+import type { Observer } from "../ports.js";
 import type { Admission } from "./admission.js";
 import type { CallerOf } from "./caller.js";
 import { asksForPage } from "./negotiate.js";
 import { beginProblem, PROBLEM_TYPE } from "./problems.js";
+import { traceHeadersOf } from "./watch-requests.js";
 
 /** Middleware that needs nothing of Express. */
 export type SetHeaders = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
@@ -24,6 +26,7 @@ export function refuseEarly(
   callerOf: CallerOf,
   setHeaders: readonly SetHeaders[],
   logger: Logger,
+  observer: Observer,
   serve: RequestListener,
 ): RequestListener {
   const count = countRefusals(logger);
@@ -38,6 +41,9 @@ export function refuseEarly(
     response.setHeader("content-type", PROBLEM_TYPE);
     response.end(JSON.stringify(problem));
     count();
+    const { code, status } = refusal;
+    const facts = { method: "POST", route: PATH, code, status, began: performance.now(), ms: 0, outcomes: [] };
+    observer.end(observer.begin(traceHeadersOf(request)), facts);
   };
 }
 

@@ -33,7 +33,7 @@ const HEADERS = { accept: "image/*", "accept-encoding": "identity", "user-agent"
 
 export function createImageFetcher(options: ImageFetcherOptions): FetchImage {
   const { hosts, bytesMax, msMax, resolve = resolveName, isPublic = isPublicAddress, authorities } = options;
-  return async (text) => {
+  return async (text, headers = {}) => {
     const url = checkUrl(text, hosts);
     const signal = AbortSignal.timeout(msMax);
     try {
@@ -42,7 +42,7 @@ export function createImageFetcher(options: ImageFetcherOptions): FetchImage {
         throw forbidden(`${url.host} has an address that is not public`);
       }
       const response = await open(url, {
-        headers: HEADERS,
+        headers: { ...headers, ...HEADERS },
         agent: false,
         signal,
         lookup: answering(addresses),

@@ -25,6 +25,7 @@ import type {
   KeptImage,
   Party,
   ScoredAnswer,
+  Stages,
 } from "../ports.js";
 import { codeOf, loadWasm, type WasmModule } from "../wasm-module.js";
 import { readJson } from "./read-json.js";
@@ -96,17 +97,23 @@ class WasmClassifier implements Classifier {
     );
   }
 
+  get waitingCount(): number {
+    return this.#pool.waitingCount;
+  }
+
   async classify(
     target: ClassifyTarget,
     image: Uint8Array | KeptImage,
     options: ClassifyOptions,
+    told?: (stages: Stages) => void,
   ): Promise<ScoredAnswer> {
     const { length } = isKept(image) ? image.bytes : image;
     const frameBytes = options.tensor === undefined ? frameBytesOf(target) : length;
     const release = target.party.hold(length + frameBytes);
     try {
-      const { frame, answer } = await this.#ask(target, image, this.#inferJson(options), options);
+      const { frame, answer, stages } = await this.#ask(target, image, this.#inferJson(options), options);
       this.#keep(frame);
+      told?.(stages);
       return answer;
     } finally {
       release();
@@ -118,6 +125,7 @@ class WasmClassifier implements Classifier {
     image: Uint8Array | KeptImage,
     options: ClassifyOptions,
     question: ExplainQuestion,
+    told?: (stages: Stages) => void,
   ): Promise<{ answer: Answer; explanation: Explanation }> {
     const { party } = target;
     const explainOptions: ExplainOptions = {
@@ -133,7 +141,7 @@ class WasmClassifier implements Classifier {
     const { length } = isKept(image) ? image.bytes : image;
     const release = party.hold(length + framesMax * frameBytesOf(target));
     try {
-      const { frame, seenJson, reply, answer } = await this.#ask(target, image, optionsJson);
+      const { frame, seenJson, reply, answer, stages } = await this.#ask(target, image, optionsJson);
       const countMax = Math.min(MASKED_COUNT_MAX, target.imagesMax);
       const replies = [reply];
       let next = 0;
@@ -153,6 +161,7 @@ class WasmClassifier implements Classifier {
       });
       const call = { kind: "explain", ...given, frame, seenJson, optionsJson, replies } as const;
       const { json } = only("json", await this.#callWith(target, call, { party, heavy: true }));
+      told?.(stages);
       return { answer, explanation: JSON.parse(json) as Explanation };
     } finally {
       release();
@@ -214,11 +223,13 @@ class WasmClassifier implements Classifier {
   ) {
     const model = { key: target.key };
     const { party } = target;
+    const began = performance.now();
     const tensorJson = tensor === undefined ? null : JSON.stringify(tensor);
     const { frame, seenJson } = isKept(image)
       ? await this.#prepareKept(target, image, optionsJson)
       : await this.#prepare(target, { image: transferable(image), tensorJson, photo: null, shrink: null }, optionsJson);
     const reply = await exchange(target, frame);
+    const replied = performance.now();
     const call = { kind: "answer", model, seenJson, optionsJson, reply, scores } as const;
     const answered = only("answered", await this.#callWith(target, call, { party, urgent: true }));
     const answer = JSON.parse(answered.json) as Answer;
@@ -227,6 +238,7 @@ class WasmClassifier implements Classifier {
       seenJson,
       reply,
       answer: answered.scores === null ? answer : { ...answer, scores: answered.scores },
+      stages: stagesOf(answer, began, replied, performance.now()),
     };
   }
 
@@ -341,6 +353,17 @@ function isKept(image: Uint8Array | KeptImage): image is KeptImage {
 function isHeavy(wasm: WasmModule, { image, photo }: Pick<Given, "image" | "photo">): boolean {
   if (photo !== null) return photo.rgb.length > RGB_BYTES * LIGHT_PIXELS_MAX;
   return image.length > LIGHT_BYTES_MAX || wasm.declaredPixels(image) > LIGHT_PIXELS_MAX;
+}
+
+/** What neither the thread nor the engine was busy with is waiting. */
+function stagesOf(
+  { timings_ms: { decode, resize, run } }: Answer,
+  began: number,
+  replied: number,
+  end: number,
+): Stages {
+  const queue = Math.max(0, replied - began - decode - resize - run);
+  return { end, decode, resize, queue, run, interpret: end - replied };
 }
 
 /** Of the pixels at the model's size. */

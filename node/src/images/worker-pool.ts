@@ -70,6 +70,11 @@ export class WorkerPool<Call, Reply> {
     while (this.#threads.size < threadsMax) this.#idle.push(this.#start());
   }
 
+  /** Calls that wait for a thread. */
+  get waitingCount(): number {
+    return this.#urgent.length + this.#waiting.size;
+  }
+
   /**
    * Rejects with the error that ended the thread, with the reason of the party's signal while the call waits, and with a
    * `TooLongError` past `callMsMax`.
@@ -82,7 +87,7 @@ export class WorkerPool<Call, Reply> {
     try {
       return await new Promise<Reply>((resolve, reject) => {
         const pending = { call, caller: party.caller, transfer, heavy, urgent, resolve, reject };
-        if (this.#urgent.length + this.#waiting.size === 0 && this.#sendNow(pending)) return;
+        if (this.waitingCount === 0 && this.#sendNow(pending)) return;
         leave = () => {
           if (this.#waiting.remove(party, pending) || remove(this.#urgent, pending)) reject(party.signal.reason);
         };
@@ -126,7 +131,7 @@ export class WorkerPool<Call, Reply> {
   #dispatch(): void {
     if (this.#closed) return;
     while (this.#threads.size < this.#threadsMax) this.#idle.push(this.#start());
-    while (this.#idle.length > 0 && this.#urgent.length + this.#waiting.size > 0) {
+    while (this.#idle.length > 0 && this.waitingCount > 0) {
       const pending = this.#urgent.shift() ?? this.#waiting.shift((next) => this.#fits(next));
       if (pending === undefined) return;
       this.#send(this.#take(pending.heavy), pending);

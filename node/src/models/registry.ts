@@ -3,6 +3,7 @@
  * found by `Sources`, loaded and kept warm by `Slots`.
  */
 import { AppError } from "../errors.js";
+import { FRAME_HEADER_BYTES } from "../generated/contract.js";
 import {
   type InferenceEngine,
   type ModelChoice,
@@ -11,14 +12,16 @@ import {
   type Models,
   type ModelZoo,
   NO_SETTINGS,
+  type Observer,
   type OpenModel,
   type Party,
+  UNOBSERVED,
   type ZooModel,
 } from "../ports.js";
 import { unlessAborted } from "../unless-aborted.js";
 import { DamagedError } from "./file-zoo.js";
 import { Slots, type SlotsOptions } from "./slots.js";
-import { type Source, Sources, type SourcesOptions } from "./sources.js";
+import { groupOf, type Source, Sources, type SourcesOptions } from "./sources.js";
 
 export interface ModelRegistryOptions extends SourcesOptions, SlotsOptions {
   /** Whether graphs of strangers are refused when the engine is not fully confined. */
@@ -37,6 +40,7 @@ class ModelRegistry implements Models {
   readonly #slots: Slots;
   /** Taken out of service by clients who may. */
   readonly #unloaded = new WeakSet<ZooModel>();
+  readonly #observer: Observer;
   /** How many requests use a model, and who waits for the last of them. */
   readonly #uses = new Map<ZooModel, { count: number; readonly free: (() => void)[] }>();
 
@@ -46,6 +50,7 @@ class ModelRegistry implements Models {
     this.#sandboxRequired = options.sandboxRequired;
     this.#sources = new Sources(options);
     this.#slots = new Slots(options);
+    this.#observer = options.observer ?? UNOBSERVED;
   }
 
   async use<T>(
@@ -102,6 +107,14 @@ class ModelRegistry implements Models {
       return id !== null && (this.#zoo.find(id, choice.version ?? undefined)?.registered ?? false);
     }
     return choice.kind !== "candidate" || choice.model.registered;
+  }
+
+  groupOf(choice: ModelChoice): string {
+    if (choice.kind === "upload" || choice.kind === "uploaded") return groupOf(null);
+    if (choice.kind === "candidate") return groupOf(choice.model);
+    const id = choice.id ?? this.#zoo.defaultId;
+    const model = id === null ? undefined : this.#zoo.find(id, choice.version ?? undefined);
+    return model === undefined ? "unknown" : groupOf(model);
   }
 
   list(): ModelListing[] {
@@ -168,7 +181,11 @@ class ModelRegistry implements Models {
         confidence: source.confidence,
         stranger: source.stranger,
         party,
-        exchange: (frame) => this.#slots.use(source, party, (loaded) => loaded.exchange(frame, party)),
+        exchange: (frame) =>
+          this.#slots.use(source, party, (loaded) => {
+            this.#observer.ran(imageCountOf(frame));
+            return loaded.exchange(frame, party);
+          }),
       },
     });
   }
@@ -198,6 +215,11 @@ class ModelRegistry implements Models {
     const detail = `This service takes no graphs, since it cannot confine them: ${missing.join("; ")}.`;
     throw new AppError("forbidden", detail);
   }
+}
+
+/** Images of an infer frame: the first number behind its head. */
+function imageCountOf({ buffer, byteOffset }: Uint8Array): number {
+  return new DataView(buffer, byteOffset).getUint32(FRAME_HEADER_BYTES, true);
 }
 
 function stateOf(model: ZooModel, failure: string | null, loading: boolean): ModelListing["state"] {

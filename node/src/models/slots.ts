@@ -9,10 +9,18 @@
  */
 import { AppError } from "../errors.js";
 import { FairLine } from "../fair-queue.js";
-import type { InferenceEngine, LoadedModel, Party, ZooModel } from "../ports.js";
+import type { ErrorCode } from "../generated/contract.js";
+import {
+  type InferenceEngine,
+  type LoadedModel,
+  type Observer,
+  type Party,
+  UNOBSERVED,
+  type ZooModel,
+} from "../ports.js";
 import { Permits, Shares } from "../shares.js";
 import { unlessAborted } from "../unless-aborted.js";
-import type { Source } from "./sources.js";
+import { groupOf, type Source } from "./sources.js";
 
 export interface SlotsOptions {
   readonly engine: InferenceEngine;
@@ -23,7 +31,11 @@ export interface SlotsOptions {
   readonly strangerLoadsMax: number;
   /** Times that an exchange is tried again on a fresh engine when the engine died: inference is idempotent. */
   readonly retryCount: number;
+  readonly observer?: Observer;
 }
+
+/** Models whose sleep is remembered: graphs of clients are without number. */
+const ASLEEP_KNOWN_MAX = 1000;
 
 /** Of the slots, those that graphs of clients do not take: one in four, and at least one where there are two. */
 const OWN_SHARE = 0.25;
@@ -37,6 +49,8 @@ interface Slot {
   readonly key: string;
   readonly graphSha256: string;
   readonly stranger: boolean;
+  /** As `Models.groupOf` names it. */
+  readonly group: string;
   state: State;
   /** Requests that hold it now; it is not given up meanwhile. */
   useCount: number;
@@ -66,6 +80,9 @@ export class Slots {
   /** Engines that are ending: each takes its room until it is gone. */
   readonly #ending = new Set<Slot>();
   readonly #failures = new WeakMap<ZooModel, string>();
+  readonly #observer: Observer;
+  /** Keys of slots that were put to sleep, the latest last. */
+  readonly #asleep = new Set<string>();
   #closing = false;
 
   constructor(options: SlotsOptions) {
@@ -74,6 +91,7 @@ export class Slots {
     this.#strangersMax = Math.max(1, modelsLoadedMax - Math.ceil(OWN_SHARE * modelsLoadedMax));
     this.#strangersUsed = new Shares(this.#strangersMax);
     this.#strangerLoads = new Permits(options.strangerLoadsMax);
+    this.#observer = options.observer ?? UNOBSERVED;
   }
 
   /**
@@ -172,7 +190,7 @@ export class Slots {
     if (isFull ? endingStrangers > 0 : this.#ending.size > 0) return false;
     const oldest = (isFull ? strangers : slots).find(({ useCount }) => useCount === 0);
     if (oldest === undefined) return false;
-    void this.#end(oldest);
+    this.#sleep(oldest, "room");
     return !this.#ending.has(oldest);
   }
 
@@ -203,8 +221,18 @@ export class Slots {
       if (memoryBytes <= this.#options.modelsMemoryBytesMax) return;
       if (slot.useCount > 0) continue;
       memoryBytes -= slot.memoryBytes;
-      void this.#end(slot);
+      this.#sleep(slot, "memory");
     }
+  }
+
+  #sleep(slot: Slot, reason: "room" | "memory"): void {
+    if (isAwake(slot)) {
+      this.#observer.slept(slot.group, reason);
+      this.#asleep.add(slot.key);
+      const [oldest = slot.key] = this.#asleep;
+      if (this.#asleep.size > ASLEEP_KNOWN_MAX) this.#asleep.delete(oldest);
+    }
+    void this.#end(slot);
   }
 
   async #end(slot: Slot): Promise<void> {
@@ -242,7 +270,9 @@ export class Slots {
     try {
       if (source.stranger) release = await this.#strangerLoads.take(party);
       const wanted = { ...request, graph_sha256: identity.sha256 };
-      const loaded = await this.#options.engine.load(await readGraph(), wanted, program);
+      const loaded = await this.#observed(slot, async () =>
+        this.#options.engine.load(await readGraph(), wanted, program),
+      );
       slot.state = { kind: "ready", loaded };
       if (model !== null) this.#failures.delete(model);
       return loaded;
@@ -255,13 +285,30 @@ export class Slots {
       release();
     }
   }
+
+  async #observed(slot: Slot, load: () => Promise<LoadedModel>): Promise<LoadedModel> {
+    const began = performance.now();
+    const tell = (code: ErrorCode | "ok") => {
+      const ms = performance.now() - began;
+      this.#observer.loaded({ model: slot.group, code, ms, wasAsleep: this.#asleep.delete(slot.key) });
+    };
+    try {
+      const loaded = await load();
+      tell("ok");
+      return loaded;
+    } catch (error) {
+      tell(error instanceof AppError ? error.code : "internal");
+      throw error;
+    }
+  }
 }
 
-function slotOf(key: string, { identity, stranger }: Source): Slot {
+function slotOf(key: string, { identity, stranger, model }: Source): Slot {
   return {
     key,
     graphSha256: identity.sha256,
     stranger,
+    group: groupOf(model),
     state: { kind: "empty" },
     useCount: 0,
     caller: "",

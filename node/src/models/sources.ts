@@ -45,6 +45,12 @@ export interface Source {
   keep(): void;
 }
 
+/** As `Models.groupOf`, of a model that was found; null is a graph that came with a request. */
+export function groupOf(model: ZooModel | null): string {
+  if (model === null) return UPLOADED_ID;
+  return model.registered ? "registered" : model.manifest.id;
+}
+
 export interface SourcesOptions {
   readonly classifier: Classifier;
   readonly zoo: ModelZoo;

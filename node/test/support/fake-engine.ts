@@ -53,7 +53,11 @@ export class FakeEngine implements InferenceEngine {
   status(): EngineStatus {
     const modelCount = this.models.filter((model) => model.alive).length;
     const facts = { kind: "fake", ready: true, runtime: null, kernels: null, spareCount: 0 } as const;
-    return { ...facts, sandbox: this.sandbox, cgroup: NO_CGROUP, programs: [], modelCount };
+    return { ...facts, sandbox: this.sandbox, cgroup: NO_CGROUP, programs: [], modelCount, waitingCount: 0 };
+  }
+
+  async memoryBytes(): Promise<number> {
+    return this.models.filter((model) => model.alive).length * this.memoryBytesEach;
   }
 
   async close(): Promise<void> {

@@ -28,6 +28,7 @@ import { createRegistrar } from "../../src/models/registrar.js";
 import { createModelRegistry } from "../../src/models/registry.js";
 import { openModelStore } from "../../src/models/store.js";
 import { createLogger } from "../../src/observe/logger.js";
+import { openObserving } from "../../src/observe/observer.js";
 import type {
   ApiKeys,
   Classifier,
@@ -45,6 +46,7 @@ import type {
   ModelZoo,
   Readiness,
   ScoredAnswer,
+  Stages,
   ZooModel,
 } from "../../src/ports.js";
 import { FakeEngine, frameOf, inferFrame, NO_CGROUP, scoresOf } from "./fake-engine.js";
@@ -86,6 +88,7 @@ function answerOf(
 
 /** Takes the name of a colour for an image. */
 export class FakeClassifier implements Classifier {
+  readonly waitingCount = 0;
   readonly seen: ClassifyOptions[] = [];
   /** Waited for by each classification. */
   gate: Promise<void> = Promise.resolve();
@@ -96,6 +99,7 @@ export class FakeClassifier implements Classifier {
     target: ClassifyTarget,
     given: Uint8Array | KeptImage,
     options: ClassifyOptions,
+    told?: (stages: Stages) => void,
   ): Promise<ScoredAnswer> {
     this.seen.push(options);
     await this.gate;
@@ -111,7 +115,9 @@ export class FakeClassifier implements Classifier {
     if (text === "trap") throw new Error("unreachable executed at secret/path");
     const colour = COLOUR_VALUES.get(text);
     if (colour === undefined) throw new AppError("image_unsupported", `this is no image: ${text.slice(0, 40)}`);
-    return answerOf(target, scoresOf(await target.exchange(inferFrame(colour))), options, "0".repeat(64));
+    const scores = scoresOf(await target.exchange(inferFrame(colour)));
+    told?.({ end: performance.now(), decode: 1, resize: 1, queue: 1, run: 1, interpret: 1 });
+    return answerOf(target, scores, options, "0".repeat(64));
   }
 
   async decode(image: Uint8Array): Promise<FirstLook> {
@@ -135,8 +141,9 @@ export class FakeClassifier implements Classifier {
     image: Uint8Array | KeptImage,
     options: ClassifyOptions,
     question: ExplainQuestion,
+    told?: (stages: Stages) => void,
   ) {
-    const answer = await this.classify(target, image, options);
+    const answer = await this.classify(target, image, options, told);
     for (let mask = 0; mask < 4; mask += 1) await target.exchange(inferFrame([0, 0, 0]));
     const row = Array.from({ length: question.detail }, () => 0.5);
     const { label, index, probability } = answer;
@@ -289,6 +296,7 @@ export async function startFakeService(
     bytesMax: limits.registeredBytesMax,
     report: () => {},
   });
+  const observing = await openObserving({}, () => {});
   const models = createModelRegistry({
     engine,
     classifier,
@@ -300,6 +308,7 @@ export async function startFakeService(
     retryCount: limits.engineRetries,
     threads: 0,
     sandboxRequired: limits.sandbox === "required",
+    observer: observing.observer,
   });
   const logLines: string[] = [];
   const logger = createLogger("trace", { write: (line: string) => void logLines.push(line) });
@@ -350,6 +359,16 @@ export async function startFakeService(
     apiKeys,
     anonymousRole: limits.anonymousRole,
     readiness: () => service.readiness,
+    observer: observing.observer,
+    metrics: async () =>
+      observing.render({
+        held: { ...held(), connections: 1 },
+        modelsLoaded: models.loadedCount(),
+        waiting: { permit: held().waiting, thread: 0, engine: 0 },
+        sandbox: engine.sandbox,
+        memoryBytes: { service: process.memoryUsage.rss(), engines: await engine.memoryBytes() },
+      }),
+    metricsRole: limits.metricsRole,
   });
   const server = createServer(listener);
   const connections = boundConnections(server, limits.connectionsMax, limits.trustProxy !== "");

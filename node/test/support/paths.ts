@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { ROOT_DIR, readConfig } from "../../src/config.js";
 
 export const WORKER_FILE = new URL("../../dist/images/wasm-worker.js", import.meta.url);
-export const SERVER_FILE = join(ROOT_DIR, "node/dist/server.js");
+export const DIST_DIR = join(ROOT_DIR, "node/dist");
+export const SERVER_FILE = join(DIST_DIR, "server.js");
 export const CLI_FILE = join(ROOT_DIR, "node/bin/menagerie.mjs");
 export const ENGINE_FILE = join(ROOT_DIR, "target/release/menagerie-engine");
 export const LIBTENSORFLOW_DIR = readConfig().libtensorflowPath;

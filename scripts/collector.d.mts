@@ -1,0 +1,1 @@
+export function installCollector(): { readonly path: string } | { readonly reason: string };
