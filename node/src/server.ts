@@ -69,6 +69,7 @@ const connections = boundConnections(server, config.connectionsMax, config.trust
 const grpc = config.grpcPort === undefined ? null : await openGrpc();
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
+process.on("SIGHUP", readAgain);
 await listen(server, config.port, "PORT");
 if (grpc !== null) await listen(grpc.listener, config.grpcPort ?? 0, "GRPC_PORT");
 await becomeReady();
@@ -141,6 +142,13 @@ async function momentOf({ classifier, engine, models }: Service): Promise<Moment
     sandbox,
     memoryBytes: { service: process.memoryUsage.rss(), engines: await engine.memoryBytes() },
   };
+}
+
+/** The keys and the zoo; what is broken is reported, and what was there before stays. */
+function readAgain(): void {
+  logger.info("reading the keys and the zoo again");
+  apiKeys?.refresh();
+  service.look();
 }
 
 /** Takes no new requests, finishes those in flight, ends the engines. A second signal ends at once. */

@@ -13,17 +13,16 @@ import { createImageFetcher } from "./images/fetch-image.js";
 import { createImageStore } from "./images/image-store.js";
 import { createPathReader } from "./images/read-path.js";
 import { createWasmClassifier } from "./images/wasm-classifier.js";
-import { createKey, type NewKey, openApiKeys } from "./keys/api-keys.js";
+import { createKey, type FileKeys, type NewKey, openApiKeys } from "./keys/api-keys.js";
 import { type FileZoo, openFileZoo } from "./models/file-zoo.js";
 import { folderBlobs } from "./models/folder-blobs.js";
 import { createRegistrar } from "./models/registrar.js";
 import { createModelRegistry } from "./models/registry.js";
 import { openModelStore } from "./models/store.js";
-import { watchZoo } from "./models/watch-zoo.js";
+import { watchZoo, type ZooWatch } from "./models/watch-zoo.js";
 import { openLogger } from "./observe/logger.js";
 import { type Observing, openObserving } from "./observe/observer.js";
 import {
-  type ApiKeys,
   type Classifier,
   type FetchImage,
   type ImageStore,
@@ -68,6 +67,8 @@ export interface Service {
   verify(): Promise<void>;
   /** From now on changes of the zoo's folder are taken over. */
   watch(): void;
+  /** Looks for such changes now. */
+  look(): void;
   /** Ends models, engines and threads; requests in flight are finished first. */
   close(): Promise<void>;
 }
@@ -121,7 +122,7 @@ export async function openService(config: Config, logger: Logger, observer: Obse
     report: ({ id, files }) => logger.info({ model: id, files }, "a listed model was fetched"),
     reportFailure: (id, error) => logger.error({ model: id, err: error }, "a listed model cannot be fetched"),
   });
-  let stopWatching = () => {};
+  let zooWatch: ZooWatch | null = null;
   return {
     classifier,
     fetcher,
@@ -147,14 +148,15 @@ export async function openService(config: Config, logger: Logger, observer: Obse
       }),
     verify: () => zoo.verify(),
     watch() {
-      stopWatching = watchZoo({
+      zooWatch = watchZoo({
         zoo: ownZoo,
         pollMs: 1000 * config.modelsPollSeconds,
         report: (error) => logger.warn({ err: error }, "changes of the zoo's folder may be noticed late"),
       });
     },
+    look: () => zooWatch?.look(),
     async close() {
-      stopWatching();
+      zooWatch?.stop();
       fetcher.close();
       await models.close();
       await Promise.all([engine.close(), classifier.close(), ownZoo.close()]);
@@ -166,7 +168,7 @@ export async function openService(config: Config, logger: Logger, observer: Obse
  * The API keys, null where the settings name no file of them.
  * @throws AppError `field_invalid` for a file that is wrong, and where nobody could do anything.
  */
-export function openKeys({ apiKeysFile, anonymousRole, host, trustProxy }: Config, logger: Logger): ApiKeys | null {
+export function openKeys({ apiKeysFile, anonymousRole, host, trustProxy }: Config, logger: Logger): FileKeys | null {
   if (apiKeysFile !== undefined) {
     return openApiKeys(apiKeysFile, (error) => logger.error({ err: error }, "the API keys stay as they were"));
   }

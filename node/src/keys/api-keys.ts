@@ -15,6 +15,12 @@ export interface NewKey {
   readonly line: string;
 }
 
+/** The keys of a file. */
+export interface FileKeys extends ApiKeys {
+  /** Reads it now; as whenever it changes, what cannot be read is reported, and the keys before it stay. */
+  refresh(): void;
+}
+
 /** By this prefix people and scanners of leaked secrets know what they look at. */
 const KEY_PREFIX = "menagerie_";
 const KEY_BYTES = 32;
@@ -40,16 +46,18 @@ export function createKey(role: string, name?: string): NewKey {
  * it stays.
  * @throws AppError `field_invalid` that names the line which is wrong, or says why there is none.
  */
-export function openApiKeys(path: string, report: (error: unknown) => void): ApiKeys {
+export function openApiKeys(path: string, report: (error: unknown) => void): FileKeys {
   let entries = readEntries(path);
-  watchFile(path, { interval: CHECK_EVERY_MS, persistent: false }, () => {
+  const refresh = () => {
     try {
       entries = readEntries(path);
     } catch (error) {
       report(error);
     }
-  });
+  };
+  watchFile(path, { interval: CHECK_EVERY_MS, persistent: false }, refresh);
   return {
+    refresh,
     find(key) {
       const hash = hashOf(key);
       // Every entry is compared, so that the time says nothing about which one it is.

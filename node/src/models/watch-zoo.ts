@@ -15,8 +15,14 @@ export interface WatchOptions {
 /** A change is seldom one alone: the rest of it comes within this time. */
 const SETTLE_MS = 200;
 
-/** @returns what ends it */
-export function watchZoo({ zoo, pollMs, report }: WatchOptions): () => void {
+export interface ZooWatch {
+  /** Looks now, whatever was told of. */
+  look(): void;
+  /** Ends it. */
+  stop(): void;
+}
+
+export function watchZoo({ zoo, pollMs, report }: WatchOptions): ZooWatch {
   let watchers: FSWatcher[] = [];
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
@@ -48,11 +54,14 @@ export function watchZoo({ zoo, pollMs, report }: WatchOptions): () => void {
   };
   lookIn(0);
   const poll = pollMs === 0 ? undefined : setInterval(() => lookIn(0), pollMs).unref();
-  return () => {
-    isOver = true;
-    clearInterval(poll);
-    clearTimeout(timer);
-    for (const watcher of watchers) watcher.close();
-    watchers = [];
+  return {
+    look: () => lookIn(0),
+    stop() {
+      isOver = true;
+      clearInterval(poll);
+      clearTimeout(timer);
+      for (const watcher of watchers) watcher.close();
+      watchers = [];
+    },
   };
 }
