@@ -4,6 +4,7 @@ import { messageOf } from "../errors.js";
 import { addCalibrate } from "./calibrate.js";
 import { addCheck } from "./check.js";
 import { addClassify } from "./classify.js";
+import { addDoctor } from "./doctor.js";
 import { addGolden } from "./golden.js";
 import { addInspect } from "./inspect.js";
 import { addKey } from "./key.js";
@@ -23,7 +24,7 @@ const VERBS = [
   ...[addServe, addClassify, addInspect],
   ...[addPull, addList, addShow, addRm],
   ...[addNew, addCheck, addGolden, addCalibrate, addPush],
-  ...[addKey, addWrapper],
+  ...[addKey, addDoctor, addWrapper],
 ];
 
 // Whoever reads the lines may have read enough, as `head` has.

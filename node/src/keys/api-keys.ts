@@ -17,6 +17,8 @@ export interface NewKey {
 
 /** The keys of a file. */
 export interface FileKeys extends ApiKeys {
+  /** Keys that it holds. */
+  readonly count: number;
   /** Reads it now; as whenever it changes, what cannot be read is reported, and the keys before it stay. */
   refresh(): void;
 }
@@ -57,6 +59,9 @@ export function openApiKeys(path: string, report: (error: unknown) => void): Fil
   };
   watchFile(path, { interval: CHECK_EVERY_MS, persistent: false }, refresh);
   return {
+    get count() {
+      return entries.length;
+    },
     refresh,
     find(key) {
       const hash = hashOf(key);

@@ -1,0 +1,43 @@
+/** Everything that the service stands on, looked at without starting it. */
+import { type Config, readConfig } from "../config.js";
+import { messageOf } from "../errors.js";
+import { checkDisk, checkPage } from "./disk.js";
+import { checkEngine } from "./engine.js";
+import { type Finding, green, red, SET_UP } from "./finding.js";
+import { checkKeys } from "./keys.js";
+import { checkPort } from "./port.js";
+import { checkProcessor } from "./processor.js";
+import { checkZoo } from "./zoo.js";
+
+/** In this order, each as soon as it and those before it are known. Without settings that can be read that is all. */
+export async function* examine(): AsyncGenerator<Finding> {
+  let config: Config;
+  try {
+    config = readConfig();
+  } catch (error) {
+    const [variable] = /\b[A-Z][A-Z_]+(?==)/.exec(messageOf(error)) ?? [];
+    yield red("settings", messageOf(error), `env --unset=${variable ?? "PORT"} npm start`);
+    return;
+  }
+  yield green("settings", "can be used");
+  const checks = [
+    checkProcessor(),
+    checkEngine(config),
+    checkPort(config),
+    checkDisk(config),
+    checkZoo(config),
+    checkKeys(config),
+    checkPage(config),
+  ];
+  // What fails here is told where it is awaited.
+  for (const check of checks) check.catch(() => {});
+  for (const check of checks) yield* await foundBy(check);
+}
+
+async function foundBy(check: Promise<Finding | Finding[]>): Promise<Finding[]> {
+  try {
+    return [await check].flat();
+  } catch (error) {
+    return [red("doctor", `a check failed itself: ${messageOf(error)}`, SET_UP)];
+  }
+}
