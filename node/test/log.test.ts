@@ -42,7 +42,7 @@ describe("a request is one line", () => {
         status: 200,
         outcome: "ok",
         models: ["colours"],
-        images: 2,
+        answers: 2,
         stages_ms: { decode: 2, resize: 2, queue: 2, run: 2, interpret: 2 },
         ms: expect.any(Number),
       }),

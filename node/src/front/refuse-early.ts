@@ -10,6 +10,7 @@ import type { Admission } from "./admission.js";
 import type { CallerOf } from "./caller.js";
 import { asksForPage } from "./negotiate.js";
 import { beginProblem, PROBLEM_TYPE } from "./problems.js";
+import { RequestWatch } from "./watch.js";
 import { traceHeadersOf } from "./watch-requests.js";
 
 /** Middleware that needs nothing of Express. */
@@ -36,14 +37,14 @@ export function refuseEarly(
       serve(request, response);
       return;
     }
+    const watch = new RequestWatch(observer, traceHeadersOf(request));
     for (const set of setHeaders) set(request, response, () => {});
     const problem = beginProblem(refusal, request, response);
     response.setHeader("content-type", PROBLEM_TYPE);
     response.end(JSON.stringify(problem));
     count();
     const { code, status } = refusal;
-    const facts = { method: "POST", route: PATH, code, status, began: performance.now(), ms: 0, outcomes: [] };
-    observer.end(observer.begin(traceHeadersOf(request)), facts);
+    watch.end({ method: "POST", route: PATH, code, status });
   };
 }
 

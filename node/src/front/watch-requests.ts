@@ -6,63 +6,58 @@ import type { IncomingMessage } from "node:http";
 import type { RequestHandler, Response } from "express";
 import type { Logger } from "pino";
 import type { AppError } from "../errors.js";
-import type { Observer, Outcome, RequestFacts, TraceHeaders, Watch } from "../ports.js";
+import type { Observer, TraceHeaders, Watch } from "../ports.js";
 import type { CallerOf } from "./caller.js";
 import { requestIdOf } from "./request-id.js";
 import type { Route } from "./route.js";
+import { RequestWatch } from "./watch.js";
 
 /** A request that no route takes: a file of the page, a wrong address, or one that was refused before its route. */
-export const OTHER = { method: "other", path: "other" } as const;
+const OTHER = { method: "other", route: "other" };
 
-interface Watched extends Watch {
-  readonly outcomes: Outcome[];
-  route: Pick<Route, "path"> & { readonly method: string };
+interface Watched {
+  readonly watch: RequestWatch;
+  /** The row of the table that serves it. */
+  row: typeof OTHER;
+  /** Why it is refused. */
   problem: AppError | null;
-  /** Called with a problem of which the request's line said nothing: its client had gone. */
-  readonly onLate: (problem: AppError) => void;
   hasEnded: boolean;
+  /** Called with a problem that comes when its client has gone, and its line has been written. */
+  readonly onLate: (problem: AppError) => void;
 }
 
 export function watchRequests(observer: Observer, logger: Logger, callerOf: CallerOf): RequestHandler {
   return (request, response, next) => {
-    const began = performance.now();
-    const trace = observer.begin(traceHeadersOf(request));
-    const outcomes: Outcome[] = [];
     const watched: Watched = {
-      traceHeaders: trace.headers,
-      answered: (outcome) => void outcomes.push(outcome),
-      outcomes,
-      route: OTHER,
+      watch: new RequestWatch(observer, traceHeadersOf(request)),
+      row: OTHER,
       problem: null,
+      hasEnded: false,
       onLate: ({ code, cause }) => {
         // What breaks because nobody waits any more is no news.
         if (code === "internal")
           logger.error({ request_id: requestIdOf(response), outcome: code, err: cause }, "failed");
       },
-      hasEnded: false,
     };
-    response.locals["watch"] = watched;
+    response.locals["watched"] = watched;
     response.once("close", () => {
       watched.hasEnded = true;
-      const ms = performance.now() - began;
-      const facts = factsOf(watched, response, began, ms);
-      observer.end(trace, facts);
-      const { method, path } = request;
+      const { problem, row } = watched;
+      const code = problem?.code ?? (response.writableFinished ? "ok" : "client_gone");
+      const status = problem?.status ?? response.statusCode;
       const line = {
         request_id: requestIdOf(response),
-        ...(trace.id === null ? {} : { trace_id: trace.id }),
-        method,
-        path,
+        method: request.method,
+        path: request.path,
         key: callerOf(request).holder?.name,
         status: response.statusCode,
-        outcome: facts.code,
-        ...problemOf(watched),
-        ...modelsOf(outcomes),
-        ms: rounded(ms),
+        ...watched.watch.end({ ...row, code, status }),
+        ...(problem === null ? {} : { detail: problem.message }),
+        ...(problem === null || status < 500 ? {} : { err: problem.cause }),
       };
-      if (facts.status >= 500) logger.error(line, "failed");
-      else if (facts.code === "client_gone") logger.warn(line, "the client went away");
-      else logger.info(line, facts.code === "ok" ? "answered" : "refused");
+      if (status >= 500) logger.error(line, "failed");
+      else if (code === "client_gone") logger.warn(line, "the client went away");
+      else logger.info(line, code === "ok" ? "answered" : "refused");
     });
     next();
   };
@@ -70,10 +65,10 @@ export function watchRequests(observer: Observer, logger: Logger, callerOf: Call
 
 /** Says which row of the table serves the request. */
 export function noteRoute({ method, path }: Route): RequestHandler {
-  const route = { method: method.toUpperCase(), path };
+  const row = { method: method.toUpperCase(), route: path };
   return (_request, response, next) => {
     const watched = watchedOf(response);
-    if (watched !== undefined) watched.route = route;
+    if (watched !== undefined) watched.row = row;
     next();
   };
 }
@@ -88,7 +83,7 @@ export function noteProblem(problem: AppError, response: Response): void {
 }
 
 export function watchOf(response: Response): Watch | undefined {
-  return watchedOf(response);
+  return watchedOf(response)?.watch;
 }
 
 export function traceHeadersOf({ headers }: IncomingMessage): TraceHeaders {
@@ -100,43 +95,5 @@ export function traceHeadersOf({ headers }: IncomingMessage): TraceHeaders {
 }
 
 function watchedOf(response: Response): Watched | undefined {
-  return response.locals["watch"] as Watched | undefined;
-}
-
-function factsOf(
-  { route, problem, outcomes }: Watched,
-  { statusCode, writableFinished }: Response,
-  began: number,
-  ms: number,
-): RequestFacts {
-  const code = problem?.code ?? (writableFinished ? "ok" : "client_gone");
-  return { method: route.method, route: route.path, code, status: problem?.status ?? statusCode, began, ms, outcomes };
-}
-
-function problemOf({ problem }: Watched): object {
-  if (problem === null) return {};
-  return { detail: problem.message, ...(problem.status < 500 ? {} : { err: problem.cause }) };
-}
-
-/** The models that were asked, and where their time went, together; ms. */
-function modelsOf(outcomes: readonly Outcome[]): object {
-  if (outcomes.length === 0) return {};
-  const sum = (stage: "decode" | "resize" | "queue" | "run" | "interpret") =>
-    rounded(outcomes.reduce((total, { stages }) => total + (stages?.[stage] ?? 0), 0));
-  const models = [...new Set(outcomes.map(({ modelId, model }) => modelId ?? model))];
-  return {
-    models,
-    images: outcomes.length,
-    stages_ms: {
-      decode: sum("decode"),
-      resize: sum("resize"),
-      queue: sum("queue"),
-      run: sum("run"),
-      interpret: sum("interpret"),
-    },
-  };
-}
-
-function rounded(ms: number): number {
-  return Math.round(ms * 10) / 10;
+  return response.locals["watched"] as Watched | undefined;
 }

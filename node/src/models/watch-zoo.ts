@@ -6,7 +6,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { type FileZoo, GONE_MS } from "./file-zoo.js";
 
 export interface WatchOptions {
-  readonly zoo: FileZoo;
+  readonly zoo: Pick<FileZoo, "dirs" | "refresh" | "isWaiting">;
   /** Between two looks where nothing was told of, in ms; 0 for none. */
   readonly pollMs: number;
   readonly report: (error: unknown) => void;
