@@ -1,7 +1,8 @@
 /**
- * Builds the page into node/web/dist: one script and its worker, one style sheet, one document, one icon, and the
- * WebAssembly that the worker reads graphs with; the viewer of `/openapi.json`, which is Swagger UI as it comes; the clients for programs, which the service hands out so; beside each
- * its compressed form. Run it with `--watch`, which leaves those out, while working on the page.
+ * Builds the page into node/web/dist: one script and its workers, one style sheet, one document, one icon, and the
+ * WebAssembly that they read graphs and photos with; the viewer of `/openapi.json`, which is Swagger UI as it comes; the
+ * clients for programs, which the service hands out; beside each its compressed form. Run it with `--watch`, which leaves
+ * those out, while working on the page.
  */
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -37,6 +38,7 @@ const options = {
   entryPoints: {
     main: "src/main.tsx",
     "graph-reader": "src/classify/own/graph-reader.ts",
+    "pixel-maker": "src/classify/light/pixel-maker.ts",
     style: "style.css",
     "menagerie-client": "../src/client/index.ts",
   },

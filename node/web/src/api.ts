@@ -20,7 +20,10 @@ import { isReachable, key, service } from "./state.js";
 export type { DescribedModel, ModelIdentity, Readiness, ServiceFacts };
 
 /** One entry of the `results` of `POST /infer` that did not fail. */
-export type Result = AnsweredItem;
+export type Result = AnsweredItem & {
+  /** Where pixels were sent in place of the photo, and whether their hash is seen to be that of the answer. */
+  readonly sent?: { readonly pixelBytes: number; readonly photoBytes: number; readonly isSame: boolean };
+};
 
 /** One entry of `GET /api/models`. `fetch` is null where none of its files are on their way, and none failed. */
 export type ListedModel = ModelSummary;
@@ -97,6 +100,23 @@ export async function classify(form: FormData, sending: Sending): Promise<readon
     if ("error" in entry) throw refusalOf(entry.error);
     return entry;
   });
+}
+
+/** The answer to pixels of one image, of this shape, by the Open Inference Protocol: they follow its JSON as they are. */
+export async function classifyPixels(
+  id: string,
+  shape: readonly number[],
+  pixels: Uint8Array<ArrayBuffer>,
+  signal: AbortSignal,
+): Promise<Result> {
+  const parameters = { binary_data_size: pixels.length };
+  const inputs = [{ name: "pixels", datatype: "UINT8", shape, parameters }];
+  const json = new TextEncoder().encode(JSON.stringify({ inputs, outputs: [{ name: "answer" }] }));
+  const headers = { "Inference-Header-Content-Length": String(json.length) };
+  const body = new Blob([json, pixels]);
+  const response = await call(`v2/models/${encodeURIComponent(id)}/infer`, { method: "POST", headers, body, signal });
+  const { outputs } = (await response.json()) as { outputs: [{ data: [string] }] };
+  return JSON.parse(outputs[0].data[0]) as Result;
 }
 
 /** An answer with what it hangs on. */

@@ -62,6 +62,8 @@ export const announcement = signal("");
 
 export const photos = signal<readonly Photo[]>([]);
 export const region = signal<Region>({ kind: "whole" });
+/** Whether large photos are made into pixels here, which are sent in their place. */
+export const sendsPixels = signal(false);
 export const own = signal<OwnModel | null>(null);
 /** Labels that came before their graph. */
 export const waitingLabels = signal<File | null>(null);

@@ -2,6 +2,7 @@
 import { classify, inspect, Refusal, type Result, type Sending } from "../api.js";
 import { announcement, chosenModels, own, type Photo, photo, photos, region, reply } from "../state.js";
 import { doWork } from "../work.js";
+import { askLightly } from "./light/light.js";
 import { readGraphHere } from "./own/read-graph.js";
 import { formOf, modelFields, questionFields } from "./question.js";
 
@@ -77,6 +78,8 @@ export function worth({ band, band_accuracy, unsure }: Result): string | null {
 async function sendQuestion(asked: Photo, sending: Required<Sending>): Promise<readonly Result[]> {
   const mine = own.value;
   try {
+    const light = await askLightly(asked, sending.signal);
+    if (light !== null) return [light];
     const results = await classify(formOf([["picture", "1"], ...questionFields(asked)]), sending);
     const [first] = results;
     if (mine !== null && first && own.value?.graph === mine.graph) {

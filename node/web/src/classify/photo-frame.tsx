@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Photo, region } from "../state.js";
 import { askIfQuick } from "./ask.js";
+import { LightChoice } from "./light/light-choice.js";
 import { beginRegion, type Region, type Size } from "./region.js";
 import { RegionBox } from "./region-box.js";
 import { RegionFields } from "./region-fields.js";
@@ -57,6 +58,7 @@ export function PhotoFrame({ photo }: { readonly photo: Photo }) {
         </fieldset>
       )}
       {size !== null && now.kind !== "whole" && <RegionFields region={now} size={size} />}
+      {size !== null && <LightChoice photo={photo} />}
     </div>
   );
 }

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Explanation } from "../../../src/generated/contract.js";
 import { Refusal, type Result } from "../api.js";
 import { Problem } from "../components/problem.js";
-import { size } from "../format.js";
+import { megabytes, size } from "../format.js";
 import { addressOf } from "../route.js";
 import { announcement, own, photo } from "../state.js";
 import { askWhy, COARSE, FINE, inWords } from "./why.js";
@@ -17,7 +17,7 @@ type Why =
 const NONE: Why = { kind: "none" };
 
 export function Seen({ result, named }: { readonly result: Result; readonly named: (id: string) => string }) {
-  const { input, image, model, top } = result;
+  const { input, image, model, top, sent } = result;
   const [why, setWhy] = useState<Why>(NONE);
   const [index, setIndex] = useState(result.index);
   const asking = useRef<AbortController | null>(null);
@@ -75,6 +75,18 @@ export function Seen({ result, named }: { readonly result: Result; readonly name
           What {own.value === null ? <a href={addressOf({ view: "model", id: model.id })}>{model.id}</a> : "your model"}{" "}
           saw: {size(input.width, input.height)} pixels, made from {size(image.width, image.height)} ({image.format}).
         </p>
+        {sent !== undefined && (
+          <p id={named("sent")}>
+            They were made in this browser: {megabytes(sent.pixelBytes)} were sent in place of{" "}
+            {megabytes(sent.photoBytes)}.
+            {sent.isSame && (
+              <>
+                {" "}
+                The service answered with their SHA-256, <code>{input.sha256.slice(0, 16)}…</code>: it saw the same.
+              </>
+            )}
+          </p>
+        )}
         <div id={named("why")} class="because">
           {why.kind === "none" && (
             <button id={named("ask-why")} type="button" onClick={() => void ask(result.index, false)}>
