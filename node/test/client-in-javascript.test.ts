@@ -69,5 +69,5 @@ describe("an image", () => {
 });
 
 test("what is no address of a service is refused at once", () => {
-  expect(() => createClient("localhost")).toThrow(TypeError);
+  for (const url of ["localhost", "localhost:8080"]) expect(() => createClient(url)).toThrow(TypeError);
 });

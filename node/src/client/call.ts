@@ -37,8 +37,10 @@ export function openCall(
   url: string | URL,
   { key, timeoutMs: usualMs = 120_000, retriesMax = 3, waitMsMax = 30_000 }: ClientOptions,
 ): Call {
-  const base = new URL(url);
-  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  const base = new URL(`${String(url).replace(/\/+$/, "")}/`);
+  if (!/^https?:$/.test(base.protocol)) {
+    throw new TypeError(`${url} is no address of a service; write one such as http://localhost:8080.`);
+  }
   const headers = {
     accept: "application/json",
     ...(key === undefined || key === "" ? {} : { authorization: `Bearer ${key}` }),
