@@ -268,3 +268,14 @@ describe("the answer", () => {
     expect(await codeOf(fetcher(at, { resolve: async () => [] })(`http://${at}/`))).toMatch(/^url_unreachable/);
   });
 });
+
+it("the headers of a trace go with the question, beside those that are always sent", async () => {
+  const seen: Record<string, unknown>[] = [];
+  const { host } = await serve((request, response) => {
+    seen.push(request.headers);
+    response.end("image");
+  });
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  await fetcher(host)(`http://${host}/1.png`, { traceparent, accept: "text/html" });
+  expect(seen).toEqual([expect.objectContaining({ traceparent, accept: "image/*" })]);
+});
