@@ -39,9 +39,11 @@ import type {
   Role,
 } from "./ports.js";
 import type { GrpcDoor, GrpcDoorDeps } from "./protocols/grpc/door.js";
+import { huggingFaceRoutes } from "./protocols/huggingface/routes.js";
 import { inferenceMethods } from "./protocols/oip/grpc.js";
 import { oipRoutes } from "./protocols/oip/routes.js";
 import { predictionMethods } from "./protocols/tfserving/grpc.js";
+import { tfServingRoutes } from "./protocols/tfserving/routes.js";
 import { explainRoutes } from "./routes/explain.js";
 import { healthRoutes } from "./routes/health.js";
 import { imageRoutes } from "./routes/images.js";
@@ -148,6 +150,8 @@ export function createApp({
     ...registeredModelRoutes(registrar),
     ...listedModelRoutes({ fetcher, allow }),
     ...oipRoutes({ classify, models, zoo, classifier, readiness, sendBytes, imagesPerRequestMax }),
+    ...tfServingRoutes({ classify, models, zoo, classifier, sendBytes, imagesPerRequestMax }),
+    ...huggingFaceRoutes({ classify, classifier, sendBytes }),
   ];
   const routes = withOpenApi(described.map(withDeadline));
   const mount = (route: Route) => {

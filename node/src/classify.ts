@@ -144,7 +144,10 @@ export async function readImage(
   visit: Visit,
   image: ImageSource | TensorSource,
 ): Promise<Uint8Array | KeptImage> {
-  if ("bytes" in image) return image.bytes;
+  if ("bytes" in image) {
+    if ("tensor" in image || image.bytes.length <= deps.imageBytesMax) return image.bytes;
+    throw new AppError("upload_too_large", `The image is larger than ${deps.imageBytesMax} bytes.`);
+  }
   if ("id" in image) return deps.imageStore.find(visit.caller, image.id);
   const release = visit.hold(deps.imageBytesMax);
   try {

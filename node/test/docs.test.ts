@@ -8,6 +8,7 @@ import type { ServiceDefinition } from "@grpc/proto-loader";
 import { describe, expect, test } from "vitest";
 import { describeConfig, RULES } from "../src/config.js";
 import { HTTP_STATUS } from "../src/errors.js";
+import { templateOf } from "../src/front/route.js";
 import { LICENCES } from "../src/generated/contract.js";
 import { parseManifest } from "../src/models/manifest.js";
 import { loadMessages } from "../src/protocols/grpc/messages.js";
@@ -79,7 +80,7 @@ test("docs/http-api.md has every error code with its status", async () => {
 test("docs/http-api.md and docs/protocols.md name every call of the app and no other", async () => {
   const service = await startFakeService();
   await service.close();
-  const routes = service.routes.map(({ method, path }) => `${method.toUpperCase()} ${path.replace(/:(\w+)/g, "{$1}")}`);
+  const routes = service.routes.map(({ method, path }) => `${method.toUpperCase()} ${templateOf(path)}`);
   const page = (await read("docs/http-api.md")) + (await read("docs/protocols.md"));
   const documented = [...page.matchAll(/^(?:## |\| `)((?:GET|POST|PUT|DELETE) \/[^`\s]+)/gm)].map(([, call]) => call);
   expect(routes.length).toBeGreaterThan(3);

@@ -103,6 +103,8 @@ describe("an answer is as the document says", () => {
     body: JSON.stringify(body),
     headers: { "content-type": "application/json" },
   });
+  const postJson = (body: object): RequestInit => ({ ...putJson(body), method: "POST" });
+  const ENCODED = { b64: RED.toString("base64") };
   const post = (parts: Parameters<typeof form>[0]): RequestInit => ({ method: "POST", body: form(parts) });
 
   it.each<[string, string, RequestInit, number | ErrorCode]>([
@@ -150,8 +152,21 @@ describe("an answer is as the document says", () => {
     ["/api/models/{id}", "nope", {}, "model_unknown"],
     ["/api/models/{id}/labels", "colours", {}, 200],
     ["/api/models/{id}/labels", "colours@7", {}, "version_unknown"],
+    ["/v1/models", "", {}, 200],
+    ["/v1/models/{model}", "colours", {}, 200],
+    ["/v1/models/{model}", "damaged", {}, 200],
+    ["/v1/models/{model}", "nope", {}, "model_unknown"],
+    ["/v1/models/{model}/metadata", "colours", {}, 200],
+    ["/v1/models/{model}:predict", "colours", postJson({ instances: [ENCODED] }), 200],
+    ["/v1/models/{model}:predict", "colours", postJson({ inputs: [ENCODED] }), 200],
+    ["/v1/models/{model}:predict", "colours", postJson({}), "field_invalid"],
+    ["/v1/models/{model}:classify", "colours", postJson({ examples: [{ image: ENCODED }] }), 200],
+    ["/v1/models/{model}:classify", "colours", postJson({}), "image_missing"],
+    ["/hf/models/{model}", "colours", postJson({ inputs: ENCODED.b64 }), 200],
+    ["/hf/models/{model}", "colours", { method: "POST", body: RED }, 200],
+    ["/hf/models/{model}", "colours", postJson({}), "image_missing"],
   ])("%s %s", async (path, rest, init, wanted) => {
-    const url = path.includes("{id}") ? path.replace("{id}", rest) : `${path}${rest}`;
+    const url = /\{\w+\}/.test(path) ? path.replace(/\{\w+\}/, rest) : `${path}${rest}`;
     const response = await fetch(`${service.url}${url}`, init);
     const [type = ""] = (response.headers.get("content-type") ?? "").split(";");
     const text = await response.text();

@@ -51,6 +51,11 @@ export function formNamesOf({ body }: Operation): string[] {
   return Object.keys(body?.["multipart/form-data"]?.schema["properties"] ?? {});
 }
 
+/** A path as OpenAPI has it, `/models/{id}`. In Express' own, a colon that is none of a parameter has a backslash before it. */
+export function templateOf(path: string): string {
+  return path.replace(/(?<!\\):(\w+)/g, "{$1}").replaceAll("\\:", ":");
+}
+
 /** The methods of each path. */
 export function methodsByPath(routes: readonly Route[]): Map<string, string[]> {
   const methods = new Map<string, string[]>();

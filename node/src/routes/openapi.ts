@@ -5,7 +5,7 @@
  * (`generated/contract-schema.ts`), statuses those of the table of error codes.
  */
 import { HTTP_STATUS } from "../errors.js";
-import { type Content, isAdmitted, type Route, type Schema } from "../front/route.js";
+import { type Content, isAdmitted, type Route, type Schema, templateOf } from "../front/route.js";
 import { type ErrorCode, VERSION } from "../generated/contract.js";
 import { COMPONENTS, json, named, objectOf, ok, STRING } from "./schemas.js";
 
@@ -45,7 +45,7 @@ export function withOpenApi(routes: readonly Route[]): Route[] {
 export function openApiDocument(routes: readonly Route[]): object {
   const paths: Record<string, Record<string, Schema>> = {};
   for (const route of routes) {
-    const path = route.path.replace(/:(\w+)/g, "{$1}");
+    const path = templateOf(route.path);
     paths[path] = { ...paths[path], [route.method]: describe(route) };
   }
   return {

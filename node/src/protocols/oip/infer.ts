@@ -65,7 +65,8 @@ export async function infer(
   };
 }
 
-function answeredOf(item: Item, count: number): AnsweredItem {
+/** @throws AppError that of an image without an answer; of several, with its name. */
+export function answeredOf(item: Item, count: number): AnsweredItem {
   if (!("error" in item)) return item;
   const { error, image } = item;
   if (count === 1) throw error;

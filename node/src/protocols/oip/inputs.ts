@@ -38,8 +38,12 @@ export function sourcesOf(inputs: readonly InputTensor[], imagesMax: number): So
   }));
 }
 
+/** The name of an input where a protocol lets a request leave it out: that which its datatype stands for. */
+export const UNNAMED = "";
+
 /** @throws AppError `field_invalid` for a name that the model's metadata does not have. */
 export function checkInputName({ name, datatype }: InputTensor, { input }: ModelSpec): void {
+  if (name === UNNAMED) return;
   const names = [input.tensor, ...(isOtherDatatype(datatype) ? [OTHER_NAMES[datatype]] : [])];
   if (names.includes(name)) return;
   const known = names.map((known) => JSON.stringify(known)).join(" or ");

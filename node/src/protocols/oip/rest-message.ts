@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
 import { AppError } from "../../errors.js";
 import type { JsonValue, NumberArray } from "../../ports.js";
+import { bytesOfBase64 } from "../base64.js";
 import {
   type Content,
   datatypeOf,
@@ -160,14 +161,12 @@ function contentOf(name: string, datatype: string, data: JsonValue | undefined):
 }
 
 function imageOf(name: string, item: JsonValue): Uint8Array {
-  if (item instanceof Uint8Array) return item;
+  const bytes = bytesOfBase64(item);
+  if (bytes !== null) return bytes;
   if (typeof item !== "string") {
     const detail = `The data of input ${JSON.stringify(name)} must be numbers, as many on each level, or images in base64.`;
     throw new AppError("field_invalid", detail);
   }
-  const bytes = Buffer.from(item, "base64");
-  // What Node passes over in a text that is no base64 would be missing.
-  if (bytes.toString("base64url") === item.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")) return bytes;
   throw new AppError("field_invalid", `The data of input ${JSON.stringify(name)} is no base64; images are sent so.`);
 }
 
