@@ -193,7 +193,7 @@ export function createApp({
       const messages = loadMessages();
       const asking = { classify, models, zoo, readiness, imagesPerRequestMax, encode: messages.encode };
       const methods = [...inferenceMethods(asking), ...predictionMethods(asking)];
-      const gate = { admission, callerOf, rates, anonymousRole, limits, logger };
+      const gate = { admission, callerOf, rates, anonymousRole, limits, logger, observer };
       return createGrpcDoor({ ...gate, messages, methods, readiness });
     },
     held: admission.held,

@@ -24,9 +24,29 @@ describe("a call", () => {
     expect(other.trailers["x-request-id"]).toMatch(/^[0-9a-f-]{36}$/);
     const lines = port.logLines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines).toMatchObject([
-      { request_id: "mine-1", method: "gRPC", path: `/${INFER}`, status: "OK" },
+      { request_id: "mine-1", method: "gRPC", path: `/${INFER}`, status: "OK", outcome: "ok", msg: "answered" },
       { request_id: other.trailers["x-request-id"] },
     ]);
+  });
+
+  it("is told to the observer, by its method and what became of it", async () => {
+    const port = await startPort({ anonymousRole: "infer" });
+    await port.infer({ options: { deadline: Date.now() + 100 } });
+    await port.infer({ begun: (call) => setTimeout(() => call.cancel(), 100) });
+    await ask(port.client, LOAD, {});
+    await ask(port.client, "grpc.health.v1.Health/Check", { service: "nope" });
+    port.release();
+    await port.infer();
+    const facts = () => port.ended.map(({ method, route, code, status }) => [method, route, code, status]);
+    await expect.poll(() => facts().length).toBe(5);
+    expect(facts()).toEqual([
+      ["gRPC", `/${INFER}`, "engine_timeout", 504],
+      ["gRPC", `/${INFER}`, "client_gone", 200],
+      ["gRPC", `/${LOAD}`, "unauthorized", 401],
+      ["gRPC", "/grpc.health.v1.Health/Check", "not_found", 404],
+      ["gRPC", `/${INFER}`, "ok", 200],
+    ]);
+    await expectFree(port);
   });
 
   it.each(Object.keys(HTTP_STATUS) as ErrorCode[])(

@@ -186,6 +186,8 @@ export function installProtocolClients() {
       "--quiet",
       "--disable-pip-version-check",
       "--only-binary=:all:",
+      // The list has all that is needed; one of them would bring the whole of TensorFlow.
+      "--no-deps",
       "-r",
       requirements,
     ],

@@ -1,7 +1,6 @@
 /** Everything that is no answer: unknown paths, wrong methods, and errors in the form that the client reads. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ErrorRequestHandler, RequestHandler } from "express";
-import type { Logger } from "pino";
 import { AppError, type Problem } from "../errors.js";
 import { html } from "./html.js";
 import { errorFormOf } from "./negotiate.js";
@@ -56,12 +55,6 @@ export function asAppError(error: unknown): AppError {
 
 function isClientError(error: unknown): error is Error {
   return error instanceof Error && "status" in error && typeof error.status === "number" && error.status < 500;
-}
-
-export function logProblem(logger: Logger, problem: AppError, requestId: string): void {
-  const facts = { request_id: requestId, code: problem.code, detail: problem.message };
-  if (problem.status < 500) logger.info(facts, "refused");
-  else logger.error({ ...facts, err: problem.cause }, "failed");
 }
 
 /** Sets what every refusal has but its form, drops the rest of the request's body, and gives what is to be said. */

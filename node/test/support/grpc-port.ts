@@ -11,7 +11,7 @@ import { createCallerOf } from "../../src/front/caller.js";
 import { boundConnections, type Connections } from "../../src/front/connections.js";
 import { createRates } from "../../src/front/limit-rate.js";
 import { createLogger } from "../../src/observe/logger.js";
-import type { ApiKeys } from "../../src/ports.js";
+import { type ApiKeys, type RequestFacts, UNOBSERVED } from "../../src/ports.js";
 import { createGrpcDoor, type GrpcDoor } from "../../src/protocols/grpc/door.js";
 import { loadMessages } from "../../src/protocols/grpc/messages.js";
 import type { GrpcMethod } from "../../src/protocols/grpc/method.js";
@@ -32,6 +32,8 @@ export interface Port {
   /** Signals of the visits that are at work. */
   readonly signals: AbortSignal[];
   readonly seen: unknown[];
+  /** What the observer was told. */
+  readonly ended: RequestFacts[];
   infer(asking?: Asking, request?: object): Promise<Answered>;
   /** Lets what works end. */
   release(): void;
@@ -57,6 +59,7 @@ export async function startPort(
   const admission = createAdmission(limits);
   const callerOf = createCallerOf(keys, () => false);
   const logLines: string[] = [];
+  const ended: RequestFacts[] = [];
   const [signals, seen]: [AbortSignal[], unknown[]] = [[], []];
   let release = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -90,6 +93,7 @@ export async function startPort(
     anonymousRole: limits.anonymousRole,
     limits,
     logger: createLogger("trace", { write: (line: string) => void logLines.push(line) }),
+    observer: { ...UNOBSERVED, end: (_trace, request) => void ended.push(request) },
     readiness: () => ({ ready: true }) as ReturnType<Parameters<typeof createGrpcDoor>[0]["readiness"]>,
   });
   const connections = boundConnections(createHttpServer(), limits.connectionsMax, false);
@@ -114,6 +118,7 @@ export async function startPort(
     logLines,
     signals,
     seen,
+    ended,
     infer: (asking: Asking = {}, request: object = { model_name: "stand-in" }) => ask(client, INFER, request, asking),
     release: () => release(),
   };

@@ -8,7 +8,7 @@ import { loadSync } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { protoPath as HEALTH_PROTO, HealthImplementation } from "grpc-health-check";
 import type { Logger } from "pino";
-import { asAppError, logProblem } from "../../front/problems.js";
+import { asAppError } from "../../front/problems.js";
 import type { Readiness } from "../../ports.js";
 import { createGate, type GateDeps, type GrpcLimits } from "./gate.js";
 import type { Messages } from "./messages.js";
@@ -77,8 +77,7 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
         respond(null, bytes);
       } catch (error) {
         const problem = asAppError(error);
-        // Of a client that went away the gate says so.
-        if (!call.cancelled) logProblem(deps.logger, problem, entered.requestId);
+        entered.note(problem);
         respond(statusOf(problem));
       }
     };

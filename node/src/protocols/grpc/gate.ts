@@ -9,7 +9,7 @@ import type { Admission } from "../../front/admission.js";
 import type { CallerOf } from "../../front/caller.js";
 import type { PaceLimits } from "../../front/keep-pace.js";
 import type { Rates } from "../../front/limit-rate.js";
-import type { Role } from "../../ports.js";
+import type { Observer, Role } from "../../ports.js";
 import type { Access, Call, Ends } from "./method.js";
 import { Passage } from "./passage.js";
 
@@ -24,6 +24,7 @@ export interface GateDeps {
   readonly anonymousRole: Role | "none";
   readonly limits: GrpcLimits;
   readonly logger: Logger;
+  readonly observer: Observer;
   /** By the path of a method, with its slash in front. */
   accessOf(path: string): Access;
   /** A call is at work on its connection, until the function is called. */

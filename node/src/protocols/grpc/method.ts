@@ -15,9 +15,10 @@ export interface Long {
 
 /** A call that was let in. */
 export interface Call {
-  readonly requestId: string;
   /** Null for a method that does not work. */
   readonly visit: Visit | null;
+  /** Says why it is refused, for the line of the log. */
+  note(problem: AppError): void;
 }
 
 export interface Access {

@@ -8,17 +8,19 @@ import {
   type ServerMethodDefinition,
   status,
 } from "@grpc/grpc-js";
-import { AppError } from "../../errors.js";
+import { AppError, HTTP_STATUS } from "../../errors.js";
 import { checkRole } from "../../front/authorize.js";
-import type { Asking, Caller } from "../../front/caller.js";
+import type { Caller } from "../../front/caller.js";
 import { watchPace } from "../../front/keep-pace.js";
-import { asAppError, logProblem } from "../../front/problems.js";
+import { asAppError } from "../../front/problems.js";
 import { chooseRequestId, REQUEST_ID_HEADER } from "../../front/request-id.js";
+import { RequestWatch } from "../../front/watch.js";
 import type { Visit } from "../../ports.js";
+import { askingOf, streamOf, textOf } from "./call-parts.js";
 import type { GateDeps, Shared } from "./gate.js";
 import { MessageFrames } from "./message-frames.js";
 import type { Access, CallStatus } from "./method.js";
-import { CODE_KEY, statusOf } from "./statuses.js";
+import { statusOf } from "./statuses.js";
 
 /** Of a call that does not work: names and flags. */
 const SMALL_MESSAGE_BYTES_MAX = 64 * 1024;
@@ -28,6 +30,8 @@ const MESSAGES_MAX = 32;
 const IDLE_CALLS_MAX = 16;
 /** How long the rest of a message is dropped after its call was refused, so that the client reads why. */
 const LINGER_MS = 2000;
+/** In place of that of HTTP, in the log and in metrics. */
+const METHOD = "gRPC";
 
 type Method = ServerMethodDefinition<unknown, unknown>;
 
@@ -41,7 +45,6 @@ export class Passage {
   readonly #call: ServerInterceptingCallInterface;
   readonly #stream: ServerHttp2Stream;
   readonly #frames: MessageFrames;
-  readonly #began = performance.now();
   /** What is to be done when it is over. */
   readonly #endings: (() => void)[] = [];
   /** What gives back the bytes of the message that comes. */
@@ -50,6 +53,9 @@ export class Passage {
   #requestId = chooseRequestId(undefined);
   #caller: Caller | null = null;
   #visit: Visit | null = null;
+  /** Null until its headers were read. */
+  #watch: RequestWatch | null = null;
+  #problem: AppError | null = null;
   #bytes = 0;
   #lastBuffer: ArrayBufferLike | null = null;
   #sent: CallStatus | null = null;
@@ -96,11 +102,15 @@ export class Passage {
   /** Whether it was let in. */
   async #enter(metadata: Metadata): Promise<boolean> {
     try {
-      const { admission, callerOf, rates, anonymousRole, begin } = this.#deps;
+      const { admission, callerOf, rates, anonymousRole, observer, begin } = this.#deps;
       const { access, works = false } = this.#access;
       this.#requestId = chooseRequestId(metadata.get(REQUEST_ID_HEADER)[0]);
       this.#caller = callerOf(askingOf(metadata, this.#call.getConnectionInfo().remoteAddress));
       const caller = this.#caller;
+      this.#watch = new RequestWatch(observer, {
+        traceparent: textOf(metadata, "traceparent"),
+        tracestate: textOf(metadata, "tracestate"),
+      });
       this.#keepPace();
       if (!works) this.#countIdle();
       if (access !== "probe") await rates.count(caller);
@@ -108,10 +118,10 @@ export class Passage {
       if (this.#isOver) return false;
       if (access !== "probe" && access !== "anyone") checkRole(caller, anonymousRole, access);
       if (works) {
-        this.#visit = admission.admit(caller.name);
+        this.#visit = admission.admit(caller.name, this.#watch);
         this.#endings.push(begin(this.#call.getConnectionInfo()));
       }
-      this.#shared.letIn.set(metadata, { requestId: this.#requestId, visit: this.#visit });
+      this.#shared.letIn.set(metadata, { visit: this.#visit, note: (problem) => this.#note(problem) });
       return true;
     } catch (error) {
       this.#refuse(error);
@@ -189,7 +199,7 @@ export class Passage {
   #refuse(error: unknown): void {
     if (this.#sent !== null) return;
     const problem = asAppError(error);
-    logProblem(this.#deps.logger, problem, this.#requestId);
+    this.#note(problem);
     this.#call.sendStatus(this.#noted(statusOf(problem)));
     this.#closeWithin(LINGER_MS);
   }
@@ -234,38 +244,38 @@ export class Passage {
     this.#log();
   }
 
+  /** Why it is refused, for the line of the log. */
+  #note(problem: AppError): void {
+    this.#problem = problem;
+    // What breaks because nobody waits any more is no news.
+    if (!this.#isOver || problem.code !== "internal") return;
+    this.#deps.logger.error({ request_id: this.#requestId, outcome: problem.code, err: problem.cause }, "failed");
+  }
+
   #log(): void {
-    const isExpired = Number(this.#call.getDeadline()) <= Date.now();
-    const code = this.#sent?.code ?? (isExpired ? status.DEADLINE_EXCEEDED : status.CANCELLED);
-    const facts = {
+    const { logger } = this.#deps;
+    const problem = this.#problem;
+    const code = problem?.code ?? this.#codeOf(this.#sent);
+    const httpStatus = code === "ok" || code === "client_gone" ? 200 : HTTP_STATUS[code];
+    const line = {
       request_id: this.#requestId,
-      method: "gRPC",
+      method: METHOD,
       path: this.#method.path,
       key: this.#caller?.holder?.name,
-      status: status[code],
-      code: this.#sent?.metadata?.get(CODE_KEY)[0],
-      ms: Math.round((performance.now() - this.#began) * 10) / 10,
+      status: this.#sent === null ? undefined : status[this.#sent.code],
+      ...this.#watch?.end({ method: METHOD, route: this.#method.path, code, status: httpStatus }),
+      ...(problem === null ? {} : { detail: problem.message }),
+      ...(problem === null || httpStatus < 500 ? {} : { err: problem.cause }),
     };
-    if (this.#sent !== null) this.#deps.logger.info(facts, "answered");
-    else this.#deps.logger.warn(facts, isExpired ? "its deadline has passed" : "the client went away");
+    if (httpStatus >= 500) logger.error(line, "failed");
+    else if (code === "client_gone") logger.warn(line, "the client went away");
+    else logger.info(line, code === "ok" ? "answered" : "refused");
   }
-}
 
-function askingOf(metadata: Metadata, remoteAddress: string | undefined): Asking {
-  const header = (name: string) => {
-    const values = metadata.get(name);
-    return values.length === 0 ? {} : { [name]: values.join(", ") };
-  };
-  const headers = { ...header("authorization"), ...header("x-api-key"), ...header("x-forwarded-for") };
-  return { headers, socket: { remoteAddress } };
-}
-
-/**
- * The stream of a call. The library keeps it to itself, and gives messages whole or not at all: what has come of one
- * could be counted nowhere else. So its minor version is pinned, and `grpc.test.ts` fails where it is not there.
- */
-function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream {
-  const { stream } = call as ServerInterceptingCallInterface & { readonly stream?: ServerHttp2Stream };
-  if (stream === undefined) throw new Error("this version of @grpc/grpc-js does not show the stream of a call");
-  return stream;
+  /** Of what the library or the client ended. */
+  #codeOf(sent: CallStatus | null): "ok" | "client_gone" | "engine_timeout" | "not_found" {
+    if (sent === null) return Number(this.#call.getDeadline()) <= Date.now() ? "engine_timeout" : "client_gone";
+    if (sent.code === status.OK) return "ok";
+    return sent.code === status.NOT_FOUND ? "not_found" : "client_gone";
+  }
 }

@@ -1,0 +1,28 @@
+/** What a call tells of itself before its message. */
+import type { ServerHttp2Stream } from "node:http2";
+import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import type { Asking } from "../../front/caller.js";
+
+export function askingOf(metadata: Metadata, remoteAddress: string | undefined): Asking {
+  const names = ["authorization", "x-api-key", "x-forwarded-for"];
+  const headers = names.flatMap((name) => {
+    const text = textOf(metadata, name);
+    return text === undefined ? [] : [[name, text] as const];
+  });
+  return { headers: Object.fromEntries(headers), socket: { remoteAddress } };
+}
+
+export function textOf(metadata: Metadata, name: string): string | undefined {
+  const values = metadata.get(name);
+  return values.length === 0 ? undefined : values.join(", ");
+}
+
+/**
+ * The stream of a call. The library keeps it to itself, and gives messages whole or not at all: what has come of one
+ * could be counted nowhere else. So its minor version is pinned, and `grpc.test.ts` fails where it is not there.
+ */
+export function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream {
+  const { stream } = call as ServerInterceptingCallInterface & { readonly stream?: ServerHttp2Stream };
+  if (stream === undefined) throw new Error("this version of @grpc/grpc-js does not show the stream of a call");
+  return stream;
+}
