@@ -5,7 +5,7 @@ import { checkDisk, checkPage } from "./disk.js";
 import { checkEngine } from "./engine.js";
 import { type Finding, green, red, SET_UP } from "./finding.js";
 import { checkKeys } from "./keys.js";
-import { checkPort } from "./port.js";
+import { checkPorts } from "./port.js";
 import { checkProcessor } from "./processor.js";
 import { checkZoo } from "./zoo.js";
 
@@ -23,7 +23,7 @@ export async function* examine(): AsyncGenerator<Finding> {
   const checks = [
     checkProcessor(),
     checkEngine(config),
-    checkPort(config),
+    checkPorts(config),
     checkDisk(config),
     checkZoo(config),
     checkKeys(config),

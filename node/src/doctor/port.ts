@@ -8,13 +8,40 @@ import { type Finding, green, red } from "./finding.js";
 const ANSWER_MS_MAX = 2000;
 const LISTENING = "0A";
 
-export async function checkPort({ host, port }: Pick<Config, "host" | "port">): Promise<Finding> {
+/** The port of HTTP, and that of gRPC where there is one. */
+export async function checkPorts({
+  host,
+  port,
+  grpcPort,
+}: Pick<Config, "host" | "port" | "grpcPort">): Promise<Finding[]> {
+  const own = await checkPort(host, port);
+  if (grpcPort === undefined) return [own];
+  const error = await tryToListen(host, grpcPort);
+  if (error === null) return [own, green("grpc port", freeOf(host, grpcPort))];
+  // Where this service runs, it holds both.
+  const holder = await holderOf(grpcPort);
+  if (holder !== "" && holder === (await holderOf(port))) {
+    return [own, green("grpc port", `${grpcPort} of ${host} is served by a Menagerie${holder}`)];
+  }
+  const found = error.code === "EADDRINUSE" ? heldOf(host, grpcPort, holder) : problemOf(error, grpcPort, host);
+  return [own, red("grpc port", found, mendOf(error, grpcPort, host, "GRPC_PORT"))];
+}
+
+async function checkPort(host: string, port: number): Promise<Finding> {
   const error = await tryToListen(host, port);
-  if (error === null) return green("port", port === 0 ? `${host} has a free one` : `${port} of ${host} is free`);
+  if (error === null) return green("port", freeOf(host, port));
   if (error.code !== "EADDRINUSE") return red("port", problemOf(error, port, host), mendOf(error, port, host));
   const holder = await holderOf(port);
   if (await isMenagerie(host, port)) return green("port", `${port} of ${host} is served by a Menagerie${holder}`);
-  return red("port", `${port} of ${host} is held by another program${holder}`, mendOf(error, port, host));
+  return red("port", heldOf(host, port, holder), mendOf(error, port, host));
+}
+
+function freeOf(host: string, port: number): string {
+  return port === 0 ? `${host} has a free one` : `${port} of ${host} is free`;
+}
+
+function heldOf(host: string, port: number, holder: string): string {
+  return `${port} of ${host} is held by another program${holder}`;
 }
 
 function tryToListen(host: string, port: number): Promise<NodeJS.ErrnoException | null> {
@@ -30,8 +57,8 @@ function problemOf(error: NodeJS.ErrnoException, port: number, host: string): st
   return listenProblem(error, port, host).split(/[;,] (?:choose|leave)/)[0] ?? "";
 }
 
-function mendOf(error: NodeJS.ErrnoException, port: number, host: string): string {
-  return /such as (.+)\.$/.exec(listenProblem(error, port, host))?.[1] ?? "env --unset=HOST npm start";
+function mendOf(error: NodeJS.ErrnoException, port: number, host: string, variable = "PORT"): string {
+  return /such as (.+)\.$/.exec(listenProblem(error, port, host, variable))?.[1] ?? "env --unset=HOST npm start";
 }
 
 async function isMenagerie(host: string, port: number): Promise<boolean> {

@@ -44,18 +44,19 @@ export function watchRequests(observer: Observer, logger: Logger, callerOf: Call
       watched.hasEnded = true;
       const { problem, row } = watched;
       const code = problem?.code ?? (response.writableFinished ? "ok" : "client_gone");
-      const status = problem?.status ?? response.statusCode;
+      const status = response.statusCode;
+      const hasFailed = problem !== null && problem.status >= 500;
       const line = {
         request_id: requestIdOf(response),
         method: request.method,
         path: request.path,
         key: callerOf(request).holder?.name,
-        status: response.statusCode,
+        status,
         ...watched.watch.end({ ...row, code, status }),
         ...(problem === null ? {} : { detail: problem.message }),
-        ...(problem === null || status < 500 ? {} : { err: problem.cause }),
+        ...(hasFailed ? { err: problem.cause } : {}),
       };
-      if (status >= 500) logger.error(line, "failed");
+      if (hasFailed) logger.error(line, "failed");
       else if (code === "client_gone") logger.warn(line, "the client went away");
       else logger.info(line, code === "ok" ? "answered" : "refused");
     });

@@ -90,12 +90,16 @@ describe("a set-up that is whole", () => {
   });
 
   it("may have a service of its own that runs", async () => {
-    const server = await startServer({ MODELS_DIR: zoo });
-    const { findings, exitCode } = await examine({ PORT: new URL(server.url).port });
+    const server = await startServer({ MODELS_DIR: zoo, GRPC_PORT: "0" });
+    const [, GRPC_PORT = ""] = / and gRPC .*:(\d+)/.exec(server.announcement) ?? [];
+    const { findings, exitCode } = await examine({ PORT: new URL(server.url).port, GRPC_PORT });
     expect(findings.find(({ check }) => check === "port")).toMatchObject({
       state: "green",
       found: expect.stringContaining("is served by a Menagerie"),
     });
+    if (process.platform === "linux") {
+      expect(findings.find(({ check }) => check === "grpc port")?.found).toContain(`process ${server.child.pid})`);
+    }
     expect(exitCode).toBe(0);
     await server.stop();
   });
@@ -155,6 +159,11 @@ describe("is told of, with what mends it:", () => {
       const finding = await redOf({ PORT: String(port) });
       expect(finding).toMatchObject({ check: "port", mend: `PORT=${port + 1} npm start` });
       if (process.platform === "linux") expect(finding.found).toContain(`process ${process.pid})`);
+    });
+
+    it("of gRPC that another program holds", async () => {
+      const finding = await redOf({ GRPC_PORT: String(port) });
+      expect(finding).toMatchObject({ check: "grpc port", mend: `GRPC_PORT=${port + 1} npm start` });
     });
 
     it("of an address that is not this machine's", async () => {
