@@ -38,7 +38,10 @@ await main(async () => {
     if (/"internal"|uncaught/.test(text)) console.log(text);
   });
   try {
-    const [line] = await once(createInterface(child.stdout), "line");
+    const ended = once(child, "exit").then(() => {
+      throw new Error(`the service ended:\n${log.slice(-5000)}`);
+    });
+    const [line] = await Promise.race([once(createInterface(child.stdout), "line"), ended]);
     const [, url = "", address = ""] = /(http:\S+) and gRPC (\S+)/.exec(String(line)) ?? [];
     /** @type {Record<string, number>} */
     const sum = {};
@@ -48,9 +51,8 @@ await main(async () => {
       seconds += ROUND_SECONDS, seed += 1
     ) {
       const left = Math.min(ROUND_SECONDS, Number(flags.seconds) - seconds);
-      const counts = await attack(address, { seconds: left, seed });
+      const counts = await Promise.race([attack(address, { seconds: left, seed }), ended]);
       for (const [kind, count] of Object.entries(counts)) sum[kind] = (sum[kind] ?? 0) + count;
-      if (child.exitCode !== null) throw new Error(`the service ended:\n${log.slice(-5000)}`);
       console.log(`seed ${seed}: ${JSON.stringify(counts)}, ${memoryOf(child.pid ?? 0)}`);
     }
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
@@ -62,7 +64,8 @@ await main(async () => {
     }
     if (log.includes('"internal"')) throw new Error("a bug was logged");
     child.kill("SIGTERM");
-    const [code] = await once(child, "exit");
+    await ended.catch(() => {});
+    const code = child.exitCode;
     if (code !== 0) throw new Error(`it stopped with ${code}:\n${log.slice(-5000)}`);
   } finally {
     child.kill("SIGKILL");

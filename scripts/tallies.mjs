@@ -108,17 +108,18 @@ export function countFuzz(output) {
 }
 
 /**
- * The closing lines of Python's unittest, run with `--verbose`. Where Python or its packages are missing, all of them are
- * one test that is skipped.
+ * The closing lines of Python's unittest, run with `--verbose`, once or more often. Where Python or its packages
+ * are missing, all of them are one test that is skipped.
  * @param {string} output
  * @returns {Tally}
  */
 export function countUnittest(output) {
-  const has = (/** @type {string} */ word) =>
-    Number(RegExp(`^(?:OK|FAILED) .*\\b${word}=(\\d+)`, "m").exec(output)?.[1] ?? 0);
+  const sum = (/** @type {RegExp} */ pattern) =>
+    [...output.matchAll(pattern)].reduce((total, [, count]) => total + Number(count), 0);
+  const has = (/** @type {string} */ word) => sum(RegExp(`^(?:OK|FAILED) .*\\b${word}=(\\d+)`, "gm"));
   const failed = has("failures") + has("errors");
   const skipped = has("skipped") + (output.match(/^skipped: /gm)?.length ?? 0);
-  const ran = Number(/^Ran (\d+) tests? in /m.exec(output)?.[1] ?? 0);
+  const ran = sum(/^Ran (\d+) tests? in /gm);
   const failures = [...output.matchAll(/^(?:FAIL|ERROR): (.+)$/gm)].map(([, name = ""]) => name);
   return { passed: Math.max(0, ran - failed - has("skipped")), failed, skipped, failures };
 }

@@ -91,6 +91,8 @@ test("tests of Python are counted, and one line where there is no Python for the
     failures: ["test_b (test_x.X.test_b)"],
   });
   assert.deepEqual(countUnittest("Ran 2 tests in 3.1s\n\nOK\n"), { passed: 2, failed: 0, skipped: 0, failures: [] });
+  const twice = countUnittest(`${UNITTEST}\nRan 2 tests in 3.1s\n\nOK\n`);
+  assert.deepEqual([twice.passed, twice.failed, twice.skipped], [3, 1, 1]);
   const skipped = countUnittest("skipped: the clients cannot be installed: there is no python3\n");
   assert.deepEqual(skipped, { passed: 0, failed: 0, skipped: 1, failures: [] });
 });
