@@ -33,6 +33,7 @@ export declare class Model {
 export interface ProcessCommand {
   /** The executable, as a path. */
   path: string
+  /** What follows the program's name. */
   args: Array<string>
   /** The whole environment. */
   environment: Record<string, string>
@@ -73,9 +74,13 @@ export interface Scores {
 
 /** A process in a group of its own. The descriptors are sockets of this process, to be closed by whoever started it. */
 export interface StartedProcess {
+  /** Its number, also that of its group. */
   pid: number
+  /** Where its standard input is written. */
   stdin: number
+  /** Where its standard output is read. */
   stdout: number
+  /** Where its standard error is read. */
   stderr: number
 }
 

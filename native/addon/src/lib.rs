@@ -2,7 +2,7 @@
 
 mod off_thread;
 #[cfg(unix)]
-mod start_process;
+pub mod start_process;
 
 use std::{env::var_os, sync::Arc, time::Instant};
 

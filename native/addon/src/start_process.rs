@@ -34,6 +34,7 @@ const STACK_BYTES: usize = 128 * 1024;
 pub struct ProcessCommand {
     /// The executable, as a path.
     pub path: String,
+    /// What follows the program's name.
     pub args: Vec<String>,
     /// The whole environment.
     pub environment: HashMap<String, String>,
@@ -44,9 +45,13 @@ pub struct ProcessCommand {
 /// A process in a group of its own. The descriptors are sockets of this process, to be closed by whoever started it.
 #[napi(object)]
 pub struct StartedProcess {
+    /// Its number, also that of its group.
     pub pid: u32,
+    /// Where its standard input is written.
     pub stdin: i32,
+    /// Where its standard output is read.
     pub stdout: i32,
+    /// Where its standard error is read.
     pub stderr: i32,
 }
 
