@@ -280,7 +280,10 @@ export interface ExplainQuestion {
   readonly masks: number | null;
 }
 
-/** JSON with what may be large as typed arrays: arrays of numbers, and texts of base64 from 1024 characters on. */
+/** Shorter texts of base64 stay texts in a `JsonValue`. */
+export const BASE64_CHARACTERS_MIN = 1024;
+
+/** JSON with what may be large as typed arrays: arrays of numbers, and long texts of base64. */
 export type JsonValue =
   | null
   | boolean
@@ -372,10 +375,10 @@ export interface Classifier {
   /** Reads a label file without a model. */
   describeLabels(labels: Uint8Array, party: Party): Promise<Pick<LabelsSpec, "count" | "format">>;
   /**
-   * Reads a message of a client, in a thread where it is large; its bytes may be transferred. Rejects with `field_invalid`
-   * where it is no JSON, or costs more than a message has to.
+   * Reads a message of a client, in a thread where it is large; its bytes may be transferred, and its typed arrays are
+   * charged to the visit. Rejects with `field_invalid` where it is no JSON, or costs more than a message has to.
    */
-  readJson(bytes: Uint8Array, party: Party): Promise<JsonValue>;
+  readJson(bytes: Uint8Array, visit: Visit): Promise<JsonValue>;
   close(): Promise<void>;
 }
 

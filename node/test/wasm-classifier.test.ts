@@ -7,7 +7,7 @@ import { createWasmClassifier, type WasmClassifierOptions } from "../src/images/
 import type { Classifier, ClassifyOptions, ClassifyTarget } from "../src/ports.js";
 import { FakeEngine } from "./support/fake-engine.js";
 import { COLOURS } from "./support/graph-def.js";
-import { party } from "./support/party.js";
+import { party, visitor } from "./support/party.js";
 import { WORKER_FILE } from "./support/paths.js";
 import { declaredPng, solidPng } from "./support/png.js";
 
@@ -151,13 +151,18 @@ describe("the classifier", () => {
     for (const count of [10, 100_000]) {
       const values = Array.from({ length: count }, (_, index) => index / 4);
       const text = Buffer.from(JSON.stringify({ data: values }));
-      const read = await classifier.readJson(text, party());
+      let chargedBytes = 0;
+      const visit = visitor((bytes) => {
+        chargedBytes += bytes;
+      });
+      const read = await classifier.readJson(text, visit);
       expect(read).toEqual({ data: { shape: [count], values: Float64Array.from(values) } });
+      if (count > 10) expect(chargedBytes).toBe(8 * count);
     }
-    await expect(classifier.readJson(Buffer.alloc(2_000_001), party())).rejects.toMatchObject({
+    await expect(classifier.readJson(Buffer.alloc(2_000_001), visitor())).rejects.toMatchObject({
       code: "upload_too_large",
     });
-    const broken = classifier.readJson(Buffer.alloc(100_000, "["), party());
+    const broken = classifier.readJson(Buffer.alloc(100_000, "["), visitor());
     await expect(broken).rejects.toMatchObject({ code: "field_invalid" });
   });
 

@@ -3,13 +3,11 @@
  * arrays, which cross from one thread to another without being copied.
  */
 import { AppError, messageOf } from "../errors.js";
-import type { JsonValue } from "../ports.js";
+import { BASE64_CHARACTERS_MIN, type JsonValue } from "../ports.js";
 
 /** Objects cost 18 times their text, `{}` and a comma; a message of any protocol has a few for each image. */
 const OBJECTS_MAX = 10_000;
 const DEPTH_MAX = 16;
-/** Shorter texts stay texts, whatever is in them. */
-const BASE64_CHARACTERS_MIN = 1024;
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
 const OPEN_BRACE = 0x7b;
 

@@ -26,6 +26,7 @@ import type {
   Party,
   ScoredAnswer,
   Stages,
+  Visit,
 } from "../ports.js";
 import { codeOf, loadWasm, type WasmModule } from "../wasm-module.js";
 import { readJson } from "./read-json.js";
@@ -194,17 +195,20 @@ class WasmClassifier implements Classifier {
     return JSON.parse(only("json", await this.#call(call, { party, heavy: labels.length > LIGHT_BYTES_MAX })).json);
   }
 
-  async readJson(bytes: Uint8Array, party: Party): Promise<JsonValue> {
+  async readJson(bytes: Uint8Array, visit: Visit): Promise<JsonValue> {
     const { jsonBytesMax } = this.#options;
     if (bytes.length > jsonBytesMax) {
       const detail = `The JSON is larger than ${jsonBytesMax} bytes; the values of tensors, and images, may be sent as they are.`;
       throw new AppError("upload_too_large", detail);
     }
     if (bytes.length <= JSON_BYTES_READ_HERE_MAX) return readJson(bytes);
-    const release = party.hold(JSON_BYTES_PER_BYTE * bytes.length);
+    const release = visit.hold(JSON_BYTES_PER_BYTE * bytes.length);
     try {
       const heavy = bytes.length > LIGHT_BYTES_MAX;
-      return only("read", await this.#call({ kind: "readJson", bytes: transferable(bytes) }, { party, heavy })).value;
+      const call = { kind: "readJson", bytes: transferable(bytes) } as const;
+      const { value, buffers } = only("read", await this.#call(call, { party: visit, heavy }));
+      visit.charge(buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0));
+      return value;
     } finally {
       release();
     }

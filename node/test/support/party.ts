@@ -1,10 +1,22 @@
 import { setMaxListeners } from "node:events";
-import type { ModelChoice, ModelSettings, Models, OpenModel, Party } from "../../src/ports.js";
+import type { ModelChoice, ModelSettings, Models, OpenModel, Party, Visit } from "../../src/ports.js";
 
 /** Somebody who asks, and waits for as long as it takes. */
 export function party(caller = "somebody", signal: AbortSignal = new AbortController().signal): Party {
   setMaxListeners(0, signal);
   return { caller, request: {}, signal, hold: () => () => {} };
+}
+
+/** A request of theirs; `charged` is told what its message takes. */
+export function visitor(charged: (bytes: number) => void = () => {}): Visit {
+  return {
+    ...party(),
+    charge: charged,
+    chargeAnswer: () => {},
+    answerWithin: () => {},
+    run: (work) => work(),
+    leave: () => {},
+  };
 }
 
 /** A model as it is while it is used. */
