@@ -170,10 +170,19 @@ export class Passage {
       // Chunks are parts of what was read at once, all of which they keep.
       if (chunk.buffer !== this.#lastBuffer) this.#hold(chunk.buffer.byteLength);
       this.#lastBuffer = chunk.buffer;
+      this.#waitForTurn();
     } catch (error) {
       this.#refuse(error);
     }
   };
+
+  #waitForTurn(): void {
+    const party = { caller: this.#caller?.name ?? "", request: this };
+    const turn = this.#shared.takeTurn(party, this.#bytes);
+    if (turn === undefined) return;
+    this.#stream.pause();
+    void turn.then(() => this.#stream.resume());
+  }
 
   #hold(bytes: number): void {
     const release = this.#visit?.hold(bytes) ?? this.#deps.admission.hold(this.#caller?.name ?? "", bytes);
