@@ -1,5 +1,6 @@
 /** Calls of worker threads: their order, their end, and what a thread's death costs. */
 import { afterEach, describe, expect, it } from "vitest";
+import { Company } from "../src/fair-queue.js";
 import { TooLongError, WorkerPool } from "../src/images/worker-pool.js";
 import { party } from "./support/party.js";
 
@@ -22,8 +23,8 @@ const pools: WorkerPool<Call, Reply>[] = [];
 
 const FILE = new URL("./fixtures/pool-worker.mjs", import.meta.url);
 
-function create(threadsMax: number, callMsMax = 60_000): WorkerPool<Call, Reply> {
-  const pool = new WorkerPool<Call, Reply>(FILE, threadsMax, callMsMax);
+function create(threadsMax: number, callMsMax = 60_000, company?: Company): WorkerPool<Call, Reply> {
+  const pool = new WorkerPool<Call, Reply>(FILE, threadsMax, callMsMax, company);
   pools.push(pool);
   return pool;
 }
@@ -151,13 +152,25 @@ describe("a pool of worker threads", () => {
   });
 
   it("leaves a thread for the heavy calls of others while they are about", async () => {
-    const pool = create(3);
+    const pool = create(3, 60_000, new Company(8, () => 0));
     await pool.call({ name: "somebody else was here" }, { party: party("other") });
     const greedy = Array.from({ length: 2 }, (_, index) => held(`greedy ${index}`));
     const calls = greedy.map(({ call }) => pool.call(call, { party: party("greedy"), heavy: true }));
     expect((await pool.call({ name: "heavy" }, { party: party("other"), heavy: true })).seen.at(-1)).toBe("heavy");
     for (const { release } of greedy) release();
     await Promise.all(calls);
+  });
+
+  it("leaves a core to the light calls of others too, and to what shares the processor with it", async () => {
+    const company = new Company(2, () => 0);
+    const pool = create(3, 60_000, company);
+    await pool.call({ name: "somebody else was here" }, { party: party("other") });
+    company.begin("greedy");
+    const waiting = pool.call({ name: "light" }, { party: party("greedy") });
+    expect((await pool.call({ name: "another's" }, { party: party("other") })).seen.at(-1)).toBe("another's");
+    expect(pool.waitingCount).toBe(1);
+    company.end("greedy");
+    expect((await waiting).seen.at(-1)).toBe("light");
   });
 
   it("fails what is not done when it is closed", async () => {

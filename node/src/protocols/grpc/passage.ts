@@ -22,6 +22,8 @@ import { MessageFrames } from "./message-frames.js";
 import type { Access, CallStatus } from "./method.js";
 import { statusOf } from "./statuses.js";
 
+/** A client counts its deadline from when it asks, the service from when it hears of that: the client gives up first. */
+const DEADLINE_EARLY_MS = 250;
 /** Of a call that does not work: names and flags. */
 const SMALL_MESSAGE_BYTES_MAX = 64 * 1024;
 /** Of a call that goes on, such as one of reflection. */
@@ -283,7 +285,9 @@ export class Passage {
 
   /** Of what the library or the client ended. */
   #codeOf(sent: CallStatus | null): "ok" | "client_gone" | "engine_timeout" | "not_found" {
-    if (sent === null) return Number(this.#call.getDeadline()) <= Date.now() ? "engine_timeout" : "client_gone";
+    if (sent === null) {
+      return Number(this.#call.getDeadline()) <= Date.now() + DEADLINE_EARLY_MS ? "engine_timeout" : "client_gone";
+    }
     if (sent.code === status.OK) return "ok";
     return sent.code === status.NOT_FOUND ? "not_found" : "client_gone";
   }
