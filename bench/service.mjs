@@ -1,6 +1,7 @@
 /**
  * This service as a contender, on either engine.
  */
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT_DIR } from "../scripts/setup/paths.mjs";
 import { encodePost } from "./http-client.mjs";
@@ -26,6 +27,7 @@ export function startService({ modelsDir }, settings = {}, { prefix = [], nodeAr
       PORT: "0",
       HOST: "127.0.0.1",
       MODELS_DIR: modelsDir,
+      FEEDBACK_DIR: join(tmpdir(), "menagerie-bench-feedback"),
       KEEP_ALIVE_MS_MAX: String(KEEP_ALIVE_MS),
       LOG_LEVEL: "info",
       ...settings,

@@ -92,6 +92,7 @@ async function startService(registeredModelsDir) {
       PORT: "0",
       LOG_LEVEL: "error",
       REGISTERED_MODELS_DIR: registeredModelsDir,
+      FEEDBACK_DIR: join(registeredModelsDir, "feedback"),
     },
     stdio: ["ignore", "pipe", "pipe"],
   });

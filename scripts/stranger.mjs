@@ -125,7 +125,14 @@ async function serve(dir, name) {
   const models = name === "first" ? join(dir, "models") : join(dir, "nothing");
   const child = spawn("npx", ["menagerie", "serve"], {
     cwd: dir,
-    env: { ...environment(dir), MODELS_DIR: models, REGISTERED_MODELS_DIR: registered, HOST: "127.0.0.1", PORT: "0" },
+    env: {
+      ...environment(dir),
+      MODELS_DIR: models,
+      REGISTERED_MODELS_DIR: registered,
+      FEEDBACK_DIR: join(dir, `feedback-${name}`),
+      HOST: "127.0.0.1",
+      PORT: "0",
+    },
     stdio: ["ignore", "pipe", "ignore"],
     detached: true,
   });

@@ -30,6 +30,7 @@ export async function startService(environment = {}, diskMib) {
       PORT: "0",
       LOG_LEVEL: "error",
       REGISTERED_MODELS_DIR: modelsDir,
+      FEEDBACK_DIR: join(modelsDir, "feedback"),
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe", "ipc"],

@@ -26,6 +26,7 @@ import { noteProblem, noteRoute, watchRequests } from "./front/watch-requests.js
 import type {
   ApiKeys,
   Classifier,
+  Feedback,
   FetchImage,
   Held,
   ImageStore,
@@ -45,6 +46,7 @@ import { oipRoutes } from "./protocols/oip/routes.js";
 import { predictionMethods } from "./protocols/tfserving/grpc.js";
 import { tfServingRoutes } from "./protocols/tfserving/routes.js";
 import { explainRoutes } from "./routes/explain.js";
+import { feedbackRoutes } from "./routes/feedback.js";
 import { healthRoutes } from "./routes/health.js";
 import { imageRoutes } from "./routes/images.js";
 import { inferRoutes } from "./routes/infer.js";
@@ -61,6 +63,8 @@ export interface AppDeps {
   readonly zoo: ModelZoo;
   readonly registrar: Registrar;
   readonly fetcher: ModelFetcher;
+  /** Null where nothing is remembered. */
+  readonly feedback: Feedback | null;
   readonly logger: Logger;
   readonly readiness: () => Readiness;
   readonly observer: Observer;
@@ -103,6 +107,7 @@ export function createApp({
   zoo,
   registrar,
   fetcher,
+  feedback,
   logger,
   readiness,
   fetchImage,
@@ -134,7 +139,7 @@ export function createApp({
   const { imagesPerRequestMax, modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
   const { watch, send: sendBytes } = createAnswers(limits);
   const sources = { fetchImage, readImagePath, imageStore, imageBytesMax };
-  const parts = { models, classifier, ...sources, answerBytesMax };
+  const parts = { models, classifier, ...sources, answerBytesMax, feedback };
   const classify = createClassify(parts);
 
   const [name, secure, share] = [nameRequest(), secureHeaders(), shareOrigins(corsOrigins)];
@@ -142,13 +147,14 @@ export function createApp({
   const described = [
     ...healthRoutes(readiness),
     ...metricsRoutes(metrics, metricsRole),
-    ...serviceRoutes({ callerOf, anonymousRole, hasKeys: apiKeys !== null, limits }),
+    ...serviceRoutes({ callerOf, anonymousRole, hasKeys: apiKeys !== null, hasFeedback: feedback !== null, limits }),
     ...inferRoutes({ classify, sendBytes, modelsPerRequestMax, note: noteProblem }),
     ...explainRoutes({ explain: createExplain(parts), sendBytes }),
     ...imageRoutes({ classifier, callerOf, ...sources, keptMsMax: limits.imageKeptMsMax }),
     ...modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow }),
     ...registeredModelRoutes(registrar),
     ...listedModelRoutes({ fetcher, allow }),
+    ...feedbackRoutes({ feedback, zoo, callerOf, anonymousRole }),
     ...oipRoutes({ classify, models, zoo, classifier, readiness, sendBytes, imagesPerRequestMax }),
     ...tfServingRoutes({ classify, models, zoo, classifier, sendBytes, imagesPerRequestMax }),
     ...huggingFaceRoutes({ classify, classifier, sendBytes }),

@@ -8,6 +8,7 @@ import type {
   Classifier,
   ClassifyOptions,
   ClassifyTarget,
+  Feedback,
   FetchImage,
   ImageSource,
   ImageStore,
@@ -19,6 +20,7 @@ import type {
   OpenModel,
   Outcome,
   ReadImagePath,
+  Recollection,
   ScoredAnswer,
   Stages,
   TensorSource,
@@ -73,6 +75,8 @@ export interface ClassifyDeps extends ImageSources {
   readonly classifier: Classifier;
   /** Bytes of one answer, of which pictures take most. */
   readonly answerBytesMax: number;
+  /** Remembers the answers; null where nothing is remembered. */
+  readonly feedback: Feedback | null;
 }
 
 /** Items of one visit that are worked on at once: enough for every thread, and few frames in memory. */
@@ -81,15 +85,36 @@ const ITEMS_AT_ONCE_MAX = 16;
 const PICTURE_BYTES_PER_PIXEL = 4;
 
 export function createClassify(deps: ClassifyDeps): Classify {
-  return (visit, question) => {
+  return async (visit, question) => {
     const isStrangers = question.choices.some((choice) => deps.models.isStrangers(choice));
-    return visit.run(() => classifyAll(deps, visit, question), isStrangers ? "strangers" : "zoo");
+    const memory = deps.feedback?.begin(visit.asker, question) ?? null;
+    try {
+      const items = await visit.run(
+        () => classifyAll(deps, visit, question, memory),
+        isStrangers ? "strangers" : "zoo",
+      );
+      const imagePlaceOf = (item: number) => Math.floor(item / question.choices.length);
+      memory?.end(items.map((item, place) => ("error" in item ? null : { ...item, imagePlace: imagePlaceOf(place) })));
+      return items;
+    } catch (error) {
+      memory?.end([]);
+      throw error;
+    }
   };
 }
 
-async function classifyAll(deps: ClassifyDeps, visit: Visit, question: Question): Promise<Item[]> {
+async function classifyAll(
+  deps: ClassifyDeps,
+  visit: Visit,
+  question: Question,
+  memory: Recollection | null,
+): Promise<Item[]> {
   const { images, choices, settings, options, check } = question;
-  const contents = images.map((image) => readImage(deps, visit, image));
+  const contents = images.map(async (image, place) => {
+    const content = await readImage(deps, visit, image);
+    if (!("tensor" in image)) memory?.image(place, content instanceof Uint8Array ? content : content.bytes);
+    return content;
+  });
   // What fails here is told where it is awaited, and it may fail before that.
   for (const content of contents) content.catch(() => {});
   const inTurn = limitAtOnce(ITEMS_AT_ONCE_MAX);

@@ -97,6 +97,20 @@ const SCHEMA = z.object({
     .string()
     .default(join(ROOT_DIR, "data/models"))
     .describe("Folder of registered models; it belongs to one service at a time."),
+  feedback: z
+    .enum(["on", "off"])
+    .default("on")
+    .describe("Whether answers are remembered, and what was right: [feedback.md](feedback.md)."),
+  feedbackDir: z
+    .string()
+    .default(join(ROOT_DIR, "data/feedback"))
+    .describe("Folder of the SQLite file in which answers are remembered."),
+  databaseUrl: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "must begin with postgres://")
+    .optional()
+    .describe("PostgreSQL database for them in place of FEEDBACK_DIR, as `postgres://USER:PASSWORD@HOST/NAME`."),
+  keepImages: z.enum(["0", "1"]).default("0").describe("1: the images of remembered answers are kept as well."),
   webDir: z.string().default(join(ROOT_DIR, "node/web/dist")).describe("Folder of the built page."),
   engine: z.enum(["process", "addon"]).default("process").describe("What runs graphs; `addon` takes zoo models only."),
   sandbox: z
@@ -185,6 +199,15 @@ const SCHEMA = z.object({
   registeredBytesMax: bytes(4096 * MIB, DISK_BYTES_MAX).describe(
     "Bytes of all files of registered models on disk; past it: 507.",
   ),
+  feedbackDaysMax: count(90, 1, 36_500).describe("Age of remembered answers in days; older ones are removed."),
+  feedbackAnswersMax: count(1_000_000, 1, 1_000_000_000).describe(
+    "Remembered answers; past it the oldest ones are removed, each minute.",
+  ),
+  feedbackWaitingMax: count(10_000).describe("Answers that wait to be remembered; past it they are not."),
+  keptImagesBytesMax: bytes(1024 * MIB, DISK_BYTES_MAX).describe(
+    "Bytes of kept images; past it the oldest ones are removed, each minute.",
+  ),
+  keptImagesWaitingBytesMax: bytes(64 * MIB).describe("Bytes of images that wait to be kept; past it they are not."),
   uploadedGraphsBytesMax: bytes(ofMemory(1 / 16, 64 * MIB, 512 * MIB)).describe(
     "Bytes of uploaded graphs kept for later requests.",
   ),
@@ -284,6 +307,11 @@ const RULE_OF = {
   modelsMemoryBytesMax: "memory",
   registeredModelsMax: "memory",
   registeredBytesMax: "memory",
+  feedbackDaysMax: "memory",
+  feedbackAnswersMax: "memory",
+  feedbackWaitingMax: "memory",
+  keptImagesBytesMax: "memory",
+  keptImagesWaitingBytesMax: "memory",
   uploadedGraphsBytesMax: "memory",
   engineRetries: "engine",
   engineMemoryBytesMax: "engine",
@@ -326,7 +354,9 @@ export function readConfig(
   if (!parsed.success) {
     const complaints = parsed.error.issues.map((issue) => {
       const setting = String(issue.path[0]);
-      return `${variableName(setting)}=${input[setting] ?? ""}: ${issue.message}`;
+      // What holds a password is not shown.
+      const shown = setting === "databaseUrl" ? "…" : (input[setting] ?? "");
+      return `${variableName(setting)}=${shown}: ${issue.message}`;
     });
     throw new Error(`the configuration cannot be used: ${complaints.join("; ")}`);
   }

@@ -2,7 +2,9 @@
  * The types that rooms share inside node. Adapters implement them, routes use them; neither imports the other.
  */
 import type {
+  Agreement,
   Answer,
+  Band,
   ClientTensor,
   Confidence,
   Crop,
@@ -122,8 +124,17 @@ export const UNOBSERVED: Observer = {
   engineLost() {},
 };
 
+/** Whose answers they are, and how they are named, where they are remembered. */
+export interface Asker {
+  readonly requestId: string;
+  /** The name of its key; null without one. */
+  readonly key: string | null;
+}
+
 /** A request, or a call of another protocol, from its first byte to the end of its connection (`front/admission.ts`). */
 export interface Visit extends Party {
+  /** Null where its answers have no name that its asker knows. */
+  readonly asker: Asker | null;
   /** Counts bytes of the body until the work has settled. @throws AppError `overloaded`. */
   charge(bytes: number): void;
   /** Counts bytes of the answer until the connection has ended. @throws AppError `overloaded`. */
@@ -606,6 +617,74 @@ export interface ModelFetcher {
   close(): void;
 }
 
+/** What keeps the store of feedback from doing what it is asked. */
+export const STORE_PROBLEMS = ["full", "locked", "unreachable", "damaged", "failed"] as const;
+export type StoreProblem = (typeof STORE_PROBLEMS)[number];
+
+/** What `/readyz` says of the store of feedback. */
+export interface FeedbackStatus {
+  readonly store: "sqlite" | "postgresql";
+  /** Null while it does what it is asked. */
+  readonly problem: StoreProblem | null;
+  /** Answers that are to be written. */
+  readonly waiting: number;
+  /** Answers since the start that were not remembered. */
+  readonly dropped: number;
+  /** Images since the start that were to be kept and are not. */
+  readonly images_dropped: number;
+}
+
+/** Of `n`, those that were right. */
+export interface RightOf {
+  readonly right: number;
+  readonly n: number;
+}
+
+/** How often a model was right by what its askers said, as clients see it. */
+export interface AccuracyReport extends Agreement {
+  /** Answers that are remembered, of which something was said or not. */
+  readonly answers: number;
+  /** Of the answers from which none of the best five was left out. */
+  readonly top5: RightOf;
+  /** Highest first. */
+  readonly bands: readonly ({ readonly band: Band } & RightOf)[];
+  /** By the day on which they were answered, in UTC; the first one first. */
+  readonly days: readonly ({ readonly day: string } & RightOf)[];
+}
+
+/** What is remembered of one question, between its images and its answers. */
+export interface Recollection {
+  /** Copies an image that is about to be given away, where images are kept. */
+  image(place: number, bytes: Uint8Array): void;
+  /** Remembers the answers in the order of the results; null stands for an item that failed. */
+  end(answers: readonly (RememberedAnswer | null)[]): void;
+}
+
+export type RememberedAnswer = Omit<Answer, "image"> & {
+  readonly model: ModelIdentity;
+  /** The place that its image was copied with. */
+  readonly imagePlace: number;
+};
+
+/** What answers were given, and what was right. Nothing of it delays an answer or fails it. */
+export interface Feedback {
+  begin(asker: Asker | null, question: { settings: ModelSettings; options: ClassifyOptions }): Recollection;
+  /**
+   * Says what an answer, item `item` of a request's results, should have been; what was said of it before is gone.
+   * @throws AppError `request_unknown` where this asker has no such answer, `overloaded` while the store cannot say.
+   */
+  label(asker: Asker, item: number, label: string): Promise<{ readonly answered: string }>;
+  /** Removes the answers of a request: its asker's, or anyone's where `isAnyones`. @throws AppError as `label`. */
+  forget(asker: Asker, isAnyones: boolean): Promise<void>;
+  /** @throws AppError `overloaded` while the store cannot say. */
+  accuracyOf(id: string, version: string): Promise<AccuracyReport>;
+  status(): FeedbackStatus;
+  /** What was said of answers since the start. */
+  agreement(): { readonly right: number; readonly wrong: number };
+  /** Writes what waits, as long as that takes no more than a few seconds. */
+  close(): Promise<void>;
+}
+
 /** What the visits hold together. */
 export interface Held {
   /** Requests that are worked on. */
@@ -637,6 +716,8 @@ export interface Readiness {
   readonly models_loaded: number;
   /** What requests hold now. */
   readonly held: Held & { readonly connections: number };
+  /** Null where nothing is remembered. */
+  readonly feedback: FeedbackStatus | null;
   readonly engine: {
     readonly kind: EngineStatus["kind"];
     readonly ready: boolean;

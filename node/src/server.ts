@@ -9,7 +9,7 @@ import { boundConnections } from "./front/connections.js";
 import { LIBTENSORFLOW } from "./generated/contract.js";
 import { listenProblem } from "./listen-problem.js";
 import type { Moment, Readiness } from "./ports.js";
-import { openKeys, openLogger, openObserving, openService, type Service, warmUp } from "./service.js";
+import { openFeedback, openKeys, openLogger, openObserving, openService, type Service, warmUp } from "./service.js";
 
 const INTERRUPTED = 130;
 const IDLE_SWEEP_MS = 50;
@@ -39,8 +39,10 @@ const observing = await openObserving(process.env, (error) => {
 }).catch(endWith);
 const service = await openService(config, logger, observing.observer).catch(endWith);
 await service.tidy();
+const feedback = openFeedback(config, logger);
 const app = createApp({
   ...service,
+  feedback,
   logger,
   limits: config,
   webDir: config.webDir,
@@ -128,6 +130,7 @@ function readinessOf({ engine, models, zoo }: Service): Readiness {
     default_model: zoo.defaultId,
     models_loaded: loadedCount,
     held: { ...app.held(), connections: connections.count },
+    feedback: feedback?.status() ?? null,
     engine: { kind, ready, runtime, libtensorflow, kernels, sandbox, cgroup, programs },
   };
 }
@@ -170,7 +173,7 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   const sweep = setInterval(() => connections.closeIdle(), IDLE_SWEEP_MS);
   await closed;
   clearInterval(sweep);
-  await service.close();
+  await Promise.all([service.close(), feedback?.close()]);
   await observing.close();
   clearTimeout(timer);
   logger.flush(() => process.exit(0));
@@ -190,7 +193,7 @@ async function listen(listener: NetServer, port: number, variable: string): Prom
   });
   if (error === undefined) return;
   process.stderr.write(`${listenProblem(error, port, host, variable)}\n`);
-  await service.close();
+  await Promise.all([service.close(), feedback?.close()]);
   process.exit(1);
 }
 

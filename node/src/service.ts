@@ -8,6 +8,7 @@ import { loadNativeStart } from "./engines/native-child.js";
 import { createProcessEngine } from "./engines/process.js";
 import { AppError, messageOf } from "./errors.js";
 import { Company } from "./fair-queue.js";
+import { createFeedback } from "./feedback/feedback.js";
 import type { ErrorCode, SpecOverrides } from "./generated/contract.js";
 import { createImageFetcher } from "./images/fetch-image.js";
 import { createImageStore } from "./images/image-store.js";
@@ -24,6 +25,7 @@ import { openLogger } from "./observe/logger.js";
 import { type Observing, openObserving } from "./observe/observer.js";
 import {
   type Classifier,
+  type Feedback,
   type FetchImage,
   type ImageStore,
   type InferenceEngine,
@@ -190,6 +192,28 @@ export function openKeys({ apiKeysFile, anonymousRole, host, trustProxy }: Confi
     logger.warn({ host, anonymous_role: anonymousRole }, hint);
   }
   return null;
+}
+
+const DAY_MS = 86_400_000;
+
+/** The store of answers and of what was right; null where the settings turn it off. */
+export function openFeedback(config: Config, logger: Logger): Feedback | null {
+  if (config.feedback === "off") return null;
+  return createFeedback({
+    place: { url: config.databaseUrl ?? null, dir: config.feedbackDir },
+    keep: {
+      ageMsMax: DAY_MS * config.feedbackDaysMax,
+      answersMax: config.feedbackAnswersMax,
+      imagesBytesMax: config.keptImagesBytesMax,
+    },
+    keepImages: config.keepImages === "1",
+    waitingMax: config.feedbackWaitingMax,
+    waitingImagesBytesMax: config.keptImagesWaitingBytesMax,
+    report: (problem, reason) => {
+      if (problem === null) logger.info("answers are remembered again");
+      else logger.warn({ problem, reason }, "answers cannot be remembered now");
+    },
+  });
 }
 
 /** Runs a picture of one pixel through every part, so that the first client does not wait for what is done once. */

@@ -13,6 +13,9 @@ const RUFF_VERSION = "0.17.5";
 const SCHEMATHESIS_VERSION = "4.32.5";
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
+/** Where Debian's packages put the programs of PostgreSQL, in a folder a version. */
+const POSTGRES_DIR = "/usr/lib/postgresql";
+
 /** What every Rust build depends on. */
 const RUST_INPUTS = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "native/contract", "native/graph"];
 
@@ -117,10 +120,20 @@ export const STEPS = [
   },
   {
     name: "browser",
+    lane: "Debian's packages",
     isDone: () => findBrowser() !== undefined || !canInstallPackages(),
     run: async ({ exec }) => {
       await exec("apt-get", ["update"]);
       await exec("apt-get", ["install", "--yes", "--no-install-recommends", "chromium"]);
+    },
+  },
+  {
+    name: "PostgreSQL",
+    lane: "Debian's packages",
+    isDone: () => hasPostgres() || !canInstallPackages(),
+    run: async ({ exec }) => {
+      await exec("apt-get", ["update"]);
+      await exec("apt-get", ["install", "--yes", "--no-install-recommends", "postgresql"]);
     },
   },
   {
@@ -256,6 +269,11 @@ function findWasmBindgen() {
 function findBrowser() {
   if (process.env.CHROMIUM_PATH) return process.env.CHROMIUM_PATH;
   return BROWSERS.map(onPath).find((path) => path !== undefined);
+}
+
+/** A server of PostgreSQL for the tests of the store of feedback: without one they are skipped, and say so. */
+function hasPostgres() {
+  return onPath("initdb") !== undefined || existsSync(POSTGRES_DIR);
 }
 
 function canInstallPackages() {

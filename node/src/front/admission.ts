@@ -8,7 +8,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { AppError } from "../errors.js";
-import type { Held, Visit, Watch } from "../ports.js";
+import type { Asker, Held, Visit, Watch } from "../ports.js";
 import { Permits, Shares } from "../shares.js";
 import { unlessAborted } from "../unless-aborted.js";
 
@@ -25,11 +25,19 @@ export interface AdmissionLimits {
   readonly uploadsHeldBytesMax: number;
 }
 
+/** What is known of whoever is admitted. */
+export interface About {
+  /** Is told what comes of it. */
+  readonly watch?: Watch | undefined;
+  /** Null where nobody could ask for its answers again. */
+  readonly asker?: Asker | null;
+}
+
 export interface Admission {
   /** What a caller would be refused with now; null when it would be admitted. */
   refusal(caller: string): AppError | null;
-  /** `watch` is told what comes of it. @throws AppError `overloaded`. */
-  admit(caller: string, watch?: Watch): Visit;
+  /** @throws AppError `overloaded`. */
+  admit(caller: string, about?: About): Visit;
   /**
    * Counts memory that is taken for a caller without a visit, until the function that it answers is called.
    * @throws AppError `overloaded`.
@@ -54,11 +62,11 @@ export function createAdmission(limits: AdmissionLimits): Admission {
   const refusal = (caller: string) => (places.allows(caller) ? null : full);
   return {
     refusal,
-    admit(caller, watch) {
+    admit(caller, about = {}) {
       const refused = refusal(caller);
       if (refused !== null) throw refused;
       places.take(caller);
-      return new OneVisit(caller, places, permits, bytes, limits, watch);
+      return new OneVisit(caller, places, permits, bytes, limits, about);
     },
     hold: (caller, count) => holdBytes(bytes, caller, count),
     held: () => ({ requests: permits.held, waiting: places.total - permits.held, bytes: bytes.total }),
@@ -67,6 +75,8 @@ export function createAdmission(limits: AdmissionLimits): Admission {
 
 class OneVisit implements Visit {
   readonly caller: string;
+  readonly asker: Asker | null;
+  readonly watch: Watch | undefined;
   readonly request = this;
   readonly #places: Shares;
   readonly #permits: Permits;
@@ -81,15 +91,10 @@ class OneVisit implements Visit {
   #hasLeft = false;
   #hasPlace = true;
 
-  constructor(
-    caller: string,
-    places: Shares,
-    permits: Permits,
-    bytes: Shares,
-    limits: AdmissionLimits,
-    readonly watch: Watch | undefined,
-  ) {
+  constructor(caller: string, places: Shares, permits: Permits, bytes: Shares, limits: AdmissionLimits, about: About) {
     this.caller = caller;
+    this.asker = about.asker ?? null;
+    this.watch = about.watch;
     this.#places = places;
     this.#permits = permits;
     this.#bytes = bytes;

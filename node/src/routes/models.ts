@@ -180,7 +180,7 @@ function inspectModel(models: Models, classifier: Classifier): RequestHandler {
 /** The label file as it is. */
 function downloadLabels(zoo: ModelZoo): RequestHandler {
   return async (request, response) => {
-    const model = find(zoo, request);
+    const model = findModel(zoo, request);
     const labels = await model.readLabels();
     if (labels === null) {
       throw new AppError("not_found", `Model ${model.manifest.id} has no labels: its classes are numbered.`);
@@ -191,14 +191,14 @@ function downloadLabels(zoo: ModelZoo): RequestHandler {
 
 function listSamples(zoo: ModelZoo): RequestHandler {
   return (request, response) => {
-    response.json({ samples: find(zoo, request).samples });
+    response.json({ samples: findModel(zoo, request).samples });
   };
 }
 
 /** The photo as it is. */
 function downloadSample(zoo: ModelZoo): RequestHandler {
   return async (request, response) => {
-    const model = find(zoo, request);
+    const model = findModel(zoo, request);
     const name = String(request.params["name"]);
     const photo = await model.readSample(name);
     if (photo === null) {
@@ -211,7 +211,7 @@ function downloadSample(zoo: ModelZoo): RequestHandler {
 /** The graph file as it is. One that a client registered is for those who may register. */
 function downloadGraph(zoo: ModelZoo, sendBytes: SendBytes, allow: ModelDeps["allow"]): RequestHandler {
   return async (request, response) => {
-    const model = find(zoo, request);
+    const model = findModel(zoo, request);
     if (model.registered) allow("models")(request, response, () => {});
     const { id, version } = model.manifest;
     if (model.program !== null) {
@@ -262,7 +262,8 @@ export function idOf(request: Request): { id: string; version: string | null } {
   return { id, version: version.length === 0 ? null : version.join("@") };
 }
 
-function find(zoo: ModelZoo, request: Request): ZooModel {
+/** The model that an address names. @throws AppError `model_unknown`, `version_unknown`. */
+export function findModel(zoo: ModelZoo, request: Request): ZooModel {
   const { id, version } = idOf(request);
   const model = zoo.find(id, version ?? undefined);
   if (model !== undefined) return model;

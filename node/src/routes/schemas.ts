@@ -15,6 +15,7 @@ import {
 } from "../front/schema.js";
 import type { ErrorCode } from "../generated/contract.js";
 import { CONTRACT_SCHEMAS } from "../generated/contract-schema.js";
+import { STORE_PROBLEMS } from "../ports.js";
 
 export * from "../front/schema.js";
 
@@ -162,6 +163,20 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     fetch: orNull(named("FetchState")),
   }),
   FetchState: objectOf({ received_bytes: COUNT, total_bytes: orNull(COUNT), problem: orNull(STRING) }),
+  RightOf: objectOf({ right: COUNT, n: COUNT }),
+  AccuracyReport: {
+    allOf: [
+      named("Agreement"),
+      objectOf({
+        id: STRING,
+        version: STRING,
+        answers: COUNT,
+        top5: named("RightOf"),
+        bands: listOf({ allOf: [named("RightOf"), objectOf({ band: named("Band") })] }),
+        days: listOf({ allOf: [named("RightOf"), objectOf({ day: { type: "string", format: "date" } })] }),
+      }),
+    ],
+  },
   Readiness: objectOf({
     ready: { type: "boolean" },
     live: { const: true },
@@ -169,6 +184,15 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     default_model: orNull(STRING),
     models_loaded: COUNT,
     held: objectOf({ requests: COUNT, waiting: COUNT, bytes: COUNT, connections: COUNT }),
+    feedback: orNull(
+      objectOf({
+        store: { enum: ["sqlite", "postgresql"] },
+        problem: orNull({ enum: STORE_PROBLEMS }),
+        waiting: COUNT,
+        dropped: COUNT,
+        images_dropped: COUNT,
+      }),
+    ),
     engine: objectOf({
       kind: { enum: ["process", "addon", "fake"] },
       ready: { type: "boolean" },

@@ -31,6 +31,7 @@ export interface ServiceDeps {
   readonly callerOf: CallerOf;
   readonly anonymousRole: Role | "none";
   readonly hasKeys: boolean;
+  readonly hasFeedback: boolean;
   readonly limits: ToldLimits & { readonly imageUrlHosts: readonly string[]; readonly imagesDir?: string | undefined };
 }
 
@@ -61,10 +62,11 @@ export const SERVICE_FACTS: Schema = objectOf({
   keys: { type: "boolean" },
   image_url: { type: "boolean" },
   image_path: { type: "boolean" },
+  feedback: { type: "boolean" },
   limits: objectOf(Object.fromEntries(TOLD.map((setting) => [snakeCase(setting), COUNT]))),
 });
 
-export function serviceRoutes({ callerOf, anonymousRole, hasKeys, limits }: ServiceDeps): Route[] {
+export function serviceRoutes({ callerOf, anonymousRole, hasKeys, hasFeedback, limits }: ServiceDeps): Route[] {
   const told = Object.fromEntries(TOLD.map((setting) => [snakeCase(setting), limits[setting]]));
   return [
     {
@@ -82,6 +84,7 @@ export function serviceRoutes({ callerOf, anonymousRole, hasKeys, limits }: Serv
           keys: hasKeys,
           image_url: limits.imageUrlHosts.length > 0,
           image_path: limits.imagesDir !== undefined,
+          feedback: hasFeedback,
           limits: told,
         });
       },

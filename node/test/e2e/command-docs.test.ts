@@ -96,7 +96,13 @@ describe("docs/command.md", () => {
   it.each(SHOWN.filter(({ command }) => command === "serve"))("$command serves", async ({ output }) => {
     const child = spawn(process.execPath, [CLI_FILE, "serve"], {
       cwd: dir,
-      env: { ...process.env, MODELS_DIR: "models", PORT: "0", REGISTERED_MODELS_DIR: join(dir, "registered") },
+      env: {
+        ...process.env,
+        MODELS_DIR: "models",
+        PORT: "0",
+        REGISTERED_MODELS_DIR: join(dir, "registered"),
+        FEEDBACK_DIR: join(dir, "served-feedback"),
+      },
       stdio: ["ignore", "pipe", "ignore"],
     });
     const [line] = await once(createInterface(child.stdout), "line");

@@ -35,6 +35,7 @@ import type {
   ClassifyOptions,
   ClassifyTarget,
   ExplainQuestion,
+  Feedback,
   FetchImage,
   FetchState,
   FirstLook,
@@ -284,6 +285,7 @@ export async function startFakeService(
   config: Partial<Config> = {},
   apiKeys: ApiKeys | null = null,
   fetchImage: FetchImage = createImageFetcher({ hosts: [], bytesMax: 1, msMax: 1 }),
+  feedback: Feedback | null = null,
 ): Promise<FakeService> {
   const limits: Config = { ...readConfig({}, false), ...config };
   const engine = new FakeEngine();
@@ -320,6 +322,7 @@ export async function startFakeService(
       default_model: "colours",
       models_loaded: 0,
       held: { requests: 0, waiting: 0, bytes: 0, connections: 0 },
+      feedback: feedback?.status() ?? null,
       engine: {
         kind: "fake",
         ready: true,
@@ -346,6 +349,7 @@ export async function startFakeService(
       },
     }),
     fetcher,
+    feedback,
     logger,
     fetchImage,
     readImagePath: createPathReader({ dir: limits.imagesDir, bytesMax: limits.imageBytesMax }),
@@ -405,6 +409,7 @@ export async function startFakeService(
       await rm(registeredModelsDir, { recursive: true, force: true });
       await Promise.all(closing.map((close) => close()));
       server.closeAllConnections();
+      await feedback?.close();
       await new Promise((resolve) => server.close(resolve));
     },
   });

@@ -6,6 +6,7 @@ import { ROOT_DIR, readConfig } from "../../src/config.js";
 export const WORKER_FILE = new URL("../../dist/images/wasm-worker.js", import.meta.url);
 export const DIST_DIR = join(ROOT_DIR, "node/dist");
 export const SERVER_FILE = join(DIST_DIR, "server.js");
+export const FEEDBACK_THREAD_FILE = new URL("../../dist/feedback/thread.js", import.meta.url);
 export const CLI_FILE = join(ROOT_DIR, "node/bin/menagerie.mjs");
 export const ENGINE_FILE = join(ROOT_DIR, "target/release/menagerie-engine");
 export const LIBTENSORFLOW_DIR = readConfig().libtensorflowPath;

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -25,6 +25,7 @@ export interface RunningServer {
 /** Starts the service on a free port and waits for its announcement. */
 export async function startServer(environment: Record<string, string>): Promise<RunningServer> {
   const { LIBTENSORFLOW_PATH, PATH, TF_ENABLE_ONEDNN_OPTS } = process.env;
+  const feedbackDir = join(tmpdir(), `menagerie-feedback-${randomUUID()}`);
   const child = spawn(process.execPath, [SERVER_FILE], {
     env: {
       ...(PATH === undefined ? {} : { PATH }),
@@ -33,6 +34,7 @@ export async function startServer(environment: Record<string, string>): Promise<
       HOST: "127.0.0.1",
       PORT: "0",
       REGISTERED_MODELS_DIR: join(tmpdir(), `menagerie-registered-${randomUUID()}`),
+      FEEDBACK_DIR: feedbackDir,
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe"],
@@ -41,7 +43,7 @@ export async function startServer(environment: Record<string, string>): Promise<
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     log += text;
   });
-  const exited = once(child, "exit");
+  const exited = once(child, "exit").then(() => rm(feedbackDir, { recursive: true, force: true }));
   const announcement = await Promise.race([
     once(createInterface(child.stdout), "line").then(([line]) => String(line)),
     exited.then(() => {

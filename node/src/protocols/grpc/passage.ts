@@ -120,7 +120,8 @@ export class Passage {
       if (this.#isOver) return false;
       if (access !== "probe" && access !== "anyone") checkRole(caller, anonymousRole, access);
       if (works) {
-        this.#visit = admission.admit(caller.name, this.#watch);
+        const asker = { requestId: this.#requestId, key: caller.holder?.name ?? null };
+        this.#visit = admission.admit(caller.name, { watch: this.#watch, asker });
         this.#endings.push(begin(this.#call.getConnectionInfo()));
       }
       this.#shared.letIn.set(metadata, { visit: this.#visit, note: (problem) => this.#note(problem) });

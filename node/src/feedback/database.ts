@@ -1,0 +1,80 @@
+/** The databases that a store may be in: one file of SQLite, or PostgreSQL. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { CompiledQuery, Kysely, Migrator, PostgresDialect, SqliteDialect } from "kysely";
+import Sqlite from "libsql";
+import pg from "pg";
+import { MIGRATIONS, type Tables } from "./schema.js";
+
+/** Where a store is. */
+export interface Place {
+  /** `postgres://…`; null for SQLite in `dir`. */
+  readonly url: string | null;
+  readonly dir: string;
+}
+
+const FILE = "feedback.sqlite";
+/** For a lock that another process holds. */
+const LOCK_WAIT_MS = 1000;
+const CONNECT_MS_MAX = 3000;
+const QUERY_MS_MAX = 5000;
+
+/** Opens the store at a place with this version's tables. Rejects where that cannot be; nothing stays open then. */
+export async function openDatabase(place: Place): Promise<Kysely<Tables>> {
+  const database = new Kysely<Tables>({
+    dialect: place.url === null ? await sqlite(place.dir) : postgres(place.url),
+  });
+  try {
+    const migrator = new Migrator({ db: database, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } });
+    const { error } = await migrator.migrateToLatest();
+    if (error !== undefined) throw error;
+    return database;
+  } catch (error) {
+    await database.destroy();
+    throw error;
+  }
+}
+
+/**
+ * With a write-ahead log that is given to the disk when it is full: what was written outlives the process at any moment,
+ * and where the power fails the last of it is gone and the file is whole (sqlite.org/pragma.html#pragma_synchronous).
+ */
+async function sqlite(dir: string): Promise<SqliteDialect> {
+  await mkdir(dir, { recursive: true });
+  const database = new Sqlite(join(dir, FILE), { timeout: LOCK_WAIT_MS });
+  try {
+    database.pragma("journal_mode = WAL");
+    database.pragma("synchronous = NORMAL");
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  // SQLite ends a transaction itself where the disk is full; to end it again is an error, which would hide that one.
+  const prepare = (text: string) =>
+    database.prepare(text === "rollback" && !database.inTransaction ? "select 1" : text);
+  return new SqliteDialect({ database: { prepare, close: () => database.close() } });
+}
+
+/** A commit is not waited for until it is on the disk; at most half a second of them is gone where the server dies. */
+function postgres(url: string): PostgresDialect {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 1,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    query_timeout: QUERY_MS_MAX,
+    // Numbers of this store are below 2^53.
+    types: {
+      getTypeParser: (type, format) =>
+        type === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(type, format),
+    },
+  });
+  // A connection that is lost while nobody uses it is opened anew by whoever needs one.
+  pool.on("error", () => {});
+  const settings = `set synchronous_commit = off; set statement_timeout = ${QUERY_MS_MAX}`;
+  return new PostgresDialect({
+    pool,
+    onCreateConnection: async (connection) => {
+      await connection.executeQuery(CompiledQuery.raw(settings));
+    },
+  });
+}

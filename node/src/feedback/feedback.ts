@@ -1,0 +1,182 @@
+/**
+ * What answers were given, and what was right: gathered here, kept by a thread. The service waits for none of it. What is
+ * gathered is bounded: past that, answers are not remembered, and are counted.
+ */
+import { AppError } from "../errors.js";
+import type { Asker, Feedback, FeedbackStatus, Recollection, RememberedAnswer } from "../ports.js";
+import type { Batch } from "./messages.js";
+import { StoreThread, type StoreThreadOptions } from "./store-thread.js";
+
+export interface FeedbackOptions extends StoreThreadOptions {
+  readonly keepImages: boolean;
+  /** Answers that wait to be written. */
+  readonly waitingMax: number;
+  /** Bytes of images that wait for their answers, or to be written. */
+  readonly waitingImagesBytesMax: number;
+}
+
+/** Answers are written after this, or once there are as many as become one message within a fraction of a millisecond. */
+const WRITE_AFTER_MS = 1000;
+const BATCH_ANSWERS = 100;
+const TOP_MAX = 5;
+const CLOSE_MS_MAX = 3000;
+
+type Row = Omit<Batch["rows"][number], "image">;
+type Copy = Uint8Array<ArrayBuffer>;
+
+export function createFeedback(options: FeedbackOptions): Feedback {
+  return new GatheredFeedback(options);
+}
+
+class GatheredFeedback implements Feedback {
+  readonly #options: FeedbackOptions;
+  readonly #thread: StoreThread;
+  #gathered: { readonly row: Row; readonly image: Copy | null }[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #waiting = 0;
+  #imagesBytes = 0;
+  #dropped = 0;
+  #imagesDropped = 0;
+  readonly #said = { right: 0, wrong: 0 };
+
+  constructor(options: FeedbackOptions) {
+    this.#options = options;
+    this.#thread = new StoreThread(options);
+  }
+
+  begin(asker: Asker | null, { settings, options }: Parameters<Feedback["begin"]>[1]): Recollection {
+    const copies = new Map<number, Copy>();
+    let isOver = asker === null;
+    return {
+      image: (place, bytes) => {
+        const copy = isOver || !this.#options.keepImages ? null : this.#copy(bytes);
+        if (copy !== null) copies.set(place, copy);
+      },
+      end: (answers) => {
+        if (asker === null || isOver) return;
+        isOver = true;
+        const about = {
+          is_changed: Number(Object.keys(settings.overrides).length > 0 || settings.labelOffset !== null),
+          has_top_five: Number(options.topK >= TOP_MAX && options.scoreThreshold === 0),
+        };
+        const unused = new Set(copies.values());
+        for (const [item, answer] of answers.entries()) {
+          if (answer === null) continue;
+          const image = copies.get(answer.imagePlace) ?? null;
+          const isGathered = this.#gather({ ...rowOf(asker, item, answer), ...about }, image);
+          if (isGathered && image !== null) unused.delete(image);
+        }
+        for (const { length } of unused) this.#imagesBytes -= length;
+        // Not before: an image is in the batch of all its answers.
+        if (this.#gathered.length >= BATCH_ANSWERS) this.#write();
+      },
+    };
+  }
+
+  async label({ requestId, key }: Asker, item: number, label: string): Promise<{ readonly answered: string }> {
+    this.#write();
+    const answered = await this.#thread.call({ kind: "label", label: { requestId, item, key, label, at: Date.now() } });
+    if (answered === null) throw unknown(requestId, ` with an answer ${item}`);
+    this.#said[answered === label ? "right" : "wrong"] += 1;
+    return { answered };
+  }
+
+  async forget({ requestId, key }: Asker, isAnyones: boolean): Promise<void> {
+    this.#write();
+    const owner = isAnyones ? "anyone" : { key };
+    if ((await this.#thread.call({ kind: "forget", requestId, owner })) === 0) throw unknown(requestId);
+  }
+
+  accuracyOf(id: string, version: string) {
+    this.#write();
+    return this.#thread.call({ kind: "report", id, version });
+  }
+
+  status(): FeedbackStatus {
+    return {
+      store: this.#options.place.url === null ? "sqlite" : "postgresql",
+      problem: this.#thread.problem,
+      waiting: this.#waiting,
+      dropped: this.#dropped,
+      images_dropped: this.#imagesDropped,
+    };
+  }
+
+  agreement() {
+    return { ...this.#said };
+  }
+
+  async close(): Promise<void> {
+    this.#write();
+    await this.#thread.close(CLOSE_MS_MAX);
+  }
+
+  /** Null where images wait already that take as much as may be. */
+  #copy(bytes: Uint8Array): Copy | null {
+    if (this.#imagesBytes + bytes.length > this.#options.waitingImagesBytesMax) {
+      this.#imagesDropped += 1;
+      return null;
+    }
+    this.#imagesBytes += bytes.length;
+    return new Uint8Array(bytes);
+  }
+
+  #gather(row: Row, image: Copy | null): boolean {
+    if (this.#waiting >= this.#options.waitingMax) {
+      this.#dropped += 1;
+      return false;
+    }
+    this.#waiting += 1;
+    this.#gathered.push({ row, image });
+    this.#timer ??= setTimeout(() => this.#write(), WRITE_AFTER_MS).unref();
+    return true;
+  }
+
+  /** Gives the thread what was gathered. */
+  #write(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const gathered = this.#gathered;
+    if (gathered.length === 0) return;
+    this.#gathered = [];
+    const images = [...new Set(gathered.flatMap(({ image }) => image ?? []))];
+    const rows = gathered.map(({ row, image }) => ({ ...row, image: image === null ? null : images.indexOf(image) }));
+    const imagesBytes = images.reduce((sum, { length }) => sum + length, 0);
+    void this.#thread.write({ rows, images }).then((isWritten) => {
+      this.#waiting -= rows.length;
+      this.#imagesBytes -= imagesBytes;
+      if (isWritten) return;
+      this.#dropped += rows.length;
+      this.#imagesDropped += images.length;
+    });
+  }
+}
+
+function rowOf({ requestId, key }: Asker, item: number, answer: RememberedAnswer) {
+  const { model, label, index, probability, band, top, input, timings_ms } = answer;
+  return {
+    request_id: requestId,
+    item,
+    asked_at: Date.now(),
+    key_name: key,
+    model_id: model.id,
+    model_version: model.version,
+    model_sha256: model.sha256,
+    pixels_sha256: input.sha256,
+    // PostgreSQL has no text with this character.
+    label: label.replaceAll("\0", "\ufffd"),
+    class_index: index,
+    probability,
+    band,
+    top: JSON.stringify(top.slice(0, TOP_MAX)),
+    timings_ms: JSON.stringify(timings_ms),
+    truth: null,
+    truth_at: null,
+    truth_place: null,
+  };
+}
+
+function unknown(requestId: string, what = ""): AppError {
+  const detail = `There is no request ${JSON.stringify(requestId)}${what} of yours here: another key asked it, or it was long ago, or never.`;
+  return new AppError("request_unknown", detail);
+}

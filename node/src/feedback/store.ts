@@ -1,0 +1,243 @@
+/** What is asked of the store, in one language for every database. */
+import type { Kysely, SelectQueryBuilder } from "kysely";
+import type { TopEntry } from "../generated/contract.js";
+import type { AnswerRow, Tables } from "./schema.js";
+
+/** An image that is to be kept. */
+export interface NewImage {
+  readonly sha256: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Who may reach an answer: the key that asked for it (null for whoever has none), or anyone. */
+export type Owner = { readonly key: string | null } | "anyone";
+
+/** What an asker says of an answer. */
+export interface Label {
+  readonly requestId: string;
+  readonly item: number;
+  readonly label: string;
+  readonly key: string | null;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** What of an answer a report counts. */
+export type LabelledRow = Pick<
+  AnswerRow,
+  "asked_at" | "label" | "probability" | "band" | "has_top_five" | "truth_place"
+> & { readonly truth: string };
+
+export interface KeepLimits {
+  /** Answers that are older, in ms, are removed. */
+  readonly ageMsMax: number;
+  readonly answersMax: number;
+  readonly imagesBytesMax: number;
+}
+
+/** Rows of one statement: each has twenty parameters, and SQLite takes 32766 of them. */
+const ROWS_AT_ONCE_MAX = 500;
+const KEYS_AT_ONCE_MAX = 500;
+/** Of a report: the latest ones count. */
+const LABELLED_MAX = 100_000;
+
+export class FeedbackStore {
+  readonly #database: Kysely<Tables>;
+
+  constructor(database: Kysely<Tables>) {
+    this.#database = database;
+  }
+
+  /** All of it or none. Answers whose id is there stay as they were, so that it does no harm to write them again. */
+  async write(rows: readonly AnswerRow[], images: readonly NewImage[], at: number): Promise<void> {
+    await this.#database.transaction().execute(async (transaction) => {
+      for (const { sha256, bytes } of images)
+        await transaction
+          .insertInto("images")
+          .values({
+            sha256,
+            bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+            byte_count: bytes.length,
+            kept_at: at,
+          })
+          .onConflict((conflict) => conflict.column("sha256").doUpdateSet({ kept_at: at }))
+          .execute();
+      for (const some of chunksOf(rows, ROWS_AT_ONCE_MAX))
+        await transaction
+          .insertInto("answers")
+          .values(some)
+          .onConflict((conflict) => conflict.columns(["request_id", "item"]).doNothing())
+          .execute();
+    });
+  }
+
+  /** Takes the place of what was said before. The label that was answered; null where its asker has no such answer. */
+  async label({ requestId, item, label, key, at }: Label): Promise<string | null> {
+    const answer = await ownedBy(this.#database.selectFrom("answers"), { key })
+      .select(["label", "top"])
+      .where("request_id", "=", requestId)
+      .where("item", "=", item)
+      .executeTakeFirst();
+    if (answer === undefined) return null;
+    const place = (JSON.parse(answer.top) as TopEntry[]).findIndex((entry) => entry.label === label);
+    await this.#database
+      .updateTable("answers")
+      .set({ truth: label, truth_at: at, truth_place: place < 0 ? null : place })
+      .where("request_id", "=", requestId)
+      .where("item", "=", item)
+      .execute();
+    return answer.label;
+  }
+
+  /** Removes the answers of a request, and images that no other answer has. How many answers there were. */
+  async forget(requestId: string, owner: Owner): Promise<number> {
+    return await this.#database.transaction().execute(async (transaction) => {
+      const found = await ownedBy(transaction.selectFrom("answers"), owner)
+        .select(["item", "image_sha256"])
+        .where("request_id", "=", requestId)
+        .execute();
+      if (found.length === 0) return 0;
+      await transaction
+        .deleteFrom("answers")
+        .where("request_id", "=", requestId)
+        .where(
+          "item",
+          "in",
+          found.map(({ item }) => item),
+        )
+        .execute();
+      const images = found.flatMap(({ image_sha256 }) => image_sha256 ?? []);
+      if (images.length > 0) await removeUnused(transaction, images);
+      return found.length;
+    });
+  }
+
+  /** The answers of a model as it is served of which somebody said what they should have been, the latest first. */
+  async labelled(id: string, version: string): Promise<LabelledRow[]> {
+    const rows = await this.#ofModel(id, version)
+      .select(["asked_at", "label", "probability", "band", "has_top_five", "truth", "truth_place"])
+      .where("truth", "is not", null)
+      .orderBy("truth_at", "desc")
+      .limit(LABELLED_MAX)
+      .execute();
+    return rows.map((row) => ({ ...row, truth: row.truth ?? "" }));
+  }
+
+  /** How many answers of a model as it is served there are. */
+  async countOf(id: string, version: string): Promise<number> {
+    const counted = await this.#ofModel(id, version)
+      .select(({ fn }) => fn.countAll<number>().as("n"))
+      .executeTakeFirst();
+    return counted?.n ?? 0;
+  }
+
+  /** Removes what is too old or too much, the oldest first. */
+  async prune({ ageMsMax, answersMax, imagesBytesMax }: KeepLimits, now: number): Promise<void> {
+    const last = await this.#database
+      .selectFrom("answers")
+      .select("asked_at")
+      .orderBy("asked_at", "desc")
+      .offset(answersMax)
+      .limit(1)
+      .executeTakeFirst();
+    const until = Math.max(now - ageMsMax, last?.asked_at ?? 0);
+    await this.#database.deleteFrom("answers").where("asked_at", "<=", until).execute();
+    await removeUnused(this.#database, null);
+    const images = await this.#database
+      .selectFrom("images")
+      .select(["sha256", "byte_count"])
+      .orderBy("kept_at", "desc")
+      .execute();
+    let bytes = 0;
+    const over = images.filter(({ byte_count }) => {
+      bytes += byte_count;
+      return bytes > imagesBytesMax;
+    });
+    for (const some of chunksOf(
+      over.map(({ sha256 }) => sha256),
+      KEYS_AT_ONCE_MAX,
+    )) {
+      await this.#database
+        .updateTable("answers")
+        .set({ image_sha256: null })
+        .where("image_sha256", "in", some)
+        .execute();
+      await this.#database.deleteFrom("images").where("sha256", "in", some).execute();
+    }
+  }
+
+  /** Answers of which somebody said what they should have been, the oldest first; of one model where it is named. */
+  async *exported(model: { readonly id: string; readonly version: string | null } | null): AsyncGenerator<AnswerRow> {
+    let query = this.#database.selectFrom("answers").selectAll().where("truth", "is not", null);
+    if (model !== null) query = query.where("model_id", "=", model.id);
+    if (model !== null && model.version !== null) query = query.where("model_version", "=", model.version);
+    let after: AnswerRow | undefined;
+    do {
+      const from = after;
+      const page = await query
+        .$if(from !== undefined, (all) =>
+          all.where(({ eb, refTuple, tuple }) =>
+            eb(
+              refTuple("asked_at", "request_id", "item"),
+              ">",
+              tuple(from?.asked_at ?? 0, from?.request_id ?? "", from?.item ?? 0),
+            ),
+          ),
+        )
+        .orderBy("asked_at")
+        .orderBy("request_id")
+        .orderBy("item")
+        .limit(ROWS_AT_ONCE_MAX)
+        .execute();
+      yield* page;
+      after = page.at(-1);
+    } while (after !== undefined);
+  }
+
+  /** The bytes of a kept image; null where it is not kept any more. */
+  async image(sha256: string): Promise<Uint8Array | null> {
+    const row = await this.#database
+      .selectFrom("images")
+      .select("bytes")
+      .where("sha256", "=", sha256)
+      .executeTakeFirst();
+    return row === undefined ? null : new Uint8Array(row.bytes);
+  }
+
+  async close(): Promise<void> {
+    await this.#database.destroy();
+  }
+
+  #ofModel(id: string, version: string) {
+    return this.#database
+      .selectFrom("answers")
+      .where("model_id", "=", id)
+      .where("model_version", "=", version)
+      .where("is_changed", "=", 0);
+  }
+}
+
+function ownedBy<O>(
+  query: SelectQueryBuilder<Tables, "answers", O>,
+  owner: Owner,
+): SelectQueryBuilder<Tables, "answers", O> {
+  if (owner === "anyone") return query;
+  return owner.key === null ? query.where("key_name", "is", null) : query.where("key_name", "=", owner.key);
+}
+
+/** Removes images, those of a list or all, that no answer has any more. */
+async function removeUnused(database: Kysely<Tables>, images: readonly string[] | null): Promise<void> {
+  await database
+    .deleteFrom("images")
+    .$if(images !== null, (all) => all.where("sha256", "in", images ?? []))
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom("answers").select("item").whereRef("answers.image_sha256", "=", "images.sha256"))),
+    )
+    .execute();
+}
+
+function chunksOf<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, place) =>
+    all.slice(place * size, (place + 1) * size),
+  );
+}

@@ -1,0 +1,93 @@
+/** What the service remembers, and that it goes on where it cannot. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { LIBTENSORFLOW_DIR } from "../support/paths.js";
+import { solidPng } from "../support/png.js";
+import { startPostgres } from "../support/postgres.js";
+import { makeColourZoo, type RunningServer, startServer } from "../support/server.js";
+
+const RED = solidPng(8, 8, [255, 0, 0]);
+/** Nobody listens on it. */
+const DEAD = "postgres://nobody:secret@127.0.0.1:1/nothing";
+
+const postgres = await startPostgres();
+afterAll(() => postgres?.remove());
+
+describe.skipIf(LIBTENSORFLOW_DIR === undefined)("the service", () => {
+  let zoo: string;
+  let service: RunningServer | null = null;
+  beforeAll(async () => {
+    zoo = await makeColourZoo();
+  });
+  afterEach(async () => {
+    await service?.stop();
+    service = null;
+  });
+
+  const start = async (environment: Record<string, string>) => {
+    service = await startServer({ MODELS_DIR: zoo, ...environment });
+    return service;
+  };
+  const ask = async ({ url }: RunningServer) => {
+    const headers = { "content-type": "image/png", accept: "application/json" };
+    const response = await fetch(`${url}/infer`, { method: "POST", headers, body: RED });
+    expect(response.status).toBe(200);
+    return (await response.json()) as { request_id: string; results: { label: string }[] };
+  };
+  const say = ({ url }: RunningServer, request_id: string, label: string) =>
+    fetch(`${url}/api/feedback`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ request_id, label }),
+    });
+  const read = async ({ url }: RunningServer, path: string) => (await fetch(`${url}/${path}`)).json();
+
+  it.each([
+    ["SQLite", async () => ({ FEEDBACK_DIR: join(zoo, "feedback") })],
+    ["PostgreSQL", async () => (postgres === null ? null : { DATABASE_URL: await postgres.newDatabase() })],
+  ])("remembers over a restart what was right, in %s", async (_name, newPlace) => {
+    const place = await newPlace();
+    if (place === null) return;
+    const first = await start(place);
+    const { request_id, results } = await ask(first);
+    expect((await say(first, request_id, "red")).status).toBe(200);
+    await ask(first);
+    await first.stop();
+    const second = await start(place);
+    expect(await read(second, "api/models/colours/accuracy")).toMatchObject({
+      answers: 2,
+      n: 1,
+      right: 1,
+      classes: [{ label: results[0]?.label, n: 1, right: 1, answered: 1 }],
+    });
+    expect((await say(second, request_id, "blue")).status).toBe(200);
+    expect(await read(second, "api/models/colours/accuracy")).toMatchObject({ n: 1, right: 0 });
+  });
+
+  it("answers while its database is not there, and says so without its address", async () => {
+    const running = await start({ DATABASE_URL: DEAD, FEEDBACK_WAITING_MAX: "2" });
+    for (let count = 0; count < 3; count += 1) await ask(running);
+    await expect
+      .poll(() => read(running, "readyz"))
+      .toMatchObject({
+        ready: true,
+        feedback: { store: "postgresql", problem: "unreachable", waiting: 2, dropped: 1 },
+      });
+    const refused = await say(running, "anything", "red");
+    expect([refused.status, await refused.json()]).toMatchObject([503, { code: "overloaded" }]);
+    expect(await (await fetch(`${running.url}/readyz`)).text()).not.toMatch(/127\.0\.0\.1|nobody|secret/);
+    expect(running.log()).toContain('"problem":"unreachable"');
+    expect(running.log()).not.toContain("secret");
+    expect(await running.stop()).toBe(0);
+  });
+
+  it("remembers nothing where that is turned off", async () => {
+    const dir = join(zoo, "off");
+    const running = await start({ FEEDBACK: "off", FEEDBACK_DIR: dir });
+    const { request_id } = await ask(running);
+    expect((await say(running, request_id, "red")).status).toBe(404);
+    expect(await read(running, "readyz")).toMatchObject({ ready: true, feedback: null });
+    await expect(readFile(join(dir, "feedback.sqlite"))).rejects.toThrow(/ENOENT/);
+  });
+});
