@@ -654,13 +654,13 @@ export interface AccuracyReport extends Agreement {
 
 /** What is remembered of one question, between its images and its answers. */
 export interface Recollection {
-  /** Copies an image that is about to be given away, where images are kept. */
+  /** Copies an image that is about to be given away, where images are kept and all of it is looked at. */
   image(place: number, bytes: Uint8Array): void;
   /** Remembers the answers in the order of the results; null stands for an item that failed. */
   end(answers: readonly (RememberedAnswer | null)[]): void;
 }
 
-export type RememberedAnswer = Omit<Answer, "image"> & {
+export type RememberedAnswer = Answer & {
   readonly model: ModelIdentity;
   /** The place that its image was copied with. */
   readonly imagePlace: number;

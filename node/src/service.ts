@@ -1,5 +1,6 @@
 /** Puts the adapters together: what the server, the library and the command line stand on. */
 import { setMaxListeners } from "node:events";
+import { existsSync } from "node:fs";
 import { type Logger, pino } from "pino";
 import { type Config, isLoopback } from "./config.js";
 import { createAddonEngine } from "./engines/addon.js";
@@ -8,7 +9,9 @@ import { loadNativeStart } from "./engines/native-child.js";
 import { createProcessEngine } from "./engines/process.js";
 import { AppError, messageOf } from "./errors.js";
 import { Company } from "./fair-queue.js";
+import { openDatabase } from "./feedback/database.js";
 import { createFeedback } from "./feedback/feedback.js";
+import { FeedbackStore } from "./feedback/store.js";
 import type { ErrorCode, SpecOverrides } from "./generated/contract.js";
 import { createImageFetcher } from "./images/fetch-image.js";
 import { createImageStore } from "./images/image-store.js";
@@ -200,7 +203,7 @@ const DAY_MS = 86_400_000;
 export function openFeedback(config: Config, logger: Logger): Feedback | null {
   if (config.feedback === "off") return null;
   return createFeedback({
-    place: { url: config.databaseUrl ?? null, dir: config.feedbackDir },
+    place: placeOfFeedback(config),
     keep: {
       ageMsMax: DAY_MS * config.feedbackDaysMax,
       answersMax: config.feedbackAnswersMax,
@@ -214,6 +217,21 @@ export function openFeedback(config: Config, logger: Logger): Feedback | null {
       else logger.warn({ problem, reason }, "answers cannot be remembered now");
     },
   });
+}
+
+/**
+ * The same store for the command, also while a service uses it.
+ * @throws AppError `not_found` where nothing was ever remembered.
+ */
+export async function openFeedbackStore(config: Config): Promise<Pick<FeedbackStore, "exported" | "image" | "close">> {
+  const place = placeOfFeedback(config);
+  if (place.url === null && !existsSync(place.dir))
+    throw new AppError("not_found", `FEEDBACK_DIR=${place.dir} is not there: nothing was remembered yet.`);
+  return new FeedbackStore(await openDatabase(place));
+}
+
+function placeOfFeedback({ databaseUrl, feedbackDir }: Config) {
+  return { url: databaseUrl ?? null, dir: feedbackDir };
 }
 
 /** Runs a picture of one pixel through every part, so that the first client does not wait for what is done once. */

@@ -30,6 +30,7 @@ function answer(requestId: string, changes: Partial<AnswerRow> = {}): AnswerRow 
     model_sha256: "a".repeat(64),
     is_changed: 0,
     pixels_sha256: "b".repeat(64),
+    image_format: "jpeg",
     image_sha256: null,
     label: "daisy",
     class_index: 0,

@@ -168,6 +168,17 @@ describe("images", () => {
     expect(await keptIn({ url: null, dir })).toEqual(["photo", "photo", "another"]);
   });
 
+  it("of which a part was asked are not kept", async () => {
+    const opened = open({ keepImages: true });
+    const crop = { kind: "point", x: 1, y: 1, side: null } as const;
+    const memory = opened.begin({ requestId: "a", key: null }, { ...ASKED, options: { ...ASKED.options, crop } });
+    memory.image(0, bytes("photo"));
+    memory.end([ANSWER]);
+    await opened.label({ requestId: "a", key: null }, 0, "rose");
+    await opened.close();
+    expect(await keptIn({ url: null, dir })).toEqual([null]);
+  });
+
   it("are not kept where nobody asks for that, or nothing was answered", async () => {
     const opened = open();
     ask(opened, "a", "photo");

@@ -5,6 +5,7 @@ import { addCalibrate } from "./calibrate.js";
 import { addCheck } from "./check.js";
 import { addClassify } from "./classify.js";
 import { addDoctor } from "./doctor.js";
+import { addFeedback } from "./feedback.js";
 import { addGolden } from "./golden.js";
 import { addInspect } from "./inspect.js";
 import { addKey } from "./key.js";
@@ -24,7 +25,7 @@ const VERBS = [
   ...[addServe, addClassify, addInspect],
   ...[addPull, addList, addShow, addRm],
   ...[addNew, addCheck, addGolden, addCalibrate, addPush],
-  ...[addKey, addDoctor, addWrapper],
+  ...[addFeedback, addKey, addDoctor, addWrapper],
 ];
 
 // Whoever reads the lines may have read enough, as `head` has.

@@ -49,7 +49,9 @@ class GatheredFeedback implements Feedback {
     let isOver = asker === null;
     return {
       image: (place, bytes) => {
-        const copy = isOver || !this.#options.keepImages ? null : this.#copy(bytes);
+        // What is said of a part of a photo says nothing of the photo.
+        const isKept = !isOver && this.#options.keepImages && options.crop === undefined;
+        const copy = isKept ? this.#copy(bytes) : null;
         if (copy !== null) copies.set(place, copy);
       },
       end: (answers) => {
@@ -153,7 +155,7 @@ class GatheredFeedback implements Feedback {
 }
 
 function rowOf({ requestId, key }: Asker, item: number, answer: RememberedAnswer) {
-  const { model, label, index, probability, band, top, input, timings_ms } = answer;
+  const { image, model, label, index, probability, band, top, input, timings_ms } = answer;
   return {
     request_id: requestId,
     item,
@@ -163,6 +165,7 @@ function rowOf({ requestId, key }: Asker, item: number, answer: RememberedAnswer
     model_version: model.version,
     model_sha256: model.sha256,
     pixels_sha256: input.sha256,
+    image_format: image.format,
     // PostgreSQL has no text with this character.
     label: label.replaceAll("\0", "\ufffd"),
     class_index: index,

@@ -18,6 +18,8 @@ export interface AnswerRow {
   readonly is_changed: number;
   /** SHA-256 of the pixels that the model saw, lower-case hex. */
   readonly pixels_sha256: string;
+  /** `jpeg`, `png`, `webp`, `gif` or `bmp`. */
+  readonly image_format: string;
   /** SHA-256 of the kept image; null where none is kept. */
   readonly image_sha256: string | null;
   readonly label: string;
@@ -71,6 +73,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .addColumn("model_sha256", "text", (column) => column.notNull())
         .addColumn("is_changed", "integer", (column) => column.notNull())
         .addColumn("pixels_sha256", "text", (column) => column.notNull())
+        .addColumn("image_format", "text", (column) => column.notNull())
         .addColumn("image_sha256", "text")
         .addColumn("label", "text", (column) => column.notNull())
         .addColumn("class_index", "integer", (column) => column.notNull())

@@ -35,7 +35,7 @@ export interface KeepLimits {
   readonly imagesBytesMax: number;
 }
 
-/** Rows of one statement: each has twenty parameters, and SQLite takes 32766 of them. */
+/** Rows of one statement: each has 21 parameters, and SQLite takes 32766 of them. */
 const ROWS_AT_ONCE_MAX = 500;
 const KEYS_AT_ONCE_MAX = 500;
 /** Of a report: the latest ones count. */

@@ -1,5 +1,15 @@
 // Generated from the schemas of node/src/routes by `npm run generate`. Do not edit.
-import type { Accuracy, Answer, ErrorCode, Explanation, ModelSpec, Runtime, Sandbox } from "./contract.js";
+import type {
+  Accuracy,
+  Agreement,
+  Answer,
+  Band,
+  ErrorCode,
+  Explanation,
+  ModelSpec,
+  Runtime,
+  Sandbox,
+} from "./contract.js";
 
 /**
  * RFC 9457 problem details; error is the same as detail.
@@ -77,6 +87,22 @@ export interface FetchState {
   total_bytes: number | null;
   problem: string | null;
 }
+export interface RightOf {
+  right: number;
+  n: number;
+}
+export type AccuracyReport = Agreement & {
+  id: string;
+  version: string;
+  answers: number;
+  top5: RightOf;
+  bands: (RightOf & {
+    band: Band;
+  })[];
+  days: (RightOf & {
+    day: string;
+  })[];
+};
 export interface Readiness {
   ready: boolean;
   live: true;
@@ -89,6 +115,13 @@ export interface Readiness {
     bytes: number;
     connections: number;
   };
+  feedback: {
+    store: "sqlite" | "postgresql";
+    problem: ("full" | "locked" | "unreachable" | "damaged" | "failed") | null;
+    waiting: number;
+    dropped: number;
+    images_dropped: number;
+  } | null;
   engine: {
     kind: "process" | "addon" | "fake";
     ready: boolean;
@@ -131,6 +164,7 @@ export interface ServiceFacts {
   keys: boolean;
   image_url: boolean;
   image_path: boolean;
+  feedback: boolean;
   limits: {
     image_bytes_max: number;
     image_pixels_max: number;

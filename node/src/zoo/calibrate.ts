@@ -72,6 +72,16 @@ export async function calibrate(
   }
 }
 
+/** The labels of every class that a model can answer, in their order. */
+export async function labelsOf(workbench: Workbench, model: ZooModel): Promise<string[]> {
+  const compiled = await compile(workbench, model);
+  try {
+    return JSON.parse(compiled.labelsJson()) as string[];
+  } finally {
+    compiled.free();
+  }
+}
+
 async function compile(workbench: Workbench, model: ZooModel): Promise<WasmModel> {
   const { manifest } = model;
   const [spec, labels] = await Promise.all([workbench.describe(model), model.readLabels()]);

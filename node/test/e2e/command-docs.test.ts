@@ -55,7 +55,20 @@ beforeAll(async () => {
   };
   mkdirSync(join(dir, "models"));
   writeFileSync(join(dir, "models/imagenet.json"), JSON.stringify({ schema: 1, models: [net] }));
-  service = await startServer({});
+  service = await startServer({ FEEDBACK_DIR: join(dir, "feedback"), KEEP_IMAGES: "1" });
+  const headers = { accept: "application/json" };
+  const body = new Uint8Array(solidPng(64, 48, PHOTOS.red));
+  const asked = await fetch(`${service.url}/infer`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "image/png" },
+    body,
+  });
+  const { request_id } = (await asked.json()) as { request_id: string };
+  await fetch(`${service.url}/api/feedback`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json" },
+    body: JSON.stringify({ request_id, label: "tulips" }),
+  });
 }, 60_000);
 
 afterAll(async () => {
@@ -68,7 +81,7 @@ afterAll(async () => {
 function run(command: string): Promise<string> {
   const local = command.replaceAll("http://localhost:8080", service.url);
   // The folder is named as the page names it.
-  const env = { ...process.env, MODELS_DIR: "models" };
+  const env = { ...process.env, MODELS_DIR: "models", FEEDBACK_DIR: "feedback" };
   const script = `"${process.execPath}" "${CLI_FILE}" ${local}`;
   return new Promise((resolve) => {
     execFile("bash", ["-c", script], { cwd: dir, env }, (_error, stdout) => resolve(stdout));

@@ -70,6 +70,24 @@ const RESULTS = [
   answer("one-class", [{ label: RIGHT_TO_LEFT, probability: 1 }]),
 ];
 
+const REPORT = {
+  id: "straining",
+  version: "1",
+  answers: 1_000_000,
+  n: 100_000,
+  right: 99_999,
+  top5: { right: 0, n: 0 },
+  bands: ["very high", "high", "medium", "low"].map((band) => ({ band, right: 0, n: band === "low" ? 1 : 0 })),
+  calibration_error: 0.00001,
+  reliability: [{ above: 0.9, probability: 0.9999, right: 99_999, n: 100_000 }],
+  classes: [
+    { label: WORD, n: 99_999, right: 99_999, answered: 100_000 },
+    { label: RIGHT_TO_LEFT, n: 1, right: 0, answered: 0 },
+  ],
+  confusions: [{ label: RIGHT_TO_LEFT, answered: WORD, n: 1 }],
+  days: [{ day: "2026-01-01", right: 99_999, n: 100_000 }],
+};
+
 /**
  * Lets the page be answered so from now on.
  * @param {import("playwright-core").Page} page
@@ -77,6 +95,7 @@ const RESULTS = [
 export async function strain(page) {
   await page.route("**/api/models", (route) => route.fulfill({ json: { models: MODELS } }));
   await page.route("**/api/models/*/samples", (route) => route.fulfill({ json: { samples: [] } }));
+  await page.route("**/api/models/*/accuracy", (route) => route.fulfill({ json: REPORT }));
   await page.route("**/api/models/*/labels", (route) =>
     route.fulfill({ body: LABELS.join("\n"), contentType: "text/plain; charset=utf-8" }),
   );

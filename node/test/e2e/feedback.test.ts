@@ -1,13 +1,14 @@
 /** What the service remembers, and that it goes on where it cannot. */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { runCommand } from "../support/command.js";
 import { LIBTENSORFLOW_DIR } from "../support/paths.js";
 import { solidPng } from "../support/png.js";
 import { startPostgres } from "../support/postgres.js";
 import { makeColourZoo, type RunningServer, startServer } from "../support/server.js";
 
-const RED = solidPng(8, 8, [255, 0, 0]);
+const RED = new Uint8Array(solidPng(8, 8, [255, 0, 0]));
 /** Nobody listens on it. */
 const DEAD = "postgres://nobody:secret@127.0.0.1:1/nothing";
 
@@ -29,9 +30,9 @@ describe.skipIf(LIBTENSORFLOW_DIR === undefined)("the service", () => {
     service = await startServer({ MODELS_DIR: zoo, ...environment });
     return service;
   };
-  const ask = async ({ url }: RunningServer) => {
+  const ask = async ({ url }: RunningServer, body: Uint8Array<ArrayBuffer> = RED) => {
     const headers = { "content-type": "image/png", accept: "application/json" };
-    const response = await fetch(`${url}/infer`, { method: "POST", headers, body: RED });
+    const response = await fetch(`${url}/infer`, { method: "POST", headers, body });
     expect(response.status).toBe(200);
     return (await response.json()) as { request_id: string; results: { label: string }[] };
   };
@@ -63,6 +64,52 @@ describe.skipIf(LIBTENSORFLOW_DIR === undefined)("the service", () => {
     });
     expect((await say(second, request_id, "blue")).status).toBe(200);
     expect(await read(second, "api/models/colours/accuracy")).toMatchObject({ n: 1, right: 0 });
+  });
+
+  it("keeps photos that the command writes out by label, and calibrates with", async () => {
+    const feedback = { FEEDBACK_DIR: join(zoo, "kept") };
+    const running = await start({ ...feedback, KEEP_IMAGES: "1" });
+    for (const label of ["red", "red", "../etc/a \u05d7 flamingo"])
+      await say(running, (await ask(running)).request_id, label);
+    const blue = new Uint8Array(solidPng(8, 8, [0, 0, 255]));
+    for (const label of ["green", "blue"]) await say(running, (await ask(running, blue)).request_id, label);
+    const green = new Uint8Array(solidPng(8, 8, [0, 255, 0]));
+    await say(running, (await ask(running, green)).request_id, "green");
+    const env = { ...feedback, MODELS_DIR: zoo };
+    const csv = await runCommand(["feedback", "export", "--model", "colours@1"], { cwd: zoo, env });
+    expect(csv.stdout.split("\r\n").map((line) => line.split(",")[9])).toEqual([
+      "truth",
+      "red",
+      "red",
+      "../etc/a \u05d7 flamingo",
+      "green",
+      "blue",
+      "green",
+      undefined,
+    ]);
+    const exported = await runCommand(["feedback", "export", "--model", "colours", "--images", "seen"], {
+      cwd: zoo,
+      env,
+    });
+    expect(exported).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("seen/labelled: 2 photos") });
+    expect(
+      (await readdir(join(zoo, "seen"), { recursive: true })).filter((name) => !name.endsWith(".png")).sort(),
+    ).toEqual([
+      "labelled",
+      "labelled.csv",
+      "labelled/blue",
+      "labelled/green",
+      "other",
+      "other/_._etc_a \u05d7 flamingo",
+    ]);
+    for (const images of ["seen/labelled", "seen/labelled.csv"]) {
+      const calibrated = await runCommand(["calibrate", "colours", "--images", images], { cwd: zoo, env });
+      expect(calibrated.stdout).toContain("colours: right for 100.0 % of 2 photos");
+    }
+    const again = await runCommand(["feedback", "export", "--model", "colours", "--images", "seen"], { cwd: zoo, env });
+    expect(again).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("seen is not empty") });
+    const nothing = await runCommand(["feedback", "export"], { cwd: zoo, env: { FEEDBACK_DIR: join(zoo, "nothing") } });
+    expect(nothing).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("nothing was remembered") });
   });
 
   it("answers while its database is not there, and says so without its address", async () => {

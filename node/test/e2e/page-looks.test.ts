@@ -125,6 +125,13 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     await page.waitForSelector("#answer");
     await page.click("#answer .code summary");
   },
+  "an answer that was something else": async (page) => {
+    await page.click(".was-right >> text=another");
+    await page.fill(".was-right input", "a sun");
+    await page.click("text=Say so");
+    await page.waitForSelector('.was-right [aria-pressed="true"] >> text=a sun');
+    await page.click(".was-right >> text=another");
+  },
   "why it was given": async (page) => {
     await page.click("#ask-why");
     await page.waitForSelector("#because");
@@ -147,6 +154,8 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     await page.setInputFiles("#image", [SUNFLOWERS, OTHER_SUNFLOWERS, CARDBOARD]);
     await page.waitForSelector("#many");
     await page.waitForFunction(() => document.querySelectorAll(".tile.answered").length === 3);
+    await page.click(".tile .was-right button >> nth=0");
+    await page.click(".tile:nth-child(2) .was-right button[aria-expanded] >> nth=0");
   },
   "a model of one's own": async (page) => {
     await page.click("text=Back to one photo");
@@ -167,6 +176,8 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     await page.waitForSelector(".label-list");
     await page.click("#settings > summary");
     await page.waitForSelector("#evidence");
+    await page.click("#what-was-right > summary");
+    await page.waitForSelector(".right-here");
     await page.click(".code > summary");
   },
   about: async (page) => {
@@ -198,9 +209,14 @@ const STRAINED: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
       names.map((name) => ({ name, mimeType: "image/jpeg", buffer })),
     );
     await page.waitForFunction(() => document.querySelectorAll(".tile.answered").length === 2);
+    await page.click(".tile .was-right button[aria-expanded] >> nth=0");
   },
   "#/models": (page) => page.waitForSelector(".card"),
-  "#/models/straining": (page) => page.waitForSelector(".label-list"),
+  "#/models/straining": async (page) => {
+    await page.waitForSelector(".label-list");
+    await page.click("#what-was-right > summary");
+    await page.waitForSelector(".right-here");
+  },
 };
 
 /** What axe says against the page as it is: the rule and the first element that breaks it. */

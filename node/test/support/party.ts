@@ -11,6 +11,7 @@ export function party(caller = "somebody", signal: AbortSignal = new AbortContro
 export function visitor(charged: (bytes: number) => void = () => {}): Visit {
   return {
     ...party(),
+    asker: null,
     charge: charged,
     chargeAnswer: () => {},
     answerWithin: () => {},

@@ -13,16 +13,39 @@ import type {
   Readiness,
   ServiceFacts,
 } from "../../src/generated/api.js";
-import type { ErrorCode, ModelSpec } from "../../src/generated/contract.js";
+import type { Agreement, Band, ErrorCode, ModelSpec } from "../../src/generated/contract.js";
 import { megabytes } from "./format.js";
 import { isReachable, key, service } from "./state.js";
 
 export type { DescribedModel, ModelIdentity, Readiness, ServiceFacts };
 
+/** An answer's request, and its place in the results. */
+export interface Asked {
+  readonly requestId: string;
+  readonly index: number;
+}
+
+/** Of `n`, those that were right. */
+export interface RightOf {
+  readonly right: number;
+  readonly n: number;
+}
+
+/** `GET /api/models/{id}/accuracy`. */
+export interface AccuracyReport extends Agreement {
+  readonly version: string;
+  readonly answers: number;
+  readonly top5: RightOf;
+  readonly bands: readonly (RightOf & { readonly band: Band })[];
+  readonly days: readonly (RightOf & { readonly day: string })[];
+}
+
 /** One entry of the `results` of `POST /infer` that did not fail. */
 export type Result = AnsweredItem & {
   /** Where pixels were sent in place of the photo, and whether their hash is seen to be that of the answer. */
   readonly sent?: { readonly pixelBytes: number; readonly photoBytes: number; readonly isSame: boolean };
+  /** By what the service remembers it; absent where it is no answer of `POST /infer`. */
+  readonly asked?: Asked;
 };
 
 /** One entry of `GET /api/models`. `fetch` is null where none of its files are on their way, and none failed. */
@@ -95,10 +118,10 @@ export async function readFile(path: string, signal?: AbortSignal): Promise<Blob
 
 /** The answers, images outermost. An image that failed alone is thrown as a refusal. */
 export async function classify(form: FormData, sending: Sending): Promise<readonly Result[]> {
-  const { results } = await send<InferAnswer>("infer", form, sending);
-  return results.map((entry) => {
+  const answer = await send<InferAnswer>("infer", form, sending);
+  return answer.results.map((entry, index) => {
     if ("error" in entry) throw refusalOf(entry.error);
-    return entry;
+    return { ...entry, asked: { requestId: answer.request_id, index } };
   });
 }
 
@@ -131,6 +154,17 @@ export function inspect(form: FormData, sending: Sending): Promise<ModelSpec> {
 
 export function register(form: FormData, sending: Sending): Promise<DescribedModel> {
   return send("api/models", form, sending);
+}
+
+/** Says what an answer should have been. */
+export async function sayWhatItWas({ requestId, index }: Asked, label: string): Promise<void> {
+  const headers = { "Content-Type": "application/json" };
+  const body = JSON.stringify({ request_id: requestId, index, label });
+  await call("api/feedback", { method: "POST", headers, body });
+}
+
+export function readAccuracy(id: string, signal: AbortSignal): Promise<AccuracyReport> {
+  return readJson(`${modelPath(id)}/accuracy`, signal);
 }
 
 export async function serveVersion(id: string, version: string): Promise<void> {

@@ -13,6 +13,7 @@ import { worth } from "./ask.js";
 import { FirstLabels } from "./own/first-labels.js";
 import { questionFields } from "./question.js";
 import { Seen } from "./seen.js";
+import { WasRight } from "./was-right.js";
 
 export function AskedAnswer() {
   const isSlow = useIsSlow();
@@ -85,6 +86,7 @@ function Answer({ result, isFirst, isCompared }: AnswerProps) {
         </ul>
       )}
       <Bars id={named("top")} top={top} />
+      <WasRight answer={result} />
       {independent && (
         <p class="small">This model judges each class on its own, so the shares need not add up to 100 %.</p>
       )}

@@ -1,16 +1,17 @@
 /** One model: what it is, how it is fed, its labels, photos to try, its files, code; and with the role, its versions. */
-import { useEffect, useState } from "preact/hooks";
-import { type DescribedModel, describeModel, modelPath, Refusal } from "../api.js";
+import { useState } from "preact/hooks";
+import { describeModel, modelPath } from "../api.js";
 import { SamplesOf } from "../classify/samples.js";
 import { Commands } from "../components/commands.js";
 import { Download } from "../components/download.js";
 import { Facts } from "../components/facts.js";
 import { GraphFacts } from "../components/graph-facts.js";
 import { KeyField } from "../components/key-field.js";
-import { Problem } from "../components/problem.js";
+import { Later } from "../components/later.js";
 import { factsOf, STATES } from "../models/card.js";
 import { addressOf } from "../route.js";
-import { key, models } from "../state.js";
+import { key, models, service } from "../state.js";
+import { WhatWasRight } from "./accuracy.js";
 import { Fetch } from "./fetch.js";
 import { Labels } from "./labels.js";
 import { Manage } from "./manage.js";
@@ -56,6 +57,7 @@ export function Model({ id }: { readonly id: string }) {
             <Download path={`${modelPath(id)}/labels`} name={`${name}-labels.txt`} words="Labels" />
           </p>
           <Settings key={`${id} ${listed.served} ${key.value}`} id={id} />
+          {service.value?.feedback && <WhatWasRight key={`right of ${id} ${listed.served} ${key.value}`} id={id} />}
           <details class="code">
             <summary>From your code</summary>
             <Commands
@@ -88,26 +90,12 @@ export function Model({ id }: { readonly id: string }) {
 
 /** How it is fed, with the evidence. The service loads it for that where it sleeps, so that it is asked for when opened. */
 function Settings({ id }: { readonly id: string }) {
-  const [spec, setSpec] = useState<DescribedModel | Refusal | null>(null);
-  const [isOpen, open] = useState(false);
-  useEffect(() => {
-    if (!isOpen || spec !== null) return;
-    const given = new AbortController();
-    describeModel(id, given.signal)
-      .then(setSpec)
-      .catch((error: unknown) => {
-        if (given.signal.aborted) return;
-        if (!(error instanceof Refusal)) throw error;
-        setSpec(error);
-      });
-    return () => given.abort();
-  }, [id, isOpen, spec]);
   return (
-    <details id="settings" onToggle={({ currentTarget }) => open(currentTarget.open)}>
-      <summary>How it is fed and read, and how that is known</summary>
-      {spec === null && <p>Loading …</p>}
-      {spec instanceof Refusal && <Problem refusal={spec} retry={() => setSpec(null)} />}
-      {spec !== null && !(spec instanceof Refusal) && <GraphFacts spec={spec} />}
-    </details>
+    <Later
+      id="settings"
+      summary="How it is fed and read, and how that is known"
+      load={(signal) => describeModel(id, signal)}
+      show={(spec) => <GraphFacts spec={spec} />}
+    />
   );
 }

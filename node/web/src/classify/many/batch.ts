@@ -19,6 +19,7 @@ import {
 } from "../../state.js";
 import { cancelWork, isWait } from "../../work.js";
 import { type Field, formOf, modelFields } from "../question.js";
+import type { Answered } from "../said.js";
 import { Pacer } from "./pacer.js";
 
 /** What one model says of one photo. */
@@ -28,6 +29,8 @@ export interface Verdict {
   readonly index: number;
   readonly probability: number;
   readonly band: Band;
+  /** By what its feedback is given. */
+  readonly answer: Answered;
 }
 
 export type ItemState =
@@ -157,7 +160,7 @@ export class Batch {
     try {
       const image: Field = photo.file === null ? ["image_url", photo.address] : ["image_file", photo.file];
       const fields = this.#mine === null ? this.#models : modelFields(this.#mine);
-      const results = await classify(formOf([...fields, ["top_k", "1"], image]), { signal: given });
+      const results = await classify(formOf([...fields, image]), { signal: given });
       if (this.#mine !== null) this.#mine = { ...this.#mine, keptSha256: results[0]?.model.sha256 ?? null };
       this.#pacer.taken();
       this.#answered += 1;
@@ -243,6 +246,7 @@ export function endBatch(): void {
   if (photos.value.length > 1) photos.value = [];
 }
 
-function verdict({ model, label, index, probability, band }: Result): Verdict {
-  return { model: model.id, label, index, probability, band };
+function verdict({ model, label, index, probability, band, top, asked }: Result): Verdict {
+  const answer = { model: { id: model.id }, label, top: top.map((entry) => ({ label: entry.label })), asked };
+  return { model: model.id, label, index, probability, band, answer };
 }

@@ -28,7 +28,7 @@ export function toJson(items: readonly Item[]): string {
     const { value } = item.state;
     return {
       photo: item.photo.name,
-      answers: verdictsOf(item),
+      answers: verdictsOf(item).map(({ answer: _, ...verdict }) => verdict),
       ...(value.kind === "failed" ? { problem: { code: value.code, reason: value.reason } } : {}),
     };
   });

@@ -3,6 +3,7 @@
  * long as its properties stay the same objects.
  */
 import { percent } from "../../format.js";
+import { WasRight } from "../was-right.js";
 import type { Item, Verdict } from "./batch.js";
 import { differs } from "./order.js";
 import { Thumbnail } from "./thumbnail.js";
@@ -18,7 +19,7 @@ export function Tile({ item, onOpen }: Props) {
   const isDiffering = value.kind === "answered" && differs(value.verdicts);
   return (
     <li class={`tile ${value.kind}${isDiffering ? " differs" : ""}`}>
-      <button type="button" onClick={() => onOpen(item)} aria-label={`Look at ${name}`}>
+      <button type="button" class="look" onClick={() => onOpen(item)} aria-label={`Look at ${name}`}>
         <Thumbnail file={file} />
       </button>
       <span class="file-name" title={name} dir="auto">
@@ -31,13 +32,16 @@ export function Tile({ item, onOpen }: Props) {
   );
 }
 
-function Says({ label, probability, band, model }: Verdict) {
+function Says({ label, probability, band, model, answer }: Verdict) {
   return (
-    <span class="says" title={`${model}: ${label}, ${band}`}>
-      <b>
-        <bdi>{label}</bdi>
-      </b>{" "}
-      <data value={String(probability)}>{percent(probability)}</data>
-    </span>
+    <>
+      <span class="says" title={`${model}: ${label}, ${band}`}>
+        <b>
+          <bdi>{label}</bdi>
+        </b>{" "}
+        <data value={String(probability)}>{percent(probability)}</data>
+      </span>
+      <WasRight answer={answer} isSmall />
+    </>
   );
 }
