@@ -10,7 +10,7 @@ import { reportOf } from "../src/feedback/report.js";
 import type { AnswerRow } from "../src/feedback/schema.js";
 import { FeedbackStore } from "../src/feedback/store.js";
 import { loadWasm } from "../src/wasm-module.js";
-import { startPostgres } from "./support/postgres.js";
+import { startPostgres } from "./support/postgres.mjs";
 
 const DAY_MS = 86_400_000;
 const NOON = Date.UTC(2026, 0, 2, 12);

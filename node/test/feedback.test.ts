@@ -16,7 +16,7 @@ import { FeedbackStore } from "../src/feedback/store.js";
 import type { Feedback, StoreProblem } from "../src/ports.js";
 import { ANSWER, remember } from "./fixtures/feedback-writer.mjs";
 import { FEEDBACK_THREAD_FILE } from "./support/paths.js";
-import { startPostgres } from "./support/postgres.js";
+import { startPostgres } from "./support/postgres.mjs";
 
 const WRITER = fileURLToPath(new URL("fixtures/feedback-writer.mjs", import.meta.url));
 const KILLS = 6;

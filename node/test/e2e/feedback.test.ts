@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { runCommand } from "../support/command.js";
 import { LIBTENSORFLOW_DIR } from "../support/paths.js";
 import { solidPng } from "../support/png.js";
-import { startPostgres } from "../support/postgres.js";
+import { startPostgres } from "../support/postgres.mjs";
 import { makeColourZoo, type RunningServer, startServer } from "../support/server.js";
 
 const RED = new Uint8Array(solidPng(8, 8, [255, 0, 0]));

@@ -57,16 +57,18 @@ function Report(report: AccuracyReport) {
           .map((row) => ({ ...row, name: row.label }))}
       />
       {confusions.length > 0 && (
-        <section aria-labelledby="confusions">
-          <h3 id="confusions">Taken for another</h3>
-          <ul>
+        <div>
+          <p id="confusions" class="label">
+            Taken for another
+          </p>
+          <ul aria-labelledby="confusions">
             {confusions.map(({ label, answered, n: times }) => (
               <li key={`${label} ${answered}`}>
                 <bdi>{label}</bdi> for <bdi>{answered}</bdi>: {counted(times, "time")}
               </li>
             ))}
           </ul>
-        </section>
+        </div>
       )}
       <Shares caption="Right, by day" rows={days.slice(-DAYS_SHOWN).map((row) => ({ ...row, name: row.day }))} />
     </div>

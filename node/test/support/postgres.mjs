@@ -1,8 +1,7 @@
 /** A server of PostgreSQL of the test's own, in a folder that goes when it ends. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -12,17 +11,11 @@ const DEBIANS_DIR = "/usr/lib/postgresql";
 const START_TRIES_MAX = 200;
 const START_TRY_MS = 50;
 
-export interface PostgresServer {
-  /** Of an empty database that nobody else has. */
-  newDatabase(): Promise<string>;
-  start(): Promise<void>;
-  /** At once, whoever is connected. */
-  stop(): Promise<void>;
-  remove(): Promise<void>;
-}
-
-/** Null, with the reason printed, where there is no PostgreSQL. */
-export async function startPostgres(): Promise<PostgresServer | null> {
+/**
+ * Null, with the reason printed, where there is no PostgreSQL.
+ * @param {readonly string[]} [settings]
+ */
+export async function startPostgres(settings = ["fsync=off"]) {
   const programs = findPrograms();
   const user = process.getuid?.() === 0 ? userOf("postgres") : {};
   if (programs === null || user === null) {
@@ -33,17 +26,17 @@ export async function startPostgres(): Promise<PostgresServer | null> {
   }
   const dir = mkdtempSync(join(tmpdir(), "menagerie-postgres-"));
   if (user.uid !== undefined && user.gid !== undefined) chownSync(dir, user.uid, user.gid);
-  const options = { ...user, cwd: dir, stdio: "ignore" } as const;
+  const options = { ...user, cwd: dir, stdio: "ignore" };
   execFileSync(
     join(programs, "initdb"),
     ["-D", join(dir, "data"), "-U", "menagerie", "-A", "trust", "-E", "UTF8", "--no-sync"],
     options,
   );
   const port = await freePort();
-  const urlOf = (name: string) => `postgres://menagerie@127.0.0.1:${port}/${name}`;
-  let server: ChildProcess | null = null;
+  const urlOf = (name) => `postgres://menagerie@127.0.0.1:${port}/${name}`;
+  let server = null;
   let databases = 0;
-  const query = async (text: string) => {
+  const query = async (text) => {
     const client = new pg.Client({ connectionString: urlOf("postgres") });
     try {
       await client.connect();
@@ -52,15 +45,19 @@ export async function startPostgres(): Promise<PostgresServer | null> {
       await client.end();
     }
   };
-  const itself: PostgresServer = {
+  const itself = {
     async newDatabase() {
       databases += 1;
       await query(`create database feedback${databases}`);
       return urlOf(`feedback${databases}`);
     },
     async start() {
-      const settings = ["-c", `unix_socket_directories=${dir}`, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"];
-      server = spawn(join(programs, "postgres"), ["-D", join(dir, "data"), "-p", String(port), ...settings], options);
+      const all = [`unix_socket_directories=${dir}`, "listen_addresses=127.0.0.1", ...settings];
+      server = spawn(
+        join(programs, "postgres"),
+        ["-D", join(dir, "data"), "-p", String(port), ...all.flatMap((one) => ["-c", one])],
+        options,
+      );
       for (let tries = 0; tries < START_TRIES_MAX; tries += 1) {
         const isUp = await query("select 1").then(
           () => true,
@@ -88,7 +85,7 @@ export async function startPostgres(): Promise<PostgresServer | null> {
 }
 
 /** The folder with `initdb` and `postgres`: Debian's newest, else that of the path. */
-function findPrograms(): string | null {
+function findPrograms() {
   const debians = existsSync(DEBIANS_DIR)
     ? readdirSync(DEBIANS_DIR).map((version) => join(DEBIANS_DIR, version, "bin"))
     : [];
@@ -96,19 +93,19 @@ function findPrograms(): string | null {
   return places.find((place) => existsSync(join(place, "initdb")) && existsSync(join(place, "postgres"))) ?? null;
 }
 
-function userOf(name: string): { uid?: number; gid?: number } | null {
+function userOf(name) {
   try {
-    const id = (option: string) => Number(execFileSync("id", [option, name], { encoding: "utf8", stdio: "pipe" }));
+    const id = (option) => Number(execFileSync("id", [option, name], { encoding: "utf8", stdio: "pipe" }));
     return { uid: id("-u"), gid: id("-g") };
   } catch {
     return null;
   }
 }
 
-async function freePort(): Promise<number> {
+async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const { port } = server.address();
   server.close();
   await once(server, "close");
   return port;
