@@ -30,7 +30,7 @@ COPY --from=build /menagerie/wasm/pkg wasm/pkg
 COPY --from=build /menagerie/node node
 COPY package.json LICENSE ./
 COPY models models
-# Registered models.
+# Registered models, and what is remembered of answers.
 RUN mkdir -p data/models && chown -R node:node data
 VOLUME /menagerie/data
 USER node

@@ -21,6 +21,7 @@ const PAGE = join(ROOT, "docs/feedback.md");
 const HEADING = "## What it costs";
 const PHOTO = join(ROOT, "models/samples/sunflowers-1.jpg");
 const SETTLE_MS = 10_000;
+const SETTLE_POLL_MS = 100;
 
 const { values: flags } = parseArgs({
   options: {
@@ -110,7 +111,10 @@ async function settled({ store, service }) {
   const read = async (path) => (await fetch(`${service.url}/${path}`)).json();
   const until = performance.now() + SETTLE_MS;
   let { feedback } = await read("readyz");
-  while (feedback.waiting > 0 && performance.now() < until) ({ feedback } = await read("readyz"));
+  while (feedback.waiting > 0 && performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
+    ({ feedback } = await read("readyz"));
+  }
   const { answers, n } = await read("api/models/flowers5/accuracy");
   return { remembered: answers, said: n, dropped: feedback.dropped };
 }

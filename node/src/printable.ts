@@ -5,3 +5,9 @@ const CONTROLS = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
 export function printable(text: string): string {
   return text.replace(CONTROLS, (character) => (/\s/.test(character) ? " " : "\ufffd"));
 }
+
+/** The same characters as ranges, for JSON Schemas, whose readers know no classes. */
+const NOT_READ = "\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069";
+
+/** Text of one line with something to read in it, and nothing else. */
+export const PRINTABLE_LINE = new RegExp(`^[^${NOT_READ}]*[^\\s${NOT_READ}][^${NOT_READ}]*$`);

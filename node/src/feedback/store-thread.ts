@@ -63,7 +63,8 @@ export class StoreThread {
 
   /** Makes a call once what was given before is written. @throws AppError `overloaded` while that cannot be. */
   async call<C extends Call>(call: C, msMax = CALL_MS_MAX): Promise<Values[C["kind"]]> {
-    if (this.#worker === null || this.#calls.size >= CALLS_MAX) throw unavailable("has too much to do");
+    if (this.#worker === null) throw unavailable(WORDS.failed);
+    if (this.#calls.size >= CALLS_MAX) throw unavailable("has too much to do");
     const number = this.#number++;
     const value = await new Promise<Values[keyof Values]>((resolve, reject) => {
       const timer = setTimeout(() => {

@@ -7,7 +7,7 @@ import type { CallerOf } from "../front/caller.js";
 import { checkBody } from "../front/known-names.js";
 import type { Route } from "../front/route.js";
 import type { Feedback, ModelZoo, Role } from "../ports.js";
-import { printable } from "../printable.js";
+import { PRINTABLE_LINE } from "../printable.js";
 import { findModel } from "./models.js";
 import { COUNT, ID, json, named, objectOf, ok, STRING } from "./schemas.js";
 
@@ -31,7 +31,7 @@ const BODY = z.strictObject({
     .trim()
     .min(1)
     .max(LABEL_CHARACTERS_MAX)
-    .refine((text) => printable(text) === text, "must be one line without control characters")
+    .regex(PRINTABLE_LINE, "must be one line without control characters")
     .describe("What it really was: a label of the model's, or any other words."),
 });
 const { $schema: _, ...BODY_SCHEMA } = z.toJSONSchema(BODY, { io: "input" });
