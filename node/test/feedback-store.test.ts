@@ -44,7 +44,6 @@ function answer(requestId: string, changes: Partial<AnswerRow> = {}): AnswerRow 
     timings_ms: JSON.stringify({ total: 4 }),
     truth: null,
     truth_at: null,
-    truth_place: null,
     ...changes,
   };
 }

@@ -78,6 +78,7 @@ describe.each(PLACES)("answers on %s", (name, newPlace) => {
     await expect(opened.label({ requestId: "a", key: "ann" }, 0, "rose")).rejects.toMatchObject(unknown);
     remember(opened, "b");
     await settled(opened);
+    expect(await opened.label({ requestId: "a", key: null }, 0, "rose")).toEqual({ answered: "daisy" });
     expect(await opened.accuracyOf("flowers", "1")).toMatchObject({
       answers: 2,
       n: 1,

@@ -192,7 +192,6 @@ pub struct Confusion {
 /// How answers agree with what their askers said that the photos showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
-#[serde(deny_unknown_fields)]
 pub struct Agreement {
     /// Answers of which that was said.
     pub n: u32,

@@ -51,7 +51,6 @@ const COLUMNS: Readonly<Record<string, (answer: Answer) => string | number | nul
   truth: ({ truth }) => truth,
   truth_at: ({ truth_at }) => (truth_at === null ? null : new Date(truth_at).toISOString()),
   right: ({ label, truth }) => String(label === truth),
-  place: ({ truth_place }) => truth_place,
   top: ({ top }) => top,
   timings_ms: ({ timings_ms }) => timings_ms,
   pixels_sha256: ({ pixels_sha256 }) => pixels_sha256,

@@ -24,6 +24,11 @@ const CLOSE_MS_MAX = 3000;
 type Row = Omit<Batch["rows"][number], "image">;
 type Copy = Uint8Array<ArrayBuffer>;
 
+interface Gathered {
+  row: Row;
+  readonly image: Copy | null;
+}
+
 export function createFeedback(options: FeedbackOptions): Feedback {
   return new GatheredFeedback(options);
 }
@@ -31,7 +36,9 @@ export function createFeedback(options: FeedbackOptions): Feedback {
 class GatheredFeedback implements Feedback {
   readonly #options: FeedbackOptions;
   readonly #thread: StoreThread;
-  #gathered: { readonly row: Row; readonly image: Copy | null }[] = [];
+  #gathered: Gathered[] = [];
+  /** The same by request and item. */
+  #byId = new Map<string, Gathered>();
   #timer: NodeJS.Timeout | null = null;
   #waiting = 0;
   #imagesBytes = 0;
@@ -76,8 +83,14 @@ class GatheredFeedback implements Feedback {
   }
 
   async label({ requestId, key }: Asker, item: number, label: string): Promise<{ readonly answered: string }> {
-    this.#write();
-    const answered = await this.#thread.call({ kind: "label", label: { requestId, item, key, label, at: Date.now() } });
+    const at = Date.now();
+    const gathered = this.#byId.get(idOf(requestId, item));
+    let answered: string | null;
+    if (gathered?.row.key_name === key) {
+      // It is written with the answer.
+      gathered.row = { ...gathered.row, truth: label, truth_at: at };
+      answered = gathered.row.label;
+    } else answered = await this.#thread.call({ kind: "label", label: { requestId, item, key, label, at } });
     if (answered === null) throw unknown(requestId, ` with an answer ${item}`);
     this.#said[answered === label ? "right" : "wrong"] += 1;
     return { answered };
@@ -129,7 +142,10 @@ class GatheredFeedback implements Feedback {
       return false;
     }
     this.#waiting += 1;
-    this.#gathered.push({ row, image });
+    const gathered = { row, image };
+    this.#gathered.push(gathered);
+    const id = idOf(row.request_id, row.item);
+    if (!this.#byId.has(id)) this.#byId.set(id, gathered);
     this.#timer ??= setTimeout(() => this.#write(), WRITE_AFTER_MS).unref();
     return true;
   }
@@ -141,6 +157,7 @@ class GatheredFeedback implements Feedback {
     const gathered = this.#gathered;
     if (gathered.length === 0) return;
     this.#gathered = [];
+    this.#byId = new Map();
     const images = [...new Set(gathered.flatMap(({ image }) => image ?? []))];
     const rows = gathered.map(({ row, image }) => ({ ...row, image: image === null ? null : images.indexOf(image) }));
     const imagesBytes = images.reduce((sum, { length }) => sum + length, 0);
@@ -152,6 +169,10 @@ class GatheredFeedback implements Feedback {
       this.#imagesDropped += images.length;
     });
   }
+}
+
+function idOf(requestId: string, item: number): string {
+  return `${item} ${requestId}`;
 }
 
 function rowOf({ requestId, key }: Asker, item: number, answer: RememberedAnswer) {
@@ -175,7 +196,6 @@ function rowOf({ requestId, key }: Asker, item: number, answer: RememberedAnswer
     timings_ms: JSON.stringify(timings_ms),
     truth: null,
     truth_at: null,
-    truth_place: null,
   };
 }
 

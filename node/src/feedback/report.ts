@@ -1,5 +1,5 @@
 /** How often a model was right, by what askers said of its answers. The statistics are those of `menagerie calibrate`. */
-import type { Agreement, Band } from "../generated/contract.js";
+import type { Agreement, Band, TopEntry } from "../generated/contract.js";
 import type { AccuracyReport, RightOf } from "../ports.js";
 import type { WasmModule } from "../wasm-module.js";
 import type { LabelledRow } from "./store.js";
@@ -41,7 +41,7 @@ export function reportOf(
   return {
     answers: answerCount,
     ...agreement,
-    top5: count(withTopFive, ({ truth_place }) => truth_place !== null),
+    top5: count(withTopFive, ({ top, truth }) => (JSON.parse(top) as TopEntry[]).some(({ label }) => label === truth)),
     classes: agreement.classes
       .toSorted((one, other) => other.n + other.answered - one.n - one.answered)
       .slice(0, CLASSES_MAX),

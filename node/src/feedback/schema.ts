@@ -36,8 +36,6 @@ export interface AnswerRow {
   readonly truth: string | null;
   /** When that was said, in milliseconds since 1970. */
   readonly truth_at: number | null;
-  /** Place of `truth` in `top`, 0-based; null where it is none of them. */
-  readonly truth_place: number | null;
 }
 
 export interface ImageRow {
@@ -84,7 +82,6 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .addColumn("timings_ms", "text", (column) => column.notNull())
         .addColumn("truth", "text")
         .addColumn("truth_at", "bigint")
-        .addColumn("truth_place", "integer")
         .addPrimaryKeyConstraint("answers_key", ["request_id", "item"])
         .execute();
       await database.schema

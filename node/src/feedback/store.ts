@@ -1,6 +1,5 @@
 /** What is asked of the store, in one language for every database. */
-import type { Kysely, SelectQueryBuilder } from "kysely";
-import type { TopEntry } from "../generated/contract.js";
+import type { Kysely } from "kysely";
 import type { AnswerRow, Tables } from "./schema.js";
 
 /** An image that is to be kept. */
@@ -23,10 +22,9 @@ export interface Label {
 }
 
 /** What of an answer a report counts. */
-export type LabelledRow = Pick<
-  AnswerRow,
-  "asked_at" | "label" | "probability" | "band" | "has_top_five" | "truth_place"
-> & { readonly truth: string };
+export type LabelledRow = Pick<AnswerRow, "asked_at" | "label" | "probability" | "band" | "has_top_five" | "top"> & {
+  readonly truth: string;
+};
 
 export interface KeepLimits {
   /** Answers that are older, in ms, are removed. */
@@ -35,7 +33,7 @@ export interface KeepLimits {
   readonly imagesBytesMax: number;
 }
 
-/** Rows of one statement: each has 21 parameters, and SQLite takes 32766 of them. */
+/** Rows of one statement: each has 20 parameters, and SQLite takes 32766 of them. */
 const ROWS_AT_ONCE_MAX = 500;
 const KEYS_AT_ONCE_MAX = 500;
 /** Of a report: the latest ones count. */
@@ -73,27 +71,27 @@ export class FeedbackStore {
 
   /** Takes the place of what was said before. The label that was answered; null where its asker has no such answer. */
   async label({ requestId, item, label, key, at }: Label): Promise<string | null> {
-    const answer = await ownedBy(this.#database.selectFrom("answers"), { key })
-      .select(["label", "top"])
-      .where("request_id", "=", requestId)
-      .where("item", "=", item)
-      .executeTakeFirst();
-    if (answer === undefined) return null;
-    const place = (JSON.parse(answer.top) as TopEntry[]).findIndex((entry) => entry.label === label);
-    await this.#database
+    const answer = await this.#database
       .updateTable("answers")
-      .set({ truth: label, truth_at: at, truth_place: place < 0 ? null : place })
+      .set({ truth: label, truth_at: at })
       .where("request_id", "=", requestId)
       .where("item", "=", item)
-      .execute();
-    return answer.label;
+      .where("key_name", key === null ? "is" : "=", key)
+      .returning("label")
+      .executeTakeFirst();
+    return answer?.label ?? null;
   }
 
   /** Removes the answers of a request, and images that no other answer has. How many answers there were. */
   async forget(requestId: string, owner: Owner): Promise<number> {
     return await this.#database.transaction().execute(async (transaction) => {
-      const found = await ownedBy(transaction.selectFrom("answers"), owner)
+      const found = await transaction
+        .selectFrom("answers")
         .select(["item", "image_sha256"])
+        .$if(owner !== "anyone", (all) => {
+          const key = owner === "anyone" ? null : owner.key;
+          return all.where("key_name", key === null ? "is" : "=", key);
+        })
         .where("request_id", "=", requestId)
         .execute();
       if (found.length === 0) return 0;
@@ -115,7 +113,7 @@ export class FeedbackStore {
   /** The answers of a model as it is served of which somebody said what they should have been, the latest first. */
   async labelled(id: string, version: string): Promise<LabelledRow[]> {
     const rows = await this.#ofModel(id, version)
-      .select(["asked_at", "label", "probability", "band", "has_top_five", "truth", "truth_place"])
+      .select(["asked_at", "label", "probability", "band", "has_top_five", "top", "truth"])
       .where("truth", "is not", null)
       .orderBy("truth_at", "desc")
       .limit(LABELLED_MAX)
@@ -215,14 +213,6 @@ export class FeedbackStore {
       .where("model_version", "=", version)
       .where("is_changed", "=", 0);
   }
-}
-
-function ownedBy<O>(
-  query: SelectQueryBuilder<Tables, "answers", O>,
-  owner: Owner,
-): SelectQueryBuilder<Tables, "answers", O> {
-  if (owner === "anyone") return query;
-  return owner.key === null ? query.where("key_name", "is", null) : query.where("key_name", "=", owner.key);
 }
 
 /** Removes images, those of a list or all, that no answer has any more. */

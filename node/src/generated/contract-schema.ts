@@ -31,7 +31,6 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     type: "object",
   },
   Agreement: {
-    additionalProperties: false,
     description: "How answers agree with what their askers said that the photos showed.",
     properties: {
       calibration_error: {
