@@ -132,6 +132,11 @@ function onlyItsOwnFault(output) {
 
 /** @param {Awaited<ReturnType<typeof startService>>} service */
 async function checkStillUp({ url, log }) {
+  // The fuzzer may have unloaded it.
+  const { default_model: model } = /** @type {{ default_model: string }} */ (
+    await (await fetch(`${url}/readyz`)).json()
+  );
+  await fetch(`${url}/v2/repository/models/${model}/load`, { method: "POST" });
   const headers = { "content-type": "image/jpeg", accept: "application/json" };
   const answer = await fetch(`${url}/infer`, { method: "POST", body: readFileSync(PHOTO), headers });
   if (answer.status !== 200) throw new Error(`a photo gets ${answer.status} afterwards: ${await answer.text()}`);
