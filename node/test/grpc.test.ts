@@ -75,6 +75,7 @@ it.each(["v1", "v1alpha"])("reflection %s lists the services and describes them"
   expect(answers[0]).toContain(SERVICE);
   expect(answers[0]).toContain("grpc.health.v1.Health");
   expect(answers[1]).toContain("ModelInferRequest");
+  expect(answers[1]).toContain(".inference.ModelInferRequest.ParametersEntry");
   await expect.poll(() => service.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
 });
 

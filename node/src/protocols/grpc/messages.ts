@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { fromJSON, type PackageDefinition } from "@grpc/proto-loader";
 import protobuf, { type Field, type Method, type Reader, type Type } from "protobufjs";
 import { AppError, messageOf } from "../../errors.js";
+import { completeDescriptors } from "./descriptors.js";
 
 const FILES = ["inference.proto", "tensorflow_serving.proto"];
 const PROTOS_DIR = fileURLToPath(new URL("../../../protos/", import.meta.url));
@@ -36,7 +37,7 @@ export function loadMessages(): Messages {
   root.loadSync(FILES, { keepCase: true });
   root.resolveAll();
   return {
-    definition: fromJSON(root.toJSON(), { keepCase: true }),
+    definition: completeDescriptors(fromJSON(root.toJSON(), { keepCase: true })),
     find(path) {
       const [service = "", name = ""] = path.split("/");
       const { request, response } = typesOf(root.lookupService(service).methods[name]);
