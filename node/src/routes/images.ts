@@ -86,8 +86,11 @@ function keepImage(deps: ImageDeps): RequestHandler {
     const visit = visitOf(response);
     const kept = await visit.run(async () => {
       const content = await readImage(deps, visit, source);
-      const bytes = content instanceof Uint8Array ? content : content.bytes;
-      const look = await classifier.decode(new Uint8Array(bytes), visit);
+      if (!(content instanceof Uint8Array))
+        throw new AppError("field_invalid", "An image_id names what is kept already.");
+      // Of its own length, whatever room was reserved for the upload, which is given away.
+      const bytes = new Uint8Array(content);
+      const look = await classifier.decode(content, visit);
       const name = nameOf(source, content);
       const { id } = imageStore.keep(visit.caller, { name, bytes }, look);
       return { id, name, ...look.image, bytes: bytes.length, kept_ms: keptMsMax };
