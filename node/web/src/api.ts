@@ -3,6 +3,7 @@
  * {@link Refusal}. Addresses are relative, so that the page works below any path.
  */
 import type {
+  AccuracyReport,
   AnsweredItem,
   DescribedModel,
   ExplainedItem,
@@ -11,33 +12,19 @@ import type {
   ModelSummary,
   Problem,
   Readiness,
+  RightOf,
   ServiceFacts,
 } from "../../src/generated/api.js";
-import type { Agreement, Band, ErrorCode, ModelSpec } from "../../src/generated/contract.js";
+import type { ErrorCode, ModelSpec } from "../../src/generated/contract.js";
 import { megabytes } from "./format.js";
 import { isReachable, key, service } from "./state.js";
 
-export type { DescribedModel, ModelIdentity, Readiness, ServiceFacts };
+export type { AccuracyReport, DescribedModel, ModelIdentity, Readiness, RightOf, ServiceFacts };
 
 /** An answer's request, and its place in the results. */
 export interface Asked {
   readonly requestId: string;
   readonly index: number;
-}
-
-/** Of `n`, those that were right. */
-export interface RightOf {
-  readonly right: number;
-  readonly n: number;
-}
-
-/** `GET /api/models/{id}/accuracy`. */
-export interface AccuracyReport extends Agreement {
-  readonly version: string;
-  readonly answers: number;
-  readonly top5: RightOf;
-  readonly bands: readonly (RightOf & { readonly band: Band })[];
-  readonly days: readonly (RightOf & { readonly day: string })[];
 }
 
 /** One entry of the `results` of `POST /infer` that did not fail. */
