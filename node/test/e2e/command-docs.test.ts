@@ -69,6 +69,8 @@ beforeAll(async () => {
     headers: { ...headers, "content-type": "application/json" },
     body: JSON.stringify({ request_id, label: "tulips" }),
   });
+  // What is counted is written.
+  await fetch(`${service.url}/api/models/flowers5/accuracy`);
 }, 60_000);
 
 afterAll(async () => {

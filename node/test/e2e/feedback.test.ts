@@ -75,6 +75,8 @@ describe.skipIf(LIBTENSORFLOW_DIR === undefined)("the service", () => {
     for (const label of ["green", "blue"]) await say(running, (await ask(running, blue)).request_id, label);
     const green = new Uint8Array(solidPng(8, 8, [0, 255, 0]));
     await say(running, (await ask(running, green)).request_id, "green");
+    // What is counted is written.
+    expect(await read(running, "api/models/colours/accuracy")).toMatchObject({ n: 6 });
     const env = { ...feedback, MODELS_DIR: zoo };
     const csv = await runCommand(["feedback", "export", "--model", "colours@1"], { cwd: zoo, env });
     expect(csv.stdout.split("\r\n").map((line) => line.split(",")[9])).toEqual([
