@@ -13,7 +13,7 @@ const VERBS = [
   ...["serve", "classify", "inspect"],
   ...["pull", "list", "show", "rm"],
   ...["new", "check", "golden", "calibrate", "push"],
-  ...["key", "doctor", "wrapper"],
+  ...["feedback", "key", "doctor", "wrapper"],
 ];
 const RED = solidPng(64, 48, [255, 0, 0]);
 const GREEN = solidPng(64, 48, [0, 255, 0]);

@@ -118,7 +118,8 @@ describe("one photo", () => {
 });
 
 it("a stop ends the port, and the process, while a client keeps its connection", async () => {
-  expect((await ask(client, "grpc.health.v1.Health/Check", { service: "" })).answer).toEqual({ status: "SERVING" });
+  const health = async () => (await ask(client, "grpc.health.v1.Health/Check", { service: "" })).answer;
+  await expect.poll(health).toEqual({ status: "SERVING" });
   expect(await server.stop()).toBe(0);
   const { status } = await ask(client, "inference.GRPCInferenceService/ServerLive", {});
   expect(status).toBe("UNAVAILABLE");

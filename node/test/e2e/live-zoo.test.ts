@@ -86,6 +86,10 @@ async function listed(): Promise<Model[]> {
   return ((await (await fetch(`${server.url}/api/models`)).json()) as { models: Model[] }).models;
 }
 
+async function modelsLoaded(): Promise<number> {
+  return ((await (await fetch(`${server.url}/readyz`)).json()) as { models_loaded: number }).models_loaded;
+}
+
 const colours = async () => (await listed()).find(({ id }) => id === "colours");
 
 describe("a folder of the zoo", () => {
@@ -113,8 +117,11 @@ describe("a folder of the zoo", () => {
       // In turn: another folder, and the same one written file by file.
       if (number % 2 === 0) await replace(files);
       else for (const [name, bytes] of Object.entries(files)) await writeFile(join(zoo, "colours", name), bytes);
-      // Every tenth engine dies in the middle of it.
-      if (number % 10 === 0) signalAll(server.engines(), "SIGKILL");
+      // Every tenth engine dies in the middle of it; what was written over cannot be loaded again for those who still use it.
+      if (number % 10 === 0) {
+        await expect.poll(modelsLoaded).toBe(1);
+        signalAll(server.engines(), "SIGKILL");
+      }
       await expect.poll(async () => (await colours())?.served, { interval: 20 }).toBe(version);
     }
     isOver = true;

@@ -33,7 +33,7 @@ describeInBrowser("the page's views", (stage) => {
     await page.goForward();
     await page.waitForSelector(".cards");
     await page.click("nav >> text=About");
-    expect(await page.locator("nav [aria-current]").textContent()).toBe("About");
+    await expect.poll(() => page.locator("nav [aria-current]").textContent()).toBe("About");
     await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe("MAIN");
     expect(complaints).toEqual([]);
   });
