@@ -3,7 +3,15 @@
  * connections are given to it.
  */
 import type { Socket } from "node:net";
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, setLogger } from "@grpc/grpc-js";
+import {
+  type handleUnaryCall,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type sendUnaryData,
+  setLogger,
+} from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { protoPath as HEALTH_PROTO, HealthImplementation } from "grpc-health-check";
@@ -127,17 +135,32 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
 function serveHealth(server: Server, names: readonly string[], readiness: () => Readiness): () => void {
   const health = new HealthImplementation();
   let told: boolean | null = null;
-  const tell = (isReady: boolean) => {
+  let isOver = false;
+  const tell = () => {
+    const isReady = !isOver && readiness().ready;
     if (isReady === told) return;
     told = isReady;
     for (const name of names) health.setStatus(name, isReady ? "SERVING" : "NOT_SERVING");
   };
-  tell(readiness().ready);
-  const timer = setInterval(() => tell(readiness().ready), HEALTH_CHECK_MS).unref();
-  health.addToServer(server);
+  tell();
+  // For those who watch; whoever checks is told how it is now.
+  const timer = setInterval(tell, HEALTH_CHECK_MS).unref();
+  const addService = (
+    service: ServiceDefinition,
+    { check, ...others }: Record<string, handleUnaryCall<unknown, unknown>>,
+  ) =>
+    server.addService(service, {
+      ...others,
+      check: (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
+        tell();
+        check?.(call, callback);
+      },
+    });
+  health.addToServer(Object.create(server, { addService: { value: addService } }));
   return () => {
     clearInterval(timer);
-    tell(false);
+    isOver = true;
+    tell();
   };
 }
 
