@@ -147,6 +147,16 @@ class KeptImage(TypedDict):
     kept_ms: int
 
 
+class LabelledAnswer(TypedDict):
+    """What an answer was (`answered`), and what it should have been (`label`)."""
+
+    request_id: str
+    index: int
+    label: str
+    answered: str
+    right: bool
+
+
 class MapRegion(TypedDict):
     x: int
     y: int
@@ -282,6 +292,15 @@ class Client:
         answer: KeptImage = self._call("/api/images", _Form([image], {}), statuses=(201,), changes=True)
         return answer
 
+    def feedback(self, request_id: str, label: str, index: int = 0) -> LabelledAnswer:
+        """Says what an answer of this client's really was, by the `request_id` that came with it.
+
+        `index` is its place in the `results` of its request. What was said of it before is gone.
+        """
+        message = {"request_id": request_id, "index": index, "label": label}
+        answer: LabelledAnswer = self._call("/api/feedback", _Message(message))
+        return answer
+
     def models(self) -> list[ModelSummary]:
         """The models of the service."""
         answer: list[ModelSummary] = self._call("/api/models")["models"]
@@ -314,7 +333,7 @@ class Client:
         return self._call(f"{path}?{urllib.parse.urlencode(query)}" if query else path, _Form(images, in_form))
 
     def _call(
-        self, path: str, form: _Form | None = None, statuses: tuple[int, ...] = (200,), changes: bool = False
+        self, path: str, body: _Body | None = None, statuses: tuple[int, ...] = (200,), changes: bool = False
     ) -> Any:
         """The answer of a call; one that changes something is not made again where its answer was lost."""
         passing = _PASSING if changes else (*_PASSING, "unreachable")
@@ -322,7 +341,7 @@ class Client:
         retry_count = 0
         while True:
             try:
-                return self._ask(path, form, statuses, deadline)
+                return self._ask(path, body, statuses, deadline)
             except MenagerieError as error:
                 wait_seconds = self._wait_before(retry_count, error.retry_after_seconds)
                 is_late = time.monotonic() + wait_seconds > deadline
@@ -343,15 +362,15 @@ class Client:
         wait_seconds = min(_FIRST_WAIT_SECONDS * 2.0**retry_count, self._wait_seconds_max)
         return wait_seconds / 2 + chance * wait_seconds / 2
 
-    def _ask(self, path: str, form: _Form | None, statuses: tuple[int, ...], deadline: float) -> Any:
+    def _ask(self, path: str, sent: _Body | None, statuses: tuple[int, ...], deadline: float) -> Any:
         connection = self._open(self._host, self._port, timeout=_left(deadline))
         try:
             try:
-                if form is None:
+                if sent is None:
                     connection.request("GET", self._base + path, headers=self._headers)
                 else:
-                    headers = {**self._headers, **form.headers()}
-                    connection.request("POST", self._base + path, form.pieces(connection, deadline), headers)
+                    headers = {**self._headers, **sent.headers()}
+                    connection.request("POST", self._base + path, sent.pieces(connection, deadline), headers)
             except (BrokenPipeError, ConnectionResetError):
                 # A service that refuses closes while the rest is on its way; its answer is there to be read.
                 if connection.sock is None:
@@ -430,6 +449,22 @@ class _Form:
                         yield piece
             yield b"\r\n"
         yield self._end()
+
+
+class _Message:
+    """A body of JSON."""
+
+    def __init__(self, message: dict[str, Any]) -> None:
+        self._bytes = json.dumps(message).encode()
+
+    def headers(self) -> dict[str, str]:
+        return {"Content-Type": "application/json", "Content-Length": str(len(self._bytes))}
+
+    def pieces(self, connection: http.client.HTTPConnection, deadline: float) -> Iterator[bytes]:
+        yield self._bytes
+
+
+_Body = Union[_Form, _Message]
 
 
 def _quoted(name: str) -> str:

@@ -86,7 +86,17 @@ print(json.dumps(sorted(labels)))`;
 
   it("has the types that the service documents", async () => {
     const names = ["AnsweredItem", "ExplainedItem", "Explanation", "FailedItem", "InferAnswer", "InputFacts"].concat([
-      ...["KeptImage", "MapRegion", "ModelIdentity", "ModelSummary", "Problem", "BandAccuracy", "Timings", "TopEntry"],
+      ...[
+        "KeptImage",
+        "LabelledAnswer",
+        "MapRegion",
+        "ModelIdentity",
+        "ModelSummary",
+        "Problem",
+        "BandAccuracy",
+        "Timings",
+        "TopEntry",
+      ],
     ]);
     const program = `
 types = {name: getattr(menagerie_client, name) for name in ${JSON.stringify(names)}}

@@ -1,8 +1,9 @@
 /** The clients of `menagerie/client` and of Python: the same calls, the same errors, the same tries. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { KeptImage } from "../src/client/index.js";
+import type { InferAnswer, KeptImage } from "../src/client/index.js";
 import { type Ask, type Asked, type Failure, HERE } from "./support/clients.js";
 import { type FakeService, startFakeService } from "./support/fake-service.js";
+import { type FeedbackInFolder, openFeedback } from "./support/feedback.js";
 import { COLOURS } from "./support/graph-def.js";
 import { json, problem, startScripted } from "./support/scripted-service.js";
 
@@ -20,12 +21,18 @@ describe.each(HERE)("the client in %s", (_name, ask) => {
   describe("of a service", () => {
     let url: string;
     let service: FakeService;
+    let remembered: FeedbackInFolder;
 
     beforeAll(async () => {
-      service = await startFakeService({ graphBytesMax: 1_000_000, requestsPerWindowMax: 0 });
+      remembered = await openFeedback();
+      const limits = { graphBytesMax: 1_000_000, requestsPerWindowMax: 0 };
+      service = await startFakeService(limits, null, undefined, remembered.feedback);
       url = service.url;
     });
-    afterAll(() => service.close());
+    afterAll(async () => {
+      await service.close();
+      await remembered.remove();
+    });
 
     it("classifies an image", async () => {
       expect(await answerOf(url, RED)).toMatchObject({
@@ -68,6 +75,19 @@ describe.each(HERE)("the client in %s", (_name, ask) => {
       const images = ["red", { image_id: kept.id }];
       const { results } = (await answerOf(url, { method: "infer", images })) as { results: { label: string }[] };
       expect(results.map(({ label }) => label)).toEqual(["red", "blue"]);
+    });
+
+    it("says what an answer really was", async () => {
+      const { request_id: id } = (await answerOf(url, { method: "infer", images: ["red", "blue"] })) as InferAnswer;
+      const said = { request_id: id, label: "bleu", right: false };
+      const feedback = { method: "feedback", id, label: "bleu" } as const;
+      expect(await answerOf(url, feedback)).toEqual({ ...said, index: 0, answered: "red" });
+      expect(await answerOf(url, { ...feedback, fields: { index: 1 } })).toEqual({
+        ...said,
+        index: 1,
+        answered: "blue",
+      });
+      expect(await errorOf(url, { ...feedback, id: "none" })).toMatchObject({ code: "request_unknown", status: 404 });
     });
 
     it("lists models, and describes one and a graph", async () => {

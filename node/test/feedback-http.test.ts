@@ -1,34 +1,21 @@
 /** `POST` and `DELETE /api/feedback`, `GET /api/models/{id}/accuracy`, and what `POST /infer` leaves behind. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Config } from "../src/config.js";
-import { createFeedback } from "../src/feedback/feedback.js";
 import type { ApiKeys, Role } from "../src/ports.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
-import { FEEDBACK_THREAD_FILE } from "./support/paths.js";
+import { type FeedbackInFolder, openFeedback } from "./support/feedback.js";
 
 let service: FakeService;
-const dirs: string[] = [];
+let remembered: FeedbackInFolder | undefined;
 afterEach(async () => {
   await service.close();
-  for (const dir of dirs.splice(0)) await rm(dir, { recursive: true });
+  await remembered?.remove();
+  remembered = undefined;
 });
 
 async function start(config: Partial<Config> = {}, apiKeys: ApiKeys | null = null): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), "menagerie-feedback-"));
-  dirs.push(dir);
-  const feedback = createFeedback({
-    place: { url: null, dir },
-    keep: { ageMsMax: 1e12, answersMax: 1e6, imagesBytesMax: 1e9 },
-    keepImages: false,
-    waitingMax: 1000,
-    waitingImagesBytesMax: 0,
-    report: () => {},
-    threadFile: FEEDBACK_THREAD_FILE,
-  });
-  service = await startFakeService(config, apiKeys, undefined, feedback);
+  remembered = await openFeedback();
+  service = await startFakeService(config, apiKeys, undefined, remembered.feedback);
 }
 
 const HOLDERS: Readonly<Record<string, Role>> = { ann: "infer", bob: "infer", root: "admin" };

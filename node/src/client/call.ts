@@ -26,6 +26,8 @@ export type Call = <T>(path: string, options: CallOptions, asked?: Asked) => Pro
 interface Asked {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly form?: FormData;
+  /** Sent as JSON, in place of a form. */
+  readonly message?: object;
   /** Statuses of answers; 200. */
   readonly statuses?: readonly number[];
   /** Whether the call changes something at the service, and is not made again where its answer was lost. */
@@ -46,11 +48,16 @@ export function openCall(
     ...(key === undefined || key === "" ? {} : { authorization: `Bearer ${key}` }),
   };
   return async <T>(path: string, options: CallOptions, asking: Asked = {}) => {
-    const { query = {}, form, statuses = [200], changes = false } = asking;
+    const { query = {}, form, message, statuses = [200], changes = false } = asking;
     const { signal: asked, timeoutMs = usualMs } = options;
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = asked === undefined ? timeout : AbortSignal.any([asked, timeout]);
-    const init = { headers, signal, ...(form === undefined ? {} : { method: "POST", body: form }) };
+    const init = {
+      headers,
+      signal,
+      ...(form && { method: "POST", body: form }),
+      ...(message && posted(message, headers)),
+    };
     const address = new URL(path, base);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) address.searchParams.set(name, String(value));
@@ -65,6 +72,11 @@ export function openCall(
       throw new MenagerieError("timed_out", `No answer came within ${timeoutMs} ms.`, { cause: error });
     }
   };
+}
+
+function posted(message: object, headers: Readonly<Record<string, string>>) {
+  const body = JSON.stringify(message);
+  return { method: "POST", headers: { ...headers, "content-type": "application/json" }, body };
 }
 
 async function ask(url: URL, init: RequestInit & { signal: AbortSignal }, statuses: readonly number[]) {

@@ -12,6 +12,7 @@ import type {
   InferFields,
   InspectFields,
   KeptImage,
+  LabelledAnswer,
   ModelSummary,
   Readiness,
   ServiceFacts,
@@ -49,6 +50,11 @@ export interface ExplainOptions extends CallOptions, OwnGraph, ExplainFields {
   readonly model?: string;
 }
 
+export interface FeedbackOptions extends CallOptions {
+  /** Place of the answer in the `results` of its request; 0. */
+  readonly index?: number;
+}
+
 export interface InspectOptions extends CallOptions, InspectFields {}
 
 /** Whatever goes with a form. */
@@ -73,6 +79,11 @@ export interface Client {
    * image in other calls, decoded already.
    */
   keep(image: Image, options?: CallOptions): Promise<KeptImage>;
+  /**
+   * Says what an answer of this client's really was, by the `request_id` that came with it. What was said of it before is
+   * gone.
+   */
+  feedback(requestId: string, label: string, options?: FeedbackOptions): Promise<LabelledAnswer>;
   /** The models of the service. */
   models(options?: CallOptions): Promise<readonly ModelSummary[]>;
   /** How a model is fed and read, by its id or `id@version`. It is loaded where needed. */
@@ -107,6 +118,8 @@ export function createClient(url: string | URL, options: ClientOptions = {}): Cl
     explain: (image, options = {}) => send("api/explain", [image], options),
     keep: (image, options = {}) =>
       call("api/images", options, { form: formOf([image], {}), statuses: [201], changes: true }),
+    feedback: (requestId, label, { index = 0, ...options } = {}) =>
+      call("api/feedback", options, { message: { request_id: requestId, index, label } }),
     models: async (options = {}) => (await call<{ models: ModelSummary[] }>("api/models", options)).models,
     model: (id, options = {}) => call(`api/models/${encodeURIComponent(id)}`, options),
     inspect: (graph, labels, options = {}) =>

@@ -91,6 +91,16 @@ export interface RightOf {
   right: number;
   n: number;
 }
+/**
+ * What an answer was, and what it should have been.
+ */
+export interface LabelledAnswer {
+  request_id: string;
+  index: number;
+  label: string;
+  answered: string;
+  right: boolean;
+}
 export type AccuracyReport = Agreement & {
   id: string;
   version: string;

@@ -9,7 +9,7 @@ import type { Route } from "../front/route.js";
 import type { Feedback, ModelZoo, Role } from "../ports.js";
 import { PRINTABLE_LINE } from "../printable.js";
 import { findModel } from "./models.js";
-import { COUNT, ID, json, named, objectOf, ok, STRING } from "./schemas.js";
+import { ID, json, named, ok, STRING } from "./schemas.js";
 
 export interface FeedbackDeps {
   /** Null where nothing is remembered. */
@@ -50,12 +50,7 @@ export function feedbackRoutes({ feedback, zoo, callerOf, anonymousRole }: Feedb
       access: "infer",
       summary: "Says what an answer should have been. Only who asked may; what was said of it before is gone.",
       body: json(BODY_SCHEMA),
-      answers: ok(
-        "It is remembered.",
-        json(
-          objectOf({ request_id: STRING, index: COUNT, label: STRING, answered: STRING, right: { type: "boolean" } }),
-        ),
-      ),
+      answers: ok("It is remembered.", json(named("LabelledAnswer"))),
       problems: ["field_invalid", "request_unknown", "not_found", "overloaded"],
       handle: [
         jsonBody({ limit: "4kb" }),

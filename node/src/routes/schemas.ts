@@ -164,6 +164,10 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
   }),
   FetchState: objectOf({ received_bytes: COUNT, total_bytes: orNull(COUNT), problem: orNull(STRING) }),
   RightOf: objectOf({ right: COUNT, n: COUNT }),
+  LabelledAnswer: {
+    ...objectOf({ request_id: STRING, index: COUNT, label: STRING, answered: STRING, right: { type: "boolean" } }),
+    description: "What an answer was, and what it should have been.",
+  },
   AccuracyReport: {
     allOf: [
       named("Agreement"),

@@ -8,11 +8,25 @@ import { ROOT_DIR } from "../../src/config.js";
 
 export const PYTHON_CLIENT = join(ROOT_DIR, "node/clients/menagerie_client.py");
 
+type Method =
+  | "classify"
+  | "infer"
+  | "explain"
+  | "keep"
+  | "feedback"
+  | "models"
+  | "model"
+  | "inspect"
+  | "service"
+  | "ready";
+
 export interface Asked {
-  readonly method: "classify" | "infer" | "explain" | "keep" | "models" | "model" | "inspect" | "service" | "ready";
+  readonly method: Method;
   /** Their bytes as text, or where they are. */
   readonly images?: readonly (string | ImageSource)[];
+  /** Of a model or a request. */
   readonly id?: string;
+  readonly label?: string;
   /** `model_file` and `label_file` are bytes as text. */
   readonly fields?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
   readonly key?: string;
@@ -46,7 +60,7 @@ if (!HAS_PYTHON) process.stderr.write("skipped: the tests of the Python client, 
 export const HERE = CLIENTS.filter(([name]) => name !== "Python" || HAS_PYTHON);
 
 async function askByScript(url: string, asked: Asked): Promise<Outcome> {
-  const { method, images = [], id = "", fields = {}, ...options } = asked;
+  const { method, images = [], id = "", label = "", fields = {}, ...options } = asked;
   const client = createClient(url, options);
   const bytes = images.map((image) => (typeof image === "string" ? Buffer.from(image) : image));
   const [image = Buffer.from("")] = bytes;
@@ -57,6 +71,7 @@ async function askByScript(url: string, asked: Asked): Promise<Outcome> {
     infer: () => client.infer(bytes, { ...settings, ...own }),
     explain: () => client.explain(image, { ...settings, ...own }),
     keep: () => client.keep(image),
+    feedback: () => client.feedback(id, label, settings),
     models: () => client.models(),
     model: () => client.model(id),
     inspect: () => client.inspect(Buffer.from(String(graph)), labels === undefined ? labels : String(labels), settings),
@@ -72,7 +87,7 @@ async function askByScript(url: string, asked: Asked): Promise<Outcome> {
 }
 
 async function askByPython(url: string, asked: Asked): Promise<Outcome> {
-  const { method, images = [], id = "", fields = {}, key, timeoutMs, retriesMax, waitMsMax } = asked;
+  const { method, images = [], id = "", label = "", fields = {}, key, timeoutMs, retriesMax, waitMsMax } = asked;
   const options = {
     ...(key !== undefined && { key }),
     ...(timeoutMs !== undefined && { timeout_seconds: timeoutMs / 1000 }),
@@ -82,7 +97,7 @@ async function askByPython(url: string, asked: Asked): Promise<Outcome> {
   const program = join(ROOT_DIR, "node/test/fixtures/call_client.py");
   const child = spawn("python3", ["-B", program], { stdio: ["pipe", "pipe", "inherit"] });
   const output = text(child.stdout);
-  child.stdin.end(JSON.stringify({ url, method, images, id, fields, options }));
+  child.stdin.end(JSON.stringify({ url, method, images, id, label, fields, options }));
   await once(child, "close");
   return JSON.parse(await output) as Outcome;
 }
