@@ -346,7 +346,15 @@ export interface FirstLook {
 }
 
 /** Images that are kept for a while, each for its sender alone. */
+/** What an image store holds now, of all callers. */
+export interface ImagesKept {
+  readonly count: number;
+  /** Of files and of what was decoded of them. */
+  readonly bytes: number;
+}
+
 export interface ImageStore {
+  readonly kept: ImagesKept;
   /**
    * Keeps an image, and makes room among what the same caller keeps, of what it used longest ago.
    * @throws AppError `overloaded` where the caller's share does not allow it.
@@ -698,6 +706,7 @@ export interface Held {
 /** What `/metrics` says of this moment. */
 export interface Moment {
   readonly held: Readiness["held"];
+  readonly imagesKept: ImagesKept;
   readonly modelsLoaded: number;
   /** What waits, by what it waits for. */
   readonly waiting: { readonly permit: number; readonly thread: number; readonly engine: number };
@@ -716,6 +725,8 @@ export interface Readiness {
   readonly models_loaded: number;
   /** What requests hold now. */
   readonly held: Held & { readonly connections: number };
+  /** What clients keep beside their requests; it stays when those are answered. */
+  readonly images_kept: ImagesKept;
   /** Null where nothing is remembered. */
   readonly feedback: FeedbackStatus | null;
   readonly engine: {

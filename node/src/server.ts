@@ -117,7 +117,7 @@ async function warmUpProblem(): Promise<string | null> {
   }
 }
 
-function readinessOf({ engine, models, zoo }: Service): Readiness {
+function readinessOf({ engine, models, zoo, imageStore }: Service): Readiness {
   const { kind, ready, runtime, kernels, sandbox, cgroup, programs } = engine.status();
   const libtensorflow = runtime?.name === LIBTENSORFLOW ? runtime.version : null;
   const loadedCount = models.loadedCount();
@@ -130,16 +130,18 @@ function readinessOf({ engine, models, zoo }: Service): Readiness {
     default_model: zoo.defaultId,
     models_loaded: loadedCount,
     held: { ...app.held(), connections: connections.count },
+    images_kept: imageStore.kept,
     feedback: feedback?.status() ?? null,
     engine: { kind, ready, runtime, libtensorflow, kernels, sandbox, cgroup, programs },
   };
 }
 
-async function momentOf({ classifier, engine, models }: Service): Promise<Moment> {
+async function momentOf({ classifier, engine, models, imageStore }: Service): Promise<Moment> {
   const held = { ...app.held(), connections: connections.count };
   const { sandbox, waitingCount } = engine.status();
   return {
     held,
+    imagesKept: imageStore.kept,
     modelsLoaded: models.loadedCount(),
     waiting: { permit: held.waiting, thread: classifier.waitingCount, engine: waitingCount },
     sandbox,

@@ -70,6 +70,19 @@ describe("an image that is kept", () => {
     expect(store.find("a", ids[2] ?? "").bytes).toHaveLength(1);
   });
 
+  it("is counted with what was decoded of it, until both are gone", async () => {
+    const store = createImageStore(LIMITS);
+    const id = keep(store, "a", 100, 20);
+    keep(store, "b", 10, 0);
+    expect(store.kept).toEqual({ count: 2, bytes: 130 });
+    await store.find("a", id).withPhoto(1, async (photo) => {
+      store.remove("a", id);
+      expect(store.kept).toEqual({ count: 1, bytes: 30 });
+      return { photo, value: null };
+    });
+    expect(store.kept).toEqual({ count: 1, bytes: 10 });
+  });
+
   it("has no photo that takes more than there is room for", async () => {
     const store = createImageStore(LIMITS);
     const id = keep(store, "a", 100, 700);

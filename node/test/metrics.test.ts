@@ -50,6 +50,12 @@ it("an image with each of its models is an answer with its stages in seconds", a
   expect(await total("menagerie_batch_images_sum")).toBe(1);
 });
 
+it("images that clients keep are told beside what requests hold", async () => {
+  await infer({ image_file: red }, "/api/images");
+  expect(await total("menagerie_images_kept")).toBe(1);
+  expect(await total("menagerie_images_kept_bytes")).toBeGreaterThanOrEqual(red.length);
+});
+
 it("a request that is refused before its route, early or for its rate, is counted too", async () => {
   await service.close();
   service = await startFakeService({

@@ -125,6 +125,10 @@ export interface Readiness {
     bytes: number;
     connections: number;
   };
+  images_kept: {
+    count: number;
+    bytes: number;
+  };
   feedback: {
     store: "sqlite" | "postgresql";
     problem: ("full" | "locked" | "unreachable" | "damaged" | "failed") | null;

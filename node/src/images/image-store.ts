@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { AppError } from "../errors.js";
-import type { FirstLook, ImageStore, KeptImage } from "../ports.js";
+import type { FirstLook, ImageStore, ImagesKept, KeptImage } from "../ports.js";
 import { Shares } from "../shares.js";
 import { OneImage } from "./one-image.js";
 
@@ -49,6 +49,10 @@ class FairImageStore implements ImageStore {
         this.#bytes.giveBack(image.caller, image.bytes.length);
       },
     });
+  }
+
+  get kept(): ImagesKept {
+    return { count: this.#counts.total, bytes: this.#bytes.total };
   }
 
   keep(caller: string, file: Pick<KeptImage, "name" | "bytes">, { photo, shrink }: FirstLook): { id: string } {

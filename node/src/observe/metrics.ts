@@ -65,6 +65,8 @@ export function createMetrics(): Metrics {
   const queueDepth = gauge("queue_depth", "What waits now: requests, threads' and engines' work.", "queue");
   const heldRequests = gauge("held_requests", "Places taken now: requests that are worked on, and others.", "state");
   const heldBytes = gauge("held_bytes", "Bytes of bodies, photos in the making and answers held now.");
+  const imagesKept = gauge("images_kept", "Images that clients keep here now, beside their requests.");
+  const imagesKeptBytes = gauge("images_kept_bytes", "Bytes of these, and of what was decoded of them.");
   const connections = gauge("connections", "Open connections.");
   const sandbox = gauge("sandbox_measures", "Measures that confine engines: held and missing.", "state");
   const memory = gauge("memory_bytes", "Resident memory of the service; own memory of its engines.", "process");
@@ -99,7 +101,7 @@ export function createMetrics(): Metrics {
     engineLost() {
       restarts.inc();
     },
-    render({ held, modelsLoaded: loadedCount, waiting, sandbox: cell, memoryBytes }) {
+    render({ held, imagesKept: kept, modelsLoaded: loadedCount, waiting, sandbox: cell, memoryBytes }) {
       modelsLoaded.set(loadedCount);
       queueDepth.set({ queue: "permit" }, waiting.permit);
       queueDepth.set({ queue: "thread" }, waiting.thread);
@@ -107,6 +109,8 @@ export function createMetrics(): Metrics {
       heldRequests.set({ state: "working" }, held.requests);
       heldRequests.set({ state: "waiting" }, held.waiting);
       heldBytes.set(held.bytes);
+      imagesKept.set(kept.count);
+      imagesKeptBytes.set(kept.bytes);
       connections.set(held.connections);
       sandbox.set({ state: "held" }, cell?.held.length ?? 0);
       sandbox.set({ state: "missing" }, cell?.missing.length ?? 0);

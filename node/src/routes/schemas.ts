@@ -188,6 +188,7 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     default_model: orNull(STRING),
     models_loaded: COUNT,
     held: objectOf({ requests: COUNT, waiting: COUNT, bytes: COUNT, connections: COUNT }),
+    images_kept: objectOf({ count: COUNT, bytes: COUNT }),
     feedback: orNull(
       objectOf({
         store: { enum: ["sqlite", "postgresql"] },

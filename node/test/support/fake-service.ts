@@ -322,6 +322,7 @@ export async function startFakeService(
       default_model: "colours",
       models_loaded: 0,
       held: { requests: 0, waiting: 0, bytes: 0, connections: 0 },
+      images_kept: { count: 0, bytes: 0 },
       feedback: feedback?.status() ?? null,
       engine: {
         kind: "fake",
@@ -336,6 +337,7 @@ export async function startFakeService(
     },
   };
   const fetcher = new FakeFetcher();
+  const imageStore = createImageStore(limits);
   const { listener, routes, held, openGrpc } = createApp({
     classifier,
     models,
@@ -353,7 +355,7 @@ export async function startFakeService(
     logger,
     fetchImage,
     readImagePath: createPathReader({ dir: limits.imagesDir, bytesMax: limits.imageBytesMax }),
-    imageStore: createImageStore(limits),
+    imageStore,
     limits,
     webDir: fileURLToPath(new URL("../fixtures/web", import.meta.url)),
     trustProxy: limits.trustProxy,
@@ -367,6 +369,7 @@ export async function startFakeService(
     metrics: async () =>
       observing.render({
         held: { ...held(), connections: 1 },
+        imagesKept: imageStore.kept,
         modelsLoaded: models.loadedCount(),
         waiting: { permit: held().waiting, thread: 0, engine: 0 },
         sandbox: engine.sandbox,
