@@ -17,8 +17,9 @@ const IMAGE = "517x606";
 export function reach(result) {
   const v1 = lookUp(result, "v1");
   const v2 = lookUp(result, "v2");
-  const { decode = [], uploads, overload, cores = [] } = result;
+  const { decode = [], pixels = [], uploads, overload, cores = [] } = result;
   const decoded = (name) => decode.find(({ image }) => image === name);
+  const pixelsOf = (name) => pixels.find(({ photo }) => photo === name);
   const [one, ...more] = cores;
   const perCore = more.map(({ cores: count, requestsPerSecond }) =>
     ratio(requestsPerSecond / count, one?.requestsPerSecond),
@@ -56,6 +57,13 @@ export function reach(result) {
         `Decode and resize in WebAssembly over sharp, ${name}`,
         ratio(decoded(name)?.wasmMs, decoded(name)?.sharpMs),
         bound,
+      ),
+    ),
+    ...["models/samples", "4000x3000"].map((name) =>
+      atMost(
+        `Pixels by the Open Inference Protocol: p50 over that of \`/infer\` less its decoding, ${name}`,
+        ratio(pixelsOf(name)?.pixelsMs, pixelsOf(name)?.inferLessDecodeMs),
+        1,
       ),
     ),
     atMost(

@@ -103,7 +103,7 @@ function graphSection(graph) {
   return sections.join("\n\n");
 }
 
-function partSections({ decode, uploads, overload, cores }) {
+function partSections({ decode, pixels, uploads, overload, cores }) {
   const sections = [];
   if (decode !== undefined) {
     const rows = decode.map(({ image, wasmMs, sharpMs }) => [
@@ -115,6 +115,22 @@ function partSections({ decode, uploads, overload, cores }) {
     sections.push(
       `## Decode and resize\n\n${table(["Photo", "WebAssembly ms", "sharp ms", "WebAssembly / sharp"], rows)}`,
     );
+  }
+  if (pixels !== undefined) {
+    const rows = pixels.map(({ photo, inferMs, decodeMs, inferLessDecodeMs, pixelsMs }) => [
+      photo,
+      ...[inferMs, decodeMs, inferLessDecodeMs, pixelsMs].map((ms) => ms.toFixed(2)),
+      times(pixelsMs, inferLessDecodeMs),
+    ]);
+    const titles = [
+      "Photos",
+      "`/infer` ms",
+      "Its decoding ms",
+      "Without it ms",
+      "`UINT8` by v2 ms",
+      "`UINT8` / without",
+    ];
+    sections.push(`## Pixels in place of a photo\n\n${table(titles, rows)}`);
   }
   if (uploads !== undefined) {
     const rows = [

@@ -8,7 +8,7 @@
  *   --clients 1,2,8,32           closed loops, by number of clients
  *   --rounds N --seconds S       turns of each contender, and how long one turn lasts
  *   --only ID,ID                 contenders, the floor excepted
- *   --parts load,decode,…        parts to measure: load, decode, uploads, overload, cores
+ *   --parts load,decode,…        parts to measure: load, decode, pixels, uploads, overload, cores
  *   --dry                        print the tables, write no files
  *
  * Each contender is one file in contenders/; see contenders/README.md.
@@ -30,7 +30,7 @@ const IMAGE = "517x606";
 const CLIENTS_LOADED = 8;
 /** Share of the service's peak at which the open loop asks. */
 const FIXED_RATE_SHARE = 0.5;
-const PARTS = ["load", "decode", "uploads", "overload", "cores"];
+const PARTS = ["load", "decode", "pixels", "uploads", "overload", "cores"];
 
 const { values: flags } = parseArgs({
   options: {
@@ -89,6 +89,7 @@ async function measureParts(workload, images) {
   /** @type {[string, () => Promise<unknown>][]} */
   const measures = [
     ["decode", async () => (await import("./parts/decode.mjs")).measureDecoding(workload.spec.input, images)],
+    ["pixels", async () => (await import("./parts/pixels.mjs")).measurePixels(workload, images, 10 * rounds)],
     ["uploads", async () => (await import("./parts/uploads.mjs")).measureUploads(workload, image, flags.full ? 7 : 3)],
     [
       "overload",
