@@ -4,7 +4,7 @@ import { AppError } from "../../errors.js";
 import { type ClassifyOptions, NO_SETTINGS, type OpenModel, type Visit } from "../../ports.js";
 import { checkInputName, sourcesOf } from "./inputs.js";
 import type { InferRequest, InferResponse, InputTensor, RequestedOutput } from "./message.js";
-import { ANSWER_CLASSES, outputOf, requestedOf } from "./outputs.js";
+import { ANSWER, ANSWER_CLASSES, outputOf, requestedOf } from "./outputs.js";
 
 export interface InferDeps {
   readonly classify: Classify;
@@ -49,7 +49,7 @@ export async function infer(
   request: InferRequest,
 ): Promise<InferResponse> {
   const classes = Math.max(ANSWER_CLASSES, ...request.outputs.map(({ classification }) => classification));
-  const options = { topK: Math.min(classes, TOP_K_MAX), everyClass: classes > TOP_K_MAX, scores: true };
+  const options = { topK: Math.min(classes, TOP_K_MAX), everyClass: classes > TOP_K_MAX, scores: asksScores(request) };
   let asked: { readonly model: OpenModel; readonly outputs: readonly RequestedOutput[] } | undefined;
   const items = await ask(deps, visit, model, request.inputs, options, (open) => {
     const { spec } = open.target;
@@ -63,6 +63,11 @@ export async function infer(
     model: { name: identity.id, version: identity.version },
     outputs: asked.outputs.map((output) => outputOf(output, target.spec, items)),
   };
+}
+
+/** Whether any output holds what the graph gave. */
+function asksScores({ outputs }: InferRequest): boolean {
+  return outputs.length === 0 || outputs.some(({ name }) => name !== ANSWER);
 }
 
 /** @throws AppError that of an image without an answer; of several, with its name. */
