@@ -166,6 +166,11 @@ describe("the Open Inference Protocol", () => {
     ["a value that is no byte", { inputs: [{ ...PIXELS, data: bluePixels.with(7, 256) }] }, /Value 7 .* is 256/],
     ["data that is not regular", { inputs: [{ ...PIXELS, data: [[1], [1, 2]] }] }, /as many on each level/],
     ["no data", { inputs: [PIXELS] }, /no data/],
+    [
+      "an id that is long",
+      { id: "x".repeat(2000), inputs: [PIXELS] },
+      /^id: must be a text of at most 1000 characters/,
+    ],
     ["a shape that is none", { inputs: [{ ...PIXELS, shape: [-1, 8, 8, 3], data: bluePixels }] }, /\[-1, 8, 8, 3\]/],
     ["an empty batch", { inputs: [{ ...PIXELS, shape: [0, 8, 8, 3], data: [] }] }, /at least 1/],
     [

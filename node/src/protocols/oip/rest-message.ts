@@ -40,15 +40,20 @@ const CLASSIFICATION_MAX = 65_536;
 const numbers = z.custom<NumberArray>(isNumbers, "must be numbers");
 const parameters = z.record(z.string(), z.unknown()).default({});
 const wholeNumber = (max: number) => z.number().int().min(0).max(max);
+/** A long one may come as the bytes that it is the base64 of. */
+const text = (max: number) => {
+  const message = `must be a text of at most ${max} characters`;
+  return z.string(message).max(max, message);
+};
 const INPUT = z.object({
-  name: z.string().max(1000),
-  datatype: z.string().max(100),
+  name: text(1000),
+  datatype: text(100),
   shape: z.union([numbers, z.tuple([])], "must be an array of numbers"),
   parameters: parameters.pipe(z.object({ binary_data_size: wholeNumber(2 ** 32).optional(), ...noSharedMemory() })),
   data: z.unknown().optional(),
 });
 const OUTPUT = z.object({
-  name: z.string().max(1000),
+  name: text(1000),
   parameters: parameters.pipe(
     z.object({
       binary_data: z.boolean().optional(),
@@ -58,7 +63,7 @@ const OUTPUT = z.object({
   ),
 });
 const REQUEST = z.object({
-  id: z.string().max(1000).nullish(),
+  id: text(1000).nullish(),
   parameters: parameters.pipe(z.object({ binary_data_output: z.boolean().default(false) })),
   inputs: z.array(INPUT).max(16),
   outputs: z.array(OUTPUT).max(16).default([]),
