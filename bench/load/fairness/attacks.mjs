@@ -32,12 +32,12 @@ function open({ port, from }) {
   return socket;
 }
 
-/** Asks and reads the whole answer, whatever it is. */
-function ask(target, request) {
+/** Asks and reads the whole answer, whatever it is; `read` gets its pieces. */
+function ask(target, request, read = (_chunk) => {}) {
   return new Promise((resolve) => {
     const socket = open(target);
     socket.setTimeout(130_000, () => socket.destroy());
-    socket.on("data", () => {});
+    socket.on("data", read);
     socket.on("close", resolve);
     socket.end(request);
   });
@@ -92,6 +92,39 @@ const longest = {
     infer(image(images[`${KINDS[(client + turn) % KINDS.length]}-longest`])),
   ),
 };
+
+/** Keeps photos, small ones and the worst of each format in turn, and asks both models of each, again and again. */
+function keepAndAsk(count) {
+  return (target) =>
+    Promise.all(
+      Array.from({ length: count }, async (_, client) => {
+        for (let turn = 0; !target.isOver(); turn += 1) {
+          const kind = KINDS[turn % KINDS.length];
+          let answer = "";
+          const keep = form("/api/images", [
+            image(turn % 2 === client % 2 ? target.photo : target.worst[`${kind}-per-byte`]),
+          ]);
+          await ask(target, keep, (chunk) => {
+            answer += chunk;
+          });
+          const [, id] = /"id":"([^"]+)"/.exec(answer) ?? [];
+          const question = infer({ name: "image_id", content: id ?? "" }, model("flowers5"), model("waste6"));
+          for (let asked = 0; id !== undefined && asked < QUESTIONS_OF_KEPT; asked += 1) await ask(target, question);
+          await sleep(PAUSE_MS);
+        }
+      }),
+    );
+}
+
+const QUESTIONS_OF_KEPT = 4;
+
+/** A full batch of what `flowers5` is fed, its numbers of as many digits as `JSON_BYTES_MAX` takes by default. */
+function tensorRequest() {
+  const number = "0.1234567890123";
+  const data = `[${Array.from({ length: 16 * 144 * 144 * 3 }, () => number).join()}]`;
+  const body = `{"inputs":[{"name":"input","datatype":"FP32","shape":[16,144,144,3],"data":${data}}]}`;
+  return encodePost("/v2/models/flowers5/infer", { connection: "close" }, Buffer.from(body));
+}
 
 /** Six photos on one connection at once, and away. */
 async function pipelineAndLeave(target) {
@@ -179,6 +212,17 @@ export const ATTACKS = {
         { name: "method", content: client % 2 === 0 ? "rise" : "occlusion" },
       ]),
     ),
+  },
+  keeps: {
+    title: "16 clients that keep images, small and worst ones, and ask of each again and again",
+    run: keepAndAsk(16),
+  },
+  tensors: {
+    title: "16 clients with 16 tensors as JSON of 16 MB in each request",
+    run: (target) => {
+      const request = tensorRequest();
+      return clients(16, () => request)(target);
+    },
   },
   "slow readers": {
     title: "64 connections that ask for a graph and read nothing",
