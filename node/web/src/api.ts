@@ -31,7 +31,7 @@ export interface Asked {
 export type Result = AnsweredItem & {
   /** Where pixels were sent in place of the photo, and whether their hash is seen to be that of the answer. */
   readonly sent?: { readonly pixelBytes: number; readonly photoBytes: number; readonly isSame: boolean };
-  /** By what the service remembers it; absent where it is no answer of `POST /infer`. */
+  /** By what the service remembers it; absent where it remembers nothing of it. */
   readonly asked?: Asked;
 };
 
