@@ -31,6 +31,16 @@ describeInBrowser("a large photo", (stage) => {
     expect(complaints).toEqual([]);
   });
 
+  test("is remembered by its pixels too: a click says what was right", async () => {
+    const { page, complaints } = await visit(stage.browser, stage.service.url);
+    await page.setInputFiles("#image", LARGE);
+    await page.check("#send-pixels");
+    await page.waitForSelector("#sent");
+    const [said] = await Promise.all([page.waitForResponse("**/api/feedback"), page.click(".was-right >> text=Yes")]);
+    expect(await said.json()).toMatchObject({ index: 0, right: true });
+    expect(complaints).toEqual([]);
+  });
+
   test("is sent whole where a part of it is asked about", async () => {
     const { page } = await visit(stage.browser, stage.service.url);
     await page.setInputFiles("#image", LARGE);

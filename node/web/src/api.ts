@@ -126,7 +126,9 @@ export async function classifyPixels(
   const body = new Blob([json, pixels]);
   const response = await call(`v2/models/${encodeURIComponent(id)}/infer`, { method: "POST", headers, body, signal });
   const { outputs } = (await response.json()) as { outputs: [{ data: [string] }] };
-  return JSON.parse(outputs[0].data[0]) as Result;
+  const requestId = response.headers.get("x-request-id");
+  const asked = requestId === null ? {} : { asked: { requestId, index: 0 } };
+  return { ...(JSON.parse(outputs[0].data[0]) as Result), ...asked };
 }
 
 /** An answer with what it hangs on. */
