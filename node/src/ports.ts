@@ -710,6 +710,8 @@ export interface Moment {
   readonly modelsLoaded: number;
   /** What waits, by what it waits for. */
   readonly waiting: { readonly permit: number; readonly thread: number; readonly engine: number };
+  /** Null where nothing is remembered. */
+  readonly feedback: Pick<Feedback, "agreement" | "status"> | null;
   /** Null until an engine has said hello. */
   readonly sandbox: Sandbox | null;
   readonly memoryBytes: { readonly service: number; readonly engines: number };

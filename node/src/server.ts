@@ -144,6 +144,7 @@ async function momentOf({ classifier, engine, models, imageStore }: Service): Pr
     imagesKept: imageStore.kept,
     modelsLoaded: models.loadedCount(),
     waiting: { permit: held.waiting, thread: classifier.waitingCount, engine: waitingCount },
+    feedback,
     sandbox,
     memoryBytes: { service: process.memoryUsage.rss(), engines: await engine.memoryBytes() },
   };

@@ -61,8 +61,15 @@ export function createMetrics(): Metrics {
   const sleeps = counter("model_sleeps_total", "Models put to sleep, for room or for memory.", "model", "reason");
   const restarts = counter("engine_restarts_total", "Engine processes that ended unasked; each is replaced.");
 
+  const feedbackSaid = counter("feedback_total", "What askers said of answers: right or wrong.", "agreement");
+  const feedbackDropped = counter("feedback_dropped_total", "Answers and images that were not remembered.", "kind");
+
   const modelsLoaded = gauge("models_loaded", "Models that an engine holds now.");
-  const queueDepth = gauge("queue_depth", "What waits now: requests, threads' and engines' work.", "queue");
+  const queueDepth = gauge(
+    "queue_depth",
+    "What waits now: requests, threads' and engines' work, answers to be remembered.",
+    "queue",
+  );
   const heldRequests = gauge("held_requests", "Places taken now: requests that are worked on, and others.", "state");
   const heldBytes = gauge("held_bytes", "Bytes of bodies, photos in the making and answers held now.");
   const imagesKept = gauge("images_kept", "Images that clients keep here now, beside their requests.");
@@ -101,7 +108,17 @@ export function createMetrics(): Metrics {
     engineLost() {
       restarts.inc();
     },
-    render({ held, imagesKept: kept, modelsLoaded: loadedCount, waiting, sandbox: cell, memoryBytes }) {
+    render({ held, imagesKept: kept, modelsLoaded: loadedCount, waiting, feedback, sandbox: cell, memoryBytes }) {
+      if (feedback !== null) {
+        // Counted since the start, where it happens.
+        feedbackSaid.reset();
+        for (const [agreement, count] of Object.entries(feedback.agreement())) feedbackSaid.inc({ agreement }, count);
+        const status = feedback.status();
+        feedbackDropped.reset();
+        feedbackDropped.inc({ kind: "answer" }, status.dropped);
+        feedbackDropped.inc({ kind: "image" }, status.images_dropped);
+        queueDepth.set({ queue: "store" }, status.waiting);
+      }
       modelsLoaded.set(loadedCount);
       queueDepth.set({ queue: "permit" }, waiting.permit);
       queueDepth.set({ queue: "thread" }, waiting.thread);

@@ -18,14 +18,21 @@ let dashboard: Dashboard;
 
 const scrape = async () => readSamples(await (await fetch(`${server.url}/metrics`)).text());
 
-const classify = async (model: string, image = solidPng(32, 32, [255, 0, 0])) =>
+const RED = solidPng(32, 32, [255, 0, 0]);
+const classify = async (model: string, { image = RED, requestId = "" } = {}) =>
   (
     await fetch(`${server.url}/infer?format=json&model=${model}`, {
       method: "POST",
-      headers: { "content-type": "image/png" },
+      headers: { "content-type": "image/png", ...(requestId === "" ? {} : { "x-request-id": requestId }) },
       body: new Uint8Array(image),
     })
   ).status;
+
+async function say(requestId: string, label: string): Promise<number> {
+  const body = JSON.stringify({ request_id: requestId, label });
+  const headers = { "content-type": "application/json" };
+  return (await fetch(`${server.url}/api/feedback`, { method: "POST", headers, body })).status;
+}
 
 beforeAll(async () => {
   dashboard = JSON.parse(await readFile(join(ROOT_DIR, "deploy/grafana/menagerie.json"), "utf8")) as Dashboard;
@@ -37,8 +44,11 @@ beforeAll(async () => {
   const other = { ...manifest, id: "shades", default: false, input: { ...manifest.input, std: [127] } };
   await writeFile(path, JSON.stringify(other));
   server = await startServer({ MODELS_DIR: zoo, MODELS_LOADED_MAX: "1" });
-  for (const model of ["colours", "shades", "colours"]) expect(await classify(model)).toBe(200);
-  expect(await classify("colours", Buffer.from("no image"))).toBe(415);
+  for (const [place, model] of ["colours", "shades", "colours"].entries()) {
+    expect(await classify(model, { requestId: `asked-${place}` })).toBe(200);
+  }
+  expect(await classify("colours", { image: Buffer.from("no image") })).toBe(415);
+  for (const label of ["red", "green"]) expect(await say("asked-0", label)).toBe(200);
   signalAll(server.engines(), "SIGKILL");
   await vi.waitFor(async () => {
     expect((await scrape()).find(({ name }) => name === "menagerie_engine_restarts_total")?.value).toBeGreaterThan(0);
@@ -103,6 +113,12 @@ describe("a service that went through all of it", () => {
     expect(total("menagerie_model_loads_total", { model: "colours", outcome: "ok" })).toBeGreaterThanOrEqual(2);
     expect(total("menagerie_model_sleeps_total", { model: "shades", reason: "room" })).toBe(1);
     expect(total("menagerie_model_wakes_total", { model: "colours" })).toBe(1);
+  });
+
+  it("counts what was said of answers, each time", () => {
+    expect(total("menagerie_feedback_total", { agreement: "right" })).toBe(1);
+    expect(total("menagerie_feedback_total", { agreement: "wrong" })).toBe(1);
+    expect(total("menagerie_feedback_dropped_total")).toBe(0);
   });
 
   it("has the stages of real answers, none of which took longer than its request", () => {

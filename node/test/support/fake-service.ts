@@ -372,6 +372,7 @@ export async function startFakeService(
         imagesKept: imageStore.kept,
         modelsLoaded: models.loadedCount(),
         waiting: { permit: held().waiting, thread: 0, engine: 0 },
+        feedback,
         sandbox: engine.sandbox,
         memoryBytes: { service: process.memoryUsage.rss(), engines: await engine.memoryBytes() },
       }),
