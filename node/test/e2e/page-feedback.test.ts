@@ -47,6 +47,10 @@ describeInBrowser("what was right, on the page", (stage) => {
     await page.waitForFunction(() => document.querySelectorAll(".tile.answered").length === 2);
     await page.click(".tile:nth-child(1) .was-right >> text=✓");
     await page.click(".tile:nth-child(2) .was-right >> text=✗");
+    await page.click(".tile:nth-child(2) .was-right >> text=another");
+    const typing = await page.locator(".tile:nth-child(2) .was-right input").boundingBox();
+    const tile = await page.locator(".tile:nth-child(2)").boundingBox();
+    expect((typing?.x ?? 0) + (typing?.width ?? 0)).toBeLessThanOrEqual((tile?.x ?? 0) + (tile?.width ?? 0));
     await page.click(".tile:nth-child(2) .was-right >> text=trash");
     await expect.poll(() => accuracy("waste6")).toMatchObject({ n: 2, right: 1, confusions: [{ label: "trash" }] });
     await page.selectOption(".filters select >> nth=0", { index: 1 });
