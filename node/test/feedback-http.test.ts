@@ -97,6 +97,7 @@ describe("feedback", () => {
     ["a place that is text", { request_id: "a", label: "red", index: "0" }, /index/],
     ["a misspelt field", { request_id: "a", lable: "red" }, /did you mean label/],
     ["a list", [1], /request_id|object/],
+    ["an empty list", [], /^Send \{"request_id"/],
   ])("with %s is refused", async (_what, body, words) => {
     await start();
     expect(await say(body)).toMatchObject({

@@ -96,7 +96,7 @@ export function feedbackRoutes({ feedback, zoo, callerOf, anonymousRole }: Feedb
 function bodyOf(request: Request): z.infer<typeof BODY> {
   const body = BODY.safeParse(request.body);
   if (body.success) return body.data;
-  if (typeof request.body !== "object") {
+  if (typeof request.body !== "object" || Array.isArray(request.body)) {
     const detail = 'Send {"request_id":"…","label":"…"} with Content-Type application/json.';
     throw new AppError("field_invalid", detail);
   }
