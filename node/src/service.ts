@@ -1,6 +1,7 @@
 /** Puts the adapters together: what the server, the library and the command line stand on. */
 import { setMaxListeners } from "node:events";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import { type Config, isLoopback } from "./config.js";
 import { createAddonEngine } from "./engines/addon.js";
@@ -9,7 +10,7 @@ import { loadNativeStart } from "./engines/native-child.js";
 import { createProcessEngine } from "./engines/process.js";
 import { AppError, messageOf } from "./errors.js";
 import { Company } from "./fair-queue.js";
-import { openDatabase } from "./feedback/database.js";
+import { openDatabase, STORE_FILE } from "./feedback/database.js";
 import { createFeedback } from "./feedback/feedback.js";
 import { FeedbackStore } from "./feedback/store.js";
 import type { ErrorCode, SpecOverrides } from "./generated/contract.js";
@@ -225,9 +226,17 @@ export function openFeedback(config: Config, logger: Logger): Feedback | null {
  */
 export async function openFeedbackStore(config: Config): Promise<Pick<FeedbackStore, "exported" | "image" | "close">> {
   const place = placeOfFeedback(config);
-  if (place.url === null && !existsSync(place.dir))
-    throw new AppError("not_found", `FEEDBACK_DIR=${place.dir} is not there: nothing was remembered yet.`);
-  return new FeedbackStore(await openDatabase(place));
+  if (place.url === null && !existsSync(join(place.dir, STORE_FILE)))
+    throw new AppError(
+      "not_found",
+      `FEEDBACK_DIR=${place.dir} holds no ${STORE_FILE}: nothing was remembered there yet.`,
+    );
+  try {
+    return new FeedbackStore(await openDatabase(place));
+  } catch (error) {
+    const where = place.url === null ? `FEEDBACK_DIR=${place.dir}` : "DATABASE_URL";
+    throw new Error(`The store of ${where} cannot be used: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function placeOfFeedback({ databaseUrl, feedbackDir }: Config) {

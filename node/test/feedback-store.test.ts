@@ -230,4 +230,11 @@ describe.each(PLACES)("the store on %s", (name, newPlace) => {
     expect(await again.label({ requestId: "a", item: 0, key: null, at: NOON, label: "rose" })).toBe("daisy");
     await again.close();
   });
+
+  it("is left alone where a later version made its tables", async () => {
+    const raw = await openDatabase(place);
+    await sql`insert into kysely_migration values ('9-later', '2026-01-02T00:00:00Z')`.execute(raw);
+    await raw.destroy();
+    await expect(open()).rejects.toThrow("a later version of Menagerie made its tables");
+  });
 });

@@ -13,6 +13,8 @@ interface LabelledAnswer {
   readonly image_sha256: string | null;
   readonly image_format: string;
   readonly truth: string | null;
+  /** Milliseconds since 1970. */
+  readonly truth_at: number | null;
 }
 
 /** A folder's name has no other characters: what was said is a client's. */
@@ -49,11 +51,12 @@ export async function exportImages(
 ): Promise<string> {
   await mkdir(dir, { recursive: true });
   if ((await readdir(dir)).length > 0) throw new AppError("field_invalid", `${dir} is not empty; name another folder.`);
-  const photos = new Map<string, { readonly format: string; readonly truth: string }>();
+  const photos = new Map<string, { readonly format: string; readonly truth: string; readonly at: number }>();
   let imagelessCount = 0;
-  for await (const { image_sha256, image_format, truth } of answers) {
+  for await (const { image_sha256, image_format, truth, truth_at } of answers) {
+    const at = truth_at ?? 0;
     if (image_sha256 === null || truth === null) imagelessCount += 1;
-    else photos.set(image_sha256, { format: image_format, truth });
+    else if (at >= (photos.get(image_sha256)?.at ?? 0)) photos.set(image_sha256, { format: image_format, truth, at });
   }
   const counts = { [LABELLED]: 0, [OTHER]: 0 };
   await writeFile(join(dir, `${LABELLED}.csv`), "path,label\r\n");
@@ -69,15 +72,17 @@ export async function exportImages(
     counts[kind] += 1;
   }
   const lines = [
-    `${join(dir, LABELLED)}: ${counted(counts[LABELLED])} by what they show; ${join(dir, `${LABELLED}.csv`)} names them`,
-    ...(counts[OTHER] > 0 ? [`${join(dir, OTHER)}: ${counted(counts[OTHER])} of what the model has no label for`] : []),
-    ...(imagelessCount > 0 ? [`of ${imagelessCount} answers no photo is kept (KEEP_IMAGES)`] : []),
+    `${join(dir, LABELLED)}: ${counted(counts[LABELLED], "photo")} by what they show; ${join(dir, `${LABELLED}.csv`)} names them`,
+    ...(counts[OTHER] > 0
+      ? [`${join(dir, OTHER)}: ${counted(counts[OTHER], "photo")} of what the model has no label for`]
+      : []),
+    ...(imagelessCount > 0 ? [`of ${counted(imagelessCount, "answer")} no photo is kept (KEEP_IMAGES)`] : []),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function counted(count: number): string {
-  return `${count} ${count === 1 ? "photo" : "photos"}`;
+function counted(count: number, what: string): string {
+  return `${count} ${count === 1 ? what : `${what}s`}`;
 }
 
 function quoted(text: string): string {

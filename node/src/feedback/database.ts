@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { CompiledQuery, Kysely, Migrator, PostgresDialect, SqliteDialect } from "kysely";
 import Sqlite from "libsql";
 import pg from "pg";
+import { messageOf } from "../errors.js";
 import { MIGRATIONS, type Tables } from "./schema.js";
 
 /** Where a store is. */
@@ -13,7 +14,11 @@ export interface Place {
   readonly dir: string;
 }
 
-const FILE = "feedback.sqlite";
+/** The file of a store in a folder. */
+export const STORE_FILE = "feedback.sqlite";
+const OWNER_ONLY = 0o700;
+const LATER =
+  "a later version of Menagerie made its tables; start that one, or name another FEEDBACK_DIR or DATABASE_URL";
 /** For a lock that another process holds. */
 const LOCK_WAIT_MS = 1000;
 const CONNECT_MS_MAX = 3000;
@@ -27,7 +32,7 @@ export async function openDatabase(place: Place): Promise<Kysely<Tables>> {
   try {
     const migrator = new Migrator({ db: database, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } });
     const { error } = await migrator.migrateToLatest();
-    if (error !== undefined) throw error;
+    if (error !== undefined) throw isOfLaterVersion(error) ? new Error(LATER, { cause: error }) : error;
     return database;
   } catch (error) {
     await database.destroy();
@@ -35,13 +40,19 @@ export async function openDatabase(place: Place): Promise<Kysely<Tables>> {
   }
 }
 
+/** The migrator says it in words alone. */
+function isOfLaterVersion(error: unknown): boolean {
+  return /previously executed migration .* is missing/.test(messageOf(error));
+}
+
 /**
  * With a write-ahead log that is given to the disk when it is full: what was written outlives the process at any moment,
  * and where the power fails the last of it is gone and the file is whole (sqlite.org/pragma.html#pragma_synchronous).
  */
 async function sqlite(dir: string): Promise<SqliteDialect> {
-  await mkdir(dir, { recursive: true });
-  const database = new Sqlite(join(dir, FILE), { timeout: LOCK_WAIT_MS });
+  // It holds what clients sent: photos, and what they said of them.
+  await mkdir(dir, { recursive: true, mode: OWNER_ONLY });
+  const database = new Sqlite(join(dir, STORE_FILE), { timeout: LOCK_WAIT_MS });
   try {
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = NORMAL");

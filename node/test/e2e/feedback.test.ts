@@ -1,5 +1,5 @@
 /** What the service remembers, and that it goes on where it cannot. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { runCommand } from "../support/command.js";
@@ -72,11 +72,15 @@ describe.skipIf(LIBTENSORFLOW_DIR === undefined)("the service", () => {
     for (const label of ["red", "red", "../etc/a \u05d7 flamingo"])
       await say(running, (await ask(running)).request_id, label);
     const blue = new Uint8Array(solidPng(8, 8, [0, 0, 255]));
-    for (const label of ["green", "blue"]) await say(running, (await ask(running, blue)).request_id, label);
+    const [before, after] = [await ask(running, blue), await ask(running, blue)];
+    await say(running, after.request_id, "green");
+    await say(running, before.request_id, "blue");
     const green = new Uint8Array(solidPng(8, 8, [0, 255, 0]));
     await say(running, (await ask(running, green)).request_id, "green");
     // What is counted is written.
     expect(await read(running, "api/models/colours/accuracy")).toMatchObject({ n: 6 });
+    // Nobody but the user of the service reads what clients sent.
+    expect((await stat(feedback.FEEDBACK_DIR)).mode & 0o777).toBe(0o700);
     const env = { ...feedback, MODELS_DIR: zoo };
     const csv = await runCommand(["feedback", "export", "--model", "colours@1"], { cwd: zoo, env });
     expect(csv.stdout.split("\r\n").map((line) => line.split(",")[9])).toEqual([
@@ -84,8 +88,8 @@ describe.skipIf(LIBTENSORFLOW_DIR === undefined)("the service", () => {
       "red",
       "red",
       "../etc/a \u05d7 flamingo",
-      "green",
       "blue",
+      "green",
       "green",
       undefined,
     ]);
@@ -110,8 +114,18 @@ describe.skipIf(LIBTENSORFLOW_DIR === undefined)("the service", () => {
     }
     const again = await runCommand(["feedback", "export", "--model", "colours", "--images", "seen"], { cwd: zoo, env });
     expect(again).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("seen is not empty") });
-    const nothing = await runCommand(["feedback", "export"], { cwd: zoo, env: { FEEDBACK_DIR: join(zoo, "nothing") } });
-    expect(nothing).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("nothing was remembered") });
+    // The command makes no store where there is none: neither the folder nor the file.
+    for (const dir of [join(zoo, "nothing"), join(zoo, "seen")]) {
+      const nothing = await runCommand(["feedback", "export"], { cwd: zoo, env: { FEEDBACK_DIR: dir } });
+      expect(nothing).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("nothing was remembered") });
+    }
+    expect(await readdir(join(zoo, "seen"))).not.toContain("feedback.sqlite");
+    await writeFile(join(zoo, "feedback.sqlite"), "no database, whatever it is called".repeat(100));
+    const broken = await runCommand(["feedback", "export"], { cwd: zoo, env: { FEEDBACK_DIR: zoo } });
+    expect(broken).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining(`FEEDBACK_DIR=${zoo} cannot be used`),
+    });
   });
 
   it("answers while its database is not there, and says so without its address", async () => {
