@@ -10,7 +10,7 @@ import { loadNativeStart } from "./engines/native-child.js";
 import { createProcessEngine } from "./engines/process.js";
 import { AppError, messageOf } from "./errors.js";
 import { Company } from "./fair-queue.js";
-import { openDatabase, STORE_FILE } from "./feedback/database.js";
+import { openDatabase, type Place, probeDatabase, STORE_FILE } from "./feedback/database.js";
 import { createFeedback } from "./feedback/feedback.js";
 import { FeedbackStore } from "./feedback/store.js";
 import type { ErrorCode, SpecOverrides } from "./generated/contract.js";
@@ -225,21 +225,35 @@ export function openFeedback(config: Config, logger: Logger): Feedback | null {
  * @throws AppError `not_found` where nothing was ever remembered.
  */
 export async function openFeedbackStore(config: Config): Promise<Pick<FeedbackStore, "exported" | "image" | "close">> {
-  const place = placeOfFeedback(config);
-  if (place.url === null && !existsSync(join(place.dir, STORE_FILE)))
+  if (!isFeedbackThere(config))
     throw new AppError(
       "not_found",
-      `FEEDBACK_DIR=${place.dir} holds no ${STORE_FILE}: nothing was remembered there yet.`,
+      `FEEDBACK_DIR=${config.feedbackDir} holds no ${STORE_FILE}: nothing was remembered there yet.`,
     );
+  return new FeedbackStore(await useOfFeedback(config, openDatabase));
+}
+
+/** Whether there is a store; one that is not is made at the start. */
+export function isFeedbackThere({ databaseUrl, feedbackDir }: Config): boolean {
+  return databaseUrl !== undefined || existsSync(join(feedbackDir, STORE_FILE));
+}
+
+/** Rejects where the store, which is there, cannot be used. */
+export function probeFeedback(config: Config): Promise<void> {
+  return useOfFeedback(config, probeDatabase);
+}
+
+async function useOfFeedback<T>(config: Config, use: (place: Place) => Promise<T>): Promise<T> {
+  const place = placeOfFeedback(config);
   try {
-    return new FeedbackStore(await openDatabase(place));
+    return await use(place);
   } catch (error) {
     const where = place.url === null ? `FEEDBACK_DIR=${place.dir}` : "DATABASE_URL";
     throw new Error(`The store of ${where} cannot be used: ${messageOf(error)}`, { cause: error });
   }
 }
 
-function placeOfFeedback({ databaseUrl, feedbackDir }: Config) {
+function placeOfFeedback({ databaseUrl, feedbackDir }: Config): Place {
   return { url: databaseUrl ?? null, dir: feedbackDir };
 }
 

@@ -16,14 +16,9 @@ export async function checkDisk(
   freeBytes: FreeBytes = freeBytesOf,
 ): Promise<Finding> {
   const dir = registeredModelsDir;
+  const hindrance = await hindranceOf(dir, "REGISTERED_MODELS_DIR");
+  if (hindrance !== null) return red("disk", hindrance.found, hindrance.mend);
   const there = await firstThere(dir);
-  const isFolder = (await stat(there)).isDirectory();
-  if (!isFolder) return red("disk", `REGISTERED_MODELS_DIR=${dir} cannot be made: ${there} is no folder`, unsetOf());
-  const mayWrite = await access(there, constants.W_OK | constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-  if (!mayWrite) return red("disk", `this user may not write to ${there}`, `sudo chown -R "$(id -u)" ${there}`);
   const free = await freeBytes(there);
   const found = `${mebibytes(free)} free for registered models in ${dir}`;
   if (free < FREE_BYTES_MIN) return red("disk", `only ${found}`, "REGISTERED_MODELS_DIR=/folder/with/room npm start");
@@ -36,6 +31,27 @@ export async function checkDisk(
     );
   }
   return green("disk", found);
+}
+
+/** What keeps this user from writing into the folder of a variable, or from making it, with what mends that. */
+export async function hindranceOf(
+  dir: string,
+  variable: string,
+): Promise<{ readonly found: string; readonly mend: string } | null> {
+  const there = await firstThere(dir);
+  const isFolder = (await stat(there)).isDirectory();
+  if (!isFolder) {
+    return {
+      found: `${variable}=${dir} cannot be made: ${there} is no folder`,
+      mend: `env --unset=${variable} npm start`,
+    };
+  }
+  const mayWrite = await access(there, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (mayWrite) return null;
+  return { found: `this user may not write to ${there}`, mend: `sudo chown -R "$(id -u)" ${there}` };
 }
 
 export async function checkPage({ webDir }: Pick<Config, "webDir">): Promise<Finding> {
@@ -60,10 +76,6 @@ async function firstThere(dir: string): Promise<string> {
 async function freeBytesOf(dir: string): Promise<number> {
   const { bavail, bsize } = await statfs(dir);
   return bavail * bsize;
-}
-
-function unsetOf(): string {
-  return "env --unset=REGISTERED_MODELS_DIR npm start";
 }
 
 function mebibytes(bytes: number): string {

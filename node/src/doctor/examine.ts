@@ -3,6 +3,7 @@ import { type Config, readConfig } from "../config.js";
 import { messageOf } from "../errors.js";
 import { checkDisk, checkPage } from "./disk.js";
 import { checkEngine } from "./engine.js";
+import { checkFeedback } from "./feedback.js";
 import { type Finding, green, red, SET_UP } from "./finding.js";
 import { checkKeys } from "./keys.js";
 import { checkPorts } from "./port.js";
@@ -25,6 +26,7 @@ export async function* examine(): AsyncGenerator<Finding> {
     checkEngine(config),
     checkPorts(config),
     checkDisk(config),
+    checkFeedback(config),
     checkZoo(config),
     checkKeys(config),
     checkPage(config),

@@ -1,10 +1,9 @@
 /** The databases that a store may be in: one file of SQLite, or PostgreSQL. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { CompiledQuery, Kysely, Migrator, PostgresDialect, SqliteDialect } from "kysely";
+import { CompiledQuery, DEFAULT_MIGRATION_TABLE, Kysely, Migrator, PostgresDialect, SqliteDialect } from "kysely";
 import Sqlite from "libsql";
 import pg from "pg";
-import { messageOf } from "../errors.js";
 import { MIGRATIONS, type Tables } from "./schema.js";
 
 /** Where a store is. */
@@ -25,24 +24,45 @@ const CONNECT_MS_MAX = 3000;
 const QUERY_MS_MAX = 5000;
 
 /** Opens the store at a place with this version's tables. Rejects where that cannot be; nothing stays open then. */
-export async function openDatabase(place: Place): Promise<Kysely<Tables>> {
+export function openDatabase(place: Place): Promise<Kysely<Tables>> {
+  return connected(place, async (database, migrator) => {
+    const { error } = await migrator.migrateToLatest();
+    if (error !== undefined) throw error;
+    return database;
+  });
+}
+
+/** Rejects where the store at a place, which is there, cannot be opened. Its tables stay as they are. */
+export async function probeDatabase(place: Place): Promise<void> {
+  await (await connected(place, async (database) => database)).destroy();
+}
+
+async function connected<T>(
+  place: Place,
+  use: (database: Kysely<Tables>, migrator: Migrator) => Promise<T>,
+): Promise<T> {
   const database = new Kysely<Tables>({
     dialect: place.url === null ? await sqlite(place.dir) : postgres(place.url),
   });
   try {
     const migrator = new Migrator({ db: database, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } });
-    const { error } = await migrator.migrateToLatest();
-    if (error !== undefined) throw isOfLaterVersion(error) ? new Error(LATER, { cause: error }) : error;
-    return database;
+    await refuseLater(database, migrator);
+    return await use(database, migrator);
   } catch (error) {
     await database.destroy();
     throw error;
   }
 }
 
-/** The migrator says it in words alone. */
-function isOfLaterVersion(error: unknown): boolean {
-  return /previously executed migration .* is missing/.test(messageOf(error));
+async function refuseLater(database: Kysely<Tables>, migrator: Migrator): Promise<void> {
+  const known = await migrator.getMigrations();
+  if (known.every(({ executedAt }) => executedAt === undefined)) return;
+  const done = await database
+    .withTables<{ [DEFAULT_MIGRATION_TABLE]: { name: string } }>()
+    .selectFrom(DEFAULT_MIGRATION_TABLE)
+    .select("name")
+    .execute();
+  if (done.some(({ name }) => !(name in MIGRATIONS))) throw new Error(LATER);
 }
 
 /**

@@ -33,6 +33,7 @@ async function examine(environment: Record<string, string> = {}) {
     PORT: "0",
     MODELS_DIR: zoo,
     REGISTERED_MODELS_DIR: join(dir, "models"),
+    FEEDBACK_DIR: join(dir, "feedback"),
     ...environment,
   };
   const { stdout, exitCode } = await runCommand(["doctor", "--json"], { cwd: dir, env });
@@ -73,6 +74,7 @@ describe("a set-up that is whole", () => {
       "sandbox",
       "port",
       "disk",
+      "feedback",
       "zoo",
       "keys",
       "page",
@@ -184,6 +186,27 @@ describe("is told of, with what mends it:", () => {
     const config = { registeredModelsDir: join(dir, "models"), registeredBytesMax: 4096 * MIB };
     const states = [100, 1000, 10_000].map(async (free) => (await checkDisk(config, async () => free * MIB)).state);
     expect(await Promise.all(states)).toEqual(["red", "amber", "green"]);
+  });
+
+  it("a folder for answers that cannot be made", async () => {
+    await writeFile(join(dir, "file"), "");
+    const finding = await redOf({ FEEDBACK_DIR: join(dir, "file/feedback") });
+    expect(finding).toMatchObject({ check: "feedback", mend: "env --unset=FEEDBACK_DIR npm start" });
+  });
+
+  it("a store of answers that is damaged", async () => {
+    const FEEDBACK_DIR = join(dir, "damaged");
+    await mkdir(FEEDBACK_DIR);
+    await writeFile(join(FEEDBACK_DIR, "feedback.sqlite"), "no database, whatever it is called".repeat(100));
+    const finding = await redOf({ FEEDBACK_DIR });
+    expect(finding).toMatchObject({ check: "feedback", mend: "FEEDBACK_DIR=/another/folder npm start" });
+    expect(finding.found).toContain("not a database");
+  });
+
+  it("a database that cannot be reached, without its password", async () => {
+    const finding = await redOf({ DATABASE_URL: "postgres://nobody:secret@127.0.0.1:1/nothing" });
+    expect(finding).toMatchObject({ check: "feedback", mend: "env --unset=DATABASE_URL npm start" });
+    expect(finding.found).not.toContain("secret");
   });
 
   it("a folder of the zoo that is not there", async () => {
