@@ -205,7 +205,7 @@ const SCHEMA = z.object({
   ),
   feedbackWaitingMax: count(10_000).describe("Answers that wait to be remembered; past it they are not."),
   keptImagesBytesMax: bytes(1024 * MIB, DISK_BYTES_MAX).describe(
-    "Bytes of kept images; past it the oldest ones are removed, each minute.",
+    "Bytes of kept images; past it the oldest ones are removed, each minute and after each tenth of it.",
   ),
   keptImagesWaitingBytesMax: bytes(64 * MIB).describe("Bytes of images that wait to be kept; past it they are not."),
   uploadedGraphsBytesMax: bytes(ofMemory(1 / 16, 64 * MIB, 512 * MIB)).describe(

@@ -15,12 +15,16 @@ import { FeedbackStore } from "./store.js";
 
 const RETRY_MS = 1000;
 const PRUNE_MS = 60_000;
+/** And once images of so large a share of what may be kept were written. */
+const PRUNE_SHARE = 0.1;
 
 const { place, keep } = workerData as ThreadOptions;
 const unwritten: { readonly number: number; readonly batch: Batch }[] = [];
 let store: FeedbackStore | null = null;
 let problem: StoreProblem | null = null;
 let retry: NodeJS.Timeout | undefined;
+/** Written since what is too much was removed. */
+let imagesBytes = 0;
 let turn: Promise<void> = Promise.resolve();
 
 const prunes = setInterval(() => void inTurn(prune), PRUNE_MS);
@@ -64,6 +68,8 @@ async function writeAll(): Promise<void> {
       await write(await opened(), batch);
       note(null);
       say({ kind: "written", number, isLost: false });
+      imagesBytes += batch.images.reduce((sum, { length }) => sum + length, 0);
+      if (imagesBytes > PRUNE_SHARE * keep.imagesBytesMax) await prune();
     } catch (error) {
       await fail(error);
       if (!isOfTheRows(error)) {
@@ -126,6 +132,7 @@ async function perform(call: Call): Promise<Values[Call["kind"]]> {
 async function prune(): Promise<void> {
   try {
     await (await opened()).prune(keep, Date.now());
+    imagesBytes = 0;
     if (unwritten.length === 0) note(null);
   } catch (error) {
     await fail(error);
