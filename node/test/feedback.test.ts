@@ -78,6 +78,11 @@ describe.each(PLACES)("answers on %s", (name, newPlace) => {
     await expect(opened.label({ requestId: "a", key: "ann" }, 0, "rose")).rejects.toMatchObject(unknown);
     remember(opened, "b");
     await settled(opened);
+    // A second answer of that id, as to a client that tries again, is not kept; what is said of it is.
+    remember(opened, "a");
+    remember(opened, "a", undefined, "ann");
+    expect(await opened.label({ requestId: "a", key: null }, 0, "tulip")).toEqual({ answered: "daisy" });
+    expect(await opened.accuracyOf("flowers", "1")).toMatchObject({ answers: 2, confusions: [{ label: "tulip" }] });
     expect(await opened.label({ requestId: "a", key: null }, 0, "rose")).toEqual({ answered: "daisy" });
     expect(await opened.accuracyOf("flowers", "1")).toMatchObject({
       answers: 2,
@@ -190,6 +195,17 @@ describe("images", () => {
     ask(keeping, "b", "photo", []);
     ask(keeping, "c", "photo");
     expect(keeping.status()).toMatchObject({ images_dropped: 0 });
+  });
+
+  it("that come faster than the store is looked through stay within their bytes all the same", async () => {
+    const opened = open({ keepImages: true, keep: { ageMsMax: 1e12, answersMax: 1e6, imagesBytesMax: 20 } });
+    for (const id of ["a", "b", "c", "d"]) {
+      ask(opened, id, `photo of ${id}`);
+      await opened.label({ requestId: id, key: null }, 0, "rose");
+      await opened.accuracyOf("flowers", "1");
+    }
+    await opened.close();
+    expect(await keptIn({ url: null, dir })).toEqual([null, null, "photo of c", "photo of d"]);
   });
 
   it("that are more than may wait are dropped, and counted, and their answers are not", async () => {

@@ -46,7 +46,10 @@ export class FeedbackStore {
     this.#database = database;
   }
 
-  /** All of it or none. Answers whose id is there stay as they were, so that it does no harm to write them again. */
+  /**
+   * All of it or none. Answers whose id is there stay as they were, so that it does no harm to write them again; what their
+   * asker said of the later ones is said of them.
+   */
   async write(rows: readonly AnswerRow[], images: readonly NewImage[], at: number): Promise<void> {
     await this.#database.transaction().execute(async (transaction) => {
       for (const { sha256, bytes } of images)
@@ -60,26 +63,23 @@ export class FeedbackStore {
           })
           .onConflict((conflict) => conflict.column("sha256").doUpdateSet({ kept_at: at }))
           .execute();
-      for (const some of chunksOf(rows, ROWS_AT_ONCE_MAX))
-        await transaction
+      for (const some of chunksOf(rows, ROWS_AT_ONCE_MAX)) {
+        const inserted = await transaction
           .insertInto("answers")
           .values(some)
           .onConflict((conflict) => conflict.columns(["request_id", "item"]).doNothing())
+          .returning(["request_id", "item"])
           .execute();
+        if (inserted.length === some.length) continue;
+        const isNew = new Set(inserted.map(idOf));
+        for (const row of some) if (!isNew.has(idOf(row))) await sayAgain(transaction, row);
+      }
     });
   }
 
   /** Takes the place of what was said before. The label that was answered; null where its asker has no such answer. */
-  async label({ requestId, item, label, key, at }: Label): Promise<string | null> {
-    const answer = await this.#database
-      .updateTable("answers")
-      .set({ truth: label, truth_at: at })
-      .where("request_id", "=", requestId)
-      .where("item", "=", item)
-      .where("key_name", key === null ? "is" : "=", key)
-      .returning("label")
-      .executeTakeFirst();
-    return answer?.label ?? null;
+  label(label: Label): Promise<string | null> {
+    return sayOf(this.#database, label);
   }
 
   /** Removes the answers of a request, and images that no other answer has. How many answers there were. */
@@ -213,6 +213,27 @@ export class FeedbackStore {
       .where("model_version", "=", version)
       .where("is_changed", "=", 0);
   }
+}
+
+async function sayOf(database: Kysely<Tables>, { requestId, item, label, key, at }: Label): Promise<string | null> {
+  const answer = await database
+    .updateTable("answers")
+    .set({ truth: label, truth_at: at })
+    .where("request_id", "=", requestId)
+    .where("item", "=", item)
+    .where("key_name", key === null ? "is" : "=", key)
+    .returning("label")
+    .executeTakeFirst();
+  return answer?.label ?? null;
+}
+
+async function sayAgain(database: Kysely<Tables>, row: AnswerRow): Promise<void> {
+  const { request_id: requestId, item, key_name: key, truth, truth_at: at } = row;
+  if (truth !== null && at !== null) await sayOf(database, { requestId, item, label: truth, key, at });
+}
+
+function idOf({ request_id, item }: Pick<AnswerRow, "request_id" | "item">): string {
+  return `${item} ${request_id}`;
 }
 
 /** Removes images, those of a list or all, that no answer has any more. */
