@@ -1,6 +1,7 @@
 /**
  * Takes the pictures of the page: docs/page.png for the README, and docs/views with every view in light, dark and narrow,
- * also with names that strain it, to be looked at. `node docs/screenshot.mjs [ADDRESS]`, on a service that runs.
+ * also with names that strain it, to be looked at. `node docs/screenshot.mjs [ADDRESS]`, on a service that runs with
+ * `ANONYMOUS_ROLE=admin`.
  */
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
