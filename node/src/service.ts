@@ -1,7 +1,5 @@
 /** Puts the adapters together: what the server, the library and the command line stand on. */
 import { setMaxListeners } from "node:events";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import { type Config, isLoopback } from "./config.js";
 import { createAddonEngine } from "./engines/addon.js";
@@ -10,7 +8,7 @@ import { loadNativeStart } from "./engines/native-child.js";
 import { createProcessEngine } from "./engines/process.js";
 import { AppError, messageOf } from "./errors.js";
 import { Company } from "./fair-queue.js";
-import { openDatabase, type Place, probeDatabase, STORE_FILE } from "./feedback/database.js";
+import { isThere, openDatabase, type Place, probeDatabase } from "./feedback/database.js";
 import { createFeedback } from "./feedback/feedback.js";
 import { FeedbackStore } from "./feedback/store.js";
 import type { ErrorCode, SpecOverrides } from "./generated/contract.js";
@@ -228,14 +226,14 @@ export async function openFeedbackStore(config: Config): Promise<Pick<FeedbackSt
   if (!isFeedbackThere(config))
     throw new AppError(
       "not_found",
-      `FEEDBACK_DIR=${config.feedbackDir} holds no ${STORE_FILE}: nothing was remembered there yet.`,
+      `FEEDBACK_DIR=${config.feedbackDir} holds no store: nothing was remembered there yet.`,
     );
   return new FeedbackStore(await useOfFeedback(config, openDatabase));
 }
 
 /** Whether there is a store; one that is not is made at the start. */
-export function isFeedbackThere({ databaseUrl, feedbackDir }: Config): boolean {
-  return databaseUrl !== undefined || existsSync(join(feedbackDir, STORE_FILE));
+export function isFeedbackThere(config: Config): boolean {
+  return isThere(placeOfFeedback(config));
 }
 
 /** Rejects where the store, which is there, cannot be used. */

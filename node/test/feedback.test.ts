@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -266,6 +266,18 @@ describe("a store that does not do what it is asked", () => {
       }
     },
   );
+
+  it("is made anew where its files were removed", async () => {
+    const opened = open();
+    remember(opened, "a");
+    await settled(opened);
+    for (const name of readdirSync(dir)) rmSync(join(dir, name));
+    remember(opened, "b");
+    await settled(opened);
+    await opened.close();
+    feedback = null;
+    expect(await open().accuracyOf("flowers", "1")).toMatchObject({ answers: 1 });
+  });
 
   it("is said to be damaged where its file is none", async () => {
     writeFileSync(join(dir, "feedback.sqlite"), "this was never a database, whatever it is called".repeat(100));

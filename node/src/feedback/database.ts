@@ -1,4 +1,5 @@
 /** The databases that a store may be in: one file of SQLite, or PostgreSQL. */
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CompiledQuery, DEFAULT_MIGRATION_TABLE, Kysely, Migrator, PostgresDialect, SqliteDialect } from "kysely";
@@ -13,8 +14,7 @@ export interface Place {
   readonly dir: string;
 }
 
-/** The file of a store in a folder. */
-export const STORE_FILE = "feedback.sqlite";
+const STORE_FILE = "feedback.sqlite";
 const OWNER_ONLY = 0o700;
 const LATER =
   "a later version of Menagerie made its tables; start that one, or name another FEEDBACK_DIR or DATABASE_URL";
@@ -22,6 +22,11 @@ const LATER =
 const LOCK_WAIT_MS = 1000;
 const CONNECT_MS_MAX = 3000;
 const QUERY_MS_MAX = 5000;
+
+/** Whether there is a store at a place; of PostgreSQL only its server knows. */
+export function isThere({ url, dir }: Place): boolean {
+  return url !== null || existsSync(join(dir, STORE_FILE));
+}
 
 /** Opens the store at a place with this version's tables. Rejects where that cannot be; nothing stays open then. */
 export function openDatabase(place: Place): Promise<Kysely<Tables>> {

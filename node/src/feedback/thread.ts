@@ -7,7 +7,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "../errors.js";
 import type { StoreProblem } from "../ports.js";
 import { loadWasm } from "../wasm-module.js";
-import { openDatabase } from "./database.js";
+import { isThere, openDatabase } from "./database.js";
 import type { Batch, Call, FromThread, ThreadOptions, ToThread, Values } from "./messages.js";
 import { isOfTheRows, problemOf } from "./problem.js";
 import { reportOf } from "./report.js";
@@ -41,8 +41,12 @@ function inTurn(work: () => Promise<void>): Promise<void> {
   return turn;
 }
 
-/** The store, opened where it is not. */
+/** The store, opened where it is not, and made anew where its file was removed: SQLite would write to that one until it ends. */
 async function opened(): Promise<FeedbackStore> {
+  if (store !== null && !isThere(place)) {
+    await store.close();
+    store = null;
+  }
   store ??= new FeedbackStore(await openDatabase(place));
   return store;
 }
