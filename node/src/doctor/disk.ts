@@ -37,6 +37,7 @@ export async function checkDisk(
 export async function hindranceOf(
   dir: string,
   variable: string,
+  mayWrite: (dir: string) => Promise<boolean> = mayWriteTo,
 ): Promise<{ readonly found: string; readonly mend: string } | null> {
   const there = await firstThere(dir);
   const isFolder = (await stat(there)).isDirectory();
@@ -46,12 +47,11 @@ export async function hindranceOf(
       mend: `env --unset=${variable} npm start`,
     };
   }
-  const mayWrite = await access(there, constants.W_OK | constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-  if (mayWrite) return null;
-  return { found: `this user may not write to ${there}`, mend: `sudo chown -R "$(id -u)" ${there}` };
+  if (await mayWrite(there)) return null;
+  const found = `this user may not write to ${there}`;
+  // What lies above the folder may be others', and all of the system's.
+  if (there !== dir) return { found, mend: `sudo install -d -o "$(id -u)" ${dir}` };
+  return { found, mend: `sudo chown -R "$(id -u)" ${dir}` };
 }
 
 export async function checkPage({ webDir }: Pick<Config, "webDir">): Promise<Finding> {
@@ -71,6 +71,13 @@ async function firstThere(dir: string): Promise<string> {
     );
     if (isThere || path === dirname(path)) return path;
   }
+}
+
+async function mayWriteTo(dir: string): Promise<boolean> {
+  return await access(dir, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function freeBytesOf(dir: string): Promise<number> {

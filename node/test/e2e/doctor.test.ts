@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { checkDisk } from "../../src/doctor/disk.js";
+import { checkDisk, hindranceOf } from "../../src/doctor/disk.js";
 import type { Finding } from "../../src/doctor/finding.js";
 import { checkProcessor } from "../../src/doctor/processor.js";
 import { runCommand } from "../support/command.js";
@@ -180,6 +180,13 @@ describe("is told of, with what mends it:", () => {
     await writeFile(join(dir, "file"), "");
     const finding = await redOf({ REGISTERED_MODELS_DIR: join(dir, "file/models") });
     expect(finding).toMatchObject({ check: "disk", mend: "env --unset=REGISTERED_MODELS_DIR npm start" });
+  });
+
+  it("a folder that this user may not write to, and nothing above it is given away", async () => {
+    const mendOf = async (path: string) => (await hindranceOf(path, "FEEDBACK_DIR", async () => false))?.mend;
+    expect(await mendOf(dir)).toBe(`sudo chown -R "$(id -u)" ${dir}`);
+    const missing = join(dir, "none/of/these");
+    expect(await mendOf(missing)).toBe(`sudo install -d -o "$(id -u)" ${missing}`);
   });
 
   it("a disk that is full, or nearly", async () => {
