@@ -39,7 +39,8 @@ function ask(target, request, read = (_chunk) => {}) {
     socket.setTimeout(130_000, () => socket.destroy());
     socket.on("data", read);
     socket.on("close", resolve);
-    socket.end(request);
+    // Whoever closes its half of the connection counts as gone, and its work is given up.
+    socket.write(request);
   });
 }
 
