@@ -427,7 +427,11 @@ describe("around it", () => {
   ])("%s %s is method_not_allowed", async (method, path, allow) => {
     const response = await get(path, { method });
     expect(response.headers.get("allow")).toBe(allow);
-    expect(await problemOf(response)).toMatchObject({ status: 405, code: "method_not_allowed" });
+    expect(await problemOf(response)).toMatchObject({
+      status: 405,
+      code: "method_not_allowed",
+      detail: `${method} does not work on this address; use ${allow.replaceAll(", ", " or ")}.`,
+    });
   });
 
   it("every answer carries the request id: the client's where it is plain, else a new one", async () => {

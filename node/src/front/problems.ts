@@ -16,7 +16,7 @@ const LINGER_MS = 2000;
 export function methodNotAllowed(...allowed: string[]): RequestHandler {
   return (request, response) => {
     response.set("allow", allowed.join(", "));
-    const detail = `${request.method} does not work on this address; ${allowed.join(" and ")} do.`;
+    const detail = `${request.method} does not work on this address; use ${allowed.join(" or ")}.`;
     throw new AppError("method_not_allowed", detail);
   };
 }
