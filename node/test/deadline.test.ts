@@ -45,6 +45,22 @@ describe("deadline_ms", () => {
     await expect.poll(() => service.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
   });
 
+  const base64 = RED.toString("base64");
+  it.each<[string, object]>([
+    ["/v2/models/colours/infer", { inputs: [{ name: "image", datatype: "BYTES", shape: [1], data: [base64] }] }],
+    ["/v1/models/colours:predict", { instances: [{ b64: base64 }] }],
+    ["/v1/models/colours:classify", { examples: [{ image: { b64: base64 } }] }],
+    ["/hf/models/colours", { inputs: base64 }],
+  ])("ends the wait for an answer of another protocol, which has none without labels: %s", async (path, message) => {
+    const service = await start();
+    const ask = async (query: string) => {
+      const response = await fetch(`${service.url}${path}?${query}`, { method: "POST", body: JSON.stringify(message) });
+      return [response.status, await response.json()];
+    };
+    expect(await ask("deadline_ms=60")).toMatchObject([504, { code: "engine_timeout" }]);
+    expect(await ask("deadline_ms=60&fallback=empty")).toMatchObject([400, { code: "field_invalid" }]);
+  });
+
   it("ends the wait for a graph to load", async () => {
     const service = await start();
     service.engine.loadGate = new Promise(() => {});
