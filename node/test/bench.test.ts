@@ -209,6 +209,12 @@ test("goals are ratios within one result, and what was not measured is neither m
   expect(bench.isMet(throughput)).toBe(true);
   expect(goal("MobileNetV2 1.4, 8 clients: throughput over Flask").value).toBe(2);
   expect(bench.isMet(goal("MobileNetV1 0.25, 8 clients: throughput over Flask"))).toBeUndefined();
+  const [samples, large] = ["models/samples", "4000x3000"].map((photo) => {
+    const pixels = [{ photo: "models/samples", inferLessDecodeMs: 4, pixelsMs: 3 }];
+    return bench.reach({ ...RESULT, pixels }).find(({ what }) => what.startsWith("Pixels") && what.endsWith(photo));
+  });
+  expect(samples).toMatchObject({ value: 0.75, bound: 1, atLeast: false });
+  expect(large).toMatchObject({ value: undefined });
 });
 
 test("the tables show each row beside its floor, and every goal", () => {
