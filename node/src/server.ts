@@ -177,6 +177,9 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   await closed;
   clearInterval(sweep);
   await Promise.all([service.close(), feedback?.close()]);
+  const { dropped = 0, images_dropped = 0 } = feedback?.status() ?? {};
+  if (dropped + images_dropped > 0)
+    logger.warn({ dropped, images_dropped }, "these were not remembered since the start");
   await observing.close();
   clearTimeout(timer);
   logger.flush(() => process.exit(0));

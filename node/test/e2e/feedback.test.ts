@@ -143,6 +143,8 @@ describe.skipIf(LIBTENSORFLOW_DIR === undefined)("the service", () => {
     expect(running.log()).toContain('"problem":"unreachable"');
     expect(running.log()).not.toContain("secret");
     expect(await running.stop()).toBe(0);
+    // What waited then is lost as well.
+    expect(running.log()).toContain('"dropped":3,');
   });
 
   it("remembers nothing where that is turned off", async () => {
