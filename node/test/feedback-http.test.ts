@@ -89,6 +89,7 @@ describe("feedback", () => {
 
   it.each<[string, unknown, RegExp]>([
     ["no request", { label: "red" }, /request_id/],
+    ["an id that no request has", { request_id: "a\0b", label: "red" }, /request_id.*letters/],
     ["no label", { request_id: "a" }, /label/],
     ["an empty label", { request_id: "a", label: "  " }, /label/],
     ["a label of two lines", { request_id: "a", label: "red\nblue" }, /label.*one line/],
@@ -119,6 +120,12 @@ describe("feedback", () => {
     expect(await remove(second.request_id, "root")).toBe(204);
     expect((await accuracy("colours", "bob")).body).toMatchObject({ answers: 0, n: 0 });
     expect(await remove(first.request_id)).toBe(401);
+  });
+
+  it("of an id that no request has is not looked for", async () => {
+    await start();
+    expect(await remove("a%00b")).toBe(404);
+    expect(await remove("a".repeat(129))).toBe(404);
   });
 
   it("of models that are not there is not counted", async () => {

@@ -3,7 +3,8 @@ import type { ServerResponse } from "node:http";
 import type { SetHeaders } from "./refuse-early.js";
 
 export const REQUEST_ID_HEADER = "x-request-id";
-const CLIENT_ID = /^[A-Za-z0-9._-]{1,128}$/;
+/** What every id of a request is like. */
+export const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** Gives every request an id, the client's where it sent a plain one, and every answer the header with it. */
 export function nameRequest(): SetHeaders {
@@ -15,7 +16,7 @@ export function nameRequest(): SetHeaders {
 
 /** What the client sent where that is plain, else one of our own. */
 export function chooseRequestId(sent: unknown): string {
-  return typeof sent === "string" && CLIENT_ID.test(sent) ? sent : randomUUID();
+  return typeof sent === "string" && REQUEST_ID.test(sent) ? sent : randomUUID();
 }
 
 export function requestIdOf(response: ServerResponse): string {

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { AppError } from "../errors.js";
 import type { CallerOf } from "../front/caller.js";
 import { checkBody } from "../front/known-names.js";
+import { REQUEST_ID } from "../front/request-id.js";
 import type { Route } from "../front/route.js";
 import type { Feedback, ModelZoo, Role } from "../ports.js";
 import { PRINTABLE_LINE } from "../printable.js";
@@ -20,11 +21,13 @@ export interface FeedbackDeps {
 }
 
 const LABEL_CHARACTERS_MAX = 200;
-const REQUEST_ID_CHARACTERS_MAX = 128;
 const INDEX_MAX = 1_000_000;
 
 const BODY = z.strictObject({
-  request_id: z.string().min(1).max(REQUEST_ID_CHARACTERS_MAX).describe("That of the answer."),
+  request_id: z
+    .string()
+    .regex(REQUEST_ID, "must be that of an answer: at most 128 letters, digits, ., _ and -")
+    .describe("That of the answer."),
   index: z.int().min(0).max(INDEX_MAX).default(0).describe("Place in its results; 0 when absent."),
   label: z
     .string()
@@ -72,6 +75,7 @@ export function feedbackRoutes({ feedback, zoo, callerOf, anonymousRole }: Feedb
       problems: ["request_unknown", "not_found", "overloaded"],
       handle: async (request, response) => {
         const requestId = String(request.params["request_id"]);
+        if (!REQUEST_ID.test(requestId)) throw new AppError("request_unknown", "No request has such an id.");
         await opened().forget({ requestId, key: keyOf(request) }, isAdmin(request));
         response.status(204).end();
       },
