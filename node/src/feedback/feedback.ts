@@ -3,8 +3,9 @@
  * gathered is bounded: past that, answers are not remembered, and are counted.
  */
 import { AppError } from "../errors.js";
-import type { Asker, Feedback, FeedbackStatus, Recollection, RememberedAnswer } from "../ports.js";
+import type { AccuracyReport, Asker, Feedback, FeedbackStatus, Recollection, RememberedAnswer } from "../ports.js";
 import type { Batch } from "./messages.js";
+import { SharedWork } from "./shared-work.js";
 import { StoreThread, type StoreThreadOptions } from "./store-thread.js";
 
 export interface FeedbackOptions extends StoreThreadOptions {
@@ -44,6 +45,8 @@ class GatheredFeedback implements Feedback {
   #imagesBytes = 0;
   #dropped = 0;
   #imagesDropped = 0;
+  /** One of many answers takes the thread half a second. */
+  readonly #reports = new SharedWork<AccuracyReport>();
   readonly #said = { right: 0, wrong: 0 };
 
   constructor(options: FeedbackOptions) {
@@ -103,8 +106,10 @@ class GatheredFeedback implements Feedback {
   }
 
   accuracyOf(id: string, version: string) {
-    this.#write();
-    return this.#thread.call({ kind: "report", id, version });
+    return this.#reports.ask(`${id}@${version}`, () => {
+      this.#write();
+      return this.#thread.call({ kind: "report", id, version });
+    });
   }
 
   status(): FeedbackStatus {
