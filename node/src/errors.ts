@@ -40,6 +40,14 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   internal: 500,
 };
 
+/** Of 500 and up, what comes of how much is asked, and of how soon it is wanted: clients bring it about as they like. */
+const BY_DEMAND: readonly ErrorCode[] = ["overloaded", "engine_timeout"];
+
+/** Whether an operator should look at what ended with this code. */
+export function isFault(code: ErrorCode): boolean {
+  return HTTP_STATUS[code] >= 500 && !BY_DEMAND.includes(code);
+}
+
 /** An error that a client may see: `message` is plain text, not escaped. */
 export class AppError extends Error {
   override readonly name = "AppError";

@@ -71,6 +71,21 @@ describe("a request is one line", () => {
     expect(JSON.stringify(line?.["err"])).toContain("unreachable executed");
   });
 
+  it("that is no error where its client would wait no longer", async () => {
+    let open = () => {};
+    service.classifier.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const headers = { "content-type": "image/png", "x-request-id": "hasty" };
+    const response = await fetch(`${service.url}/infer?deadline_ms=50`, { method: "POST", headers, body: "red" });
+    expect(response.status).toBe(504);
+    open();
+    service.classifier.gate = Promise.resolve();
+    const [line, ...others] = await linesOf("hasty");
+    expect(others).toEqual([]);
+    expect(line).toMatchObject({ level: 30, msg: "refused", status: 504, outcome: "engine_timeout" });
+  });
+
   it("that warns where nobody waited for the answer, and a bug met afterwards is still told of", async () => {
     let open = () => {};
     service.classifier.gate = new Promise((resolve) => {

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from "node:http";
 import type { RequestHandler, Response } from "express";
 import type { Logger } from "pino";
-import type { AppError } from "../errors.js";
+import { type AppError, isFault } from "../errors.js";
 import type { Observer, TraceHeaders, Watch } from "../ports.js";
 import type { CallerOf } from "./caller.js";
 import { requestIdOf } from "./request-id.js";
@@ -45,7 +45,7 @@ export function watchRequests(observer: Observer, logger: Logger, callerOf: Call
       const { problem, row } = watched;
       const code = problem?.code ?? (response.writableFinished ? "ok" : "client_gone");
       const status = response.statusCode;
-      const hasFailed = problem !== null && problem.status >= 500;
+      const hasFailed = problem !== null && isFault(problem.code);
       const line = {
         request_id: requestIdOf(response),
         method: request.method,

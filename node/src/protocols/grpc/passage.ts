@@ -8,7 +8,7 @@ import {
   type ServerMethodDefinition,
   status,
 } from "@grpc/grpc-js";
-import { AppError, HTTP_STATUS } from "../../errors.js";
+import { AppError, HTTP_STATUS, isFault } from "../../errors.js";
 import { checkRole } from "../../front/authorize.js";
 import type { Caller } from "../../front/caller.js";
 import { watchPace } from "../../front/keep-pace.js";
@@ -277,9 +277,9 @@ export class Passage {
       status: this.#sent === null ? undefined : status[this.#sent.code],
       ...this.#watch?.end({ method: METHOD, route: this.#method.path, code, status: httpStatus }),
       ...(problem === null ? {} : { detail: problem.message }),
-      ...(problem === null || httpStatus < 500 ? {} : { err: problem.cause }),
+      ...(problem !== null && isFault(problem.code) ? { err: problem.cause } : {}),
     };
-    if (httpStatus >= 500) logger.error(line, "failed");
+    if (problem !== null && isFault(problem.code)) logger.error(line, "failed");
     else if (code === "client_gone") logger.warn(line, "the client went away");
     else logger.info(line, code === "ok" ? "answered" : "refused");
   }
