@@ -12,7 +12,7 @@ const json = (name) => JSON.parse(readFileSync(join(ROOT_DIR, name), "utf8"));
 const SUPPORTED = [`${json("package.json").engines.node.replace(">=", "")}.0`, ...NODES];
 
 /**
- * Whether npm would install a package on a Node without a warning: alternatives of `^`, `>=`, or the first numbers of a
+ * Whether npm would install a package on a Node without a warning: alternatives of `*`, `^`, `>=`, or the first numbers of a
  * version, which is what packages write.
  * @param {string} version
  * @param {string} range
@@ -20,7 +20,8 @@ const SUPPORTED = [`${json("package.json").engines.node.replace(">=", "")}.0`, .
 function satisfies(version, range) {
   const at = version.split(".").map(Number);
   return range.split("||").some((alternative) => {
-    const match = /^(\^|>=)? ?(\d+(?:\.\d+){0,2})(?:\.x)?$/.exec(alternative.trim());
+    if (alternative.trim() === "*") return true;
+    const match = /^(\^|>=)? ?(\d+(?:\.\d+){0,2})(?:\.[x*])?$/.exec(alternative.trim());
     assert(match, `unknown form of a range: ${alternative}`);
     const wanted = String(match[2]).split(".").map(Number);
     if (match[1] === undefined) return wanted.every((number, index) => number === at[index]);
@@ -31,7 +32,15 @@ function satisfies(version, range) {
 }
 
 test("ranges are read as npm reads them", () => {
-  for (const range of [">=20.19", "^20.19.0 || >=22.12.0", "20 || >=22", ">= 10.x", "^20.20.2"]) {
+  for (const range of [
+    ">=20.19",
+    "^20.19.0 || >=22.12.0",
+    "20 || >=22",
+    ">= 10.x",
+    "6.* || >= 10.*",
+    "^20.20.2",
+    "*",
+  ]) {
     assert(satisfies("20.20.2", range), range);
   }
   for (const range of [">=22", "^22.20 || ^24.12 || >=25", "^20.20.3", "20.19", "^21.0.0"]) {
