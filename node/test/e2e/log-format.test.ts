@@ -37,7 +37,7 @@ describe("where stderr is no terminal", () => {
 
 describe.skipIf(!hasTerminals)("where stderr is a terminal", () => {
   const atTerminal = (environment: Record<string, string>) =>
-    run("script", ["-qec", `${process.execPath} ${SERVER_FILE}`, "/dev/null"], environment);
+    run("script", ["-qec", `'${process.execPath}' '${SERVER_FILE}'`, "/dev/null"], environment);
 
   it("the log is pretty, unless LOG_FORMAT=json", () => {
     expect(atTerminal({})).toMatch(PRETTY);
