@@ -1,13 +1,10 @@
 /** `POST /api/explain` through HTTP, and the exchanges of a map through worker threads. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { AppError } from "../src/errors.js";
-import { createWasmClassifier } from "../src/images/wasm-classifier.js";
 import type { ClassifyTarget, ExplainQuestion } from "../src/ports.js";
-import { FakeEngine } from "./support/fake-engine.js";
+import { createClassifier, targetOf } from "./support/classifier.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
-import { COLOURS } from "./support/graph-def.js";
 import { party } from "./support/party.js";
-import { WORKER_FILE } from "./support/paths.js";
 import { rgbPng, solidPng } from "./support/png.js";
 
 const JSON_ONLY = { accept: "application/json" };
@@ -102,15 +99,7 @@ describe("the call", () => {
 });
 
 describe("the exchanges of a map", () => {
-  const classifier = createWasmClassifier({
-    threadCount: 2,
-    imageLimits: { pixels_max: 1_000_000, side_pixels_max: 10_000 },
-    memoryBytesKeptMax: 128 * 1024 * 1024,
-    imageMsMax: 60_000,
-    explainMasksMax: 100,
-    jsonBytesMax: 1000,
-    workerFile: WORKER_FILE,
-  });
+  const classifier = createClassifier();
   afterAll(() => classifier.close());
 
   const OPTIONS = { topK: 3, scoreThreshold: 0, picture: false };
@@ -118,22 +107,12 @@ describe("the exchanges of a map", () => {
 
   /** A model that sees 8x8 pixels and answers their mean colour; `seen` gets how many photos each frame holds. */
   async function target(seen: number[], changes: Partial<ClassifyTarget> = {}): Promise<ClassifyTarget> {
-    const request = { origin: "zoo", format: "auto", overrides: {}, source: "request", threads: 0 } as const;
-    const loaded = await new FakeEngine().load([Buffer.from("graph")], request);
-    const who = changes.party ?? party();
+    const model = await targetOf("graph", { key: "explained", ...changes });
     return {
-      key: "explained",
-      spec: loaded.spec,
-      labels: COLOURS,
-      labelOffset: null,
-      confidence: null,
-      imagesMax: 64,
-      tensors: true,
-      stranger: false,
-      party: who,
+      ...model,
       exchange: (frame) => {
         seen.push(new DataView(frame.buffer, frame.byteOffset).getUint32(9, true));
-        return loaded.exchange(frame, who);
+        return model.exchange(frame);
       },
       ...changes,
     };

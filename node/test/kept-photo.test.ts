@@ -4,45 +4,19 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { ROOT_DIR } from "../src/config.js";
 import { createImageStore } from "../src/images/image-store.js";
-import { createWasmClassifier } from "../src/images/wasm-classifier.js";
-import type { ClassifyOptions, ClassifyTarget, KeptImage } from "../src/ports.js";
-import { FakeEngine } from "./support/fake-engine.js";
-import { COLOURS } from "./support/graph-def.js";
+import type { ClassifyOptions, KeptImage } from "../src/ports.js";
+import { createClassifier, targetOf } from "./support/classifier.js";
 import { party } from "./support/party.js";
-import { WORKER_FILE } from "./support/paths.js";
 import { solidPng } from "./support/png.js";
 
 const OPTIONS: ClassifyOptions = { topK: 3, scoreThreshold: 0, picture: false };
 const PHOTO = readFileSync(join(ROOT_DIR, "models/samples/daisy-1.jpg"));
 
-const classifier = createWasmClassifier({
-  threadCount: 2,
-  imageLimits: { pixels_max: 50_000_000, side_pixels_max: 20_000 },
-  memoryBytesKeptMax: 128 * 1024 * 1024,
-  imageMsMax: 60_000,
-  explainMasksMax: 100,
-  jsonBytesMax: 1_000_000,
-  workerFile: WORKER_FILE,
-});
+const classifier = createClassifier({ imageLimits: { pixels_max: 50_000_000, side_pixels_max: 20_000 } });
 afterAll(() => classifier.close());
 
 /** A model of this side. */
-async function target(side: number): Promise<ClassifyTarget> {
-  const request = { origin: "zoo", format: "auto", overrides: {}, source: "request", threads: 0 } as const;
-  const loaded = await new FakeEngine().load([Buffer.from(`graph side=${side}`)], request);
-  return {
-    key: `kept ${side}`,
-    spec: loaded.spec,
-    labels: COLOURS,
-    labelOffset: null,
-    confidence: null,
-    imagesMax: 64,
-    tensors: true,
-    stranger: false,
-    party: party(),
-    exchange: (frame) => loaded.exchange(frame, party()),
-  };
-}
+const target = (side: number) => targetOf(`graph side=${side}`);
 
 async function keep(bytes: Uint8Array, imagesKeptBytesMax = 100_000_000): Promise<KeptImage> {
   const store = createImageStore({ imagesKeptMax: 10, imagesKeptBytesMax, imageKeptMsMax: 60_000 });

@@ -3,52 +3,20 @@ import { availableParallelism } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AppError } from "../src/errors.js";
 import type { ClientTensor } from "../src/generated/contract.js";
-import { createWasmClassifier, type WasmClassifierOptions } from "../src/images/wasm-classifier.js";
 import type { Classifier, ClassifyOptions, ClassifyTarget } from "../src/ports.js";
-import { FakeEngine } from "./support/fake-engine.js";
-import { COLOURS } from "./support/graph-def.js";
+import { createClassifier, targetOf } from "./support/classifier.js";
 import { party, visitor } from "./support/party.js";
-import { WORKER_FILE } from "./support/paths.js";
 import { declaredPng, solidPng } from "./support/png.js";
 
 const OPTIONS: ClassifyOptions = { topK: 3, scoreThreshold: 0, picture: false };
 const TRAPPING_WORKER = new URL("./fixtures/trapping-worker.mjs", import.meta.url);
 
-function create(options: Partial<WasmClassifierOptions> = {}): Classifier {
-  return createWasmClassifier({
-    threadCount: 2,
-    imageLimits: { pixels_max: 1_000_000, side_pixels_max: 10_000 },
-    memoryBytesKeptMax: 128 * 1024 * 1024,
-    imageMsMax: 60_000,
-    explainMasksMax: 100,
-    jsonBytesMax: 2_000_000,
-    workerFile: WORKER_FILE,
-    ...options,
-  });
-}
-
-async function target(changes: Partial<ClassifyTarget> = {}): Promise<ClassifyTarget> {
-  const request = { origin: "zoo", format: "auto", overrides: {}, source: "request", threads: 0 } as const;
-  const loaded = await new FakeEngine().load([Buffer.from("graph")], request);
-  return {
-    key: "fake",
-    spec: loaded.spec,
-    labels: COLOURS,
-    labelOffset: null,
-    confidence: null,
-    imagesMax: 64,
-    tensors: true,
-    stranger: false,
-    party: party(),
-    exchange: (frame) => loaded.exchange(frame, party()),
-    ...changes,
-  };
-}
+const target = (changes: Partial<ClassifyTarget> = {}) => targetOf("graph", { key: "fake", ...changes });
 
 describe("the classifier", () => {
   let classifier: Classifier;
   beforeAll(() => {
-    classifier = create();
+    classifier = createClassifier();
   });
   afterAll(async () => {
     await classifier.close();
@@ -174,7 +142,7 @@ describe("the classifier", () => {
 
   it("works on other images while some wait for the engine", async () => {
     const count = 2 * availableParallelism();
-    const patient = create({ threadCount: count });
+    const patient = createClassifier({ threadCount: count });
     let release = () => {};
     const gate = new Promise<void>((resolve) => {
       release = resolve;
@@ -201,7 +169,7 @@ describe("the classifier", () => {
 describe("the memory of a thread", () => {
   /** How often a single thread compiled the model for six small images after a large one. */
   async function compilations(memoryBytesKeptMax: number): Promise<number> {
-    const classifier = create({ threadCount: 1, memoryBytesKeptMax });
+    const classifier = createClassifier({ threadCount: 1, memoryBytesKeptMax });
     const { labels, ...rest } = await target();
     let count = 0;
     const counted: ClassifyTarget = {
@@ -233,7 +201,7 @@ describe("the memory of a thread", () => {
 
 describe("a thread that fails", () => {
   it("by a trap fails its own request with internal, is replaced, and others do not notice", async () => {
-    const classifier = create({ workerFile: TRAPPING_WORKER });
+    const classifier = createClassifier({ workerFile: TRAPPING_WORKER });
     const one = await target();
     const image = () => solidPng(8, 8, [0, 255, 0]);
     const outcomes = await Promise.allSettled(
@@ -252,7 +220,7 @@ describe("a thread that fails", () => {
   });
 
   it("by not coming to an end is engine_timeout, and is replaced", async () => {
-    const classifier = create({ workerFile: TRAPPING_WORKER, imageMsMax: 8000, threadCount: 1 });
+    const classifier = createClassifier({ workerFile: TRAPPING_WORKER, imageMsMax: 8000, threadCount: 1 });
     const one = await target();
     expect((await classifier.classify(one, solidPng(8, 8, [0, 255, 0]), OPTIONS)).label).toBe("green");
     await expect(classifier.classify(one, Buffer.from("spin"), OPTIONS)).rejects.toMatchObject({
