@@ -2,7 +2,10 @@
  * The one error of the service and the one table from its code to the HTTP status.
  */
 import { STATUS_CODES } from "node:http";
+import type { Problem } from "./generated/api.js";
 import type { ErrorCode } from "./generated/contract.js";
+
+export type { Problem };
 
 /** HTTP status of each code. A code that is missing here does not compile. */
 export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -115,14 +118,4 @@ export function isSystemError(error: unknown, ...codes: readonly string[]): erro
 export function sentence(clause: string): string {
   const begun = clause.replace(/^[a-z]+(?=[ ,])/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
   return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
-}
-
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  code: ErrorCode;
-  request_id: string;
-  error: string;
 }

@@ -58,7 +58,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   index: ["service", "sha256", "config", "errors", "ports", "generated"],
   doctor: ["service", "zoo", "listen-problem", "config", "errors"],
   cli: ["doctor", "zoo", "index", "printable", "server", "service", "config", "errors", "generated"],
-  web: ["generated"],
+  web: ["client", "generated"],
 };
 
 /** Crates, each with the crates of this project that it may use. */

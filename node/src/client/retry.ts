@@ -1,5 +1,6 @@
 /** When a call is tried again, and after how long. */
 import { type ClientErrorCode, MenagerieError } from "./error.js";
+import { pause } from "./pause.js";
 
 /** What was not begun, and may be a moment later. */
 const PASSING: readonly ClientErrorCode[] = ["overloaded", "rate_limited", "engine_unavailable"];
@@ -30,7 +31,7 @@ export async function withRetries<T>(attempt: () => Promise<T>, patience: Patien
       const isLate = performance.now() + waitMs > patience.deadlineMs;
       const isTooLong = isLate || 1000 * retryAfterSeconds > patience.waitMsMax;
       if (retryCount >= patience.retriesMax || isTooLong) throw error;
-      await sleep(waitMs, signal);
+      await pause(waitMs, signal);
     }
   }
 }
@@ -45,19 +46,4 @@ function waitMsBefore(retryCount: number, retryAfterSeconds: number | undefined,
   if (retryAfterSeconds !== undefined) return 1000 * retryAfterSeconds + chance * FIRST_WAIT_MS;
   const waitMs = Math.min(FIRST_WAIT_MS * 2 ** retryCount, waitMsMax);
   return waitMs / 2 + (chance * waitMs) / 2;
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", stop, { once: true });
-  });
 }

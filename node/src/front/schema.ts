@@ -33,6 +33,16 @@ export const IMAGE: readonly ErrorCode[] = [
   "image_undecodable",
   "image_too_large",
 ];
+/** Whatever may come of a model that is named. */
+export const NAMED_MODEL: readonly ErrorCode[] = [...GRAPH, ...LABELS, ...ENGINE, "model_unknown", "version_unknown"];
+
+export const MODEL_IN_PATH: Schema = {
+  name: "model",
+  in: "path",
+  required: true,
+  description: "Id of a model.",
+  schema: STRING,
+};
 export const VERSION_IN_PATH: Schema = { name: "version", in: "path", required: true, schema: STRING };
 
 /** Fields as parameters of the query string. */

@@ -28,6 +28,7 @@ import {
   json,
   LABELS,
   listOf,
+  NAMED_MODEL,
   named,
   objectOf,
   ok,
@@ -80,7 +81,7 @@ export function modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow
       summary: "How a model is fed and read. It is loaded where needed.",
       parameters: [ID],
       answers: ok("The resolved settings.", json(named("DescribedModel"))),
-      problems: [...GRAPH, ...LABELS, ...ENGINE, "model_unknown", "version_unknown"],
+      problems: NAMED_MODEL,
       handle: describeModel(models, classifier),
     },
     {

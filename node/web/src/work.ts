@@ -1,6 +1,7 @@
 /**
  * One thing under way at a time, with its progress, its end, and what to do when the service is full or gone.
  */
+import { pause } from "../../src/client/pause.js";
 import { Refusal, type Sending } from "./api.js";
 import { problemTitle } from "./components/problem.js";
 import { poll } from "./poll.js";
@@ -90,19 +91,5 @@ async function retryWhenBack(retry: () => void, broke: number): Promise<void> {
     if (!isBack) return;
     queueMicrotask(() => stop());
     if (reply.value === mine) retry();
-  });
-}
-
-export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, milliseconds);
-    signal.addEventListener("abort", stop, { once: true });
   });
 }

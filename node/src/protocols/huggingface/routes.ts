@@ -8,7 +8,7 @@ import type { SendBytes } from "../../front/answers.js";
 import { visitOf } from "../../front/enter.js";
 import { bodyOf } from "../../front/read-raw.js";
 import type { Route } from "../../front/route.js";
-import { BYTES, ENGINE, GRAPH, IMAGE, json, LABELS, listOf, objectOf, ok, STRING } from "../../front/schema.js";
+import { BYTES, IMAGE, json, listOf, NAMED_MODEL, objectOf, ok, STRING } from "../../front/schema.js";
 import { type Classifier, NO_SETTINGS } from "../../ports.js";
 import type { NamedModel } from "../oip/infer.js";
 import { answeredOf } from "../oip/infer.js";
@@ -42,7 +42,7 @@ export function huggingFaceRoutes(deps: HuggingFaceDeps): Route[] {
         "application/octet-stream": { schema: BYTES },
       },
       answers: ok("The best classes.", json(listOf(objectOf({ label: STRING, score: { type: "number" } })))),
-      problems: [...IMAGE, ...GRAPH, ...LABELS, ...ENGINE, "model_unknown", "version_unknown"],
+      problems: [...IMAGE, ...NAMED_MODEL],
       handle: classifyImage(deps),
     },
   ];

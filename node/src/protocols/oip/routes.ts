@@ -8,14 +8,12 @@ import type { Route, Schema } from "../../front/route.js";
 import {
   BYTES,
   COUNT,
-  ENGINE,
-  GRAPH,
   IMAGE,
   json,
-  LABELS,
+  MODEL_IN_PATH,
+  NAMED_MODEL,
   objectOf,
   ok,
-  STRING,
   VERSION_IN_PATH,
 } from "../../front/schema.js";
 import type { Classifier, Models, ModelZoo, Readiness } from "../../ports.js";
@@ -46,14 +44,12 @@ export interface OipDeps {
 
 /** Bytes of the JSON, of a message after which more follows. */
 const JSON_LENGTH_HEADER = "inference-header-content-length";
-const MODEL: Schema = { name: "model", in: "path", required: true, description: "Id of a model.", schema: STRING };
 const LENGTH_PARAMETER: Schema = {
   name: "Inference-Header-Content-Length",
   in: "header",
   description: "Bytes of the JSON, where the values of tensors follow it.",
   schema: COUNT,
 };
-const LOADS = [...GRAPH, ...LABELS, ...ENGINE, "model_unknown", "version_unknown"] as const;
 const ANY_JSON = (schema: Schema) => ({ ...json(schema), "application/octet-stream": { schema: BYTES } });
 
 export function oipRoutes(deps: OipDeps): Route[] {
@@ -106,7 +102,7 @@ export function oipRoutes(deps: OipDeps): Route[] {
 
 function modelRoutes(deps: OipDeps, path: string): Route[] {
   const { models, zoo } = deps;
-  const parameters = path.includes(":version") ? [MODEL, VERSION_IN_PATH] : [MODEL];
+  const parameters = path.includes(":version") ? [MODEL_IN_PATH, VERSION_IN_PATH] : [MODEL_IN_PATH];
   return [
     {
       method: "get",
@@ -116,7 +112,7 @@ function modelRoutes(deps: OipDeps, path: string): Route[] {
       summary: "Open Inference Protocol: the tensors of a model. It is loaded where needed.",
       parameters,
       answers: ok("Its tensors.", json(MODEL_METADATA_SCHEMA)),
-      problems: LOADS,
+      problems: NAMED_MODEL,
       handle: async (request, response) => {
         response.json(await modelMetadata(models, zoo, visitOf(response), modelOf(request)));
       },
@@ -144,7 +140,7 @@ function modelRoutes(deps: OipDeps, path: string): Route[] {
       parameters: [...parameters, LENGTH_PARAMETER],
       body: ANY_JSON(INFER_REQUEST_SCHEMA),
       answers: ok("Every image was classified.", ANY_JSON(INFER_RESPONSE_SCHEMA)),
-      problems: [...IMAGE, ...LOADS],
+      problems: [...IMAGE, ...NAMED_MODEL],
       handle: inferOverRest(deps),
     },
   ];
@@ -188,10 +184,10 @@ function repositoryRoutes({ models, classifier }: OipDeps): Route[] {
       access: "models",
       reads: true,
       summary: "Open Inference Protocol: loads a model, and takes it back into service where it was unloaded.",
-      parameters: [MODEL],
+      parameters: [MODEL_IN_PATH],
       body: ANY_JSON(REPOSITORY_REQUEST_SCHEMA),
       answers: ok("It is loaded.", json({ type: "object" })),
-      problems: LOADS,
+      problems: NAMED_MODEL,
       handle: async (request, response) => {
         const { parameters } = await bodyOfCall(response);
         checkLoadParameters(parameters);
@@ -208,7 +204,7 @@ function repositoryRoutes({ models, classifier }: OipDeps): Route[] {
       access: "models",
       reads: true,
       summary: "Open Inference Protocol: takes a model out of service and ends its engines, until it is loaded again.",
-      parameters: [MODEL],
+      parameters: [MODEL_IN_PATH],
       body: ANY_JSON(REPOSITORY_REQUEST_SCHEMA),
       answers: ok("It is out of service; requests that use it are finished.", json({ type: "object" })),
       problems: ["model_unknown", "version_unknown"],

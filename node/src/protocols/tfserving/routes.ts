@@ -3,8 +3,8 @@ import type { Request, RequestHandler, Response } from "express";
 import type { SendBytes } from "../../front/answers.js";
 import { visitOf } from "../../front/enter.js";
 import { bodyOf } from "../../front/read-raw.js";
-import type { Route, Schema } from "../../front/route.js";
-import { ENGINE, GRAPH, IMAGE, json, LABELS, ok, STRING, VERSION_IN_PATH } from "../../front/schema.js";
+import type { Route } from "../../front/route.js";
+import { IMAGE, json, MODEL_IN_PATH, NAMED_MODEL, ok, VERSION_IN_PATH } from "../../front/schema.js";
 import type { Classifier, JsonValue, Models, ModelZoo } from "../../ports.js";
 import type { InferDeps, NamedModel } from "../oip/infer.js";
 import { modelMetadata } from "../oip/metadata.js";
@@ -32,8 +32,6 @@ export interface TfServingDeps extends InferDeps {
 
 /** What stands before these has a place of its own in the table, before the model's: no parameter of Express ends at a colon. */
 const CALL = /:(predict|classify)$/;
-const MODEL: Schema = { name: "model", in: "path", required: true, description: "Id of a model.", schema: STRING };
-const LOADS = [...GRAPH, ...LABELS, ...ENGINE, "model_unknown", "version_unknown"] as const;
 
 export function tfServingRoutes(deps: TfServingDeps): Route[] {
   const { models, zoo } = deps;
@@ -55,7 +53,7 @@ export function tfServingRoutes(deps: TfServingDeps): Route[] {
 
 function modelRoutes(deps: TfServingDeps, path: string): Route[] {
   const { models, zoo } = deps;
-  const parameters = path.includes(":version") ? [MODEL, VERSION_IN_PATH] : [MODEL];
+  const parameters = path.includes(":version") ? [MODEL_IN_PATH, VERSION_IN_PATH] : [MODEL_IN_PATH];
   return [
     {
       method: "post",
@@ -66,7 +64,7 @@ function modelRoutes(deps: TfServingDeps, path: string): Route[] {
       parameters,
       body: json(PREDICT_REQUEST_SCHEMA),
       answers: ok("In the format of the request.", json(PREDICT_RESPONSE_SCHEMA)),
-      problems: [...IMAGE, ...LOADS],
+      problems: [...IMAGE, ...NAMED_MODEL],
       handle: answering(deps, async (message, visit, model) => {
         const { request, format } = readPredict(message);
         return writePredict(await predict(deps, visit, { model, ...request, outputs: [] }), format);
@@ -81,7 +79,7 @@ function modelRoutes(deps: TfServingDeps, path: string): Route[] {
       parameters,
       body: json(CLASSIFY_REQUEST_SCHEMA),
       answers: ok("Labels and probabilities.", json(CLASSIFY_RESPONSE_SCHEMA)),
-      problems: [...IMAGE, ...LOADS],
+      problems: [...IMAGE, ...NAMED_MODEL],
       handle: answering(deps, async (message, visit, model) =>
         writeClassify(await classifyExamples(deps, visit, { model, ...readClassify(message) })),
       ),
@@ -108,7 +106,7 @@ function modelRoutes(deps: TfServingDeps, path: string): Route[] {
       summary: "TensorFlow Serving: the signatures of a model. It is loaded where needed.",
       parameters,
       answers: ok("What it takes and answers.", json(METADATA_SCHEMA)),
-      problems: LOADS,
+      problems: NAMED_MODEL,
       handle: async (request, response) => {
         const model = modelOf(request);
         const metadata = await modelMetadata(models, zoo, visitOf(response), model);

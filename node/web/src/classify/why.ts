@@ -1,9 +1,10 @@
 /** The map of what an answer hangs on, asked for and put in words. */
+import { pause } from "../../../src/client/pause.js";
 import type { Explanation } from "../../../src/generated/contract.js";
 import { explain, Refusal, type Result } from "../api.js";
 import { percent } from "../format.js";
 import { own, type Photo } from "../state.js";
-import { isWait, pause } from "../work.js";
+import { isWait } from "../work.js";
 import { formOf, imageFields, modelFields } from "./question.js";
 
 /** Cells along a side: of a first map, and of one that takes three times as long. */
