@@ -15,6 +15,7 @@ import { createRates, type RateOptions } from "./front/limit-rate.js";
 import { methodNotAllowed, notFound, sendProblem } from "./front/problems.js";
 import { createBodyReader } from "./front/read-raw.js";
 import { createUploadReader } from "./front/read-upload.js";
+import { createReadingTurns } from "./front/reading-turns.js";
 import { refuseEarly } from "./front/refuse-early.js";
 import { nameRequest } from "./front/request-id.js";
 import { formNamesOf, isAdmitted, methodsByPath, queryNamesOf, type Route } from "./front/route.js";
@@ -134,8 +135,9 @@ export function createApp({
   const rates = createRates(callerOf, limits);
   const allow = allowRoles(callerOf, anonymousRole);
   const admit = enter(admission, callerOf);
-  const upload = createUploadReader(limits);
-  const readBody = createBodyReader(limits);
+  const takeTurn = createReadingTurns();
+  const upload = createUploadReader(limits, takeTurn);
+  const readBody = createBodyReader(limits, takeTurn);
   const { imagesPerRequestMax, modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
   const { watch, send: sendBytes } = createAnswers(limits);
   const sources = { fetchImage, readImagePath, imageStore, imageBytesMax };
@@ -199,7 +201,7 @@ export function createApp({
       const messages = loadMessages();
       const asking = { classify, models, zoo, readiness, imagesPerRequestMax, encode: messages.encode };
       const methods = [...inferenceMethods(asking), ...predictionMethods(asking)];
-      const gate = { admission, callerOf, rates, anonymousRole, limits, logger, observer };
+      const gate = { admission, callerOf, rates, anonymousRole, limits, takeTurn, logger, observer };
       return createGrpcDoor({ ...gate, messages, methods, readiness });
     },
     held: admission.held,

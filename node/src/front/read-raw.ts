@@ -7,19 +7,14 @@ import { untilDeadline } from "./deadline.js";
 import { visitOf } from "./enter.js";
 import { FileCollector } from "./file-collector.js";
 import { keepPace } from "./keep-pace.js";
-import { createReadingTurns, type TakeTurn } from "./reading-turns.js";
+import type { TakeTurn } from "./reading-turns.js";
 import { tooLarge, type UploadLimits } from "./upload.js";
 
 /** Middleware that reads a body of any type whole; `bodyOf` gives it. */
-export function createBodyReader(limits: UploadLimits): RequestHandler {
-  const takeTurn = createReadingTurns();
+export function createBodyReader(limits: UploadLimits, takeTurn: TakeTurn): RequestHandler {
   return async (request, response, next) => {
-    const { requestBytesMax } = limits;
-    if (Number(request.headers["content-length"] ?? 0) > requestBytesMax)
-      throw tooLarge("The request", requestBytesMax);
-    checkEncoding(request);
-    keepPace(request, response, limits);
-    const reading = readRaw(request, response, "The request", requestBytesMax, takeTurn);
+    beginBody(request, response, limits);
+    const reading = readRaw(request, response, "The request", limits.requestBytesMax, takeTurn);
     response.locals["body"] = (await untilDeadline(request, response, reading)).bytes;
     next();
   };
@@ -29,8 +24,16 @@ export function bodyOf(response: Response): Uint8Array {
   return response.locals["body"] as Uint8Array;
 }
 
+/** Looks at what the head says of a body, and sees that it comes. @throws AppError `upload_too_large`, `field_invalid`. */
+export function beginBody(request: Request, response: Response, limits: UploadLimits): void {
+  const { requestBytesMax } = limits;
+  if (Number(request.headers["content-length"] ?? 0) > requestBytesMax) throw tooLarge("The request", requestBytesMax);
+  checkEncoding(request);
+  keepPace(request, response, limits);
+}
+
 /** @throws AppError `field_invalid` for a body that is compressed. */
-export function checkEncoding({ headers }: Request): void {
+function checkEncoding({ headers }: Request): void {
   const encoding = headers["content-encoding"] ?? "identity";
   if (encoding === "identity") return;
   const detail = `Content-Encoding ${JSON.stringify(encoding)} is not taken; send the body as it is.`;

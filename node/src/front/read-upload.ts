@@ -6,17 +6,19 @@ import type { Request, RequestHandler, Response } from "express";
 import { AppError, messageOf } from "../errors.js";
 import { takeDeadline, untilDeadline } from "./deadline.js";
 import { FIELD_NAME_BYTES_MAX, FormReader } from "./form-reader.js";
-import { keepPace } from "./keep-pace.js";
 import { createPartsReader, type ReadParts } from "./multipart.js";
-import { checkEncoding, readRaw } from "./read-raw.js";
-import { createReadingTurns, type TakeTurn } from "./reading-turns.js";
-import { fieldsOf, referencesOf, tooLarge, type Upload, type UploadLimits } from "./upload.js";
+import { beginBody, readRaw } from "./read-raw.js";
+import type { TakeTurn } from "./reading-turns.js";
+import { fieldsOf, referencesOf, type Upload, type UploadLimits } from "./upload.js";
 
 const BOUNDARY = /;\s*boundary=("[^"]+"|[^\s;"]+)/i;
 const RAW_TYPES = ["image/*", "application/octet-stream"];
 
 /** Gives the middleware of each route, by the names that the parts of its form may have. */
-export function createUploadReader(limits: UploadLimits): (names: readonly string[]) => RequestHandler {
+export function createUploadReader(
+  limits: UploadLimits,
+  takeTurn: TakeTurn,
+): (names: readonly string[]) => RequestHandler {
   const readParts = createPartsReader({
     filesMax: limits.imagesPerRequestMax + 2,
     fieldsMax: limits.fieldsPerRequestMax,
@@ -25,14 +27,8 @@ export function createUploadReader(limits: UploadLimits): (names: readonly strin
     fileBytesMax: limits.requestBytesMax,
   });
 
-  const takeTurn = createReadingTurns();
-
   return (names) => async (request, response, next) => {
-    if (Number(request.headers["content-length"] ?? 0) > limits.requestBytesMax) {
-      throw tooLarge("The request", limits.requestBytesMax);
-    }
-    checkEncoding(request);
-    keepPace(request, response, limits);
+    beginBody(request, response, limits);
     const reading = request.is("multipart/form-data")
       ? readForm(request, response, new FormReader(request, response, limits, names, takeTurn), readParts)
       : readBare(request, response, limits, takeTurn);

@@ -10,6 +10,7 @@ import { type Admission, createAdmission } from "../../src/front/admission.js";
 import { createCallerOf } from "../../src/front/caller.js";
 import { boundConnections, type Connections } from "../../src/front/connections.js";
 import { createRates } from "../../src/front/limit-rate.js";
+import { createReadingTurns } from "../../src/front/reading-turns.js";
 import { createLogger } from "../../src/observe/logger.js";
 import { type ApiKeys, type RequestFacts, UNOBSERVED } from "../../src/ports.js";
 import { createGrpcDoor, type GrpcDoor } from "../../src/protocols/grpc/door.js";
@@ -92,6 +93,7 @@ export async function startPort(
     rates: createRates(callerOf, limits),
     anonymousRole: limits.anonymousRole,
     limits,
+    takeTurn: createReadingTurns(),
     logger: createLogger("trace", { write: (line: string) => void logLines.push(line) }),
     observer: { ...UNOBSERVED, end: (_trace, request) => void ended.push(request) },
     readiness: () => ({ ready: true }) as ReturnType<Parameters<typeof createGrpcDoor>[0]["readiness"]>,

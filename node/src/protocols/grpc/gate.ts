@@ -9,7 +9,7 @@ import type { Admission } from "../../front/admission.js";
 import type { CallerOf } from "../../front/caller.js";
 import type { PaceLimits } from "../../front/keep-pace.js";
 import type { Rates } from "../../front/limit-rate.js";
-import { createReadingTurns, type TakeTurn } from "../../front/reading-turns.js";
+import type { TakeTurn } from "../../front/reading-turns.js";
 import type { Observer, Role } from "../../ports.js";
 import type { Access, Call, Ends } from "./method.js";
 import { Passage } from "./passage.js";
@@ -24,6 +24,8 @@ export interface GateDeps {
   readonly rates: Rates;
   readonly anonymousRole: Role | "none";
   readonly limits: GrpcLimits;
+  /** For large messages. */
+  readonly takeTurn: TakeTurn;
   readonly logger: Logger;
   readonly observer: Observer;
   /** By the path of a method, with its slash in front. */
@@ -47,8 +49,6 @@ export interface Shared {
   readonly idle: Set<Passage>;
   /** How many of them each connection has. */
   readonly idleCounts: WeakMap<Http2Session, number>;
-  /** For large messages. */
-  readonly takeTurn: TakeTurn;
 }
 
 export function createGate(deps: GateDeps): Gate {
@@ -56,7 +56,6 @@ export function createGate(deps: GateDeps): Gate {
     letIn: new WeakMap(),
     idle: new Set(),
     idleCounts: new WeakMap(),
-    takeTurn: createReadingTurns(),
   };
   return {
     intercept: (method, call: ServerInterceptingCallInterface) => new Passage(deps, shared, method, call).outer,

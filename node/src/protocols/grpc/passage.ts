@@ -181,7 +181,7 @@ export class Passage {
 
   #waitForTurn(): void {
     const party = { caller: this.#caller?.name ?? "", request: this };
-    const turn = this.#shared.takeTurn(party, this.#bytes);
+    const turn = this.#deps.takeTurn(party, this.#bytes);
     if (turn === undefined) return;
     this.#stream.pause();
     void turn.then(() => this.#stream.resume());
