@@ -25,6 +25,7 @@ import type {
   Stages,
   TensorSource,
   Visit,
+  WorkKind,
 } from "./ports.js";
 
 export interface Question {
@@ -86,13 +87,9 @@ const PICTURE_BYTES_PER_PIXEL = 4;
 
 export function createClassify(deps: ClassifyDeps): Classify {
   return async (visit, question) => {
-    const isStrangers = question.choices.some((choice) => deps.models.isStrangers(choice));
     const memory = deps.feedback?.begin(visit.asker, question) ?? null;
     try {
-      const items = await visit.run(
-        () => classifyAll(deps, visit, question, memory),
-        isStrangers ? "strangers" : "zoo",
-      );
+      const items = await visit.run(() => classifyAll(deps, visit, question, memory), kindOf(deps, question));
       const imagePlaceOf = (item: number) => Math.floor(item / question.choices.length);
       memory?.end(items.map((item, place) => ("error" in item ? null : { ...item, imagePlace: imagePlaceOf(place) })));
       return items;
@@ -101,6 +98,11 @@ export function createClassify(deps: ClassifyDeps): Classify {
       throw error;
     }
   };
+}
+
+function kindOf({ models }: ClassifyDeps, { images, choices }: Question): WorkKind {
+  if (choices.some((choice) => models.isStrangers(choice))) return "strangers";
+  return images.length * choices.length > 1 ? "many" : "one";
 }
 
 async function classifyAll(

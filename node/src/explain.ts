@@ -58,5 +58,5 @@ export function createExplain(deps: ClassifyDeps): Explain {
         tell({ code: codeOf(error) });
         throw error;
       }
-    }, "strangers");
+    }, "many");
 }

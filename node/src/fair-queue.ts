@@ -2,6 +2,10 @@
  * What waits for a thread, an engine, a slot or a permit, handed out in fair shares: round robin by who asks, and by
  * request within them. A caller with a thousand items waiting delays another caller's first one by one item, and so does
  * a request with a hundred images another request of the same caller.
+ *
+ * The first item of a request passes the later ones of the same caller's other requests, as the new flows of FQ-CoDel
+ * (RFC 8290, 4.2) pass the old ones: who asks for little does not wait for a round of those who ask for much. In its
+ * place one of those that were passed goes before the next first item.
  */
 
 import { availableParallelism } from "node:os";
@@ -9,11 +13,42 @@ import type { Party } from "./ports.js";
 
 type Asker = Pick<Party, "caller" | "request">;
 
-/** By request; both in the order of their turns. */
+/** By request, in the order of their turns. */
 type Turns<T> = Map<object, T[]>;
 
+/** What one caller waits for. */
+class Line<T> {
+  /** Of requests that got nothing yet. */
+  readonly fresh: Turns<T> = new Map();
+  readonly begun: Turns<T> = new Map();
+  /** Whether a fresh one passed those that had begun. */
+  #passed = false;
+
+  get isEmpty(): boolean {
+    return this.fresh.size + this.begun.size === 0;
+  }
+
+  /** Takes out the next item that `fits`, with its request; the others of the request go to the end of the line. */
+  shift(fits: (item: T) => boolean): { item: T; request: object } | undefined {
+    for (const turns of this.#passed ? [this.begun, this.fresh] : [this.fresh, this.begun]) {
+      for (const [request, items] of turns) {
+        const [item] = items;
+        if (item === undefined || !fits(item)) continue;
+        this.#passed = turns === this.fresh && this.begun.size > 0;
+        items.shift();
+        turns.delete(request);
+        if (items.length > 0) this.begun.set(request, items);
+        return { item, request };
+      }
+    }
+    return undefined;
+  }
+}
+
 export class FairQueue<T> {
-  readonly #callers = new Map<string, Turns<T>>();
+  readonly #callers = new Map<string, Line<T>>();
+  /** Requests that got something. */
+  readonly #begun = new WeakSet<object>();
   #size = 0;
 
   get size(): number {
@@ -21,8 +56,9 @@ export class FairQueue<T> {
   }
 
   push({ caller, request }: Asker, item: T): void {
-    const turns = this.#callers.get(caller) ?? new Map<object, T[]>();
-    this.#callers.set(caller, turns);
+    const line = this.#callers.get(caller) ?? new Line<T>();
+    this.#callers.set(caller, line);
+    const turns = this.#turnsOf(line, request);
     const items = turns.get(request);
     if (items === undefined) turns.set(request, [item]);
     else items.push(item);
@@ -31,36 +67,42 @@ export class FairQueue<T> {
 
   /** Takes out the next item that `fits`; whoever had it goes to the end of the line. */
   shift(fits: (item: T) => boolean = () => true): T | undefined {
-    for (const [caller, turns] of this.#callers) {
-      for (const [request, items] of turns) {
-        const [item] = items;
-        if (item === undefined || !fits(item)) continue;
-        items.shift();
-        this.#size -= 1;
-        rotate(turns, request, items.length > 0);
-        rotate(this.#callers, caller, turns.size > 0);
-        return item;
-      }
+    for (const [caller, line] of this.#callers) {
+      const next = line.shift(fits);
+      if (next === undefined) continue;
+      this.#begun.add(next.request);
+      this.#size -= 1;
+      this.#callers.delete(caller);
+      if (!line.isEmpty) this.#callers.set(caller, line);
+      return next.item;
     }
     return undefined;
   }
 
   /** Takes out an item that waits no more. Whether it was here. */
   remove({ caller, request }: Asker, item: T): boolean {
-    const turns = this.#callers.get(caller);
-    const items = turns?.get(request);
+    const line = this.#callers.get(caller);
+    if (line === undefined) return false;
+    const turns = this.#turnsOf(line, request);
+    const items = turns.get(request);
     const index = items?.indexOf(item) ?? -1;
-    if (turns === undefined || items === undefined || index < 0) return false;
+    if (items === undefined || index < 0) return false;
     items.splice(index, 1);
     this.#size -= 1;
     if (items.length === 0) turns.delete(request);
-    if (turns.size === 0) this.#callers.delete(caller);
+    if (line.isEmpty) this.#callers.delete(caller);
     return true;
+  }
+
+  #turnsOf(line: Line<T>, request: object): Turns<T> {
+    return this.#begun.has(request) ? line.begun : line.fresh;
   }
 
   /** Takes out everything. */
   drain(): T[] {
-    const items = [...this.#callers.values()].flatMap((turns) => [...turns.values()].flat());
+    const items = [...this.#callers.values()].flatMap(({ fresh, begun }) =>
+      [...fresh.values(), ...begun.values()].flat(),
+    );
     this.#callers.clear();
     this.#size = 0;
     return items;
@@ -194,11 +236,4 @@ export class Company {
     const since = this.#now() - RECENT_MS;
     return this.#last.some((other) => other.caller !== caller && other.at > since);
   }
-}
-
-/** To the end of the line, or out of it. */
-function rotate<K, V>(line: Map<K, V>, key: K, stays: boolean): void {
-  const value = line.get(key);
-  line.delete(key);
-  if (stays && value !== undefined) line.set(key, value);
 }

@@ -131,6 +131,12 @@ export interface Asker {
   readonly key: string | null;
 }
 
+/**
+ * What a visit takes its permit for: one run of a model at most, `many`, or the work of graphs that clients brought. Each
+ * leaves permits to the others of the same caller.
+ */
+export type WorkKind = "one" | "many" | "strangers";
+
 /** A request, or a call of another protocol, from its first byte to the end of its connection (`front/admission.ts`). */
 export interface Visit extends Party {
   /** Null where its answers have no name that its asker knows. */
@@ -146,10 +152,9 @@ export interface Visit extends Party {
   answerWithin(ms: number): void;
   /**
    * Waits for a permit and does the work of this visit, once. Rejects at its deadline and when the client has left; the
-   * permit is held until the work has settled all the same. The work of graphs that clients brought has shares of its
-   * own, so that it leaves permits to the zoo's.
+   * permit is held until the work has settled all the same. Each kind of work has shares of its own.
    */
-  run<T>(work: () => Promise<T>, kind?: "zoo" | "strangers"): Promise<T>;
+  run<T>(work: () => Promise<T>, kind?: WorkKind): Promise<T>;
   /** The connection has ended. */
   leave(): void;
   /** Absent where nobody watches. */

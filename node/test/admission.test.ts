@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { Config } from "../src/config.js";
 import type { Problem } from "../src/errors.js";
 import { type AdmissionLimits, createAdmission } from "../src/front/admission.js";
+import type { WorkKind } from "../src/ports.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
 
 const RED = Buffer.from("red");
@@ -175,21 +176,24 @@ describe("a visit", () => {
   it("waits for a permit while its caller's share is used, and no other caller's does", async () => {
     const admission = createAdmission({ ...LIMITS, requestsQueuedMax: 20 });
     const begun: string[] = [];
-    const run = (caller: string, kind?: "zoo" | "strangers") =>
+    const run = (caller: string, kind?: WorkKind) =>
       admission.admit(caller).run(() => {
-        begun.push(`${caller} ${kind ?? "zoo"}`);
+        begun.push(`${caller} ${kind ?? "one"}`);
         return forever();
       }, kind);
     for (let count = 0; count < 3; count += 1) void run("a", "strangers");
     void run("b");
-    await expect.poll(() => begun).toEqual(["a strangers", "a strangers", "b zoo"]);
+    await expect.poll(() => begun).toEqual(["a strangers", "a strangers", "b one"]);
   });
 
-  it("with a graph of a client leaves permits to the same caller's visits to the zoo", async () => {
-    const admission = createAdmission({ ...LIMITS, requestsQueuedMax: 20 });
-    for (let count = 0; count < 5; count += 1) void admission.admit("a").run(forever, "strangers");
-    expect(await admission.admit("a").run(async () => "answered")).toBe("answered");
-  });
+  it.each(["strangers", "many"] as const)(
+    "leaves permits of %s to the same caller's visits that ask for one answer",
+    async (kind) => {
+      const admission = createAdmission({ ...LIMITS, requestsQueuedMax: 20 });
+      for (let count = 0; count < 5; count += 1) void admission.admit("a").run(forever, kind);
+      expect(await admission.admit("a").run(async () => "answered")).toBe("answered");
+    },
+  );
 
   it("gives everything back once its work has settled, also where its client left before", async () => {
     const admission = createAdmission(LIMITS);

@@ -33,6 +33,26 @@ describe("what waits", () => {
     );
   });
 
+  it("lets the first item of a request pass the later ones of its caller's others, but no two in a row", () => {
+    const queue = new FairQueue<string>();
+    const [one, two] = [{}, {}];
+    for (const item of ["1 a", "1 b", "1 c"]) queue.push({ caller: "a", request: one }, item);
+    for (const item of ["2 a", "2 b", "2 c"]) queue.push({ caller: "a", request: two }, item);
+    expect([queue.shift(), queue.shift(), queue.shift()]).toEqual(["1 a", "2 a", "1 b"]);
+    for (const item of ["3 a", "4 a", "5 a"]) queue.push({ caller: "a", request: {} }, item);
+    expect(all(queue)).toEqual(["3 a", "2 b", "4 a", "1 c", "5 a", "2 c"]);
+  });
+
+  it("knows who got something already, also where nothing of it waited meanwhile", () => {
+    const queue = new FairQueue<string>();
+    const [many, few] = [{}, {}];
+    queue.push({ caller: "a", request: many }, "1 a");
+    expect(queue.shift()).toBe("1 a");
+    queue.push({ caller: "a", request: many }, "1 b");
+    queue.push({ caller: "a", request: few }, "2 a");
+    expect(all(queue)).toEqual(["2 a", "1 b"]);
+  });
+
   it("keeps the order of one request", () => {
     expect(all(queueOf("a 1 x", "a 1 y", "a 1 z"))).toEqual(["a 1 x", "a 1 y", "a 1 z"]);
   });

@@ -8,7 +8,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { AppError } from "../errors.js";
-import type { Asker, Held, Visit, Watch } from "../ports.js";
+import type { Asker, Held, Visit, Watch, WorkKind } from "../ports.js";
 import { Permits, Shares } from "../shares.js";
 import { unlessAborted } from "../unless-aborted.js";
 
@@ -47,6 +47,8 @@ export interface Admission {
   held(): Held;
 }
 
+/** Whose permits those of a caller's work are. */
+const SHARES: Record<WorkKind, string> = { one: "", many: ", many runs", strangers: ", graphs of clients" };
 const RETRY_AFTER_SECONDS = 1;
 const BYTES_RETRY_AFTER_SECONDS = 2;
 
@@ -135,7 +137,7 @@ class OneVisit implements Visit {
     return holdBytes(this.#bytes, this.caller, bytes);
   }
 
-  async run<T>(work: () => Promise<T>, kind: "zoo" | "strangers" = "zoo"): Promise<T> {
+  async run<T>(work: () => Promise<T>, kind: WorkKind = "one"): Promise<T> {
     if (this.#work !== "none") throw new Error("a visit works once");
     this.#work = "begun";
     const { classifyMsMax } = this.#limits;
@@ -162,7 +164,7 @@ class OneVisit implements Visit {
     this.#settle();
   }
 
-  async #withPermit<T>(kind: "zoo" | "strangers", work: () => Promise<T>): Promise<T> {
+  async #withPermit<T>(kind: WorkKind, work: () => Promise<T>): Promise<T> {
     const release = await this.#takePermit(kind);
     try {
       return await work();
@@ -171,9 +173,9 @@ class OneVisit implements Visit {
     }
   }
 
-  async #takePermit(kind: "zoo" | "strangers"): Promise<() => void> {
+  async #takePermit(kind: WorkKind): Promise<() => void> {
     const { queueWaitMsMax } = this.#limits;
-    const caller = kind === "zoo" ? this.caller : `${this.caller}, graphs of clients`;
+    const caller = `${this.caller}${SHARES[kind]}`;
     const hold = (bytes: number) => this.hold(bytes);
     const now = this.#permits.takeNow({ caller, request: this, signal: this.signal, hold });
     if (now !== undefined) return now;

@@ -160,7 +160,7 @@ function describeModel(models: Models, classifier: Classifier): RequestHandler {
         ...identity,
         ...(await classifier.describe(target)),
       }));
-    response.json(await visit.run(describe, models.isStrangers(choice) ? "strangers" : "zoo"));
+    response.json(await visit.run(describe, models.isStrangers(choice) ? "strangers" : "one"));
   };
 }
 

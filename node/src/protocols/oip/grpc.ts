@@ -183,7 +183,7 @@ async function load(models: Models, { model_name: name, parameters }: Repository
   const visit = visitOf(call);
   await visit.run(
     () => models.load(id, visit),
-    models.isStrangers({ kind: "zoo", id, version: null }) ? "strangers" : "zoo",
+    models.isStrangers({ kind: "zoo", id, version: null }) ? "strangers" : "one",
   );
   return {};
 }

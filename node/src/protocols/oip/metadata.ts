@@ -42,7 +42,7 @@ export async function modelMetadata(
 ): Promise<ModelMetadata> {
   const choice = { kind: "zoo", ...model } as const;
   const describe = () => models.use(choice, NO_SETTINGS, visit, async (open) => metadataOf(open, zoo));
-  return await visit.run(describe, models.isStrangers(choice) ? "strangers" : "zoo");
+  return await visit.run(describe, models.isStrangers(choice) ? "strangers" : "one");
 }
 
 /** @throws AppError why the model would not answer now: `model_unknown`, `version_unknown` or `engine_unavailable`. */

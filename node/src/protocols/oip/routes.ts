@@ -193,7 +193,7 @@ function repositoryRoutes({ models, classifier }: OipDeps): Route[] {
         checkLoadParameters(parameters);
         const { id } = modelOf(request);
         const visit = visitOf(response);
-        const kind = models.isStrangers({ kind: "zoo", id, version: null }) ? "strangers" : "zoo";
+        const kind = models.isStrangers({ kind: "zoo", id, version: null }) ? "strangers" : "one";
         await visit.run(() => models.load(id, visit), kind);
         response.json({});
       },
