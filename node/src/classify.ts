@@ -10,6 +10,7 @@ import type {
   ClassifyTarget,
   Feedback,
   FetchImage,
+  GivenImage,
   ImageSource,
   ImageStore,
   KeptImage,
@@ -27,6 +28,7 @@ import type {
   Visit,
   WorkKind,
 } from "./ports.js";
+import { shareImage } from "./share-image.js";
 
 export interface Question {
   /** Images, or tensors in their place, each one's own. */
@@ -119,6 +121,9 @@ async function classifyAll(
   });
   // What fails here is told where it is awaited, and it may fail before that.
   for (const content of contents) content.catch(() => {});
+  const givens =
+    choices.length === 1 ? contents : contents.map(async (content) => shareImage(await content, choices.length));
+  for (const given of givens) given.catch(() => {});
   const inTurn = limitAtOnce(ITEMS_AT_ONCE_MAX);
   const columns = await Promise.all(
     choices.map(async (choice) => {
@@ -136,12 +141,11 @@ async function classifyAll(
             images.map((image, imageIndex) =>
               inTurn(async (): Promise<Item> => {
                 try {
-                  const content = await contents[imageIndex];
-                  if (content === undefined) throw new Error("each image is read");
-                  const given = choices.length === 1 ? content : lasting(content);
+                  const given = await givens[imageIndex];
+                  if (given === undefined) throw new Error("each image is read");
                   const asked = "tensor" in image ? { ...options, tensor: image.tensor } : options;
                   const told = (stages: Stages) => tell({ code: "ok", modelId: model.identity.id, stages });
-                  return await classifyOne(deps.classifier, model, nameOf(image, content), given, asked, told);
+                  return await classifyOne(deps.classifier, model, nameOf(image, given), given, asked, told);
                 } catch (error) {
                   return failed(image, error);
                 }
@@ -158,11 +162,6 @@ async function classifyAll(
   const [first] = items;
   if (first !== undefined && "error" in first && items.every((item) => "error" in item)) throw first.error;
   return items;
-}
-
-/** Classifying takes bytes away: where there are several models each gets a copy. */
-function lasting(content: Uint8Array | KeptImage): Uint8Array | KeptImage {
-  return content instanceof Uint8Array ? new Uint8Array(content) : content;
 }
 
 /** The bytes of an image, fetched or read where it did not come with its request; or the image that is kept. */
@@ -192,7 +191,7 @@ async function classifyOne(
   classifier: Classifier,
   { identity, target }: OpenModel,
   name: string,
-  image: Uint8Array | KeptImage,
+  image: GivenImage,
   options: ClassifyOptions,
   told: (stages: Stages) => void,
 ): Promise<AnsweredItem> {
@@ -248,11 +247,11 @@ export function checkPictures(target: ClassifyTarget, count: number, bytesMax: n
 }
 
 /** How answers name an image; one that is kept has the name that it came with. */
-export function nameOf(image: ImageSource | TensorSource, content?: Uint8Array | KeptImage): string {
+export function nameOf(image: ImageSource | TensorSource, content?: GivenImage): string {
   if ("bytes" in image) return image.name;
   if ("url" in image) return image.url;
   if ("path" in image) return image.path;
-  return content === undefined || content instanceof Uint8Array ? image.id : content.name;
+  return content !== undefined && "name" in content ? content.name : image.id;
 }
 
 /** What the request called the model, for an item that failed before the model was known. */

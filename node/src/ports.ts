@@ -342,8 +342,20 @@ export interface KeptImage {
   ): Promise<T>;
 }
 
+/** The bytes of an image that several models are asked about: one call at a time has them, and gives them back. */
+export interface SharedImage {
+  readonly byteLength: number;
+  /** The last call keeps them. Rejects as the call did that lost them, where one did. */
+  withBytes<T>(work: (bytes: Uint8Array, giveBack?: (bytes: Uint8Array) => void) => Promise<T>): Promise<T>;
+}
+
+/** An image to classify: its bytes, which may be transferred, so that the caller must not use them afterwards. */
+export type GivenImage = Uint8Array | SharedImage | KeptImage;
+
 /** A photo as it is decoded for most models. */
 export interface FirstLook {
+  /** The file, in memory of its own length. */
+  readonly bytes: Uint8Array;
   readonly image: ImageFacts;
   readonly photo: DecodedPhoto;
   /** What it was decoded for, as `KeptImage.withPhoto` has it. */
@@ -364,7 +376,7 @@ export interface ImageStore {
    * Keeps an image, and makes room among what the same caller keeps, of what it used longest ago.
    * @throws AppError `overloaded` where the caller's share does not allow it.
    */
-  keep(caller: string, file: { readonly name: string; readonly bytes: Uint8Array }, look: FirstLook): { id: string };
+  keep(caller: string, name: string, look: FirstLook): { id: string };
   /** @throws AppError `image_unknown`, as `remove`. */
   find(caller: string, id: string): KeptImage;
   remove(caller: string, id: string): void;
@@ -375,12 +387,12 @@ export interface Classifier {
   /** Calls that wait for a thread. */
   readonly waitingCount: number;
   /**
-   * The image's bytes may be transferred: the caller must not use them afterwards. Rejects with `field_invalid` for a
-   * tensor that does not fit the model, or has values that are not finite. `told` hears where the time of an answer went.
+   * Rejects with `field_invalid` for a tensor that does not fit the model, or has values that are not finite. `told` hears
+   * where the time of an answer went.
    */
   classify(
     target: ClassifyTarget,
-    image: Uint8Array | KeptImage,
+    image: GivenImage,
     options: ClassifyOptions,
     told?: (stages: Stages) => void,
   ): Promise<ScoredAnswer>;

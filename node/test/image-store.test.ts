@@ -6,13 +6,14 @@ import type { DecodedPhoto, FirstLook, ImageStore } from "../src/ports.js";
 const LIMITS = { imagesKeptMax: 10, imagesKeptBytesMax: 1000, imageKeptMsMax: 1000 };
 
 const photoOf = (bytes: number): DecodedPhoto => ({ json: "{}", rgb: new Uint8Array(bytes) });
-const lookOf = (bytes: number): FirstLook => ({
+const lookOf = (fileBytes: number, photoBytes: number): FirstLook => ({
+  bytes: new Uint8Array(fileBytes),
   image: { width: 1, height: 1, format: "png" },
-  photo: photoOf(bytes),
+  photo: photoOf(photoBytes),
   shrink: 1,
 });
 const keep = (store: ImageStore, caller: string, fileBytes: number, photoBytes: number) =>
-  store.keep(caller, { name: "photo.png", bytes: new Uint8Array(fileBytes) }, lookOf(photoBytes)).id;
+  store.keep(caller, "photo.png", lookOf(fileBytes, photoBytes)).id;
 /** Bytes of the photo that is kept of an image; 0 where there is none. */
 const photoBytes = (store: ImageStore, caller: string, id: string, shrink = 1) =>
   store.find(caller, id).withPhoto(shrink, async (photo) => ({ photo, value: photo === null ? 0 : photo.rgb.length }));

@@ -21,7 +21,7 @@ const target = (side: number) => targetOf(`graph side=${side}`);
 async function keep(bytes: Uint8Array, imagesKeptBytesMax = 100_000_000): Promise<KeptImage> {
   const store = createImageStore({ imagesKeptMax: 10, imagesKeptBytesMax, imageKeptMsMax: 60_000 });
   const look = await classifier.decode(new Uint8Array(bytes), party());
-  return store.find("a", store.keep("a", { name: "daisy", bytes }, look).id);
+  return store.find("a", store.keep("a", "daisy", look).id);
 }
 
 const crop = (x: number, y: number, width: number, height: number): ClassifyOptions => ({

@@ -1,6 +1,7 @@
 /**
  * Nobody takes the service from the others: the short form of `run.mjs`, which measures. On a machine that does other
- * work times say little, so that what they are held to here is far above what `run.mjs` asks for.
+ * work times say little, so that what they are held to here is far above what `run.mjs` asks for, and what is complained
+ * of has to happen twice: an attack that works does so again.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -23,6 +24,8 @@ before(async () => {
 });
 after(() => rmSync(imagesDir, { recursive: true }));
 
+const complain = (row) => complaintsOf(row, { ratioMax: RATIO_MAX, p99MsFree: P99_MS_FREE });
+
 const isLinux = process.platform === "linux" || "it reads /proc";
 
 for (const sameAddress of [false, true]) {
@@ -33,9 +36,10 @@ for (const sameAddress of [false, true]) {
   }, async () => {
     const rows = await runAttacks({ names, seconds: SECONDS, imagesDir, sameAddress });
     assert.equal(rows.length, names.length);
-    assert.deepEqual(
-      rows.flatMap((row) => complaintsOf(row, { ratioMax: RATIO_MAX, p99MsFree: P99_MS_FREE })),
-      [],
-    );
+    const suspects = rows.filter((row) => complain(row).length > 0).map(({ name }) => name);
+    if (suspects.length === 0) return;
+    console.log("once more:", rows.flatMap(complain));
+    const again = await runAttacks({ names: suspects, seconds: SECONDS, imagesDir, sameAddress });
+    assert.deepEqual(again.flatMap(complain), []);
   });
 }

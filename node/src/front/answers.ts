@@ -1,10 +1,11 @@
 /** Answers of any size: counted until the client has them, and given in pieces, so that it is seen whether it reads. */
 import type { RequestHandler, Response } from "express";
+import type { Pieces } from "../ports.js";
 import { visitOf } from "./enter.js";
 import { keepAnswerPace, type PaceLimits } from "./keep-pace.js";
 
-/** Sends a body whose type is set. Resolves once all of it is handed on, or the client is gone. */
-export type SendBytes = (response: Response, bytes: Uint8Array) => Promise<void>;
+/** Sends a body whose type is set, in one or in pieces. Resolves once all of it is handed on, or the client is gone. */
+export type SendBytes = (response: Response, body: Uint8Array | Pieces) => Promise<void>;
 
 const PIECE_BYTES = 64 * 1024;
 
@@ -17,17 +18,21 @@ export function createAnswers(limits: PaceLimits): { readonly watch: RequestHand
       next();
     },
 
-    async send(response, bytes) {
-      visitOf(response).chargeAnswer(bytes.length);
-      if (bytes.length <= PIECE_BYTES) {
-        response.send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    async send(response, body) {
+      const pieces = body instanceof Uint8Array ? [body] : body;
+      const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      visitOf(response).chargeAnswer(length);
+      if (length <= PIECE_BYTES) {
+        response.send(Buffer.concat(pieces));
         return;
       }
-      response.set("content-length", String(bytes.length));
+      response.set("content-length", String(length));
       keepPace(response);
-      for (let start = 0; start < bytes.length && !response.closed; start += PIECE_BYTES) {
-        const isTaken = response.write(bytes.subarray(start, start + PIECE_BYTES));
-        if (!isTaken) await drained(response);
+      for (const piece of pieces) {
+        for (let start = 0; start < piece.length && !response.closed; start += PIECE_BYTES) {
+          const isTaken = response.write(piece.subarray(start, start + PIECE_BYTES));
+          if (!isTaken) await drained(response);
+        }
       }
       response.end();
     },

@@ -55,13 +55,13 @@ class FairImageStore implements ImageStore {
     return { count: this.#counts.total, bytes: this.#bytes.total };
   }
 
-  keep(caller: string, file: Pick<KeptImage, "name" | "bytes">, { photo, shrink }: FirstLook): { id: string } {
-    const { length } = file.bytes;
+  keep(caller: string, name: string, { bytes: file, photo, shrink }: FirstLook): { id: string } {
+    const { length } = file;
     const fits = () => this.#counts.allows(caller) && this.#bytes.allows(caller, length);
     if (this.#isOthers(caller, length) || !this.#makeRoom(caller, fits, true)) throw this.#full();
     this.#counts.take(caller);
     this.#bytes.take(caller, length);
-    const image = new OneImage(caller, file, photo.json, {
+    const image = new OneImage(caller, { name, bytes: file }, photo.json, {
       take: (bytes) => this.#takeForPhoto(caller, bytes, image),
       giveBack: (bytes) => this.#bytes.giveBack(caller, bytes),
     });

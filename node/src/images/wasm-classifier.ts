@@ -21,6 +21,7 @@ import type {
   ClassifyTarget,
   ExplainQuestion,
   FirstLook,
+  GivenImage,
   JsonValue,
   KeptImage,
   Party,
@@ -55,7 +56,10 @@ const MASKED_COUNT_MAX = 2;
 const MASKED_EXCHANGES = 2;
 
 /** What there is of an image or a tensor. */
-type Given = Pick<PrepareCall, "image" | "tensorJson" | "photo" | "shrink">;
+type Given = Pick<PrepareCall, "image" | "tensorJson" | "photo" | "shrink"> & {
+  /** Takes the image back; absent where nobody wants it. */
+  readonly giveBack?: (image: Uint8Array) => void;
+};
 
 export interface WasmClassifierOptions {
   readonly threadCount: number;
@@ -104,11 +108,11 @@ class WasmClassifier implements Classifier {
 
   async classify(
     target: ClassifyTarget,
-    image: Uint8Array | KeptImage,
+    image: GivenImage,
     options: ClassifyOptions,
     told?: (stages: Stages) => void,
   ): Promise<ScoredAnswer> {
-    const { length } = isKept(image) ? image.bytes : image;
+    const length = lengthOf(image);
     const frameBytes = options.tensor === undefined ? frameBytesOf(target) : length;
     const release = target.party.hold(length + frameBytes);
     try {
@@ -139,8 +143,7 @@ class WasmClassifier implements Classifier {
     const optionsJson = this.#inferJson(options);
     const given = { model: { key: target.key }, explainJson: JSON.stringify(explainOptions) };
     const framesMax = 1 + MASKED_EXCHANGES * MASKED_COUNT_MAX;
-    const { length } = isKept(image) ? image.bytes : image;
-    const release = party.hold(length + framesMax * frameBytesOf(target));
+    const release = party.hold(lengthOf(image) + framesMax * frameBytesOf(target));
     try {
       const { frame, seenJson, reply, answer, stages } = await this.#ask(target, image, optionsJson);
       const countMax = Math.min(MASKED_COUNT_MAX, target.imagesMax);
@@ -177,8 +180,8 @@ class WasmClassifier implements Classifier {
     const release = party.hold(image.length);
     try {
       const heavy = isHeavy(this.#wasm, { image: given, photo: null });
-      const { photo, imageJson, shrink } = only("decoded", await this.#call(call, { party, heavy }));
-      return { image: JSON.parse(imageJson) as ImageFacts, photo, shrink };
+      const { photo, imageJson, shrink, bytes } = only("decoded", await this.#call(call, { party, heavy }));
+      return { bytes, image: JSON.parse(imageJson) as ImageFacts, photo, shrink };
     } finally {
       release();
     }
@@ -221,7 +224,7 @@ class WasmClassifier implements Classifier {
   /** The way of one image, or tensor, through an engine. Its frame is the caller's again. */
   async #ask(
     target: ClassifyTarget,
-    image: Uint8Array | KeptImage,
+    image: GivenImage,
     optionsJson: string,
     { tensor, scores = false }: Pick<ClassifyOptions, "tensor" | "scores"> = {},
   ) {
@@ -229,9 +232,7 @@ class WasmClassifier implements Classifier {
     const { party } = target;
     const began = performance.now();
     const tensorJson = tensor === undefined ? null : JSON.stringify(tensor);
-    const { frame, seenJson } = isKept(image)
-      ? await this.#prepareKept(target, image, optionsJson)
-      : await this.#prepare(target, { image: transferable(image), tensorJson, photo: null, shrink: null }, optionsJson);
+    const { frame, seenJson } = await this.#prepareAny(target, image, tensorJson, optionsJson);
     const reply = await exchange(target, frame);
     const replied = performance.now();
     const call = { kind: "answer", model, seenJson, optionsJson, reply, scores } as const;
@@ -246,13 +247,33 @@ class WasmClassifier implements Classifier {
     };
   }
 
-  async #prepare(target: ClassifyTarget, given: Given, optionsJson: string) {
+  async #prepareAny(target: ClassifyTarget, image: GivenImage, tensorJson: string | null, optionsJson: string) {
+    if ("withPhoto" in image) return await this.#prepareKept(target, image, optionsJson);
+    const given = (bytes: Uint8Array) => ({ image: transferable(bytes), tensorJson, photo: null, shrink: null });
+    if (image instanceof Uint8Array) return await this.#prepare(target, given(image), optionsJson);
+    return await image.withBytes((bytes, giveBack) =>
+      this.#prepare(target, { ...given(bytes), ...(giveBack === undefined ? {} : { giveBack }) }, optionsJson),
+    );
+  }
+
+  async #prepare(target: ClassifyTarget, { giveBack, ...given }: Given, optionsJson: string) {
     const { memoryBytesKeptMax } = this.#options;
     const { key, party, stranger } = target;
     const room = this.#frames.pop() ?? new Uint8Array();
-    const call = { kind: "prepare", model: { key }, ...given, room, optionsJson, memoryBytesKeptMax } as const;
+    const isWantedBack = giveBack !== undefined;
+    const call = {
+      kind: "prepare",
+      model: { key },
+      ...given,
+      isWantedBack,
+      room,
+      optionsJson,
+      memoryBytesKeptMax,
+    } as const;
     const heavy = stranger || (given.tensorJson === null && isHeavy(this.#wasm, given));
-    return only("prepared", await this.#callWith(target, call, { party, heavy }));
+    const reply = await this.#callWith(target, call, { party, heavy });
+    if ("image" in reply && reply.image !== undefined) giveBack?.(reply.image);
+    return only("prepared", reply);
   }
 
   /** Its photo is decoded where none is kept that serves this model and part of it. */
@@ -349,8 +370,8 @@ function transferable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return own ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
-function isKept(image: Uint8Array | KeptImage): image is KeptImage {
-  return !(image instanceof Uint8Array);
+function lengthOf(image: GivenImage): number {
+  return "withPhoto" in image ? image.bytes.length : image.byteLength;
 }
 
 /** Of an image from the header alone. Where that cannot be read there is nothing to decode. */

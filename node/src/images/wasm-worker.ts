@@ -36,6 +36,8 @@ export interface PrepareCall {
   readonly photo: DecodedPhoto | null;
   /** What the photo is wanted for, as `decodePhoto` has it; null where it is not wanted. */
   readonly shrink: number | null;
+  /** Whether the image comes back with the reply. */
+  readonly isWantedBack: boolean;
   /** A frame that is not needed any more: memory for the new one. */
   readonly room: Uint8Array<ArrayBuffer>;
   /** `InferOptions`. */
@@ -82,7 +84,7 @@ export interface DescribeCall {
   readonly model: ModelRef;
 }
 
-/** Image bytes to a photo as it is decoded for most models. */
+/** Image bytes to a photo as it is decoded for most models, and to a copy of their own length. */
 export interface DecodeCall {
   readonly kind: "decode";
   readonly image: Uint8Array<ArrayBuffer>;
@@ -116,13 +118,25 @@ export type Reply =
       readonly frame: Uint8Array<ArrayBuffer>;
       readonly seenJson: string;
       readonly photo: DecodedPhoto | null;
+      readonly image?: Uint8Array<ArrayBuffer>;
     }
-  | { readonly kind: "decoded"; readonly photo: DecodedPhoto; readonly imageJson: string; readonly shrink: number }
+  | {
+      readonly kind: "decoded";
+      readonly photo: DecodedPhoto;
+      readonly imageJson: string;
+      readonly shrink: number;
+      readonly bytes: Uint8Array<ArrayBuffer>;
+    }
   | { readonly kind: "masked"; readonly frame: Uint8Array<ArrayBuffer>; readonly maskCount: number }
   | { readonly kind: "json"; readonly json: string }
   | { readonly kind: "answered"; readonly json: string; readonly scores: Float32Array<ArrayBuffer> | null }
   | { readonly kind: "read"; readonly value: JsonValue; readonly buffers: readonly ArrayBuffer[] }
-  | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
+  | {
+      readonly kind: "refused";
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly image?: Uint8Array<ArrayBuffer>;
+    }
   | { readonly kind: "modelUnknown"; readonly given?: Pick<PrepareCall, "image" | "photo"> };
 
 const MODELS_COMPILED_MAX = 16;
@@ -157,7 +171,10 @@ function stepBack(niceness: number): void {
 function replyTo(call: Call): Reply {
   try {
     if (call.kind === "describeLabels") return { kind: "json", json: wasm.describeLabels(call.labels) };
-    if (call.kind === "decode") return { kind: "decoded", ...decode(call.image, call.optionsJson, null) };
+    if (call.kind === "decode") {
+      const { image, optionsJson } = call;
+      return { kind: "decoded", ...decode(image, optionsJson, null), bytes: image.slice() };
+    }
     if (call.kind === "readJson") {
       const buffers: ArrayBuffer[] = [];
       return { kind: "read", value: readJson(call.bytes, buffers), buffers };
@@ -170,7 +187,7 @@ function replyTo(call: Call): Reply {
   } catch (error) {
     const code = codeOf(error);
     if (code === undefined || !(error instanceof Error)) throw error;
-    return { kind: "refused", code, message: error.message };
+    return { kind: "refused", code, message: error.message, ...(call.kind === "prepare" ? back(call) : {}) };
   } finally {
     if (call.kind === "prepare" || call.kind === "decode") recycle(call.memoryBytesKeptMax);
   }
@@ -179,7 +196,7 @@ function replyTo(call: Call): Reply {
 function make(call: ModelCall, model: WasmModel): Reply {
   switch (call.kind) {
     case "prepare":
-      return { kind: "prepared", ...prepare(call, model) };
+      return { kind: "prepared", ...prepare(call, model), ...back(call) };
     case "answer": {
       const json = wasm.answer(model, call.seenJson, call.optionsJson, call.reply);
       return { kind: "answered", json, scores: call.scores ? wasm.scores(model, call.reply) : null };
@@ -231,9 +248,11 @@ function decode(image: Uint8Array, optionsJson: string, asked: number | null) {
 function given(reply: Reply): ArrayBuffer[] {
   switch (reply.kind) {
     case "prepared":
-      return [reply.frame.buffer, ...(reply.photo === null ? [] : [reply.photo.rgb.buffer])];
+      return [reply.frame.buffer, ...(reply.photo === null ? [] : [reply.photo.rgb.buffer]), ...memoryOf(reply)];
+    case "refused":
+      return memoryOf(reply);
     case "decoded":
-      return [reply.photo.rgb.buffer];
+      return [reply.photo.rgb.buffer, reply.bytes.buffer];
     case "masked":
       return [reply.frame.buffer];
     case "answered":
@@ -245,6 +264,14 @@ function given(reply: Reply): ArrayBuffer[] {
     default:
       return [];
   }
+}
+
+function back({ image, isWantedBack }: PrepareCall): { image?: Uint8Array<ArrayBuffer> } {
+  return isWantedBack ? { image } : {};
+}
+
+function memoryOf({ image }: { readonly image?: Uint8Array<ArrayBuffer> }): ArrayBuffer[] {
+  return image === undefined ? [] : [image.buffer];
 }
 
 function givenBack({ image, photo }: Pick<PrepareCall, "image" | "photo">): ArrayBuffer[] {

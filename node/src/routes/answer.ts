@@ -1,5 +1,6 @@
 /** The answer in the form that the client asked for: JSON, the sentence, a page with it, or plain text. */
 
+import { setImmediate } from "node:timers/promises";
 import type { Response } from "express";
 import type { AnsweredItem, Item } from "../classify.js";
 import type { SendBytes } from "../front/answers.js";
@@ -7,7 +8,11 @@ import { type Html, html } from "../front/html.js";
 import type { Form } from "../front/negotiate.js";
 import { page } from "../front/page.js";
 import { requestIdOf } from "../front/request-id.js";
+import type { Pieces } from "../ports.js";
 import { printable } from "../printable.js";
+
+/** As much takes less than a millisecond. */
+const PIECE_CHARACTERS = 64 * 1024;
 
 export async function sendAnswer(
   sendBytes: SendBytes,
@@ -17,15 +22,30 @@ export async function sendAnswer(
   isDegraded = false,
 ): Promise<void> {
   response.type(form === "page" ? "html" : form);
-  await sendBytes(response, Buffer.from(bodyOf(form, items, response, isDegraded)));
+  const body =
+    form === "json"
+      ? await jsonOf(items, requestIdOf(response), isDegraded)
+      : Buffer.from(textOf(form, items, response));
+  await sendBytes(response, body);
 }
 
-function bodyOf(form: Form, items: readonly Item[], response: Response, isDegraded: boolean): string {
-  const requestId = requestIdOf(response);
-  const degraded = isDegraded ? { degraded: true } : {};
+/** Pictures make an answer of megabytes: each piece is written in a turn of the event loop of its own. */
+async function jsonOf(items: readonly Item[], requestId: string, isDegraded: boolean): Promise<Pieces> {
+  const facts = JSON.stringify({ request_id: requestId, ...(isDegraded ? { degraded: true } : {}) });
+  const pieces: Buffer[] = [];
+  let text = `${facts.slice(0, -1)},"results":[`;
+  for (const [index, item] of items.entries()) {
+    text += `${index === 0 ? "" : ","}${JSON.stringify(toJson(item, requestId))}`;
+    if (text.length < PIECE_CHARACTERS) continue;
+    pieces.push(Buffer.from(text));
+    text = "";
+    await setImmediate();
+  }
+  return [...pieces, Buffer.from(`${text}]}`)];
+}
+
+function textOf(form: Exclude<Form, "json">, items: readonly Item[], response: Response): string {
   switch (form) {
-    case "json":
-      return JSON.stringify({ request_id: requestId, ...degraded, results: items.map(toJson(requestId)) });
     case "html":
       return `${items.map((item) => sentence(item).markup).join("\n")}\n`;
     case "page":
@@ -36,9 +56,8 @@ function bodyOf(form: Form, items: readonly Item[], response: Response, isDegrad
 }
 
 /** The fields in the order of the contract. */
-function toJson(requestId: string): (item: Item) => object {
-  return ({ image, model, ...rest }) =>
-    "error" in rest ? { image, model, error: rest.error.problem(requestId) } : { image, model, ...rest };
+function toJson({ image, model, ...rest }: Item, requestId: string): object {
+  return "error" in rest ? { image, model, error: rest.error.problem(requestId) } : { image, model, ...rest };
 }
 
 function sentence(item: Item): Html {

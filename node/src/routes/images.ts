@@ -88,12 +88,10 @@ function keepImage(deps: ImageDeps): RequestHandler {
       const content = await readImage(deps, visit, source);
       if (!(content instanceof Uint8Array))
         throw new AppError("field_invalid", "An image_id names what is kept already.");
-      // Of its own length, whatever room was reserved for the upload, which is given away.
-      const bytes = new Uint8Array(content);
       const look = await classifier.decode(content, visit);
       const name = nameOf(source, content);
-      const { id } = imageStore.keep(visit.caller, { name, bytes }, look);
-      return { id, name, ...look.image, bytes: bytes.length, kept_ms: keptMsMax };
+      const { id } = imageStore.keep(visit.caller, name, look);
+      return { id, name, ...look.image, bytes: look.bytes.length, kept_ms: keptMsMax };
     });
     response.status(CREATED).location(`/api/images/${kept.id}`).json(kept);
   };

@@ -39,6 +39,7 @@ import type {
   FetchImage,
   FetchState,
   FirstLook,
+  GivenImage,
   Held,
   JsonValue,
   KeptImage,
@@ -98,13 +99,13 @@ export class FakeClassifier implements Classifier {
 
   async classify(
     target: ClassifyTarget,
-    given: Uint8Array | KeptImage,
+    given: GivenImage,
     options: ClassifyOptions,
     told?: (stages: Stages) => void,
   ): Promise<ScoredAnswer> {
     this.seen.push(options);
     await this.gate;
-    const image = given instanceof Uint8Array ? given : await this.#photoOf(given);
+    const image = await this.#bytesOf(given);
     if (image.length === 0) throw new AppError("image_missing", "the image is empty");
     if (options.tensor !== undefined) {
       const kind = options.tensor.dtype === "uint8" ? FRAME_KIND.infer : FRAME_KIND.tensors;
@@ -126,7 +127,16 @@ export class FakeClassifier implements Classifier {
     if (!COLOUR_VALUES.has(text)) throw new AppError("image_unsupported", `this is no image: ${text}`);
     this.decodeCount += 1;
     const photo = { json: "{}", rgb: new Uint8Array(image) };
-    return { image: { width: 8, height: 8, format: "png" }, photo, shrink: 1 };
+    return { bytes: new Uint8Array(image), image: { width: 8, height: 8, format: "png" }, photo, shrink: 1 };
+  }
+
+  async #bytesOf(image: GivenImage): Promise<Uint8Array> {
+    if (image instanceof Uint8Array) return image;
+    if ("withPhoto" in image) return await this.#photoOf(image);
+    return await image.withBytes(async (bytes, giveBack) => {
+      giveBack?.(bytes);
+      return bytes;
+    });
   }
 
   async #photoOf(image: KeptImage): Promise<Uint8Array> {
