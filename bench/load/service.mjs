@@ -52,6 +52,8 @@ export async function startService(environment = {}, diskMib) {
   ]);
   return {
     url: /http:\/\/[^\s)]+/.exec(line)[0],
+    /** Of the gRPC port, where `GRPC_PORT` opens one. */
+    grpcPort: Number(/ and gRPC \S+:(\d+)/.exec(line)?.[1]),
     pid: child.pid,
     modelsDir,
     log: () => log,

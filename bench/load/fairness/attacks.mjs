@@ -3,6 +3,7 @@
  * question of theirs that is refused is asked again. They come from another address than the honest client, or from the
  * same one.
  */
+import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { encodeForm, encodePost } from "../../http-client.mjs";
 import { slowGraph, tinyGraph } from "../hostile-graphs.mjs";
@@ -10,6 +11,7 @@ import { slowGraph, tinyGraph } from "../hostile-graphs.mjs";
 /**
  * @typedef {object} Target
  * @property {number} port
+ * @property {number} grpcPort
  * @property {string} from the attacker's address
  * @property {() => boolean} isOver
  * @property {Buffer} photo
@@ -127,6 +129,55 @@ function tensorRequest() {
   return encodePost("/v2/models/flowers5/infer", { connection: "close" }, Buffer.from(body));
 }
 
+/** A field of Protocol Buffers whose value has a length (https://protobuf.dev/programming-guides/encoding/). */
+function field(number, ...values) {
+  const value = Buffer.concat(values.map((part) => Buffer.from(part)));
+  const length = [];
+  for (let rest = value.length; rest > 0 || length.length === 0; rest = Math.floor(rest / 128)) {
+    length.push((rest % 128) + (rest >= 128 ? 128 : 0));
+  }
+  return Buffer.concat([Buffer.of(number * 8 + 2, ...length), value]);
+}
+
+/** A message of gRPC: `ModelInfer` of so many photos. */
+function modelInfer(photo, count) {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(photo.length);
+  const input = field(5, field(1, "image"), field(2, "BYTES"), field(3, Buffer.of(count)));
+  const photos = Array.from({ length: count }, () => [length, photo]).flat();
+  const message = Buffer.concat([field(1, "flowers5"), input, field(7, ...photos)]);
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+/** Asks on one connection of the gRPC port, so many calls at once, again and again. */
+async function askByGrpc({ grpcPort, from, isOver }, message, callCount) {
+  const createConnection = () => connect({ port: grpcPort, host: "127.0.0.1", localAddress: from });
+  while (!isOver()) {
+    const session = connectHttp2(`http://127.0.0.1:${grpcPort}`, { createConnection });
+    session.on("error", () => {});
+    const call = () =>
+      new Promise((resolve) => {
+        const stream = session.request({
+          ":method": "POST",
+          ":path": "/inference.GRPCInferenceService/ModelInfer",
+          "content-type": "application/grpc",
+          te: "trailers",
+        });
+        stream.on("error", () => {}).on("close", resolve);
+        stream.resume().end(message);
+      });
+    await Promise.all(
+      Array.from({ length: callCount }, async () => {
+        while (!isOver() && !session.destroyed) await call();
+      }),
+    );
+    session.destroy();
+    await sleep(PAUSE_MS);
+  }
+}
+
 /** Six photos on one connection at once, and away. */
 async function pipelineAndLeave(target) {
   const request = encodePost("/infer", { "content-type": "image/jpeg" }, target.photo);
@@ -223,6 +274,13 @@ export const ATTACKS = {
     run: (target) => {
       const request = tensorRequest();
       return clients(16, () => request)(target);
+    },
+  },
+  grpc: {
+    title: "16 clients of the gRPC port with four calls at once, of 16 photos each",
+    run: (target) => {
+      const message = modelInfer(target.photo, 16);
+      return Promise.all(Array.from({ length: 16 }, () => askByGrpc(target, message, 4)));
     },
   },
   "slow readers": {

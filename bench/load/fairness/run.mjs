@@ -129,7 +129,7 @@ function peakRss(pid) {
  * @returns {Promise<Row[]>}
  */
 export async function runAttacks({ names, seconds, imagesDir, sameAddress = false }) {
-  const service = await startService();
+  const service = await startService({ GRPC_PORT: "0" });
   const photo = await readFile(join(ROOT, "models/samples/sunflowers-1.jpg"));
   /** @type {Row[]} */
   const rows = [];
@@ -148,7 +148,14 @@ export async function runAttacks({ names, seconds, imagesDir, sameAddress = fals
       forgetPeak(service.pid);
       const attacker = spawn(
         process.execPath,
-        [ATTACKER, name, new URL(service.url).port, sameAddress ? SAME_ADDRESS : OTHER_ADDRESS, imagesDir],
+        [
+          ATTACKER,
+          name,
+          new URL(service.url).port,
+          String(service.grpcPort),
+          sameAddress ? SAME_ADDRESS : OTHER_ADDRESS,
+          imagesDir,
+        ],
         { stdio: ["pipe", "inherit", "inherit"] },
       );
       await sleep(LEAD_MS);
