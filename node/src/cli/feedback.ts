@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { readConfig } from "../config.js";
+import { printable } from "../printable.js";
 import { openFeedbackStore } from "../service.js";
 import { exportImages, knownLabels } from "./feedback-images.js";
 
@@ -26,7 +27,8 @@ export function addFeedback(program: Command): void {
       try {
         const answers = store.exported(id === undefined ? null : { id, version });
         if (images === undefined || model === undefined) {
-          await writeCsv(answers);
+          const count = await writeCsv(answers);
+          if (count === 0) process.stderr.write(nothing(model));
           return;
         }
         const written = await exportImages(answers, store, images, await knownLabels(config, model));
@@ -57,12 +59,20 @@ const COLUMNS: Readonly<Record<string, (answer: Answer) => string | number | nul
   image_sha256: ({ image_sha256 }) => image_sha256,
 };
 
-async function writeCsv(answers: AsyncIterable<Answer>): Promise<void> {
+function nothing(model: string | undefined): string {
+  return `Of no answer${model === undefined ? "" : ` of ${printable(model)}`} it is known what was right.\n`;
+}
+
+/** How many there were. */
+async function writeCsv(answers: AsyncIterable<Answer>): Promise<number> {
+  let count = 0;
   process.stdout.write(`${Object.keys(COLUMNS).join(",")}\r\n`);
   for await (const answer of answers) {
     const cells = Object.values(COLUMNS).map((valueIn) => cell(String(valueIn(answer) ?? "")));
     process.stdout.write(`${cells.join(",")}\r\n`);
+    count += 1;
   }
+  return count;
 }
 
 /** A spreadsheet would run a text that begins like a formula (OWASP, CSV injection): a quote before it makes it text. */

@@ -93,6 +93,8 @@ describe.skipIf(LIBTENSORFLOW_DIR === undefined)("the service", () => {
       "green",
       undefined,
     ]);
+    const mistyped = await runCommand(["feedback", "export", "--model", "color"], { cwd: zoo, env });
+    expect(mistyped).toMatchObject({ exitCode: 0, stderr: "Of no answer of color it is known what was right.\n" });
     const exported = await runCommand(["feedback", "export", "--model", "colours", "--images", "seen"], {
       cwd: zoo,
       env,
