@@ -73,6 +73,8 @@ export interface AppDeps {
   readonly metrics: () => Promise<string>;
   /** What `/metrics` takes; `none` is no key. */
   readonly metricsRole: Role | "none";
+  /** Called once nobody has asked for anything for a second. */
+  readonly onRest: () => void;
   readonly fetchImage: FetchImage;
   readonly readImagePath: ReadImagePath;
   readonly imageStore: ImageStore;
@@ -124,13 +126,14 @@ export function createApp({
   observer,
   metrics,
   metricsRole,
+  onRest,
 }: AppDeps): App {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
   if (trustProxy !== "") app.set("trust proxy", /^\d+$/.test(trustProxy) ? Number(trustProxy) : trustProxy);
 
-  const admission = createAdmission(limits);
+  const admission = createAdmission(limits, onRest);
   const callerOf = createCallerOf(apiKeys, app.get("trust proxy fn"));
   const rates = createRates(callerOf, limits);
   const allow = allowRoles(callerOf, anonymousRole);

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { type AddressInfo, createServer as createNetServer, Server as NetServer } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { createApp } from "./app.js";
+import { createRestCollector } from "./collect-garbage.js";
 import { isLoopback, readConfig } from "./config.js";
 import { AppError, messageOf } from "./errors.js";
 import { boundConnections } from "./front/connections.js";
@@ -55,6 +56,7 @@ const app = createApp({
   observer: observing.observer,
   metrics: async () => observing.render(await momentOf(service)),
   metricsRole: config.metricsRole,
+  onRest: createRestCollector(),
 });
 const server = createServer(
   {

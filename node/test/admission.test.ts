@@ -2,7 +2,7 @@
 
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Config } from "../src/config.js";
 import type { Problem } from "../src/errors.js";
 import { type AdmissionLimits, createAdmission } from "../src/front/admission.js";
@@ -248,6 +248,28 @@ describe("a visit", () => {
     release();
     admission.admit("b").charge(300);
     expect(admission.held().bytes).toBe(700);
+  });
+
+  it("that was the last one for a while is followed by rest, once", async () => {
+    vi.useFakeTimers();
+    try {
+      const rests: number[] = [];
+      const admission = createAdmission(LIMITS, () => rests.push(Date.now()));
+      const [one, two] = [admission.admit("a"), admission.admit("b")];
+      one.leave();
+      vi.advanceTimersByTime(5000);
+      expect(rests).toEqual([]);
+      two.leave();
+      vi.advanceTimersByTime(900);
+      const three = admission.admit("a");
+      vi.advanceTimersByTime(5000);
+      expect(rests).toEqual([]);
+      three.leave();
+      vi.advanceTimersByTime(5000);
+      expect(rests).toHaveLength(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("ends at its deadline, with all that it waits for", async () => {

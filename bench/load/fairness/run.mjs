@@ -23,6 +23,8 @@ import { makeWorstImages } from "./worst-images.mjs";
 /** Time for an attack to be at work before anything counts, and for the service to come to rest after it. */
 const LEAD_MS = 2000;
 const REST_MS_MAX = 60_000;
+/** Memory is given back a second after the last request, and again one after that (`collect-garbage.ts`). */
+const GIVEN_BACK_MS = 2500;
 const ATTACKER = fileURLToPath(new URL("attacker.mjs", import.meta.url));
 const OTHER_ADDRESS = "127.0.0.2";
 const SAME_ADDRESS = "127.0.0.1";
@@ -62,16 +64,17 @@ async function stateOf({ url, pid }) {
   };
 }
 
-/** Waits until nothing is held any more. */
+/** Waits until nothing is held any more, and the service has given back what it gives back at rest. */
 async function rest(service) {
   const end = performance.now() + REST_MS_MAX;
   for (;;) {
-    const state = await stateOf(service);
-    const { requests, waiting, bytes, connections } = state.held;
-    if (requests + waiting + bytes === 0 && connections <= 1) return state;
-    if (performance.now() > end) return state;
+    const { requests, waiting, bytes, connections } = (await stateOf(service)).held;
+    const isOver = requests + waiting + bytes === 0 && connections <= 1;
+    if (isOver || performance.now() > end) break;
     await sleep(250);
   }
+  await sleep(GIVEN_BACK_MS);
+  return await stateOf(service);
 }
 
 /** From now on `peakRss` is that of what comes (proc_pid_clear_refs(5)). */

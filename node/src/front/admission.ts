@@ -51,12 +51,22 @@ export interface Admission {
 const SHARES: Record<WorkKind, string> = { one: "", many: ", many runs", strangers: ", graphs of clients" };
 const RETRY_AFTER_SECONDS = 1;
 const BYTES_RETRY_AFTER_SECONDS = 2;
+const REST_MS = 1000;
 
-export function createAdmission(limits: AdmissionLimits): Admission {
+/** `onRest` is called once nobody has been here for a second. */
+export function createAdmission(limits: AdmissionLimits, onRest = () => {}): Admission {
   const { requestsMax, requestsQueuedMax, uploadsHeldBytesMax } = limits;
   const places = new Shares(requestsMax + requestsQueuedMax);
   const permits = new Permits(requestsMax);
   const bytes = new Shares(uploadsHeldBytesMax);
+  let resting: NodeJS.Timeout | null = null;
+  const onLeft = () => {
+    if (places.total > 0) return;
+    resting ??= setTimeout(() => {
+      if (places.total === 0) onRest();
+    }, REST_MS).unref();
+    resting.refresh();
+  };
   // Errors are dear to make, for the stack in them; this one is always the same.
   const full = overloaded(
     `${requestsMax} requests are worked on and ${requestsQueuedMax} wait, of which one caller leaves as many to others as it has`,
@@ -68,7 +78,7 @@ export function createAdmission(limits: AdmissionLimits): Admission {
       const refused = refusal(caller);
       if (refused !== null) throw refused;
       places.take(caller);
-      return new OneVisit(caller, places, permits, bytes, limits, about);
+      return new OneVisit(caller, places, permits, bytes, limits, about, onLeft);
     },
     hold: (caller, count) => holdBytes(bytes, caller, count),
     held: () => ({ requests: permits.held, waiting: places.total - permits.held, bytes: bytes.total }),
@@ -84,6 +94,7 @@ class OneVisit implements Visit {
   readonly #permits: Permits;
   readonly #bytes: Shares;
   readonly #limits: AdmissionLimits;
+  readonly #onLeft: () => void;
   readonly #deadline = new AbortController();
   readonly #cameAtMs = performance.now();
   #clientsTimer: NodeJS.Timeout | undefined;
@@ -93,8 +104,17 @@ class OneVisit implements Visit {
   #hasLeft = false;
   #hasPlace = true;
 
-  constructor(caller: string, places: Shares, permits: Permits, bytes: Shares, limits: AdmissionLimits, about: About) {
+  constructor(
+    caller: string,
+    places: Shares,
+    permits: Permits,
+    bytes: Shares,
+    limits: AdmissionLimits,
+    about: About,
+    onLeft: () => void,
+  ) {
     this.caller = caller;
+    this.#onLeft = onLeft;
     this.asker = about.asker ?? null;
     this.watch = about.watch;
     this.#places = places;
@@ -201,6 +221,7 @@ class OneVisit implements Visit {
     this.#hasPlace = false;
     this.#places.giveBack(this.caller);
     this.#bytes.giveBack(this.caller, this.#bodyBytes);
+    this.#onLeft();
   }
 }
 

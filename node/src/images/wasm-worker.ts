@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { readlinkSync } from "node:fs";
 import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
+import { collectGarbage } from "../collect-garbage.js";
 import type { ErrorCode } from "../generated/contract.js";
 import type { DecodedPhoto, JsonValue } from "../ports.js";
 import { codeOf, loadWasm, reloadWasm, type WasmModel } from "../wasm-module.js";
@@ -295,6 +296,7 @@ function recycle(memoryBytesKeptMax: number): void {
   resting = setTimeout(() => {
     wasm = reloadWasm();
     models.clear();
+    collectGarbage();
   }, REST_MS).unref();
 }
 

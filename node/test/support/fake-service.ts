@@ -376,6 +376,7 @@ export async function startFakeService(
     anonymousRole: limits.anonymousRole,
     readiness: () => service.readiness,
     observer: observing.observer,
+    onRest: () => {},
     metrics: async () =>
       observing.render({
         held: { ...held(), connections: 1 },
