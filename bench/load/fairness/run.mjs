@@ -65,7 +65,7 @@ async function stateOf({ url, pid }) {
 }
 
 /** Waits until nothing is held any more, and the service has given back what it gives back at rest. */
-async function rest(service) {
+async function rest(service, givenBackMs) {
   const end = performance.now() + REST_MS_MAX;
   for (;;) {
     const { requests, waiting, bytes, connections } = (await stateOf(service)).held;
@@ -73,7 +73,7 @@ async function rest(service) {
     if (isOver || performance.now() > end) break;
     await sleep(250);
   }
-  await sleep(GIVEN_BACK_MS);
+  await sleep(givenBackMs);
   return await stateOf(service);
 }
 
@@ -128,10 +128,10 @@ function peakRss(pid) {
 
 /**
  * Runs attacks on one service, each between two rests.
- * @param {{ names: readonly string[], seconds: number, imagesDir: string, sameAddress?: boolean }} options
+ * @param {{ names: readonly string[], seconds: number, imagesDir: string, sameAddress?: boolean, givenBackMs?: number }} options
  * @returns {Promise<Row[]>}
  */
-export async function runAttacks({ names, seconds, imagesDir, sameAddress = false }) {
+export async function runAttacks({ names, seconds, imagesDir, sameAddress = false, givenBackMs = GIVEN_BACK_MS }) {
   const service = await startService({ GRPC_PORT: "0" });
   const photo = await readFile(join(ROOT, "models/samples/sunflowers-1.jpg"));
   /** @type {Row[]} */
@@ -147,7 +147,7 @@ export async function runAttacks({ names, seconds, imagesDir, sameAddress = fals
     await askHonestly(service.url, photo, 2);
     for (const name of names) {
       const alone = await askHonestly(service.url, photo, seconds);
-      const before = await rest(service);
+      const before = await rest(service, givenBackMs);
       forgetPeak(service.pid);
       const attacker = spawn(
         process.execPath,
@@ -165,7 +165,7 @@ export async function runAttacks({ names, seconds, imagesDir, sameAddress = fals
       const beside = await askHonestly(service.url, photo, seconds);
       attacker.stdin.end();
       await new Promise((resolve) => attacker.once("exit", resolve));
-      const after = await rest(service);
+      const after = await rest(service, givenBackMs);
       const { title } = ATTACKS[name];
       const peakBytes = peakRss(service.pid);
       rows.push({
