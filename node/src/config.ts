@@ -87,6 +87,10 @@ const SCHEMA = z.object({
     .describe("Role that `GET /metrics` takes; `none`: whoever reaches this port may read it, as `/readyz`."),
 
   modelsDir: z.string().default(join(ROOT_DIR, "models")).describe("Folder of the zoo: one folder a model."),
+  modelId: z
+    .string()
+    .optional()
+    .describe("Id of the model that lies in MODELS_DIR itself; unset: its manifest's, else `model`."),
   modelsPollSeconds: z.coerce
     .number()
     .min(0)

@@ -81,9 +81,10 @@ export interface Service {
 type Answering = Pick<Service, "models" | "classifier">;
 
 export async function openService(config: Config, logger: Logger, observer: Observer = UNOBSERVED): Promise<Service> {
-  const ownZoo = await openFileZoo(config.modelsDir, (entry, reason) => {
+  const reportDamage = (entry: string, reason: string) => {
     logger.warn({ entry, reason }, "a model of the zoo cannot be served");
-  });
+  };
+  const ownZoo = await openFileZoo(config.modelsDir, reportDamage, config.modelId ?? null);
   const zoo = await openModelStore({
     blobs: folderBlobs(config.registeredModelsDir),
     zoo: ownZoo,

@@ -54,6 +54,56 @@ async function open(): Promise<{ zoo: ModelZoo; damage: Record<string, string> }
   return { zoo, damage };
 }
 
+describe("a folder that is one model", () => {
+  const files = { "my.pb": GRAPH, "names.txt": LABELS };
+
+  async function openLone(id: string | null = null) {
+    const damage: string[] = [];
+    const zoo = await openFileZoo(dir, (_entry, reason) => damage.push(reason), id);
+    opened.push(zoo);
+    return { zoo, damage };
+  }
+
+  it("is served as the default, by the name that was asked for, with the labels beside the graph", async () => {
+    await write(".", files);
+    const { zoo, damage } = await openLone("birds");
+    expect(damage).toEqual([]);
+    expect(zoo.defaultId).toBe("birds");
+    expect(Buffer.from((await zoo.find("birds")?.readGraph()) ?? [])).toEqual(GRAPH);
+    expect(Buffer.from((await zoo.find("birds")?.readLabels()) ?? [])).toEqual(LABELS);
+  });
+
+  it("needs neither a name nor labels", async () => {
+    await write(".", { "my.pb": GRAPH });
+    const { zoo } = await openLone();
+    expect(zoo.defaultId).toBe("model");
+    expect(await zoo.find("model")?.readLabels()).toBeNull();
+  });
+
+  it("may have a manifest, whose id gives way to the name that was asked for", async () => {
+    await write(".", { "manifest.json": manifest("own"), "graph.pb": GRAPH, "labels.txt": LABELS });
+    expect((await openLone()).zoo.defaultId).toBe("own");
+    expect((await openLone("other")).zoo.defaultId).toBe("other");
+  });
+
+  it.each([
+    [{ ...files, "second.pb": GRAPH }, /several graphs \(my\.pb, second\.pb\)/],
+    [{ ...files, "readme.txt": "" }, /several texts \(names\.txt, readme\.txt\): name the labels labels\.txt/],
+    [{ ...files, "manifest.json": "{" }, /JSON/],
+  ])("is not guessed at: what is not clear is reported (%#)", async (content, reason) => {
+    await write(".", content);
+    const { zoo, damage } = await openLone();
+    expect(damage).toEqual([expect.stringMatching(reason)]);
+    expect(zoo.defaultId).toBeNull();
+  });
+
+  it("is none where a folder below it holds a model", async () => {
+    await write(".", files);
+    await write("a", { "manifest.json": manifest("a"), "graph.pb": GRAPH, "labels.txt": LABELS });
+    expect((await openLone()).zoo.list().map(({ manifest: { id } }) => id)).toEqual(["a"]);
+  });
+});
+
 describe("the zoo on disk", () => {
   it("reads each folder that holds a manifest", async () => {
     await write("a", { "manifest.json": manifest("a"), "graph.pb": GRAPH, "labels.txt": LABELS });

@@ -10,6 +10,7 @@ import { MANIFEST_SCHEMA, type Manifest, type Place } from "../generated/contrac
 import type { ModelProgram, ModelZoo, ZooModel } from "../ports.js";
 import { sha256 } from "../sha256.js";
 import { namesIn, sizeOf } from "./folder-blobs.js";
+import { findLoneModel } from "./lone-model.js";
 import { parseManifest, parseManifests } from "./manifest.js";
 import { type PinnedFiles, pinFiles } from "./pinned-files.js";
 import { checkProgram, programOf } from "./program.js";
@@ -26,9 +27,12 @@ export type ReportDamage = (entry: string, reason: string) => void;
 /** `2` before `10`, as people count. */
 const VERSIONS = new Intl.Collator("en", { numeric: true });
 
-/** Opens the folder and verifies every file that is there. A missing folder is an empty zoo. */
-export async function openFileZoo(dir: string, report: ReportDamage): Promise<FileZoo> {
-  const zoo = new FileZoo(dir, report);
+/**
+ * Opens the folder and verifies every file that is there. A missing folder is an empty zoo.
+ * @param loneId id of the model where the folder is one rather than a zoo; null: what `findLoneModel` says
+ */
+export async function openFileZoo(dir: string, report: ReportDamage, loneId: string | null = null): Promise<FileZoo> {
+  const zoo = new FileZoo(dir, report, loneId);
   await zoo.refresh();
   return zoo;
 }
@@ -89,6 +93,7 @@ export async function placesIn(dir: string): Promise<ModelPlace[]> {
 export class FileZoo implements ModelZoo {
   readonly #dir: string;
   readonly #report: ReportDamage;
+  readonly #loneId: string | null;
   readonly #entries = new Map<string, Entry>();
   /** The versions of each model, the latest last. */
   #versions: ReadonlyMap<string, readonly FileZooModel[]> = new Map();
@@ -100,9 +105,10 @@ export class FileZoo implements ModelZoo {
   #judged: ZooModel | null = null;
   #changes: ZooChanges = { judge: async () => null, retire: async () => {} };
 
-  constructor(dir: string, report: ReportDamage) {
+  constructor(dir: string, report: ReportDamage, loneId: string | null) {
     this.#dir = dir;
     this.#report = report;
+    this.#loneId = loneId;
   }
 
   get defaultId(): string | null {
@@ -171,7 +177,7 @@ export class FileZoo implements ModelZoo {
   async #refreshAll(): Promise<void> {
     do {
       this.#refreshAgain = false;
-      const found = await findModels(this.#dir, this.#report);
+      const found = await findModels(this.#dir, this.#report, this.#loneId);
       for (const one of found) await this.#take(one);
       const entries = new Set(found.map(({ place }) => place.entry));
       for (const [name, entry] of this.#entries) if (!entries.has(name)) this.#miss(name, entry);
@@ -275,12 +281,17 @@ export class FileZoo implements ModelZoo {
   }
 }
 
-/** The models of a folder: those in folders of their own, and those that are listed. */
-async function findModels(dir: string, report: ReportDamage): Promise<Found[]> {
+/** The models of a folder: those in folders of their own, else the one that lies in it, and those that are listed. */
+async function findModels(dir: string, report: ReportDamage, loneId: string | null): Promise<Found[]> {
   const found: Found[] = [];
   for (const place of await placesIn(dir)) {
     const path = join(dir, place.entry);
     found.push({ place, stamp: await stampOf(path), readManifest: () => readManifest(join(path, MANIFEST_FILE)) });
+  }
+  const lone = found.length > 0 ? null : await findLoneModel(dir, loneId);
+  if (lone !== null) {
+    const place = { id: lone.id, version: null, entry: "." };
+    found.push({ place, stamp: await stampOf(dir), readManifest: lone.readManifest });
   }
   const known = new Set(found.map(({ place }) => place.id));
   for (const manifest of await readListed(join(dir, LISTED_FILE), report)) {
