@@ -9,14 +9,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ROOT_DIR } from "./setup/paths.mjs";
-import { installProtocolClients, PROTOCOL_CLIENTS, SERVICE } from "./setup/steps.mjs";
+import { installForTests, PROTOCOL_CLIENTS, SERVICE } from "./setup/steps.mjs";
 import { main, setUp } from "./setup.mjs";
 
 const PHOTO = join(ROOT_DIR, "models/samples/daisy-2.jpg");
 
 await main(async () => {
   await setUp(SERVICE);
-  const clients = installProtocolClients();
+  const clients = installForTests(PROTOCOL_CLIENTS);
   if ("reason" in clients) {
     console.log(`skipped: the clients cannot be installed: ${clients.reason}`);
     return;

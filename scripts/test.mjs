@@ -122,6 +122,12 @@ const SUITES = [
     count: countUnittest,
   },
   {
+    name: "deploy",
+    program: process.execPath,
+    args: ["scripts/deploy.mjs"],
+    count: countUnittest,
+  },
+  {
     name: "fuzz",
     program: process.execPath,
     args: ["scripts/fuzz-http.mjs"],

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { arch, platform } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { fetchLibtensorflow, findLibtensorflow } from "./libtensorflow.mjs";
 import { ROOT_DIR, sharedCacheDir } from "./paths.mjs";
 import { buildEnvironment, hasRustToolchain, onPath, output, rustToolchain, WASM_TARGET } from "./tools.mjs";
@@ -178,14 +178,18 @@ export function installSchemathesis() {
 /** The tests of clients that others wrote, with the list of what pip brings for them. */
 export const PROTOCOL_CLIENTS = join(ROOT_DIR, "node/test/protocol-clients");
 
+/** The tests of what an operator puts beside the service, with the same list of theirs. */
+export const DEPLOY_TESTS = join(ROOT_DIR, "deploy/test");
+
 /**
- * A virtual environment with these clients, one for each list. It is no step, as the fuzzer is none.
+ * A virtual environment with what tests in Python need, one for each list. It is no step, as the fuzzer is none.
+ * @param {string} tests their folder, which has a requirements.txt
  * @returns {{ python: string } | { reason: string }} its Python, or why there is none
  */
-export function installProtocolClients() {
-  const requirements = join(PROTOCOL_CLIENTS, "requirements.txt");
+export function installForTests(tests) {
+  const requirements = join(tests, "requirements.txt");
   const digest = createHash("sha256").update(readFileSync(requirements)).digest("hex");
-  const dir = dirname(toolDir("protocol-clients", digest.slice(0, 12)));
+  const dir = dirname(toolDir(basename(tests), digest.slice(0, 12)));
   const python = join(dir, "bin/python");
   const done = join(dir, "installed");
   if (existsSync(done)) return { python };
@@ -284,7 +288,7 @@ function canInstallPackages() {
  * @param {string} crate
  * @param {string} version
  */
-function toolDir(crate, version) {
+export function toolDir(crate, version) {
   return join(sharedCacheDir(), "tools", `${crate}-${version}-${MACHINE}`, "bin");
 }
 
