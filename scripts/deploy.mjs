@@ -34,7 +34,7 @@ function compile({ name, path, version }) {
   if (existsSync(join(dir, name))) return;
   console.log(`Compiling ${name} ${version}.`);
   const { status, error } = spawnSync("go", ["install", `${path}@${version}`], {
-    env: { ...process.env, GOBIN: dir, GOFLAGS: "-trimpath" },
+    env: { ...process.env, GOBIN: dir },
     stdio: "inherit",
   });
   if (status !== 0) throw new Error(`${name} was not compiled: ${error?.message ?? "go says why above"}`);

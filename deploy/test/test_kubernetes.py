@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from support import (
     DEPLOY,
     ROOT,
+    VERSIONS,
     check_kubernetes,
     check_schema,
     documents,
@@ -116,7 +117,10 @@ class Chart(Confined):
                 self.template(value)
 
     def template(self, *values: str) -> str:
-        return run(program("HELM") or "", "template", "try", str(CHART), *[f"--set={value}" for value in values])
+        # A helm that was compiled from its module takes a very old Kubernetes for granted.
+        version = f"--kube-version={VERSIONS[0]}.0"
+        options = [f"--set={value}" for value in values]
+        return run(program("HELM") or "", "template", "try", str(CHART), version, *options)
 
 
 class KServe(Confined):
