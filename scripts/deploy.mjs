@@ -11,7 +11,7 @@ import { onPath } from "./setup/tools.mjs";
 
 const GO_PROGRAMS = {
   HELM: { name: "helm", path: "helm.sh/helm/v3/cmd/helm", version: "v3.22.0" },
-  KUSTOMIZE: { name: "kustomize", path: "sigs.k8s.io/kustomize/kustomize/v5", version: "v5.8.3" },
+  KUSTOMIZE: { name: "kustomize", path: "sigs.k8s.io/kustomize/kustomize/v5", version: "v5.7.1" },
 };
 const KSERVE = "github.com/kserve/kserve@v0.15.2";
 const COMPOSE_SPEC = "github.com/compose-spec/compose-go/v2@v2.8.1";

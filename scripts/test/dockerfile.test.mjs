@@ -1,4 +1,4 @@
-/** What can be said of the image without a Docker engine: that all it copies and runs is there. */
+/** What can be said of the image without building it, which `node scripts/image.mjs` does: that all it copies and runs is there. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ const IGNORE_LINES = readFileSync(join(ROOT_DIR, ".dockerignore"), "utf8").split
 const all = (word) => INSTRUCTIONS.filter((instruction) => instruction.word === word).map(({ rest }) => rest);
 
 test("the image knows no other instructions than Docker does", () => {
-  const known = ["FROM", "RUN", "COPY", "WORKDIR", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "CMD", "VOLUME"];
+  const known = ["ARG", "FROM", "RUN", "COPY", "WORKDIR", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "CMD", "VOLUME"];
   for (const { word } of INSTRUCTIONS) assert.ok(known.includes(word), word);
 });
 
@@ -42,7 +42,9 @@ test("each stage that is copied from has a name", () => {
 });
 
 test("what is copied from the build is what set-up makes", () => {
-  const copied = all("COPY").flatMap(([first, source]) => (first === "--from=build" && source ? [source] : []));
+  const copied = all("COPY")
+    .flatMap(([first, source]) => (first === "--from=build" && source ? [source] : []))
+    .filter((source) => !source.startsWith("/usr/"));
   assert.ok(copied.length > 4);
   for (const source of copied) {
     const path = source.replace(/^\/menagerie\//, "");
@@ -58,7 +60,13 @@ test("what set-up reads is part of the image's context", () => {
   }
 });
 
-test("the service does not run as root, and has a health check", () => {
-  assert.deepEqual(all("USER").at(-1), ["node"]);
+test("each image that it begins with is an argument", () => {
+  const defaults = all("ARG").flatMap((rest) => rest.map((argument) => argument.split("=")[0]));
+  const stages = all("FROM").map(([image]) => /^\$\{(\w+)\}$/.exec(image ?? "")?.[1]);
+  assert.deepEqual(stages.toSorted(), defaults.toSorted());
+});
+
+test("the service does not run as root, by a number, and has a health check", () => {
+  assert.match(all("USER").at(-1)?.[0] ?? "", /^[1-9]\d*:[1-9]\d*$/);
   assert.equal(all("HEALTHCHECK").length, 1);
 });
