@@ -16,8 +16,8 @@ const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM"]);
 
 /**
  * @typedef {object} StepContext
- * @property {(program: string, args: string[], options?: { cwd?: string, env?: NodeJS.ProcessEnv }) => Promise<void>} exec
- *   runs a command, its output in the step's log; rejects when it fails
+ * @property {(program: string, args: string[], options?: { cwd?: string, env?: NodeJS.ProcessEnv, msMax?: number }) => Promise<void>} exec
+ *   runs a command, its output in the step's log; rejects when it fails, or was ended after `msMax`
  * @property {(text: string) => void} note says what the step is doing now
  *
  * @typedef {object} Step
@@ -204,12 +204,12 @@ function createChildren() {
     /**
      * @param {string} program
      * @param {string[]} args
-     * @param {import("node:child_process").SpawnOptions} options
+     * @param {import("node:child_process").SpawnOptions & { msMax?: number }} options
      * @param {number} log file descriptor
      * @param {(text: string) => void} note gets the last line of output
      * @returns {Promise<void>}
      */
-    exec: (program, args, options, log, note) =>
+    exec: (program, args, { msMax, ...options }, log, note) =>
       new Promise((resolve, reject) => {
         writeSync(log, `$ ${program} ${args.join(" ")}\n`);
         const child = spawn(program, args, {
@@ -219,6 +219,8 @@ function createChildren() {
           detached: true,
         });
         alive.add(child);
+        const { pid } = child;
+        const timer = msMax === undefined || pid === undefined ? undefined : setTimeout(() => endGroup(pid), msMax);
         for (const stream of [child.stdout, child.stderr]) {
           stream?.on("data", (/** @type {Buffer} */ chunk) => {
             writeSync(log, chunk);
@@ -236,6 +238,7 @@ function createChildren() {
         });
         child.on("close", (code, signal) => {
           alive.delete(child);
+          clearTimeout(timer);
           if (code === 0) resolve();
           else reject(new Error(`${program} ${args[0] ?? ""} ended with ${signal ?? `exit code ${code}`}`));
         });

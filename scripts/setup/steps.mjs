@@ -9,6 +9,9 @@ import { ROOT_DIR, sharedCacheDir } from "./paths.mjs";
 import { buildEnvironment, hasRustToolchain, onPath, output, rustToolchain, WASM_TARGET } from "./tools.mjs";
 
 const WASM_PACK_VERSION = "0.15.1";
+/** What npm has of it. */
+const WASM_PACK_VERSION_NPM = "0.15.0";
+const WASM_PACK_FETCH_MS_MAX = 30_000;
 const RUFF_VERSION = "0.17.5";
 const SCHEMATHESIS_VERSION = "4.32.5";
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -44,7 +47,9 @@ export const STEPS = [
     name: "libtensorflow",
     tools: ["pip"],
     isDone: () => findLibtensorflow().dir !== undefined,
-    run: fetchLibtensorflow,
+    run: async (context) => {
+      await fetchLibtensorflow(context);
+    },
   },
   {
     name: "Rust toolchain",
@@ -57,22 +62,22 @@ export const STEPS = [
     },
   },
   {
-    name: "wasm-pack",
+    name: "build tools",
     needs: ["Rust toolchain"],
     tools: ["rust", "linker"],
-    lane: "build tools",
-    isDone: () =>
-      onPath("wasm-pack") !== undefined || existsSync(join(toolDir("wasm-pack", WASM_PACK_VERSION), "wasm-pack")),
-    run: (context) => installTool(context, "wasm-pack", WASM_PACK_VERSION),
+    isDone: () => findWasmPack() !== undefined && findWasmBindgen() !== undefined,
+    run: installBuildTools,
   },
   {
-    name: "wasm-bindgen",
+    // By itself, so that it is compiled while the build tools are.
+    name: "WebAssembly code",
     needs: ["Rust toolchain"],
     tools: ["rust", "linker"],
-    lane: "build tools",
-    isDone: () => findWasmBindgen() !== undefined,
-    // Without its default feature: TLS, which only its test runner uses, is a third of the compilation.
-    run: (context) => installTool(context, "wasm-bindgen-cli", wasmBindgenVersion(), ["--no-default-features"]),
+    lane: "target",
+    inputs: [...RUST_INPUTS, ...WASM_INPUTS],
+    outputs: [`target/${WASM_TARGET}/release/menagerie_wasm.wasm`],
+    run: ({ exec }) =>
+      exec("cargo", ["build", "--release", "--lib", "--target", WASM_TARGET, "--package", "menagerie-wasm"]),
   },
   {
     name: "engine",
@@ -86,7 +91,7 @@ export const STEPS = [
   },
   {
     name: "WebAssembly",
-    needs: ["Rust toolchain", "wasm-pack", "wasm-bindgen"],
+    needs: ["build tools", "WebAssembly code"],
     tools: ["rust", "linker"],
     lane: "target",
     inputs: [...RUST_INPUTS, ...WASM_INPUTS],
@@ -236,21 +241,23 @@ async function buildEngine({ exec }) {
 }
 
 /**
- * Runs wasm-pack on its release profile, with the wasm-bindgen of Cargo.lock's version first on the path: once for the
- * service, once for the page, which compiles nothing anew.
+ * Runs wasm-pack on its release profile, with the wasm-bindgen of Cargo.lock's version first on the path, for the service
+ * and for the page: their code is compiled already.
  * @param {import("./runner.mjs").StepContext} context
  */
 async function buildWasm({ exec }) {
   const environment = buildEnvironment();
-  const toolDirs = [findWasmBindgen(), toolDir("wasm-pack", WASM_PACK_VERSION)];
-  const PATH = [toolDirs[0], environment.PATH, toolDirs[1]].filter(Boolean).join(delimiter);
+  const PATH = [findWasmBindgen(), environment.PATH].filter(Boolean).join(delimiter);
   const options = ["--mode", "no-install", "--out-name", "menagerie_wasm"];
-  for (const [target, dir] of Object.entries({ nodejs: "pkg", web: "pkg-web" })) {
+  const build = async (/** @type {string} */ target, /** @type {string} */ dir) => {
     const place = ["--target", target, "--out-dir", dir];
-    await exec("wasm-pack", ["build", "wasm", ...options, ...place], { env: { ...environment, PATH } });
+    await exec(findWasmPack() ?? "wasm-pack", ["build", "wasm", ...options, ...place], {
+      env: { ...environment, PATH },
+    });
     // It would keep these files out of the package, too; the repository's own names them.
     rmSync(join(ROOT_DIR, "wasm", dir, ".gitignore"), { force: true });
-  }
+  };
+  await Promise.all([build("nodejs", "pkg"), build("web", "pkg-web")]);
 }
 
 /** The version that the crate is linked with: the command has to be of exactly the same. */
@@ -267,6 +274,13 @@ function findWasmBindgen() {
   const own = onPath("wasm-bindgen");
   const dirs = [...(own ? [dirname(own)] : []), toolDir("wasm-bindgen-cli", version)];
   return dirs.find((dir) => output(join(dir, "wasm-bindgen"), ["--version"]) === `wasm-bindgen ${version}`);
+}
+
+/** Path of wasm-pack: the user's own, npm's, or the one that was compiled here. */
+function findWasmPack() {
+  const fetched = join(toolRoot("wasm-pack-npm", WASM_PACK_VERSION_NPM), "node_modules/wasm-pack/binary/wasm-pack");
+  const compiled = join(toolDir("wasm-pack", WASM_PACK_VERSION), "wasm-pack");
+  return onPath("wasm-pack") ?? [fetched, compiled].find((path) => existsSync(path));
 }
 
 /** A browser for the tests of the page: without one they are skipped, and say so. */
@@ -289,21 +303,61 @@ function canInstallPackages() {
  * @param {string} version
  */
 export function toolDir(crate, version) {
-  return join(sharedCacheDir(), "tools", `${crate}-${version}-${MACHINE}`, "bin");
+  return join(toolRoot(crate, version), "bin");
+}
+
+/**
+ * @param {string} name
+ * @param {string} version
+ */
+function toolRoot(name, version) {
+  return join(sharedCacheDir(), "tools", `${name}-${version}-${MACHINE}`);
+}
+
+/**
+ * wasm-pack comes ready from npm, whose package fetches it from where it is released; where that is not reached it is
+ * compiled. The commands have much in common: what was compiled for the first serves the second.
+ * @param {import("./runner.mjs").StepContext} context
+ */
+async function installBuildTools(context) {
+  const target = join(sharedCacheDir(), "tools", `target.${process.pid}`);
+  try {
+    // Without its default feature, TLS, which only its test runner uses.
+    if (!findWasmBindgen())
+      await compileTool(context, target, "wasm-bindgen-cli", wasmBindgenVersion(), [
+        "--no-default-features",
+        ...["--bin", "wasm-bindgen"],
+      ]);
+    if (!findWasmPack()) await fetchWasmPack(context).catch(() => {});
+    if (!findWasmPack()) await compileTool(context, target, "wasm-pack", WASM_PACK_VERSION);
+  } finally {
+    rmSync(target, { recursive: true, force: true });
+  }
+}
+
+/** @param {import("./runner.mjs").StepContext} context */
+async function fetchWasmPack({ exec }) {
+  const root = toolRoot("wasm-pack-npm", WASM_PACK_VERSION_NPM);
+  mkdirSync(root, { recursive: true });
+  const options = ["--prefix", root, "--no-save", "--no-audit", "--no-fund"];
+  await exec("npm", ["install", ...options, `wasm-pack@${WASM_PACK_VERSION_NPM}`], {
+    msMax: WASM_PACK_FETCH_MS_MAX,
+  });
 }
 
 /**
  * Compiles a command without optimisation, which takes a third of the time and is fast enough for what it does here.
  * Not with `--locked`: a lock file inside a published crate may name versions that are no longer to be had.
  * @param {import("./runner.mjs").StepContext} context
+ * @param {string} target folder of what is compiled on the way
  * @param {string} crate
  * @param {string} version
- * @param {string[]} [features]
+ * @param {string[]} [options]
  */
-async function installTool({ exec }, crate, version, features = []) {
-  const { CARGO_TARGET_DIR, ...environment } = buildEnvironment();
-  const root = dirname(toolDir(crate, version));
-  await exec("cargo", ["install", crate, "--version", `=${version}`, "--debug", "--root", root, ...features], {
-    env: { ...environment, CARGO_PROFILE_DEV_DEBUG: "false" },
+async function compileTool({ exec }, target, crate, version, options = []) {
+  const root = toolRoot(crate, version);
+  const place = ["--root", root, "--target-dir", target];
+  await exec("cargo", ["install", crate, "--version", `=${version}`, "--debug", ...place, ...options], {
+    env: { ...buildEnvironment(), CARGO_PROFILE_DEV_DEBUG: "false" },
   });
 }

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { fetchLibtensorflow, findLibtensorflow, LIBRARIES, VERSION, wheelName } from "../setup/libtensorflow.mjs";
+import { fetchLibtensorflow, findLibtensorflow, LIBRARIES } from "../setup/libtensorflow.mjs";
+import { VERSION, wheelName } from "../setup/wheel.mjs";
 import { listMembers, unpackMember } from "../setup/zip.mjs";
 
 /** @type {string} */
@@ -108,20 +109,31 @@ describe("fetching libtensorflow", () => {
   const wheels = (expectedSha256) => ({ [platform]: { ...wheel, sha256: expectedSha256 } });
 
   /**
-   * A package index on this machine.
-   * @param {(index: string) => Promise<void>} work
+   * A package index on this machine, which sends `sentMax` bytes of the wheel and then hangs up.
+   * @param {(index: string, ranges: (string | undefined)[]) => Promise<void>} work is given what was asked of the wheel
+   * @param {number} sentMax
    */
-  async function withIndex(work) {
+  async function withIndex(work, sentMax = wheelBytes.length) {
     const name = wheelName(wheel);
+    /** @type {(string | undefined)[]} */
+    const ranges = [];
     const server = createServer((request, response) => {
       if (request.url === "/simple/tensorflow-cpu/")
         response.end(`<a href="../../files/${name}#sha256=00">${name}</a>`);
-      else if (request.url === `/files/${name}`) response.end(wheelBytes);
-      else response.writeHead(404).end();
+      else if (request.url === `/files/${name}`) {
+        ranges.push(request.headers.range);
+        const start = Number(/\d+/.exec(request.headers.range ?? "")?.[0] ?? 0);
+        const rest = wheelBytes.subarray(start);
+        response.writeHead(start > 0 ? 206 : 200, { "content-length": rest.length });
+        const part = rest.subarray(0, sentMax);
+        if (part.length === rest.length) response.end(part);
+        else response.write(part, () => response.destroy());
+      } else response.writeHead(404).end();
     });
     await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
     try {
-      await work(`http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}/simple`);
+      const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+      await work(`http://127.0.0.1:${port}/simple`, ranges);
     } finally {
       server.closeAllConnections();
       server.close();
@@ -150,6 +162,45 @@ describe("fetching libtensorflow", () => {
       await fetchLibtensorflow(context, options);
     });
     assert.equal(existsSync(cached()), true);
+  });
+
+  test("a download that breaks off goes on where it stopped, in the same run and in the next", async () => {
+    const part = Math.ceil(wheelBytes.length / 8);
+    await withIndex(async (index, ranges) => {
+      const options = { environment: { ...environment, PIP_INDEX_URL: index }, wheels: wheels(sha256) };
+      await fetchLibtensorflow(context, options);
+      assert.deepEqual(
+        ranges,
+        [undefined, 1, 2, 3, 4, 5, 6, 7].map((times) => times && `bytes=${times * part}-`),
+      );
+      rmSync(cached(), { recursive: true });
+      const name = `${wheelName(wheel)}.${sha256.slice(0, 12)}.part`;
+      writeFileSync(join(dir, "cache/libtensorflow", name), wheelBytes.subarray(0, -part));
+      await fetchLibtensorflow(context, options);
+      assert.equal(ranges.at(-1), `bytes=${wheelBytes.length - part}-`);
+    }, part);
+    assert.equal(existsSync(cached()), true);
+  });
+
+  test("a wheel that lies in the cache is taken where no network is", async () => {
+    mkdirSync(join(dir, "cache/libtensorflow"), { recursive: true });
+    const own = join(dir, "cache/libtensorflow", wheelName(wheel));
+    writeFileSync(own, wheelBytes);
+    const away = { ...environment, PIP_INDEX_URL: "http://127.0.0.1:1/simple" };
+    await fetchLibtensorflow(context, { environment: away, wheels: wheels(sha256), usePip: false });
+    assert.equal(existsSync(cached()), true);
+    assert.equal(existsSync(own), true);
+  });
+
+  test("without a network the error says which file to put where", async () => {
+    const away = { ...environment, PIP_INDEX_URL: "http://127.0.0.1:1/simple" };
+    const fetching = fetchLibtensorflow(context, { environment: away, wheels: wheels(sha256), usePip: false });
+    await assert.rejects(fetching, (/** @type {Error} */ { message }) => {
+      assert.ok(!message.includes("pip download"), message);
+      const wanted = `Or put ${wheelName(wheel)} (of the project tensorflow-cpu, as a package index has it, SHA-256 ${sha256}) into ${join(dir, "cache/libtensorflow")} `;
+      assert.ok(message.includes(wanted), message);
+      return true;
+    });
   });
 
   test("a wheel with another SHA-256 is refused, and nothing stays behind", async () => {
