@@ -5,16 +5,16 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "wasm-bindgen hands over owned values, map_err owned errors")]
 
-use js_sys::{Error as JsError, Object, Reflect, Uint8Array};
+use js_sys::{Error as JsError, Object, Reflect, Uint8Array, Uint32Array};
 use menagerie_contract::{
-    ClientTensor, Confidence, ExplainOptions, Frame, InferOptions, InputSpec, LoadRequest, Manifest, ModelSpec,
-    SpecOverrides, frame, manifest,
+    ClientTensor, Confidence, Example, ExplainOptions, Frame, InferOptions, InputSpec, LoadRequest, Manifest,
+    ModelSpec, SpecOverrides, frame, manifest,
 };
 use menagerie_graph::{GraphLimits, inspect_files};
 use serde_json::{Value, json};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::{calibrate, decode, error::Error, explain, labels, model, pipeline, scores::Scores, tensor};
+use crate::{calibrate, decode, error::Error, examples, explain, labels, model, pipeline, scores::Scores, tensor};
 
 #[wasm_bindgen]
 extern "C" {
@@ -219,6 +219,36 @@ pub fn explain(
     let infer: InferOptions = from_json("the options", options_json).map_err(thrown)?;
     let options: ExplainOptions = from_json("the options", explain_json).map_err(thrown)?;
     Ok(to_json(&explain::explain(&model.0, frame, &seen, &infer, &options, replies).map_err(thrown)?))
+}
+
+/// The views of a photo whose label is known, one after the other, and which of them each way of fitting gives.
+#[wasm_bindgen(js_name = exampleViews, unchecked_return_type = "{ pixels: Uint8Array; views: Uint32Array }")]
+pub fn example_views(model: &Model, image: &[u8], label: &str, options_json: &str) -> Result<Object, JsError> {
+    let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
+    let (pixels, views) = examples::views(&model.0, image, label, &options.limits).map_err(thrown)?;
+    Ok(object(&[
+        ("pixels", Uint8Array::from(pixels.as_slice()).into()),
+        ("views", Uint32Array::from(views.as_slice()).into()),
+    ]))
+}
+
+/// The frame with these views of a photo, each in its way of scaling.
+#[wasm_bindgen(js_name = exampleFrame)]
+pub fn example_frame(model: &Model, pixels: &[u8], scalings: &[u32]) -> Result<Vec<u8>, JsError> {
+    examples::feed(&model.0, pixels, scalings).map_err(thrown)
+}
+
+/// The probability of a label in each answer of a reply to `exampleFrame` with `count` views.
+#[wasm_bindgen(js_name = exampleProbabilities)]
+pub fn example_probabilities(model: &Model, reply: &[u8], label: &str, count: u32) -> Result<Vec<f32>, JsError> {
+    examples::probabilities(&model.0, reply, label, count).map_err(thrown)
+}
+
+/// What is to be run next, a `NextStep` as JSON, after what a JSON list of `Example` has.
+#[wasm_bindgen(js_name = exampleStep)]
+pub fn example_step(model: &Model, examples_json: &str) -> Result<String, JsError> {
+    let tried: Vec<Example> = from_json("the examples", examples_json).map_err(thrown)?;
+    Ok(to_json(&examples::next_step(&model.0, &tried)))
 }
 
 /// Image bytes to the pixels that a model with this `InputSpec` sees, on the same path as `prepare`.

@@ -10,6 +10,7 @@ pub mod calibrate;
 pub mod confidence;
 pub mod decode;
 pub mod error;
+pub mod examples;
 pub mod explain;
 pub mod labels;
 pub mod model;

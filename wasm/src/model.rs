@@ -34,6 +34,7 @@ impl Model {
             }
             None => ClassNames::default(),
         };
+        spec.settings = Some(spec.rests_on());
         Ok(Self { spec, names, confidence })
     }
 }

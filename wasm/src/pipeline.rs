@@ -152,6 +152,7 @@ pub fn answer(
         band,
         band_accuracy,
         unsure: band_accuracy.is_some_and(|accuracy| model.confidence.is_unsure(accuracy)),
+        settings: model.spec.rests_on(),
         independent: ranking.independent,
         top: top.collect(),
         input,

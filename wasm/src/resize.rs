@@ -210,7 +210,8 @@ fn pad(inner: &[u8], inner_width: u32, inner_height: u32, width: u32, height: u3
     padded
 }
 
-fn luma(rgb: &[u8]) -> Vec<u8> {
+/// Grey of RGB, as [`resize`] has it.
+pub(crate) fn luma(rgb: &[u8]) -> Vec<u8> {
     let grey = |&[red, green, blue]: &[u8; RGB]| {
         ((19_595 * u32::from(red) + 38_470 * u32::from(green) + 7_471 * u32::from(blue) + 0x8000) >> 16) as u8
     };

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
-use crate::{calibration::BandAccuracy, spec::Dtype};
+use crate::{
+    calibration::BandAccuracy,
+    spec::{Dtype, Settings},
+};
 
 /// What one call of `infer` wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,6 +109,8 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "typescript", ts(optional, type = "boolean"))]
     pub unsure: bool,
+    /// What mean, std and channel order of the model rest on.
+    pub settings: Settings,
     /// Whether the classes are independent, so that the probabilities need not sum to 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "typescript", ts(optional, type = "boolean"))]

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod calibration;
 pub mod error;
+pub mod examples;
 pub mod explanation;
 pub mod frame;
 pub mod manifest;
@@ -19,11 +20,12 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub use answer::{Answer, Band, ClientTensor, ImageFacts, ImageLimits, InferOptions, InputFacts, Timings, TopEntry};
 pub use calibration::{Agreement, BandAccuracy, BandLimits, Calibration, Confidence};
 pub use error::{ErrorCode, Problem};
+pub use examples::{Decision, Example, NextStep, Try};
 pub use explanation::{ExplainMethod, ExplainOptions, Explanation, MapRegion};
 pub use frame::{Frame, FrameError, FrameKind};
 pub use manifest::{Manifest, Program, ProgramProtocol};
 pub use message::{GraphFormat, Hello, LoadRequest, Loaded, Origin, Runtime, Sandbox};
 pub use spec::{
     ChannelOrder, Dtype, Evidence, ForbiddenOp, GraphFacts, InputSpec, LabelsSpec, Layout, ModelSpec, OutputKind,
-    OutputSpec, Resize, ResizeFilter, Source, SpecOverrides, Verdict,
+    OutputSpec, Resize, ResizeFilter, Scaling, Settings, Source, SpecOverrides, Verdict,
 };

@@ -13,7 +13,7 @@ use ts_rs::TS;
 pub use judge::{Finding, LICENCES, Place, Severity, judge};
 
 use crate::calibration::{BandLimits, Calibration, Confidence};
-use crate::spec::{ChannelOrder, Dtype, Layout, OutputKind, Resize, ResizeFilter, SpecOverrides};
+use crate::spec::{ChannelOrder, Dtype, Evidence, Layout, OutputKind, Resize, ResizeFilter, SpecOverrides};
 #[cfg(feature = "typescript")]
 use crate::spec::{LABEL_OFFSET_MAX, SIDE_PIXELS_MAX};
 
@@ -78,6 +78,9 @@ pub struct Manifest {
     /// What its confidence is worth, as `menagerie calibrate` measured it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// How settings of `input` were found that nobody stated, such as those that labelled photos decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Vec<Evidence>>,
 }
 
 /// A program that serves a model.

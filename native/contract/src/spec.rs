@@ -23,6 +23,14 @@ pub struct ModelSpec {
     pub graph: GraphFacts,
     /// Where each detected field comes from.
     pub evidence: Vec<Evidence>,
+    /// Ways of scaling pixels that the graph leaves possible, the most probable first; labelled photos decide between them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[cfg_attr(feature = "typescript", ts(optional, as = "Option<Vec<Scaling>>"))]
+    pub scalings: Vec<Scaling>,
+    /// What mean, std and channel order rest on; absent as an engine answers it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub settings: Option<Settings>,
     /// What the allow-list of ops says.
     pub verdict: Verdict,
     /// Things the caller should know, such as an assumed size.
@@ -63,6 +71,48 @@ pub struct InputSpec {
     /// The batch that the graph is fixed at; absent when any batch is accepted. Missing images are filled up.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub batch: Option<u32>,
+}
+
+/// One way to make the tensor's values of pixels, as [`InputSpec`] has them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+pub struct Scaling {
+    /// Subtracted from each channel; one value for each.
+    pub mean: Vec<f32>,
+    /// Divides each channel; one value for each.
+    pub std: Vec<f32>,
+    /// Order of the channels.
+    pub channel_order: ChannelOrder,
+    /// How probable the graph makes it, 0–1.
+    pub probability: f32,
+}
+
+/// What the settings rest on that decide what a graph sees: mean, std and channel order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+pub struct Settings {
+    /// Whether each of them is right with a probability of at least [`CERTAIN_MIN`].
+    pub certain: bool,
+    /// How the least sure of them was found.
+    pub by: Source,
+}
+
+/// The least probability of settings that are certain.
+pub const CERTAIN_MIN: f32 = 0.9;
+/// The fields that [`Settings`] tells of.
+pub const SETTINGS_FIELDS: [&str; 3] = ["input.mean", "input.std", "input.channel_order"];
+
+impl ModelSpec {
+    /// What mean, std and channel order rest on. What an engine states without evidence stands in its model.
+    #[must_use]
+    pub fn rests_on(&self) -> Settings {
+        let told = self.evidence.iter().filter(|entry| SETTINGS_FIELDS.contains(&entry.field.as_str()));
+        let least = told.min_by(|a, b| a.confidence.total_cmp(&b.confidence).then(a.source.cmp(&b.source)));
+        least.map_or(Settings { certain: true, by: Source::Read }, |entry| Settings {
+            certain: entry.confidence >= CERTAIN_MIN,
+            by: entry.source,
+        })
+    }
 }
 
 /// Element types that an image input may have.
@@ -255,17 +305,19 @@ pub struct Alternative {
     pub score: f32,
 }
 
-/// How a field was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How a field was found; the weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
-    /// Stands in the graph.
-    Read,
-    /// Follows from a measurement on the graph.
-    Measured,
     /// Assumed, because most such graphs are so.
     Prior,
+    /// Follows from a measurement on the graph.
+    Measured,
+    /// Follows from photos whose labels are known.
+    Examples,
+    /// Stands in the graph.
+    Read,
     /// The model's manifest says so.
     Manifest,
     /// The request says so.

@@ -85,6 +85,8 @@ fn spec() -> ModelSpec {
             confidence: 1.0,
             alternatives: Vec::new(),
         }],
+        scalings: Vec::new(),
+        settings: None,
         verdict: Verdict { allowed: true, forbidden: Vec::new() },
         warnings: vec!["“Ünïcode” in a message".into()],
     }

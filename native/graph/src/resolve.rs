@@ -217,7 +217,7 @@ impl Analysis {
         let Self { input, output, normalization, facts, verdict, .. } = self;
         let batch_evidence = batch_evidence(input.batch, batch);
         let unsure = normalization::warnings(&normalization.evidence);
-        ModelSpec {
+        let spec = ModelSpec {
             input: InputSpec {
                 tensor: input.tensor,
                 dtype: input.dtype,
@@ -242,9 +242,12 @@ impl Analysis {
             labels: None,
             graph: facts,
             evidence: [input.evidence, vec![batch_evidence], normalization.evidence, output.evidence].concat(),
+            scalings: normalization.scalings,
+            settings: None,
             verdict,
             warnings: [input.warnings, unsure, output.warnings].concat(),
-        }
+        };
+        ModelSpec { settings: Some(spec.rests_on()), ..spec }
     }
 }
 

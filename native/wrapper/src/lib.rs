@@ -108,6 +108,8 @@ pub fn spec(width: u32, height: u32, classes: u32) -> ModelSpec {
             ops: std::collections::BTreeMap::new(),
         },
         evidence: Vec::new(),
+        scalings: Vec::new(),
+        settings: None,
         verdict: Verdict { allowed: true, forbidden: Vec::new() },
         warnings: Vec::new(),
     }

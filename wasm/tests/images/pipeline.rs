@@ -33,6 +33,8 @@ fn measured(kind: OutputKind, classes: u32, labels: Option<&str>, confidence: Co
             ops: std::collections::BTreeMap::new(),
         },
         evidence: vec![],
+        scalings: Vec::new(),
+        settings: None,
         verdict: Verdict { allowed: true, forbidden: vec![] },
         warnings: vec![],
     };

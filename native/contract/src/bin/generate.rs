@@ -4,9 +4,9 @@
 use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 use menagerie_contract::{
-    Agreement, Answer, ClientTensor, Confidence, ErrorCode, ExplainOptions, Explanation, Hello, InferOptions,
-    LoadRequest, Loaded, Manifest, ModelSpec, Problem, Runtime, Sandbox, VERSION, explanation, frame, manifest,
-    message, spec,
+    Agreement, Answer, ClientTensor, Confidence, ErrorCode, Example, ExplainOptions, Explanation, Hello, InferOptions,
+    LoadRequest, Loaded, Manifest, ModelSpec, NextStep, Problem, Runtime, Sandbox, VERSION, explanation, frame,
+    manifest, message, spec,
 };
 use schemars::{Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Value, json};
@@ -35,6 +35,7 @@ fn types() -> String {
     declarations.visit::<ClientTensor>();
     declarations.visit::<Confidence>();
     declarations.visit::<ErrorCode>();
+    declarations.visit::<Example>();
     declarations.visit::<ExplainOptions>();
     declarations.visit::<Explanation>();
     declarations.visit::<Hello>();
@@ -43,6 +44,7 @@ fn types() -> String {
     declarations.visit::<Loaded>();
     declarations.visit::<Manifest>();
     declarations.visit::<ModelSpec>();
+    declarations.visit::<NextStep>();
     declarations.visit::<Problem>();
     declarations.visit::<manifest::Finding>();
     declarations.visit::<manifest::Place>();

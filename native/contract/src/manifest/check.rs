@@ -1,6 +1,6 @@
 //! What is wrong with a manifest, field by field.
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     calibration::{TEMPERATURE_MAX, TEMPERATURE_MIN},
     manifest::{MANIFEST_SCHEMA, ProgramProtocol},
     spec::{
-        CROP_FRACTION_MIN, ChannelOrder, Dtype, LABEL_OFFSET_MAX, Layout, OutputKind, Resize, ResizeFilter,
+        CROP_FRACTION_MIN, ChannelOrder, Dtype, Evidence, LABEL_OFFSET_MAX, Layout, OutputKind, Resize, ResizeFilter,
         SIDE_PIXELS_MAX,
     },
 };
@@ -160,6 +160,7 @@ pub const MANIFEST: &[Field] = &[
     object("accuracy", Presence::Optional, ACCURACY),
     object("bands", Presence::Optional, BANDS),
     object("calibration", Presence::Optional, CALIBRATION),
+    optional("evidence", evidence),
 ];
 
 /// What a client may say of a model that it registers: any part of a manifest, so that a whole one can be sent too.
@@ -186,6 +187,7 @@ pub const PART: &[Field] = &[
     object("accuracy", Presence::Optional, ACCURACY),
     object("bands", Presence::Optional, BANDS),
     object("calibration", Presence::Optional, CALIBRATION),
+    optional("evidence", evidence),
 ];
 
 /// One for each field that is wrong.
@@ -349,6 +351,10 @@ fn address(value: &Value) -> Result<(), String> {
             && !text.contains(|character: char| character.is_whitespace() || character.is_control())
     };
     held(value.as_str().is_some_and(is_address), "an address that begins with https:// or http://")
+}
+
+fn evidence(value: &Value) -> Result<(), String> {
+    held(Vec::<Evidence>::deserialize(value).is_ok(), "a list of evidence, as GET /api/models/{id} answers it")
 }
 
 fn word<T: DeserializeOwned>(value: &Value) -> Result<(), String> {

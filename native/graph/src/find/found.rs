@@ -1,7 +1,7 @@
 //! What the search for input and output found, before it becomes a `ModelSpec`.
 
 use menagerie_contract::{
-    ChannelOrder, Dtype, Evidence, Layout, OutputKind, Resize, ResizeFilter, Source, spec::Alternative,
+    ChannelOrder, Dtype, Evidence, Layout, OutputKind, Resize, ResizeFilter, Scaling, Source, spec::Alternative,
 };
 use serde::Serialize;
 
@@ -73,6 +73,8 @@ pub struct Normalization {
     /// Where each field comes from: `input.mean`, `input.std`, `input.channel_order`, `input.resize`,
     /// `input.crop_fraction` (of a centre crop), `input.resize_filter`.
     pub evidence: Vec<Evidence>,
+    /// As [`menagerie_contract::ModelSpec::scalings`].
+    pub scalings: Vec<Scaling>,
 }
 
 /// An [`Evidence`] without alternatives.

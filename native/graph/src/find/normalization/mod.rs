@@ -9,6 +9,7 @@ pub mod constants;
 pub mod domains;
 pub mod features;
 pub mod images;
+mod joint;
 pub mod layers;
 pub mod norm;
 pub mod priors;
@@ -100,7 +101,8 @@ pub fn detect_with(
     }
     let (resize_filter, confidence, because) = family.resize_filter();
     entries.push(evidence("input.resize_filter", resize_filter, Source::Prior, confidence, because));
-    Normalization { mean, std, channel_order: order, resize, crop_fraction, resize_filter, evidence: entries }
+    let scalings = joint::scalings(&answer);
+    Normalization { mean, std, channel_order: order, resize, crop_fraction, resize_filter, evidence: entries, scalings }
 }
 
 /// The candidates with their probabilities.

@@ -1,0 +1,69 @@
+//! What photos whose labels are known say of settings that a graph leaves open.
+
+#[cfg(feature = "typescript")]
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "typescript")]
+use ts_rs::TS;
+
+use crate::spec::{Evidence, SpecOverrides};
+
+/// A photo with its label, and what was tried on it so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    /// What the photo shows, as the client says it.
+    pub label: String,
+    /// For each way of fitting the photo to the input, which of its views that gives: several ways may give the same pixels.
+    pub views: Vec<u32>,
+    /// What was answered.
+    pub tries: Vec<Try>,
+}
+
+/// One way of feeding a photo, with what its label got.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[serde(deny_unknown_fields)]
+pub struct Try {
+    /// Place among the ways of scaling that are tried.
+    pub scaling: u32,
+    /// View of the photo.
+    pub view: u32,
+    /// Probability of the photo's label.
+    pub probability: f32,
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum NextStep {
+    /// The graph is to be run on one of the photos.
+    Run {
+        /// Place of the photo.
+        photo: u32,
+        /// Ways of scaling, one for each run.
+        scalings: Vec<u32>,
+        /// Views of the photo, one for each run.
+        views: Vec<u32>,
+    },
+    /// Nothing: enough is known.
+    Decided {
+        /// What is known.
+        decision: Decision,
+    },
+}
+
+/// What labelled photos decided of a model's settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// The settings; empty where the labels fit none.
+    pub overrides: SpecOverrides,
+    /// Why each of them was taken.
+    pub evidence: Vec<Evidence>,
+    /// What the caller should know of the photos.
+    pub warnings: Vec<String>,
+}

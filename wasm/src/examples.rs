@@ -1,0 +1,112 @@
+//! Photos whose labels are known decide between the settings that a graph leaves open: each is run in each way that its
+//! pixels may have been scaled and fitted, and what its label gets is added to what the graph itself says.
+//!
+//! A host makes the views of each photo ([`views`]), asks [`next_step`] what to run, makes the frames with [`feed`], reads the
+//! replies with [`probabilities`], and asks again, until there is a [`Decision`]. Nothing is kept between calls.
+
+mod decide;
+mod feed;
+mod names;
+mod posterior;
+mod ways;
+
+use std::collections::BTreeSet;
+
+use menagerie_contract::{Example, ImageLimits, NextStep};
+
+pub use feed::feed;
+
+use crate::{
+    confidence::Ranking,
+    decode::decode_shrunk,
+    error::Error,
+    model::Model,
+    resize::{region, resize, shrink_max},
+    scores::Scores,
+};
+use posterior::Posterior;
+use ways::Ways;
+
+/// Runs on one photo, at most.
+pub const RUNS_MAX: usize = 60;
+/// The photo cannot be told from settings whose logarithm of odds against the best is larger than this: they are not tried
+/// in other fits.
+const LEAD: f64 = 3.0;
+
+/// Every different view that the ways of fitting give of a photo, one after the other, and which of them each way gives.
+/// Views are `height * width * channels` bytes, R, G, B or grey.
+///
+/// # Errors
+/// Those of decoding, and [`Error::FieldInvalid`] for a label that the model has not.
+pub fn views(model: &Model, image: &[u8], label: &str, limits: &ImageLimits) -> Result<(Vec<u8>, Vec<u32>), Error> {
+    names::class_of(model, label)?;
+    let ways = Ways::of(&model.spec);
+    let inputs: Vec<_> = ways.fits.iter().map(|way| way.value.of(&model.spec.input)).collect();
+    let shrink = |size| inputs.iter().map(|input| shrink_max(size, None, input)).fold(f64::INFINITY, f64::min);
+    let photo = decode_shrunk(image, limits, &shrink)?;
+    let mut different: Vec<Vec<u8>> = Vec::new();
+    let mut places = Vec::with_capacity(inputs.len());
+    for input in &inputs {
+        let pixels = resize(&photo, region(photo.size(), None)?, input)?.bytes;
+        let known = different.iter().position(|view| *view == pixels);
+        places.push(known.unwrap_or(different.len()) as u32);
+        if known.is_none() {
+            different.push(pixels);
+        }
+    }
+    Ok((different.concat(), places))
+}
+
+/// The probability of a label in each answer of an engine's reply to a frame of [`feed`] with `count` views.
+///
+/// # Errors
+/// Those of [`crate::pipeline::answer`].
+pub fn probabilities(model: &Model, reply: &[u8], label: &str, count: u32) -> Result<Vec<f32>, Error> {
+    let output = &model.spec.output;
+    let class = names::class_of(model, label)?;
+    let class_count = model.names.count(output.kind, output.classes);
+    let of_one =
+        |scores: &Scores| Ranking::of(output.kind, scores, class_count, 1.0).map(|all| all.probability_of(class));
+    Scores::read_all(reply, output, count)?.iter().map(of_one).collect()
+}
+
+/// What is to be run next, or what was decided.
+///
+/// First every way of scaling is run on the first photo, fitted as the graph's makers mostly do; those that fall far behind
+/// are left out of the photos that follow. Then the best ones are run in the other ways of fitting.
+#[must_use]
+pub fn next_step(model: &Model, examples: &[Example]) -> NextStep {
+    let ways = Ways::of(&model.spec);
+    let classes = crate::calibrate::labels_of(model).len();
+    for (place, example) in examples.iter().enumerate() {
+        let alive = Posterior::of(&ways, &examples[..place], classes).alive(posterior::KEEP);
+        let usual = example.views.first().copied().unwrap_or_default();
+        let missing = alive.into_iter().map(|scaling| (scaling, usual)).filter(|run| !is_tried(example, *run));
+        if let Some(step) = run(place, missing.collect()) {
+            return step;
+        }
+    }
+    let posterior = Posterior::of(&ways, examples, classes);
+    let leaders = posterior.alive(LEAD);
+    for (place, example) in examples.iter().enumerate() {
+        let views: BTreeSet<u32> = example.views.iter().copied().collect();
+        let runs = leaders.iter().flat_map(|scaling| views.iter().map(|view| (*scaling, *view)));
+        let missing: Vec<_> = runs.filter(|run| !is_tried(example, *run)).collect();
+        // Whole leaders only, the best one first: half of one would be compared with nothing.
+        let each = views.len().saturating_sub(1).max(1);
+        let room = RUNS_MAX.saturating_sub(example.tries.len()) / each * each;
+        if let Some(step) = run(place, missing.into_iter().take(room).collect()) {
+            return step;
+        }
+    }
+    NextStep::Decided { decision: decide::decide(model, &ways, examples, &posterior) }
+}
+
+fn is_tried(example: &Example, (scaling, view): (u32, u32)) -> bool {
+    posterior::probability_of(example, scaling, view).is_some()
+}
+
+fn run(photo: usize, runs: Vec<(u32, u32)>) -> Option<NextStep> {
+    let (scalings, views): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
+    (!scalings.is_empty()).then_some(NextStep::Run { photo: photo as u32, scalings, views })
+}

@@ -1,0 +1,166 @@
+//! From probabilities to settings, in words.
+
+use menagerie_contract::{
+    ChannelOrder, Decision, Dtype, Evidence, Example, ModelSpec, Resize, Source, SpecOverrides, spec::Alternative,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    posterior::{Posterior, probability_of},
+    ways::{Ways, is_fixed},
+};
+use crate::{calibrate::labels_of, model::Model};
+
+/// No probability is shown as more than this, as in detection.
+const CONFIDENCE_MAX: f64 = 0.99;
+/// Below this the caller is warned, as in detection.
+const CONFIDENCE_WARNED: f32 = 0.75;
+/// What a probability has to move for the photos to be named as its source.
+const MOVED_MIN: f64 = 0.02;
+/// Values that are less probable are not listed.
+const LISTED_MIN: f64 = 0.001;
+
+pub fn decide(model: &Model, ways: &Ways, examples: &[Example], posterior: &Posterior) -> Decision {
+    let (scaling, fit) = posterior.best();
+    let classes = labels_of(model).len();
+    let chance = 1.0 / classes.max(1) as f32;
+    let of_one = |example: &Example| {
+        let view = |fit: usize| example.views.get(fit).copied().unwrap_or_default();
+        let own = probability_of(example, scaling as u32, view(fit));
+        own.or_else(|| probability_of(example, scaling as u32, view(0))).unwrap_or_default()
+    };
+    let got: Vec<f32> = examples.iter().map(of_one).collect();
+    let mean = got.iter().sum::<f32>() / got.len().max(1) as f32;
+    if mean <= chance {
+        return Decision { warnings: vec![fits_nothing(examples, mean)], ..Decision::default() };
+    }
+    let Some((scaled, fitted)) = ways.scalings.get(scaling).zip(ways.fits.get(fit)) else { return Decision::default() };
+    let (scaled, fitted) = (&scaled.value, fitted.value);
+    let spec = &model.spec;
+    let photos =
+        if examples.len() == 1 { "1 labelled photo".to_owned() } else { format!("{} labelled photos", examples.len()) };
+    let said = Said { spec, posterior, photos, mean };
+    let of_scaling = |at: usize| &ways.scalings[at].value;
+    let of_fit = |at: usize| &ways.fits[at].value;
+    let mut overrides = SpecOverrides::default();
+    let mut evidence = Vec::new();
+    if spec.input.dtype == Dtype::Float32 {
+        if !is_fixed(spec, "input.mean") {
+            overrides.mean = Some(scaled.mean.clone());
+            evidence.push(said.evidence("input.mean", &scaled.mean, |at, _| json!(of_scaling(at).mean)));
+        }
+        if !is_fixed(spec, "input.std") {
+            overrides.std = Some(scaled.std.clone());
+            evidence.push(said.evidence("input.std", &scaled.std, |at, _| json!(of_scaling(at).std)));
+        }
+    }
+    if !is_fixed(spec, "input.channel_order")
+        && (spec.input.channels == 3 || scaled.channel_order != ChannelOrder::Gray)
+    {
+        overrides.channel_order = Some(scaled.channel_order);
+        let order = |at: usize, _| json!(of_scaling(at).channel_order);
+        evidence.push(said.evidence("input.channel_order", scaled.channel_order, order));
+    }
+    if !is_fixed(spec, "input.resize") {
+        overrides.resize = Some(fitted.resize);
+        evidence.push(said.evidence("input.resize", fitted.resize, |_, at| json!(of_fit(at).resize)));
+    }
+    let is_open = spec.input.resize != Resize::CenterCrop || !is_fixed(spec, "input.crop_fraction");
+    if fitted.resize == Resize::CenterCrop && is_open {
+        overrides.crop_fraction = Some(fitted.crop_fraction);
+        let fraction = |_, at: usize| match of_fit(at).resize {
+            Resize::CenterCrop => json!(of_fit(at).crop_fraction),
+            _ => Value::Null,
+        };
+        evidence.push(said.evidence("input.crop_fraction", fitted.crop_fraction, fraction));
+    }
+    if !is_fixed(spec, "input.resize_filter") {
+        overrides.resize_filter = Some(fitted.filter);
+        evidence.push(said.evidence("input.resize_filter", fitted.filter, |_, at| json!(of_fit(at).filter)));
+    }
+    let mut warnings: Vec<String> = evidence
+        .iter()
+        .filter(|entry| entry.confidence < CONFIDENCE_WARNED && is_told_by_graphs(&entry.field))
+        .map(|entry| {
+            let sure = 100.0 * entry.confidence;
+            format!("{} is only {sure:.0} % sure with {}; send more, of other labels", entry.field, said.photos)
+        })
+        .collect();
+    let odd = examples.iter().zip(&got).filter(|(_, probability)| **probability < chance);
+    warnings.extend(odd.map(|(example, probability)| {
+        let share = 100.0 * probability;
+        format!(
+            "the photo labelled {:?} gets {share:.1} % for that label where the others fit; the label may be wrong",
+            example.label
+        )
+    }));
+    Decision { overrides, evidence, warnings }
+}
+
+/// As detection, which warns of these alone: the others are habit for most graphs.
+fn is_told_by_graphs(field: &str) -> bool {
+    menagerie_contract::spec::SETTINGS_FIELDS.contains(&field)
+}
+
+fn fits_nothing(examples: &[Example], mean: f32) -> String {
+    let mut labels: Vec<String> = examples.iter().map(|example| format!("{:?}", example.label)).collect();
+    labels.dedup();
+    let share = 100.0 * mean;
+    format!(
+        "the labels {} fit no settings: the photos get {share:.1} % for them with the best ones, no more than by chance, so \
+         that the settings are those of the graph alone; check the photos, their labels and the label file",
+        labels.join(", ")
+    )
+}
+
+/// What photos say of fields.
+struct Said<'a> {
+    spec: &'a ModelSpec,
+    posterior: &'a Posterior,
+    photos: String,
+    mean: f32,
+}
+
+impl Said<'_> {
+    /// The field's value with the probability of all ways that share it. `of` is the value of a scaling and a fit.
+    fn evidence(&self, field: &str, taken: impl Serialize, of: impl Fn(usize, usize) -> Value) -> Evidence {
+        let taken = json!(taken);
+        let mut shares: Vec<(Value, f64)> = Vec::new();
+        for (scaling, fit, probability) in self.posterior.pairs() {
+            let value = of(scaling, fit);
+            match shares.iter_mut().find(|(other, _)| *other == value) {
+                Some((_, share)) => *share += probability,
+                None => shares.push((value, probability)),
+            }
+        }
+        let share = shares.iter().find(|(value, _)| *value == taken).map_or(0.0, |(_, share)| *share);
+        let confidence = share.min(CONFIDENCE_MAX) as f32;
+        let before = self.spec.evidence.iter().find(|entry| entry.field == field);
+        let (was, because) = before.map_or((0.0, String::new()), |entry| {
+            let was = if entry.value == taken { f64::from(entry.confidence) } else { 0.0 };
+            (was, format!("; the graph alone: {} at {:.2}, {}", entry.value, entry.confidence, entry.because))
+        });
+        if let Some(entry) = before.filter(|_| (was - f64::from(confidence)).abs() < MOVED_MIN) {
+            let agreed = if entry.source == Source::Prior { "" } else { ", and so say " };
+            let because = if agreed.is_empty() {
+                entry.because.clone()
+            } else {
+                format!("{}{agreed}{}", entry.because, self.photos)
+            };
+            return Evidence { because, ..entry.clone() };
+        }
+        shares.retain(|(value, share)| *value != taken && *share >= LISTED_MIN && !value.is_null());
+        shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let alternatives =
+            shares.into_iter().map(|(value, share)| Alternative { value, score: share as f32 }).collect();
+        Evidence {
+            field: field.to_owned(),
+            value: taken,
+            source: Source::Examples,
+            because: format!("with {}, whose labels get {:.2} on average this way{because}", self.photos, self.mean),
+            confidence,
+            alternatives,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! How probable each way of feeding is once photos with their labels were run.
+//!
+//! Bayes' rule: the logarithm of a way's prior, plus for each photo the logarithm of what its label got. Labels may be
+//! wrong, and nets are surer than they are often right, so one photo never counts for more than [`KEEP`] over two.
+
+use menagerie_contract::Example;
+
+use super::ways::Ways;
+
+/// Share of labels that are taken to be wrong: they stand for any class.
+const WRONG_SHARE: f64 = 0.1;
+/// What any label gets at least, of however many classes: a label that is wrong does not outweigh four that are right.
+const LIKELIHOOD_MIN: f64 = 0.02;
+/// Ways of scaling whose logarithm of odds against the best is larger than this are not run on further photos: twice the
+/// most that one photo can say, `ln(0.92 / 0.02)`.
+pub const KEEP: f64 = 7.6;
+
+/// Natural logarithm of how well a label fits that got this probability.
+pub fn log_likelihood(probability: f32, classes: usize) -> f64 {
+    let any = (WRONG_SHARE / classes.max(1) as f64).max(LIKELIHOOD_MIN);
+    ((1.0 - WRONG_SHARE) * f64::from(probability) + any).ln()
+}
+
+/// The probability that a photo's label got, where that was tried.
+pub fn probability_of(example: &Example, scaling: u32, view: u32) -> Option<f32> {
+    let tried = example.tries.iter().find(|one| (one.scaling, one.view) == (scaling, view));
+    tried.map(|one| one.probability)
+}
+
+/// Probabilities of all pairs of a scaling and a fit.
+#[derive(Clone, Debug)]
+pub struct Posterior {
+    fits: usize,
+    /// Natural logarithms up to a constant, fit by fit of each scaling.
+    logs: Vec<f64>,
+    /// Of each scaling, whether it was run on every photo.
+    is_whole: Vec<bool>,
+}
+
+impl Posterior {
+    /// What `examples` say. A fit that was not tried is taken to do as the usual one does; a scaling that was left out falls
+    /// behind the best one no further.
+    pub fn of(ways: &Ways, examples: &[Example], classes: usize) -> Self {
+        let usual = |example: &Example, scaling: usize| {
+            let view = example.views.first().copied().unwrap_or_default();
+            probability_of(example, scaling as u32, view).map(|probability| log_likelihood(probability, classes))
+        };
+        let is_whole: Vec<bool> = (0..ways.scalings.len())
+            .map(|scaling| examples.iter().all(|example| usual(example, scaling).is_some()))
+            .collect();
+        let sum = |scaling: usize| examples.iter().filter_map(|example| usual(example, scaling)).sum::<f64>();
+        let leader = (0..ways.scalings.len())
+            .filter(|scaling| is_whole[*scaling])
+            .max_by(|a, b| {
+                let score = |scaling: usize| ways.scalings[scaling].log_prior + sum(scaling);
+                score(*a).total_cmp(&score(*b))
+            })
+            .unwrap_or_default();
+        let of_one = |example: &Example, scaling: usize, fit: usize| {
+            let view = example.views.get(fit).copied().unwrap_or_default();
+            let own = probability_of(example, scaling as u32, view).map(|found| log_likelihood(found, classes));
+            own.or_else(|| usual(example, scaling)).or_else(|| usual(example, leader)).unwrap_or_default()
+        };
+        let logs = ways.scalings.iter().enumerate().flat_map(|(scaling, scaled)| {
+            ways.fits.iter().enumerate().map(move |(fit, fitted)| {
+                let said: f64 = examples.iter().map(|example| of_one(example, scaling, fit)).sum();
+                scaled.log_prior + fitted.log_prior + said
+            })
+        });
+        Self { fits: ways.fits.len(), logs: logs.collect(), is_whole }
+    }
+
+    /// The scalings that were run on every photo and lie at most `distance` behind the best one, the best first.
+    pub fn alive(&self, distance: f64) -> Vec<u32> {
+        let best_of =
+            |scaling: usize| self.logs[scaling * self.fits..][..self.fits].iter().copied().fold(f64::MIN, f64::max);
+        let mut scores: Vec<(u32, f64)> = (0..self.is_whole.len())
+            .filter(|scaling| self.is_whole[*scaling])
+            .map(|scaling| (scaling as u32, best_of(scaling)))
+            .collect();
+        scores.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let best = scores.first().map_or(0.0, |(_, score)| *score);
+        scores.into_iter().filter(|(_, score)| best - score <= distance).map(|(scaling, _)| scaling).collect()
+    }
+
+    /// The most probable scaling and fit.
+    pub fn best(&self) -> (usize, usize) {
+        let best = (0..self.logs.len()).max_by(|a, b| self.logs[*a].total_cmp(&self.logs[*b])).unwrap_or_default();
+        (best / self.fits, best % self.fits)
+    }
+
+    /// The probability of each pair, with its scaling and its fit.
+    pub fn pairs(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
+        let most = self.logs.iter().copied().fold(f64::MIN, f64::max);
+        let total: f64 = self.logs.iter().map(|log| (log - most).exp()).sum();
+        let fits = self.fits;
+        self.logs.iter().enumerate().map(move |(at, log)| (at / fits, at % fits, (log - most).exp() / total))
+    }
+}
