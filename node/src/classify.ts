@@ -2,12 +2,14 @@
  * What every door calls: the images of one visit, with each of its models. Admission, shares and deadlines are the
  * visit's; decoding, models and engines are behind the ports.
  */
+import { decided } from "./decide.js";
 import { AppError } from "./errors.js";
 import type { Answer, ClientTensor, ErrorCode } from "./generated/contract.js";
 import type {
   Classifier,
   ClassifyOptions,
   ClassifyTarget,
+  ExamplePhoto,
   Feedback,
   FetchImage,
   GivenImage,
@@ -35,6 +37,8 @@ export interface Question {
   readonly images: readonly (ImageSource | TensorSource)[];
   readonly choices: readonly ModelChoice[];
   readonly settings: ModelSettings;
+  /** Photos that decide what the settings leave open, of one graph that came with the request. */
+  readonly examples?: readonly ExamplePhoto[];
   readonly options: ClassifyOptions;
   /** Called with each model before its images are classified; throws what is wrong with asking it this. */
   readonly check?: (model: OpenModel) => void;
@@ -113,7 +117,7 @@ async function classifyAll(
   question: Question,
   memory: Recollection | null,
 ): Promise<Item[]> {
-  const { images, choices, settings, options, check } = question;
+  const { images, choices, settings, examples = [], options, check } = question;
   const contents = images.map(async (image, place) => {
     const content = await readImage(deps, visit, image);
     if (!("tensor" in image)) memory?.image(place, content instanceof Uint8Array ? content : content.bytes);
@@ -134,7 +138,8 @@ async function classifyAll(
         return { image: { name: nameOf(image) }, model: { id: idOf(choice) }, error };
       };
       try {
-        return await deps.models.use(choice, settings, visit, (model) => {
+        const all = await decided(deps, visit, choice, settings, examples);
+        return await deps.models.use(choice, all, visit, (model) => {
           check?.(model);
           if (options.picture) checkPictures(model.target, images.length * choices.length, deps.answerBytesMax);
           return Promise.all(

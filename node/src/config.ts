@@ -165,6 +165,9 @@ const SCHEMA = z.object({
   ),
   imageSidePixelsMax: count(20_000).describe("Longer side of an image; past it: 422."),
   imagesPerRequestMax: count(16, 1, 1000).describe("Images in one request, addresses included; past it: 400."),
+  examplesMax: count(16, 1, 100).describe(
+    "Labelled photos that decide a graph's settings, in one request; each takes 60 runs of the graph at most; past it: 400.",
+  ),
   modelsPerRequestMax: count(8, 1, 100).describe("Models in one request; past it: 400."),
   graphBytesMax: bytes(256 * MIB).describe("Bytes of one uploaded graph; past it: 413."),
   labelsBytesMax: bytes(4 * MIB).describe("Bytes of one uploaded label file; past it: 413."),
@@ -290,6 +293,7 @@ const RULE_OF = {
   imageSidePixelsMax: "work",
   imageMsMax: "work",
   imagesPerRequestMax: "work",
+  examplesMax: "work",
   modelsPerRequestMax: "work",
   graphBytesMax: "work",
   labelsBytesMax: "work",

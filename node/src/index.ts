@@ -1,8 +1,9 @@
 /** The library: the same way from image to answer, without HTTP. */
 import { pino } from "pino";
 import { type Config, readConfig } from "./config.js";
+import { decided } from "./decide.js";
 import type { Answer, ModelSpec, SpecOverrides } from "./generated/contract.js";
-import type { ClassifyOptions, ModelChoice, ModelIdentity, OpenModel, UploadedFile } from "./ports.js";
+import type { ClassifyOptions, ExamplePhoto, ModelChoice, ModelIdentity, OpenModel, UploadedFile } from "./ports.js";
 import { onOwnBehalf, openService } from "./service.js";
 import { sha256 } from "./sha256.js";
 
@@ -18,7 +19,7 @@ export type {
   TopEntry,
 } from "./generated/contract.js";
 export { MANIFEST_JSON_SCHEMA } from "./generated/contract-schema.js";
-export type { ClassifyOptions, ModelIdentity } from "./ports.js";
+export type { ClassifyOptions, ExamplePhoto, ModelIdentity } from "./ports.js";
 
 /** A frozen graph of the caller's own. */
 export interface OwnModel {
@@ -28,6 +29,8 @@ export interface OwnModel {
   readonly labels?: Uint8Array;
   /** What is known of it; the rest is detected. */
   readonly overrides?: SpecOverrides;
+  /** Photos whose labels are known: they decide what neither `overrides` nor the graph say. */
+  readonly examples?: readonly ExamplePhoto[];
 }
 
 export interface ClassifierOptions {
@@ -55,8 +58,11 @@ export async function createClassifier(options: ClassifierOptions = {}): Promise
   const service = await openService(config, pino({ level: "silent" }));
   try {
     const overrides = typeof options.model === "object" ? (options.model.overrides ?? {}) : {};
-    const settings = { overrides, labelOffset: overrides.label_offset ?? null };
+    const said = { overrides, labelOffset: overrides.label_offset ?? null };
     const choice = await choiceOf(options.model);
+    const examples = typeof options.model === "object" ? (options.model.examples ?? []) : [];
+    const photos = examples.map(({ label, bytes }) => ({ label, bytes: copyOf(bytes) }));
+    const settings = await onOwnBehalf(config.classifyMsMax, (party) => decided(service, party, choice, said, photos));
     const use = <T>(work: (model: OpenModel) => Promise<T>) =>
       onOwnBehalf(config.classifyMsMax, (party) => service.models.use(choice, settings, party, work));
     const model = await use(async ({ identity, target }) => ({

@@ -8,6 +8,7 @@ import type {
   ClientTensor,
   Confidence,
   Crop,
+  Decision,
   ErrorCode,
   ExplainMethod,
   Explanation,
@@ -406,6 +407,12 @@ export interface Classifier {
     question: ExplainQuestion,
     told?: (stages: Stages) => void,
   ): Promise<{ answer: Answer; explanation: Explanation }>;
+  /**
+   * What photos whose labels are known say of the settings that the target's graph leaves open: it is asked again and again,
+   * in one exchange after the other. Their bytes may be transferred. Rejects with `field_invalid` for a label that the model
+   * has not, and for an engine that takes no tensors.
+   */
+  decide(target: ClassifyTarget, examples: readonly ExamplePhoto[]): Promise<Decision>;
   /** The target's spec with its labels filled in. Rejects when the labels do not fit. */
   describe(target: ClassifyTarget): Promise<ModelSpec>;
   /** Reads a label file without a model. */
@@ -506,10 +513,18 @@ export interface UploadedGraph extends Omit<UploadedFile, "bytes"> {
   readonly byteLength: number;
 }
 
+/** A photo whose label is known. */
+export interface ExamplePhoto {
+  readonly label: string;
+  readonly bytes: Uint8Array;
+}
+
 /** What the request says of the model's settings. */
 export interface ModelSettings {
   readonly overrides: SpecOverrides;
   readonly labelOffset: number | null;
+  /** Of overrides that labelled photos decided, why; absent where the request itself says them all. */
+  readonly decided?: Pick<Decision, "evidence" | "warnings">;
 }
 
 /** A model as its manifest or its graph has it. */
@@ -600,6 +615,8 @@ export interface Registration {
   readonly graph: UploadedGraph;
   readonly labels: UploadedFile | null;
   readonly settings: ModelSettings;
+  /** They decide what neither the settings nor the manifest say. */
+  readonly examples: readonly ExamplePhoto[];
   /** A whole manifest or a part of one, as JSON text. */
   readonly manifest: string | null;
 }

@@ -2,6 +2,7 @@
 import { setMaxListeners } from "node:events";
 import { type Logger, pino } from "pino";
 import { type Config, isLoopback } from "./config.js";
+import { decided } from "./decide.js";
 import { createAddonEngine } from "./engines/addon.js";
 import { openEngineCgroups } from "./engines/cgroups.js";
 import { loadNativeStart } from "./engines/native-child.js";
@@ -145,6 +146,7 @@ export async function openService(config: Config, logger: Logger, observer: Obse
       models,
       classifier,
       store: zoo,
+      decide: (...asked) => decided({ models, classifier }, ...asked),
       report: (error) => logger.error({ err: error }, "files of a removed model stay until the next start"),
     }),
     tidy: () =>

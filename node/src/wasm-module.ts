@@ -95,6 +95,19 @@ export interface WasmModule {
     explainJson: string,
     replies: Uint8Array,
   ): string;
+  /** The views of a photo whose label is known, one after the other, and which of them each way of fitting gives. */
+  exampleViews(
+    model: WasmModel,
+    image: Uint8Array,
+    label: string,
+    optionsJson: string,
+  ): { pixels: Uint8Array<ArrayBuffer>; views: Uint32Array };
+  /** The frame with these views of a photo, each in its way of scaling. */
+  exampleFrame(model: WasmModel, pixels: Uint8Array, scalings: Uint32Array): Uint8Array<ArrayBuffer>;
+  /** The probability of a label in each answer of a reply to `exampleFrame` with `count` views. */
+  exampleProbabilities(model: WasmModel, reply: Uint8Array, label: string, count: number): Float32Array;
+  /** What is to be run next, a `NextStep` as JSON, after what a JSON list of `Example` has. */
+  exampleStep(model: WasmModel, examplesJson: string): string;
   /**
    * How answers agree with what was said of them, an `Agreement` as JSON: of each its best probability, its class and the
    * class that was said, both places in a JSON list of labels.

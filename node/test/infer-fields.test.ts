@@ -6,7 +6,7 @@ const IMAGE = { name: "a.png", bytes: new Uint8Array(1), sha256: "" };
 
 function parse(fields: Record<string, string | string[]>): InferRequest {
   const entries = Object.entries(fields).map(([name, value]) => [name, [value].flat()] as const);
-  return parseInferFields({ images: [IMAGE], graph: null, labels: null, fields: new Map(entries) }, 3);
+  return parseInferFields({ images: [IMAGE], examples: [], graph: null, labels: null, fields: new Map(entries) }, 3);
 }
 
 function overridesOf(fields: Record<string, string>) {
@@ -18,6 +18,7 @@ describe("the fields of a request", () => {
     expect(parse({})).toEqual({
       choices: [{ kind: "zoo", id: null, version: null }],
       settings: { overrides: {}, labelOffset: null },
+      examples: [],
       options: { topK: 5, scoreThreshold: 0, picture: false },
     });
   });

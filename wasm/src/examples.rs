@@ -29,8 +29,7 @@ use ways::Ways;
 
 /// Runs on one photo, at most.
 pub const RUNS_MAX: usize = 60;
-/// The photo cannot be told from settings whose logarithm of odds against the best is larger than this: they are not tried
-/// in other fits.
+/// Ways of scaling whose logarithm of odds against the best is larger than this are not tried in other fits.
 const LEAD: f64 = 3.0;
 
 /// Every different view that the ways of fitting give of a photo, one after the other, and which of them each way gives.
@@ -73,32 +72,34 @@ pub fn probabilities(model: &Model, reply: &[u8], label: &str, count: u32) -> Re
 /// What is to be run next, or what was decided.
 ///
 /// First every way of scaling is run on the first photo, fitted as the graph's makers mostly do; those that fall far behind
-/// are left out of the photos that follow. Then the best ones are run in the other ways of fitting.
+/// are left out of the photos that follow. Then the best ones are run in the other ways of fitting, likewise.
 #[must_use]
 pub fn next_step(model: &Model, examples: &[Example]) -> NextStep {
     let ways = Ways::of(&model.spec);
     let classes = crate::calibrate::labels_of(model).len();
     for (place, example) in examples.iter().enumerate() {
-        let alive = Posterior::of(&ways, &examples[..place], classes).alive(posterior::KEEP);
+        let alive = Posterior::of(&ways, &examples[..place], 0, classes).alive(posterior::KEEP);
         let usual = example.views.first().copied().unwrap_or_default();
         let missing = alive.into_iter().map(|scaling| (scaling, usual)).filter(|run| !is_tried(example, *run));
         if let Some(step) = run(place, missing.collect()) {
             return step;
         }
     }
-    let posterior = Posterior::of(&ways, examples, classes);
-    let leaders = posterior.alive(LEAD);
+    let leaders = Posterior::of(&ways, examples, 0, classes).alive(LEAD);
     for (place, example) in examples.iter().enumerate() {
-        let views: BTreeSet<u32> = example.views.iter().copied().collect();
-        let runs = leaders.iter().flat_map(|scaling| views.iter().map(|view| (*scaling, *view)));
-        let missing: Vec<_> = runs.filter(|run| !is_tried(example, *run)).collect();
-        // Whole leaders only, the best one first: half of one would be compared with nothing.
-        let each = views.len().saturating_sub(1).max(1);
-        let room = RUNS_MAX.saturating_sub(example.tries.len()) / each * each;
-        if let Some(step) = run(place, missing.into_iter().take(room).collect()) {
+        let before = Posterior::of(&ways, examples, place, classes);
+        let runs = leaders.iter().flat_map(|scaling| {
+            let kept = before.alive_fits(*scaling, if place == 0 { f64::INFINITY } else { posterior::KEEP });
+            let views: BTreeSet<u32> = kept.iter().filter_map(|fit| example.views.get(*fit).copied()).collect();
+            views.into_iter().map(|view| (*scaling, view))
+        });
+        let room = RUNS_MAX.saturating_sub(example.tries.len());
+        let missing = runs.filter(|run| !is_tried(example, *run)).take(room);
+        if let Some(step) = run(place, missing.collect()) {
             return step;
         }
     }
+    let posterior = Posterior::of(&ways, examples, examples.len(), classes);
     NextStep::Decided { decision: decide::decide(model, &ways, examples, &posterior) }
 }
 

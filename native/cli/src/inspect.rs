@@ -4,6 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fmt::Write,
     fs,
+    io::stdin,
 };
 
 use menagerie_contract::{ErrorCode, Evidence, InputSpec, ModelSpec, Problem, Resize};
@@ -13,7 +14,8 @@ use serde_json::Value;
 /// Alternatives with a lower score are left out of the table.
 const SCORE_SHOWN_MIN: f32 = 0.001;
 
-/// Explains a graph. `arguments` are `GRAPH [LABELS] [--json]`.
+/// Explains a graph. `arguments` are `GRAPH [LABELS] [--json]`, or `GRAPH --spec [--json]` where the spec, as `--json` prints
+/// it, comes on stdin in place of what the files say.
 ///
 /// # Errors
 /// `field_invalid` for wrong arguments or a file that cannot be read, and every problem of the graph and the labels.
@@ -25,12 +27,17 @@ pub fn inspect(arguments: &[OsString]) -> Result<(), Problem> {
         [graph, labels] => (graph, Some(labels)),
         _ => return Err(invalid("inspect takes GRAPH [LABELS] [--json]".into())),
     };
-    if let Some(unknown) = flags.iter().find(|flag| **flag != "--json") {
-        return Err(invalid(format!("inspect knows --json, not {}", unknown.to_string_lossy())));
+    if let Some(unknown) = flags.iter().find(|flag| **flag != "--json" && **flag != "--spec") {
+        return Err(invalid(format!("inspect knows --json and --spec, not {}", unknown.to_string_lossy())));
     }
-    let labels = label_file.map(|file| read(file)).transpose()?;
-    let spec = inspect_files(&read(graph)?, labels.as_deref(), &GraphLimits::default())?;
-    if flags.is_empty() {
+    let has = |name: &str| flags.iter().any(|flag| **flag == name);
+    let spec = if has("--spec") {
+        serde_json::from_reader(stdin().lock()).map_err(|error| invalid(format!("the spec cannot be read: {error}")))?
+    } else {
+        let labels = label_file.map(|file| read(file)).transpose()?;
+        inspect_files(&read(graph)?, labels.as_deref(), &GraphLimits::default())?
+    };
+    if !has("--json") {
         print!("{}", table(&graph.to_string_lossy(), &spec));
     } else {
         let json = serde_json::to_string_pretty(&spec)

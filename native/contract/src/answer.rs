@@ -8,7 +8,7 @@ use ts_rs::TS;
 
 use crate::{
     calibration::BandAccuracy,
-    spec::{Dtype, Settings},
+    spec::{Dtype, Grounds},
 };
 
 /// What one call of `infer` wants.
@@ -110,7 +110,7 @@ pub struct Answer {
     #[cfg_attr(feature = "typescript", ts(optional, type = "boolean"))]
     pub unsure: bool,
     /// What mean, std and channel order of the model rest on.
-    pub settings: Settings,
+    pub settings: Grounds,
     /// Whether the classes are independent, so that the probabilities need not sum to 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "typescript", ts(optional, type = "boolean"))]

@@ -26,6 +26,6 @@ pub use frame::{Frame, FrameError, FrameKind};
 pub use manifest::{Manifest, Program, ProgramProtocol};
 pub use message::{GraphFormat, Hello, LoadRequest, Loaded, Origin, Runtime, Sandbox};
 pub use spec::{
-    ChannelOrder, Dtype, Evidence, ForbiddenOp, GraphFacts, InputSpec, LabelsSpec, Layout, ModelSpec, OutputKind,
-    OutputSpec, Resize, ResizeFilter, Scaling, Settings, Source, SpecOverrides, Verdict,
+    ChannelOrder, Dtype, Evidence, ForbiddenOp, GraphFacts, Grounds, InputSpec, LabelsSpec, Layout, ModelSpec,
+    OutputKind, OutputSpec, Resize, ResizeFilter, Scaling, Source, SpecOverrides, Verdict,
 };

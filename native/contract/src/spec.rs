@@ -30,7 +30,7 @@ pub struct ModelSpec {
     /// What mean, std and channel order rest on; absent as an engine answers it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "typescript", ts(optional))]
-    pub settings: Option<Settings>,
+    pub settings: Option<Grounds>,
     /// What the allow-list of ops says.
     pub verdict: Verdict,
     /// Things the caller should know, such as an assumed size.
@@ -90,7 +90,7 @@ pub struct Scaling {
 /// What the settings rest on that decide what a graph sees: mean, std and channel order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
-pub struct Settings {
+pub struct Grounds {
     /// Whether each of them is right with a probability of at least [`CERTAIN_MIN`].
     pub certain: bool,
     /// How the least sure of them was found.
@@ -99,16 +99,16 @@ pub struct Settings {
 
 /// The least probability of settings that are certain.
 pub const CERTAIN_MIN: f32 = 0.9;
-/// The fields that [`Settings`] tells of.
+/// The fields that [`Grounds`] tells of.
 pub const SETTINGS_FIELDS: [&str; 3] = ["input.mean", "input.std", "input.channel_order"];
 
 impl ModelSpec {
     /// What mean, std and channel order rest on. What an engine states without evidence stands in its model.
     #[must_use]
-    pub fn rests_on(&self) -> Settings {
+    pub fn rests_on(&self) -> Grounds {
         let told = self.evidence.iter().filter(|entry| SETTINGS_FIELDS.contains(&entry.field.as_str()));
         let least = told.min_by(|a, b| a.confidence.total_cmp(&b.confidence).then(a.source.cmp(&b.source)));
-        least.map_or(Settings { certain: true, by: Source::Read }, |entry| Settings {
+        least.map_or(Grounds { certain: true, by: Source::Read }, |entry| Grounds {
             certain: entry.confidence >= CERTAIN_MIN,
             by: entry.source,
         })

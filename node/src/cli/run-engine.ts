@@ -4,10 +4,17 @@ import { createInterface } from "node:readline";
 import { readConfig } from "../config.js";
 import { AppError, isSystemError, sentence } from "../errors.js";
 
-/** Resolves with its exit code. */
-export async function runEngine(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+/** Resolves with its exit code. `input`, where it is given, is what it reads on stdin. */
+export async function runEngine(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  input?: string,
+): Promise<number> {
   const { enginePath } = readConfig();
-  const engine = spawn(enginePath, args, { stdio: ["ignore", "inherit", "pipe"], env });
+  const engine = spawn(enginePath, args, { stdio: ["pipe", "inherit", "pipe"], env });
+  // An engine that ends early says why on stderr.
+  engine.stdin.on("error", () => {});
+  engine.stdin.end(input);
   createInterface(engine.stderr).on("line", (line) => process.stderr.write(`${wordsOf(line)}\n`));
   return await new Promise((done, fail) => {
     engine.once("error", (error) => {

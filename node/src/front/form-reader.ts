@@ -19,6 +19,11 @@ interface FileField {
   readonly countMax: number;
 }
 
+/** Files of a form: images, examples, a graph and its labels. */
+export function filesMaxOf({ imagesPerRequestMax, examplesMax }: UploadLimits): number {
+  return imagesPerRequestMax + examplesMax + 2;
+}
+
 export class FormReader implements PartReader {
   readonly #response: Response;
   readonly #limits: UploadLimits;
@@ -28,6 +33,7 @@ export class FormReader implements PartReader {
   readonly #queryNames: Set<string>;
   readonly #counts = new Map<string, number>();
   readonly #images: (FileCollector | ImageReference)[] = [];
+  readonly #examples: FileCollector[] = [];
   #graph: GraphCollector | null = null;
   #labels: FileCollector | null = null;
   #bodyBytes = 0;
@@ -48,6 +54,7 @@ export class FormReader implements PartReader {
     this.#names = names;
     this.#files = {
       image_file: { bytesMax: limits.imageBytesMax, countMax: limits.imagesPerRequestMax },
+      example_file: { bytesMax: limits.imageBytesMax, countMax: limits.examplesMax },
       model_file: { bytesMax: limits.graphBytesMax, countMax: 1 },
       label_file: { bytesMax: limits.labelsBytesMax, countMax: 1 },
     };
@@ -109,8 +116,8 @@ export class FormReader implements PartReader {
   }
 
   tooMany(what: "files" | "fields"): void {
-    const { imagesPerRequestMax, fieldsPerRequestMax } = this.#limits;
-    const most = what === "files" ? `${imagesPerRequestMax + 2} files` : `${fieldsPerRequestMax} text fields`;
+    const { fieldsPerRequestMax } = this.#limits;
+    const most = what === "files" ? `${filesMaxOf(this.#limits)} files` : `${fieldsPerRequestMax} text fields`;
     throw new AppError("upload_too_large", `The form has more than ${most}.`);
   }
 
@@ -120,6 +127,7 @@ export class FormReader implements PartReader {
     );
     return {
       images: [...images, ...referencesOf(this.#fields, this.#queryNames)],
+      examples: this.#examples.flatMap((example) => example.file() ?? []),
       graph: this.#graph?.graph() ?? null,
       labels: this.#labels?.file() ?? null,
       fields: this.#fields,
@@ -137,6 +145,7 @@ export class FormReader implements PartReader {
     }
     const collector = new FileCollector(name, field === "label_file", this.#files[field]?.bytesMax ?? 0);
     if (field === "image_file") this.#images.push(collector);
+    else if (field === "example_file") this.#examples.push(collector);
     else this.#labels = collector;
     return collector;
   }

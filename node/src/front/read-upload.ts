@@ -5,7 +5,7 @@
 import type { Request, RequestHandler, Response } from "express";
 import { AppError, messageOf } from "../errors.js";
 import { takeDeadline, untilDeadline } from "./deadline.js";
-import { FIELD_NAME_BYTES_MAX, FormReader } from "./form-reader.js";
+import { FIELD_NAME_BYTES_MAX, FormReader, filesMaxOf } from "./form-reader.js";
 import { createPartsReader, type ReadParts } from "./multipart.js";
 import { beginBody, readRaw } from "./read-raw.js";
 import type { TakeTurn } from "./reading-turns.js";
@@ -20,7 +20,7 @@ export function createUploadReader(
   takeTurn: TakeTurn,
 ): (names: readonly string[]) => RequestHandler {
   const readParts = createPartsReader({
-    filesMax: limits.imagesPerRequestMax + 2,
+    filesMax: filesMaxOf(limits),
     fieldsMax: limits.fieldsPerRequestMax,
     fieldBytesMax: limits.fieldBytesMax,
     fieldNameBytesMax: FIELD_NAME_BYTES_MAX,
@@ -72,7 +72,7 @@ async function readBare(
   const files = request.is(RAW_TYPES)
     ? [await readRaw(request, response, "The image", limits.imageBytesMax, takeTurn)]
     : [];
-  return { images: [...files, ...referencesOf(fields)], graph: null, labels: null, fields };
+  return { images: [...files, ...referencesOf(fields)], examples: [], graph: null, labels: null, fields };
 }
 
 function unreadable(error: unknown): AppError {

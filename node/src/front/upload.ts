@@ -7,6 +7,7 @@ import type { PaceLimits } from "./keep-pace.js";
 export interface UploadLimits extends PaceLimits {
   readonly imageBytesMax: number;
   readonly imagesPerRequestMax: number;
+  readonly examplesMax: number;
   readonly graphBytesMax: number;
   readonly labelsBytesMax: number;
   readonly requestBytesMax: number;
@@ -18,6 +19,8 @@ export interface UploadLimits extends PaceLimits {
 export interface Upload {
   /** In the order of the form. */
   readonly images: readonly ImageSource[];
+  /** Photos whose labels are among the fields, in the order of the form. */
+  readonly examples: readonly UploadedFile[];
   readonly graph: UploadedGraph | null;
   readonly labels: UploadedFile | null;
   /** Text fields of the form and of the query string; the form's come first. */

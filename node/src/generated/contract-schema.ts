@@ -137,6 +137,10 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         format: "float",
         type: "number",
       },
+      settings: {
+        $ref: "#/components/schemas/Grounds",
+        description: "What mean, std and channel order of the model rest on.",
+      },
       timings_ms: {
         $ref: "#/components/schemas/Timings",
         description: "Where the time went.",
@@ -153,7 +157,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: "boolean",
       },
     },
-    required: ["image", "label", "index", "probability", "band", "top", "input", "timings_ms"],
+    required: ["image", "label", "index", "probability", "band", "settings", "top", "input", "timings_ms"],
     type: "object",
   },
   Band: {
@@ -814,6 +818,21 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     required: ["url", "member"],
     type: "object",
   },
+  Grounds: {
+    description: "What the settings rest on that decide what a graph sees: mean, std and channel order.",
+    properties: {
+      by: {
+        $ref: "#/components/schemas/Source",
+        description: "How the least sure of them was found.",
+      },
+      certain: {
+        description: "Whether each of them is right with a probability of at least [`CERTAIN_MIN`].",
+        type: "boolean",
+      },
+    },
+    required: ["certain", "by"],
+    type: "object",
+  },
   ImageFacts: {
     description: "An image as it came: upright size and format.",
     properties: {
@@ -1093,6 +1112,14 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         ],
         description:
           "The program that runs the model in place of libtensorflow. Of the operator's zoo alone: clients name none.",
+      },
+      evidence: {
+        description:
+          "How settings of `input` were found that nobody stated, such as those that labelled photos decided.",
+        items: {
+          $ref: "#/components/schemas/Evidence",
+        },
+        type: ["array", "null"],
       },
       features: {
         anyOf: [
@@ -1436,6 +1463,25 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         $ref: "#/components/schemas/OutputSpec",
         description: "The class output.",
       },
+      scalings: {
+        description:
+          "Ways of scaling pixels that the graph leaves possible, the most probable first; labelled photos decide between them.",
+        items: {
+          $ref: "#/components/schemas/Scaling",
+        },
+        type: "array",
+      },
+      settings: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/Grounds",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "What mean, std and channel order rest on; absent as an engine answers it.",
+      },
       verdict: {
         $ref: "#/components/schemas/Verdict",
         description: "What the allow-list of ops says.",
@@ -1668,12 +1714,44 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     required: ["held", "missing"],
     type: "object",
   },
+  Scaling: {
+    description: "One way to make the tensor's values of pixels, as [`InputSpec`] has them.",
+    properties: {
+      channel_order: {
+        $ref: "#/components/schemas/ChannelOrder",
+        description: "Order of the channels.",
+      },
+      mean: {
+        description: "Subtracted from each channel; one value for each.",
+        items: {
+          format: "float",
+          type: "number",
+        },
+        type: "array",
+      },
+      probability: {
+        description: "How probable the graph makes it, 0–1.",
+        format: "float",
+        type: "number",
+      },
+      std: {
+        description: "Divides each channel; one value for each.",
+        items: {
+          format: "float",
+          type: "number",
+        },
+        type: "array",
+      },
+    },
+    required: ["mean", "std", "channel_order", "probability"],
+    type: "object",
+  },
   Source: {
-    description: "How a field was found.",
+    description: "How a field was found; the weakest first.",
     oneOf: [
       {
-        const: "read",
-        description: "Stands in the graph.",
+        const: "prior",
+        description: "Assumed, because most such graphs are so.",
         type: "string",
       },
       {
@@ -1682,8 +1760,13 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: "string",
       },
       {
-        const: "prior",
-        description: "Assumed, because most such graphs are so.",
+        const: "examples",
+        description: "Follows from photos whose labels are known.",
+        type: "string",
+      },
+      {
+        const: "read",
+        description: "Stands in the graph.",
         type: "string",
       },
       {
@@ -1802,6 +1885,21 @@ export const MANIFEST_JSON_SCHEMA: object = {
         },
       },
       required: ["top1", "photos", "split", "data"],
+      type: "object",
+    },
+    Alternative: {
+      description: "A value that was considered and not taken.",
+      properties: {
+        score: {
+          description: "Its score in the measure that `because` names.",
+          format: "float",
+          type: "number",
+        },
+        value: {
+          description: "The value.",
+        },
+      },
+      required: ["value", "score"],
       type: "object",
     },
     Band: {
@@ -2042,6 +2140,41 @@ export const MANIFEST_JSON_SCHEMA: object = {
           type: "string",
         },
       ],
+    },
+    Evidence: {
+      description: "Where one field of a spec comes from.",
+      properties: {
+        alternatives: {
+          default: [],
+          description: "The values not taken, best first.",
+          items: {
+            $ref: "#/$defs/Alternative",
+          },
+          type: "array",
+        },
+        because: {
+          description: "Why, in words and numbers.",
+          type: "string",
+        },
+        confidence: {
+          description: "Probability that the value is right, 0–1.",
+          format: "float",
+          type: "number",
+        },
+        field: {
+          description: "Path of the field, such as `input.mean`.",
+          type: "string",
+        },
+        source: {
+          $ref: "#/$defs/Source",
+          description: "How it was found.",
+        },
+        value: {
+          description: "The value taken.",
+        },
+      },
+      required: ["field", "value", "source", "because", "confidence"],
+      type: "object",
     },
     FeaturesTensor: {
       additionalProperties: false,
@@ -2499,6 +2632,41 @@ export const MANIFEST_JSON_SCHEMA: object = {
         },
       ],
     },
+    Source: {
+      description: "How a field was found; the weakest first.",
+      oneOf: [
+        {
+          const: "prior",
+          description: "Assumed, because most such graphs are so.",
+          type: "string",
+        },
+        {
+          const: "measured",
+          description: "Follows from a measurement on the graph.",
+          type: "string",
+        },
+        {
+          const: "examples",
+          description: "Follows from photos whose labels are known.",
+          type: "string",
+        },
+        {
+          const: "read",
+          description: "Stands in the graph.",
+          type: "string",
+        },
+        {
+          const: "manifest",
+          description: "The model's manifest says so.",
+          type: "string",
+        },
+        {
+          const: "request",
+          description: "The request says so.",
+          type: "string",
+        },
+      ],
+    },
   },
   $schema: "https://json-schema.org/draft/2020-12/schema",
   additionalProperties: false,
@@ -2557,6 +2725,13 @@ export const MANIFEST_JSON_SCHEMA: object = {
       ],
       description:
         "The program that runs the model in place of libtensorflow. Of the operator's zoo alone: clients name none.",
+    },
+    evidence: {
+      description: "How settings of `input` were found that nobody stated, such as those that labelled photos decided.",
+      items: {
+        $ref: "#/$defs/Evidence",
+      },
+      type: "array",
     },
     features: {
       anyOf: [

@@ -87,6 +87,10 @@ export type Answer = {
    */
   unsure?: boolean;
   /**
+   * What mean, std and channel order of the model rest on.
+   */
+  settings: Grounds;
+  /**
    * Whether the classes are independent, so that the probabilities need not sum to 1.
    */
   independent?: boolean;
@@ -284,6 +288,21 @@ export type Crop =
       side: number | null;
     };
 
+export type Decision = {
+  /**
+   * The settings; empty where the labels fit none.
+   */
+  overrides: SpecOverrides;
+  /**
+   * Why each of them was taken.
+   */
+  evidence: Array<Evidence>;
+  /**
+   * What the caller should know of the photos.
+   */
+  warnings: Array<string>;
+};
+
 export type Dtype = "float32" | "uint8";
 
 export type ErrorCode =
@@ -345,6 +364,21 @@ export type Evidence = {
    * The values not taken, best first.
    */
   alternatives: Array<Alternative>;
+};
+
+export type Example = {
+  /**
+   * What the photo shows, as the client says it.
+   */
+  label: string;
+  /**
+   * For each way of fitting the photo to the input, which of its views that gives: several ways may give the same pixels.
+   */
+  views: Array<number>;
+  /**
+   * What was answered.
+   */
+  tries: Array<Try>;
 };
 
 export type ExplainMethod = "occlusion" | "rise";
@@ -510,6 +544,17 @@ export type GraphSource = {
    * Name of the labels inside it; without it the labels have to be put into the folder by hand.
    */
   labels_member?: string;
+};
+
+export type Grounds = {
+  /**
+   * Whether each of them is right with a probability of at least [`CERTAIN_MIN`].
+   */
+  certain: boolean;
+  /**
+   * How the least sure of them was found.
+   */
+  by: Source;
 };
 
 export type Hello = {
@@ -822,6 +867,10 @@ export type Manifest = {
    * What its confidence is worth, as `menagerie calibrate` measured it.
    */
   calibration?: Calibration;
+  /**
+   * How settings of `input` were found that nobody stated, such as those that labelled photos decided.
+   */
+  evidence?: Array<Evidence>;
 };
 
 export type ManifestInput = {
@@ -969,6 +1018,14 @@ export type ModelSpec = {
    */
   evidence: Array<Evidence>;
   /**
+   * Ways of scaling pixels that the graph leaves possible, the most probable first; labelled photos decide between them.
+   */
+  scalings?: Array<Scaling>;
+  /**
+   * What mean, std and channel order rest on; absent as an engine answers it.
+   */
+  settings?: Grounds;
+  /**
    * What the allow-list of ops says.
    */
   verdict: Verdict;
@@ -977,6 +1034,30 @@ export type ModelSpec = {
    */
   warnings: Array<string>;
 };
+
+export type NextStep =
+  | {
+      kind: "run";
+      /**
+       * Place of the photo.
+       */
+      photo: number;
+      /**
+       * Ways of scaling, one for each run.
+       */
+      scalings: Array<number>;
+      /**
+       * Views of the photo, one for each run.
+       */
+      views: Array<number>;
+    }
+  | {
+      kind: "decided";
+      /**
+       * What is known.
+       */
+      decision: Decision;
+    };
 
 export type Origin = "zoo" | "stranger";
 
@@ -1085,9 +1166,28 @@ export type Sandbox = {
   missing: Array<string>;
 };
 
+export type Scaling = {
+  /**
+   * Subtracted from each channel; one value for each.
+   */
+  mean: Array<number>;
+  /**
+   * Divides each channel; one value for each.
+   */
+  std: Array<number>;
+  /**
+   * Order of the channels.
+   */
+  channel_order: ChannelOrder;
+  /**
+   * How probable the graph makes it, 0–1.
+   */
+  probability: number;
+};
+
 export type Severity = "error" | "warning";
 
-export type Source = "read" | "measured" | "prior" | "manifest" | "request";
+export type Source = "prior" | "measured" | "examples" | "read" | "manifest" | "request";
 
 export type SpecOverrides = {
   /**
@@ -1182,6 +1282,21 @@ export type TopEntry = {
   probability: number;
 };
 
+export type Try = {
+  /**
+   * Place among the ways of scaling that are tried.
+   */
+  scaling: number;
+  /**
+   * View of the photo.
+   */
+  view: number;
+  /**
+   * Probability of the photo's label.
+   */
+  probability: number;
+};
+
 export type Verdict = {
   /**
    * Whether every op between input and output is allowed.
@@ -1238,6 +1353,7 @@ export const MANIFEST_FIELDS = [
   "accuracy",
   "bands",
   "calibration",
+  "evidence",
 ] as const satisfies readonly (keyof Manifest)[];
 
 export const ERROR_CODES = [

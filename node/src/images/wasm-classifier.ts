@@ -7,6 +7,7 @@ import { AppError, messageOf, sentence } from "../errors.js";
 import type { Company } from "../fair-queue.js";
 import type {
   Answer,
+  Decision,
   ExplainOptions,
   Explanation,
   ImageFacts,
@@ -19,6 +20,7 @@ import type {
   Classifier,
   ClassifyOptions,
   ClassifyTarget,
+  ExamplePhoto,
   ExplainQuestion,
   FirstLook,
   GivenImage,
@@ -30,6 +32,7 @@ import type {
   Visit,
 } from "../ports.js";
 import { codeOf, loadWasm, type WasmModule } from "../wasm-module.js";
+import { decide } from "./decide.js";
 import { readJson } from "./read-json.js";
 import type { Call, ModelCall, PrepareCall, Reply } from "./wasm-worker.js";
 import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
@@ -170,6 +173,15 @@ class WasmClassifier implements Classifier {
     } finally {
       release();
     }
+  }
+
+  async decide(target: ClassifyTarget, examples: readonly ExamplePhoto[]): Promise<Decision> {
+    return await decide(target, examples, {
+      optionsJson: this.#inferJson({ topK: 1, scoreThreshold: 0, picture: false }),
+      memoryBytesKeptMax: this.#options.memoryBytesKeptMax,
+      call: async (kind, call) => only(kind, await this.#callWith(target, call, { party: target.party, heavy: true })),
+      exchange: (frame) => exchange(target, frame),
+    });
   }
 
   async decode(image: Uint8Array, party: Party): Promise<FirstLook> {

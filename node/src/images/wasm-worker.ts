@@ -79,6 +79,42 @@ export interface ExplainCall extends Omit<MaskedCall, "kind" | "from" | "countMa
   readonly replies: readonly Uint8Array[];
 }
 
+/** A photo whose label is known to its views. */
+export interface ExampleViewsCall {
+  readonly kind: "exampleViews";
+  readonly model: ModelRef;
+  readonly image: Uint8Array;
+  readonly label: string;
+  /** `InferOptions`. */
+  readonly optionsJson: string;
+  readonly memoryBytesKeptMax: number;
+}
+
+/** Some of those to a frame, each in its way of scaling. */
+export interface ExampleFrameCall {
+  readonly kind: "exampleFrame";
+  readonly model: ModelRef;
+  readonly pixels: Uint8Array;
+  readonly scalings: Uint32Array;
+}
+
+/** An engine's reply to that frame to the probability of the photo's label in each answer. */
+export interface ExampleProbabilitiesCall {
+  readonly kind: "exampleProbabilities";
+  readonly model: ModelRef;
+  readonly reply: Uint8Array;
+  readonly label: string;
+  readonly count: number;
+}
+
+/** What was tried on photos to what comes next, a `NextStep` as JSON. */
+export interface ExampleStepCall {
+  readonly kind: "exampleStep";
+  readonly model: ModelRef;
+  /** A list of `Example`. */
+  readonly examplesJson: string;
+}
+
 /** A model to its spec as JSON. */
 export interface DescribeCall {
   readonly kind: "describe";
@@ -106,7 +142,16 @@ export interface ReadJsonCall {
 }
 
 /** A call that needs a model. */
-export type ModelCall = PrepareCall | AnswerCall | MaskedCall | ExplainCall | DescribeCall;
+export type ModelCall =
+  | PrepareCall
+  | AnswerCall
+  | MaskedCall
+  | ExplainCall
+  | ExampleViewsCall
+  | ExampleFrameCall
+  | ExampleProbabilitiesCall
+  | ExampleStepCall
+  | DescribeCall;
 
 export type Call = ModelCall | DecodeCall | DescribeLabelsCall | ReadJsonCall;
 
@@ -130,6 +175,9 @@ export type Reply =
     }
   | { readonly kind: "masked"; readonly frame: Uint8Array<ArrayBuffer>; readonly maskCount: number }
   | { readonly kind: "json"; readonly json: string }
+  | { readonly kind: "viewed"; readonly pixels: Uint8Array<ArrayBuffer>; readonly views: Uint32Array }
+  | { readonly kind: "fed"; readonly frame: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "judged"; readonly probabilities: Float32Array }
   | { readonly kind: "answered"; readonly json: string; readonly scores: Float32Array<ArrayBuffer> | null }
   | { readonly kind: "read"; readonly value: JsonValue; readonly buffers: readonly ArrayBuffer[] }
   | {
@@ -190,7 +238,7 @@ function replyTo(call: Call): Reply {
     if (code === undefined || !(error instanceof Error)) throw error;
     return { kind: "refused", code, message: error.message, ...(call.kind === "prepare" ? back(call) : {}) };
   } finally {
-    if (call.kind === "prepare" || call.kind === "decode") recycle(call.memoryBytesKeptMax);
+    if ("memoryBytesKeptMax" in call) recycle(call.memoryBytesKeptMax);
   }
 }
 
@@ -211,6 +259,17 @@ function make(call: ModelCall, model: WasmModel): Reply {
         json: wasm.explain(model, frame, seenJson, optionsJson, explainJson, Buffer.concat(replies)),
       };
     }
+    case "exampleViews":
+      return { kind: "viewed", ...wasm.exampleViews(model, call.image, call.label, call.optionsJson) };
+    case "exampleFrame":
+      return { kind: "fed", frame: wasm.exampleFrame(model, call.pixels, call.scalings) };
+    case "exampleProbabilities":
+      return {
+        kind: "judged",
+        probabilities: wasm.exampleProbabilities(model, call.reply, call.label, call.count),
+      };
+    case "exampleStep":
+      return { kind: "json", json: wasm.exampleStep(model, call.examplesJson) };
     case "describe":
       return { kind: "json", json: model.specJson() };
   }
@@ -255,7 +314,10 @@ function given(reply: Reply): ArrayBuffer[] {
     case "decoded":
       return [reply.photo.rgb.buffer, reply.bytes.buffer];
     case "masked":
+    case "fed":
       return [reply.frame.buffer];
+    case "viewed":
+      return [reply.pixels.buffer];
     case "answered":
       return reply.scores === null ? [] : [reply.scores.buffer];
     case "read":

@@ -3,7 +3,10 @@ import { AppError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest, type ModelSpec } from "../generated/contract.js";
 import {
   type Classifier,
+  type ExamplePhoto,
+  type ModelChoice,
   type ModelIdentity,
+  type ModelSettings,
   type Models,
   NO_SETTINGS,
   type Party,
@@ -20,6 +23,13 @@ export interface RegistrarOptions {
   readonly models: Models;
   readonly classifier: Classifier;
   readonly store: ModelStore;
+  /** What labelled photos decide of settings that are open. */
+  readonly decide: (
+    party: Party,
+    choice: ModelChoice,
+    settings: ModelSettings,
+    examples: readonly ExamplePhoto[],
+  ) => Promise<ModelSettings>;
   /** Told of files that could not be removed. */
   readonly report: (error: unknown) => void;
 }
@@ -28,7 +38,7 @@ const VERSION_DEFAULT = "1";
 /** SPDX's word for a licence that nobody has stated. */
 const LICENCE_UNKNOWN = "NOASSERTION";
 
-export function createRegistrar({ models, classifier, store, report }: RegistrarOptions): Registrar {
+export function createRegistrar({ models, classifier, store, decide, report }: RegistrarOptions): Registrar {
   const load = (model: ZooModel, party: Party): Promise<{ identity: ModelIdentity; spec: ModelSpec }> =>
     models.use({ kind: "candidate", model }, NO_SETTINGS, party, async ({ identity, target }) => ({
       identity,
@@ -39,8 +49,12 @@ export function createRegistrar({ models, classifier, store, report }: Registrar
     async register(registration, party) {
       const { labels } = registration;
       const graph = Buffer.concat(registration.graph.pieces);
-      const stated = manifestOf(registration);
-      store.findSame(stated, ["graph"]);
+      const said = manifestOf(registration);
+      store.findSame(said, ["graph"]);
+      const choice = { kind: "candidate", model: candidate(said, graph, labels) } as const;
+      const { overrides, decided } = await decide(party, choice, NO_SETTINGS, registration.examples);
+      const stated =
+        decided === undefined ? said : parseManifest({ ...said, evidence: [...decided.evidence] }, overrides);
       const { classes } = (await load(candidate(stated, graph, labels), party)).spec.output;
       if ((stated.output.classes ?? classes) !== classes) {
         throw invalid("manifest", `output.classes is ${stated.output.classes}, and the graph has ${classes}`);
@@ -48,7 +62,12 @@ export function createRegistrar({ models, classifier, store, report }: Registrar
       const manifest: Manifest = { ...stated, output: { ...stated.output, classes } };
       // With the number of classes known this is what will be loaded from now on, so this is what has to load.
       const checked = await load(candidate(manifest, graph, labels), party);
-      return { ...checked, added: await store.register(manifest, graph, labels?.bytes ?? null) };
+      const warnings = [...checked.spec.warnings, ...(decided?.warnings ?? [])];
+      return {
+        ...checked,
+        spec: { ...checked.spec, warnings },
+        added: await store.register(manifest, graph, labels?.bytes ?? null),
+      };
     },
 
     async remove(id, version) {
@@ -90,6 +109,7 @@ function manifestOf({ id, version, graph, labels, settings, manifest: text }: Re
     accuracy,
     bands,
     calibration,
+    evidence,
     ...rest
   } = statementOf({ ...(id !== null && { id }), ...(version !== null && { version }) }, text);
   if (rest.id === undefined) throw new AppError("field_invalid", "id is missing; name the model with it.");
@@ -120,6 +140,7 @@ function manifestOf({ id, version, graph, labels, settings, manifest: text }: Re
     ...(accuracy !== undefined && { accuracy }),
     ...(bands !== undefined && { bands }),
     ...(calibration !== undefined && { calibration }),
+    ...(evidence !== undefined && { evidence }),
   };
   try {
     return parseManifest(whole, settings.overrides);

@@ -2,8 +2,9 @@
  * Every model that answers: the zoo's by id, uploaded ones by the SHA-256 of their graph. What a request asks for is
  * found by `Sources`, loaded and kept warm by `Slots`.
  */
+import { isDeepStrictEqual } from "node:util";
 import { AppError } from "../errors.js";
-import { FRAME_HEADER_BYTES } from "../generated/contract.js";
+import { type Evidence, FRAME_HEADER_BYTES, type ModelSpec } from "../generated/contract.js";
 import {
   type InferenceEngine,
   type ModelChoice,
@@ -173,7 +174,7 @@ class ModelRegistry implements Models {
       identity: source.identity,
       target: {
         key: source.key,
-        spec,
+        spec: withDecided(spec, source.decided),
         imagesMax,
         tensors,
         labels: source.labels,
@@ -215,6 +216,16 @@ class ModelRegistry implements Models {
     const detail = `This service takes no graphs, since it cannot confine them: ${missing.join("; ")}.`;
     throw new AppError("forbidden", detail);
   }
+}
+
+/** A spec that says why settings were taken, where it has them as they were decided. */
+function withDecided(spec: ModelSpec, { evidence, warnings }: Source["decided"]): ModelSpec {
+  if (evidence.length === 0 && warnings.length === 0) return spec;
+  const explained = spec.evidence.map((entry) => {
+    const isSame = (other: Evidence) => other.field === entry.field && isDeepStrictEqual(other.value, entry.value);
+    return evidence.find(isSame) ?? entry;
+  });
+  return { ...spec, evidence: explained, warnings: [...spec.warnings, ...warnings] };
 }
 
 /** Images of an infer frame: the first number behind its head. */

@@ -38,6 +38,8 @@ export interface Source {
   /** Null where there are none: the classes are numbered. */
   readonly labels: Uint8Array | null;
   readonly labelOffset: number | null;
+  /** Why settings were taken that its engine takes as they are given. */
+  readonly decided: NonNullable<ModelSettings["decided"]>;
   /** How its probabilities are put in words; null as for a model that says nothing of that. */
   readonly confidence: Confidence | null;
   readGraph(): Promise<Pieces>;
@@ -64,6 +66,8 @@ interface ZooFacts {
   readonly labels: Uint8Array | null;
   readonly labelsSha256: string;
 }
+
+const NOTHING_DECIDED = { evidence: [], warnings: [] };
 
 type UploadChoice = ModelChoice & { kind: "upload" | "uploaded" };
 
@@ -143,6 +147,7 @@ export class Sources {
       },
       labels,
       labelOffset: settings.labelOffset ?? manifest.labels?.offset ?? null,
+      decided: { evidence: manifest.evidence ?? [], warnings: [] },
       // What was measured is said of the model with its own settings.
       confidence: isPlain(settings) ? manifestConfidence(manifest) : null,
       readGraph: () => readGraphOf(model),
@@ -169,6 +174,7 @@ export class Sources {
       },
       labels: labels?.bytes ?? null,
       labelOffset: settings.labelOffset,
+      decided: settings.decided ?? NOTHING_DECIDED,
       confidence: null,
       readGraph: async () => graph.pieces,
       keep: () => {
@@ -212,14 +218,18 @@ export class Sources {
 
 /** @throws AppError `labels_missing` for an offset of labels that are not there. */
 function sourceOf(labelsSha256: string, parts: Omit<Source, "key" | "graphKey">): Source {
-  const { identity, request, program, stranger, labels, labelOffset, confidence } = parts;
+  const { identity, request, program, stranger, labels, labelOffset, decided, confidence } = parts;
   if (labels === null && labelOffset !== null) {
     const detail = `label_offset=${labelOffset} shifts labels, and the graph came without; send them as label_file.`;
     throw new AppError("labels_missing", detail);
   }
   const runs = program === null ? [request] : [request, program];
   const graphKey = `${stranger ? "stranger" : "zoo"}:${identity.sha256}:${runs.map((part) => JSON.stringify(part))}`;
-  return { ...parts, graphKey, key: [graphKey, labelsSha256, labelOffset ?? "", JSON.stringify(confidence)].join(":") };
+  return {
+    ...parts,
+    graphKey,
+    key: [graphKey, labelsSha256, labelOffset ?? "", JSON.stringify([decided, confidence])].join(":"),
+  };
 }
 
 /** Whether a request leaves the model's settings as they are. */

@@ -15,12 +15,13 @@ import {
   SIDE_PIXELS_MAX,
   type SpecOverrides,
 } from "../generated/contract.js";
-import type { ClassifyOptions, ModelChoice, ModelSettings } from "../ports.js";
+import type { ClassifyOptions, ExamplePhoto, ModelChoice, ModelSettings } from "../ports.js";
 
 /** What one request asks for. */
 export interface InferRequest {
   readonly choices: readonly ModelChoice[];
   readonly settings: ModelSettings;
+  readonly examples: readonly ExamplePhoto[];
   readonly options: ClassifyOptions;
 }
 
@@ -168,9 +169,16 @@ export function parseInferFields(upload: Upload, modelsPerRequestMax: number): I
     throw new AppError("image_missing", `The request holds no image; ${how}.`);
   }
   const fields = parseSingleFields(upload);
+  const choices = chooseModels(upload, fields.model_sha256, modelsPerRequestMax);
+  const examples = parseExamples(upload);
+  if (examples.length > 0 && choices.some(({ kind }) => kind === "zoo")) {
+    const range = "belongs to model_file or model_sha256, and neither was sent: models with an id have their settings";
+    throw invalid("example_file", `${examples.length} photos`, range);
+  }
   return {
-    choices: chooseModels(upload, fields.model_sha256, modelsPerRequestMax),
+    choices,
     settings: settingsOf(fields),
+    examples,
     options: optionsOf(fields),
   };
 }
@@ -188,6 +196,16 @@ export function parseWhyFields(upload: Upload): WhyQuestion {
 /** What a request says of a model's settings alone. @throws AppError `field_invalid`. */
 export function parseSettings(upload: Upload): ModelSettings {
   return settingsOf(parseSingleFields(upload));
+}
+
+/** Photos with their labels, in the order of the form. @throws AppError `field_invalid`. */
+export function parseExamples({ examples, fields }: Upload): ExamplePhoto[] {
+  const labels = fields.get("example_label") ?? [];
+  if (labels.length !== examples.length) {
+    const detail = `${examples.length} photos came as example_file and ${labels.length} labels as example_label; each photo takes one label.`;
+    throw new AppError("field_invalid", detail);
+  }
+  return examples.map(({ bytes }, place) => ({ label: labels[place] ?? "", bytes }));
 }
 
 function parseSingleFields(upload: Upload): z.infer<typeof FIELDS> {

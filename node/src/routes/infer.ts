@@ -13,6 +13,7 @@ import { answerEmpty, FALLBACK_SCHEMAS, isDegraded, wantsEmpty } from "./fallbac
 import { FIELD_SCHEMAS, parseInferFields } from "./infer-fields.js";
 import {
   CLASSIFY,
+  EXAMPLE_FIELDS,
   FORMAT,
   imageBody,
   json,
@@ -42,7 +43,7 @@ export function inferRoutes(deps: InferDeps): Route[] {
       uploads: true,
       summary: "Classifies each image with each model, images outermost.",
       parameters: [FORMAT, ...queryOf({ ...REFERENCE_FIELDS, model: MODEL_FIELD, ...FIELDS })],
-      body: imageBody(FIELDS),
+      body: imageBody({ ...EXAMPLE_FIELDS, ...FIELDS }),
       answers: ok("One item at least was classified.", {
         ...json(named("InferAnswer")),
         "text/html": { schema: STRING },

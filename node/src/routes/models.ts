@@ -1,6 +1,7 @@
 /** The zoo to clients: what there is, what each model expects, its labels, and photos to try it with. */
 import { extname } from "node:path";
 import type { Request, RequestHandler } from "express";
+import { decided } from "../decide.js";
 import { AppError } from "../errors.js";
 import type { SendBytes } from "../front/answers.js";
 import { visitOf } from "../front/enter.js";
@@ -18,10 +19,11 @@ import {
   type Role,
   type ZooModel,
 } from "../ports.js";
-import { parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
+import { parseExamples, parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
 import {
   BYTES,
   ENGINE,
+  EXAMPLE_FIELDS,
   GRAPH,
   GRAPH_FIELDS,
   ID,
@@ -67,7 +69,9 @@ export function modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow
       summary: "How a graph is fed and read, with the evidence for each detected field. It is not registered.",
       parameters: queryOf(SETTINGS_SCHEMAS),
       body: {
-        "multipart/form-data": { schema: { type: "object", properties: { ...GRAPH_FIELDS, ...SETTINGS_SCHEMAS } } },
+        "multipart/form-data": {
+          schema: { type: "object", properties: { ...GRAPH_FIELDS, ...EXAMPLE_FIELDS, ...SETTINGS_SCHEMAS } },
+        },
       },
       answers: ok("The resolved settings.", json(named("ModelSpec"))),
       problems: [...GRAPH, ...LABELS, ...ENGINE],
@@ -173,7 +177,11 @@ function inspectModel(models: Models, classifier: Classifier): RequestHandler {
     const settings = parseSettings(upload);
     const choice = { kind: "upload", graph, labels } as const;
     const visit = visitOf(response);
-    const describe = () => models.use(choice, settings, visit, ({ target }) => classifier.describe(target));
+    const examples = parseExamples(upload);
+    const describe = async () => {
+      const all = await decided({ models, classifier }, visit, choice, settings, examples);
+      return await models.use(choice, all, visit, ({ target }) => classifier.describe(target));
+    };
     response.json(await visit.run(describe, "strangers"));
   };
 }

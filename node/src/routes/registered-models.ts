@@ -8,11 +8,12 @@ import { checkBody } from "../front/known-names.js";
 import type { Route } from "../front/route.js";
 import { type Upload, uploadOf } from "../front/upload.js";
 import type { Registrar } from "../ports.js";
-import { parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
+import { parseExamples, parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
 import { idOf } from "./models.js";
 import {
   CHANGE,
   ENGINE,
+  EXAMPLE_FIELDS,
   GRAPH,
   GRAPH_FIELDS,
   ID,
@@ -41,7 +42,10 @@ export function registeredModelRoutes(registrar: Registrar): Route[] {
       parameters: queryOf({ ...REGISTRATION_FIELDS, ...SETTINGS_SCHEMAS }),
       body: {
         "multipart/form-data": {
-          schema: { type: "object", properties: { ...GRAPH_FIELDS, ...REGISTRATION_FIELDS, ...SETTINGS_SCHEMAS } },
+          schema: {
+            type: "object",
+            properties: { ...GRAPH_FIELDS, ...EXAMPLE_FIELDS, ...REGISTRATION_FIELDS, ...SETTINGS_SCHEMAS },
+          },
         },
       },
       answers: {
@@ -99,6 +103,7 @@ function registerModel(registrar: Registrar): RequestHandler {
       graph,
       labels,
       settings: parseSettings(upload),
+      examples: parseExamples(upload),
     };
     const { identity, spec, added } = await visit.run(() => registrar.register(registration, visit), "strangers");
     response.location(`/api/models/${identity.id}@${identity.version}`);

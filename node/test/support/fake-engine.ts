@@ -45,7 +45,7 @@ export class FakeEngine implements InferenceEngine {
     if (!graph.toString("latin1").startsWith("graph")) {
       throw new AppError("graph_invalid", "this is not a graph");
     }
-    const model = new FakeModel(specOf(graph), this);
+    const model = new FakeModel(specOf(graph, request), this);
     this.models.push(model);
     return model;
   }
@@ -168,7 +168,8 @@ function softmax(values: readonly number[]): number[] {
   return powers.map((power) => power / sum);
 }
 
-function specOf(graph: Buffer): ModelSpec {
+function specOf(graph: Buffer, { overrides, source }: LoadRequest): ModelSpec {
+  const order = overrides.channel_order;
   const side = Number(/^graph side=(\d+)/.exec(graph.toString("latin1"))?.[1] ?? SIDE);
   const zero = { parameters: 0, multiply_adds: 0, memory_bytes_estimate: 0 };
   return {
@@ -179,7 +180,7 @@ function specOf(graph: Buffer): ModelSpec {
       width: side,
       height: side,
       channels: 3,
-      channel_order: "RGB",
+      channel_order: order ?? "RGB",
       mean: [0, 0, 0],
       std: [255, 255, 255],
       resize: "stretch",
@@ -194,7 +195,10 @@ function specOf(graph: Buffer): ModelSpec {
       ...zero,
       ops: {},
     },
-    evidence: [],
+    evidence:
+      order === undefined
+        ? []
+        : [{ field: "input.channel_order", value: order, source, because: "set", confidence: 1, alternatives: [] }],
     verdict: { allowed: true, forbidden: [] },
     warnings: graph.includes("unsure") ? ["input.mean is only 60 % sure"] : [],
   };

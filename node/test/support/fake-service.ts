@@ -9,10 +9,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createApp } from "../../src/app.js";
 import { type Config, isLoopback, readConfig } from "../../src/config.js";
+import { decided } from "../../src/decide.js";
 import { AppError } from "../../src/errors.js";
 import { boundConnections, type Connections } from "../../src/front/connections.js";
 import type { Route } from "../../src/front/route.js";
 import {
+  type Decision,
   type Explanation,
   FRAME_KIND,
   type LabelsSpec,
@@ -34,6 +36,7 @@ import type {
   Classifier,
   ClassifyOptions,
   ClassifyTarget,
+  ExamplePhoto,
   ExplainQuestion,
   Feedback,
   FetchImage,
@@ -81,6 +84,7 @@ function answerOf(
     image: { width: 8, height: 8, format: "png" },
     ...best,
     band: "high",
+    settings: { certain: true, by: "read" },
     top,
     input: { width: 8, height: 8, sha256, ...(picture ? { picture: "data:image/png;base64,AAAA" } : {}) },
     timings_ms: { decode: 1, resize: 1, queue: 1, run: 1, total: 4 },
@@ -167,6 +171,20 @@ export class FakeClassifier implements Classifier {
       ...(options.picture ? { picture: "data:image/png;base64,iVBORw0KGgo=" } : {}),
     };
     return { answer, explanation };
+  }
+
+  /** Finds that blue comes first, whatever the photos are; of several, that the last one's label may be wrong. */
+  async decide({ labels }: ClassifyTarget, examples: readonly ExamplePhoto[]): Promise<Decision> {
+    const known = Buffer.from(labels ?? COLOURS).toString("utf8");
+    const unknown = examples.find(({ label }) => !known.includes(label));
+    if (unknown !== undefined) throw new AppError("field_invalid", `example_label=${unknown.label}: there is none`);
+    const because = `with ${examples.length} labelled photos`;
+    const order = { field: "input.channel_order", value: "BGR", source: "examples", confidence: 0.9 } as const;
+    return {
+      overrides: { channel_order: "BGR" },
+      evidence: [{ ...order, because, alternatives: [] }],
+      warnings: examples.length > 1 ? ["a label may be wrong"] : [],
+    };
   }
 
   async describe({ spec, labels }: ClassifyTarget): Promise<ModelSpec> {
@@ -356,6 +374,7 @@ export async function startFakeService(
       models,
       classifier,
       store,
+      decide: (...asked) => decided({ models, classifier }, ...asked),
       report: (error) => {
         throw error;
       },

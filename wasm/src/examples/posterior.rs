@@ -38,9 +38,9 @@ pub struct Posterior {
 }
 
 impl Posterior {
-    /// What `examples` say. A fit that was not tried is taken to do as the usual one does; a scaling that was left out falls
-    /// behind the best one no further.
-    pub fn of(ways: &Ways, examples: &[Example], classes: usize) -> Self {
+    /// What `examples` say, the first `fitted` of them in each fit and the others in the usual one. A fit that was not tried is
+    /// taken to do as the usual one does; a scaling that was left out falls behind the best one no further.
+    pub fn of(ways: &Ways, examples: &[Example], fitted: usize, classes: usize) -> Self {
         let usual = |example: &Example, scaling: usize| {
             let view = example.views.first().copied().unwrap_or_default();
             probability_of(example, scaling as u32, view).map(|probability| log_likelihood(probability, classes))
@@ -56,15 +56,16 @@ impl Posterior {
                 score(*a).total_cmp(&score(*b))
             })
             .unwrap_or_default();
-        let of_one = |example: &Example, scaling: usize, fit: usize| {
-            let view = example.views.get(fit).copied().unwrap_or_default();
+        let of_one = |place: usize, example: &Example, scaling: usize, fit: usize| {
+            let view = example.views.get(if place < fitted { fit } else { 0 }).copied().unwrap_or_default();
             let own = probability_of(example, scaling as u32, view).map(|found| log_likelihood(found, classes));
             own.or_else(|| usual(example, scaling)).or_else(|| usual(example, leader)).unwrap_or_default()
         };
         let logs = ways.scalings.iter().enumerate().flat_map(|(scaling, scaled)| {
-            ways.fits.iter().enumerate().map(move |(fit, fitted)| {
-                let said: f64 = examples.iter().map(|example| of_one(example, scaling, fit)).sum();
-                scaled.log_prior + fitted.log_prior + said
+            ways.fits.iter().enumerate().map(move |(fit, way)| {
+                let said: f64 =
+                    examples.iter().enumerate().map(|(at, example)| of_one(at, example, scaling, fit)).sum();
+                scaled.log_prior + way.log_prior + said
             })
         });
         Self { fits: ways.fits.len(), logs: logs.collect(), is_whole }
@@ -81,6 +82,13 @@ impl Posterior {
         scores.sort_by(|a, b| b.1.total_cmp(&a.1));
         let best = scores.first().map_or(0.0, |(_, score)| *score);
         scores.into_iter().filter(|(_, score)| best - score <= distance).map(|(scaling, _)| scaling).collect()
+    }
+
+    /// The fits of a scaling that lie at most `distance` behind its best one.
+    pub fn alive_fits(&self, scaling: u32, distance: f64) -> Vec<usize> {
+        let logs = &self.logs[scaling as usize * self.fits..][..self.fits];
+        let best = logs.iter().copied().fold(f64::MIN, f64::max);
+        (0..self.fits).filter(|fit| best - logs[*fit] <= distance).collect()
     }
 
     /// The most probable scaling and fit.

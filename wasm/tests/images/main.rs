@@ -4,6 +4,7 @@
 
 mod bounded;
 mod common;
+mod examples;
 mod explain;
 mod hostile;
 mod jpeg_family;

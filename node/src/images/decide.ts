@@ -1,0 +1,75 @@
+/** Labelled photos decide what a graph leaves open: run by run, as the WebAssembly function asks for them. */
+import { AppError } from "../errors.js";
+import type { Decision, Example, NextStep } from "../generated/contract.js";
+import type { ClassifyTarget, ExamplePhoto } from "../ports.js";
+import type { ModelCall, Reply } from "./wasm-worker.js";
+
+/** Views of one exchange. A run cannot be taken back, so others wait for no more than this. */
+const VIEWS_COUNT_MAX = 2;
+/** Bytes of a value of a tensor for each of a pixel. */
+const VALUE_BYTES = 4;
+
+/** What deciding takes of a classifier. */
+export interface Bench {
+  /** `InferOptions`. */
+  readonly optionsJson: string;
+  readonly memoryBytesKeptMax: number;
+  call<K extends Reply["kind"]>(kind: K, call: ModelCall): Promise<Extract<Reply, { kind: K }>>;
+  exchange(frame: Uint8Array): Promise<Uint8Array>;
+}
+
+/** As `Classifier.decide`. */
+export async function decide(
+  target: ClassifyTarget,
+  photos: readonly ExamplePhoto[],
+  { optionsJson, memoryBytesKeptMax, call, exchange }: Bench,
+): Promise<Decision> {
+  const { spec, party, imagesMax, tensors } = target;
+  if (spec.input.dtype === "float32" && !tensors) {
+    const detail = "What serves this model takes no float32 tensors, so that no photo can be tried in several ways.";
+    throw new AppError("field_invalid", detail);
+  }
+  const model = { key: target.key };
+  const viewBytes = spec.input.width * spec.input.height * spec.input.channels;
+  // A graph that is fixed at a batch computes all of it.
+  const countMax = Math.min(Math.max(VIEWS_COUNT_MAX, spec.input.batch ?? 1), imagesMax);
+  const held = [party.hold(2 * countMax * VALUE_BYTES * viewBytes)];
+  try {
+    const examples: Example[] = [];
+    const pixels: Uint8Array[] = [];
+    for (const { label, bytes: image } of photos) {
+      const viewed = await call("viewed", {
+        kind: "exampleViews",
+        model,
+        image,
+        label,
+        optionsJson,
+        memoryBytesKeptMax,
+      });
+      held.push(party.hold(viewed.pixels.length));
+      pixels.push(viewed.pixels);
+      examples.push({ label, views: [...viewed.views], tries: [] });
+    }
+    for (;;) {
+      const { json } = await call("json", { kind: "exampleStep", model, examplesJson: JSON.stringify(examples) });
+      const step = JSON.parse(json) as NextStep;
+      if (step.kind === "decided") return step.decision;
+      const [example, views] = [examples[step.photo], pixels[step.photo]];
+      if (example === undefined || views === undefined) throw new Error(`there is no photo ${step.photo}`);
+      for (let from = 0; from < step.views.length; from += countMax) {
+        const places = step.views.slice(from, from + countMax);
+        const scalings = step.scalings.slice(from, from + countMax);
+        const shown = Buffer.concat(places.map((view) => views.subarray(view * viewBytes, (view + 1) * viewBytes)));
+        const frameCall = { kind: "exampleFrame", model, pixels: shown, scalings: Uint32Array.from(scalings) } as const;
+        const reply = await exchange((await call("fed", frameCall)).frame);
+        const { label } = example;
+        const judge = { kind: "exampleProbabilities", model, reply, label, count: places.length } as const;
+        const { probabilities } = await call("judged", judge);
+        for (const [place, probability] of probabilities.entries())
+          example.tries.push({ scaling: scalings[place] ?? 0, view: places[place] ?? 0, probability });
+      }
+    }
+  } finally {
+    for (const release of held) release();
+  }
+}

@@ -1,0 +1,237 @@
+//! Labelled photos against a net that answers the better, the more its tensor is like the one that it was trained on.
+
+use menagerie_contract::{
+    ChannelOrder, Decision, Dtype, Evidence, Example, Frame, Layout, NextStep, OutputKind, Resize, ResizeFilter,
+    Scaling, Source, Try, frame::Scores,
+};
+use menagerie_wasm::{Model, examples};
+use serde_json::{Value, json};
+
+use crate::{
+    common::{files, options},
+    pipeline::model,
+};
+
+const LABELS: &str = "cat\ndog\nbird\nfox\n";
+const CLASSES: u32 = 4;
+
+fn evidence(field: &str, value: Value, confidence: f32) -> Evidence {
+    let because = "most are so".into();
+    Evidence { field: field.into(), value, source: Source::Prior, because, confidence, alternatives: vec![] }
+}
+
+fn scaling(mean: f32, std: f32, channel_order: ChannelOrder, probability: f32) -> Scaling {
+    Scaling { mean: vec![mean; 3], std: vec![std; 3], channel_order, probability }
+}
+
+/// RGB on 0..1 by habit, with everything open.
+fn open_model() -> Model {
+    let mut model = model(OutputKind::Softmax, CLASSES, Some(LABELS));
+    let (rgb, bgr) = (ChannelOrder::Rgb, ChannelOrder::Bgr);
+    model.spec.input.std = vec![255.0; 3];
+    model.spec.scalings = vec![
+        scaling(0.0, 255.0, rgb, 0.6),
+        scaling(127.5, 127.5, rgb, 0.2),
+        scaling(0.0, 255.0, bgr, 0.15),
+        scaling(127.5, 127.5, bgr, 0.05),
+    ];
+    model.spec.evidence = vec![
+        evidence("input.mean", json!([0.0, 0.0, 0.0]), 0.75),
+        evidence("input.std", json!([255.0, 255.0, 255.0]), 0.75),
+        evidence("input.channel_order", json!("RGB"), 0.8),
+        evidence("input.resize", json!("stretch"), 0.7),
+        evidence("input.resize_filter", json!("antialias"), 0.6),
+    ];
+    model
+}
+
+/// The same with one way left, the one that its net was trained with.
+fn trained(mean: f32, std: f32, order: ChannelOrder, resize: Resize) -> Model {
+    let mut model = open_model();
+    model.spec.scalings = vec![];
+    model.spec.evidence = vec![];
+    model.spec.input.mean = vec![mean; 3];
+    model.spec.input.std = vec![std; 3];
+    model.spec.input.channel_order = order;
+    model.spec.input.resize = resize;
+    model
+}
+
+struct Photo {
+    bytes: Vec<u8>,
+    /// What the client says.
+    label: &'static str,
+    /// What a net answers that sees it as in its training.
+    class: usize,
+}
+
+fn photos(labels: &[(&'static str, usize)]) -> Vec<Photo> {
+    let files = files();
+    let photo = |(place, (label, class)): (usize, &(&'static str, usize))| Photo {
+        bytes: files[place % files.len()].1.clone(),
+        label,
+        class: *class,
+    };
+    labels.iter().enumerate().map(photo).collect()
+}
+
+fn tensors(frame: &[u8]) -> Vec<Vec<f32>> {
+    let Frame::Tensors { image_count, values } = Frame::decode(frame).unwrap().1 else { panic!("no tensors") };
+    let values: Vec<f32> = values.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value)).collect();
+    values.chunks_exact(values.len() / image_count as usize).map(<[f32]>::to_vec).collect()
+}
+
+/// What the photos decide, and how often each was run.
+fn decide(model: &Model, truth: &Model, photos: &[Photo]) -> (Decision, Vec<usize>) {
+    decide_by(model, truth, photos, 1.0 / CLASSES as f32)
+}
+
+fn decide_by(model: &Model, truth: &Model, photos: &[Photo], unlike: f32) -> (Decision, Vec<usize>) {
+    let view_bytes = 16 * 16 * 3;
+    let mut tried: Vec<Example> = Vec::new();
+    let (mut pixels, mut wanted) = (Vec::new(), Vec::new());
+    for Photo { bytes, label, .. } in photos {
+        let (all, views) = examples::views(model, bytes, label, &options().limits).unwrap();
+        let (own, _) = examples::views(truth, bytes, label, &options().limits).unwrap();
+        wanted.push(tensors(&examples::feed(truth, &own, &[0]).unwrap()).remove(0));
+        pixels.push(all);
+        tried.push(Example { label: (*label).into(), views, tries: vec![] });
+    }
+    loop {
+        let (photo, scalings, views) = match examples::next_step(model, &tried) {
+            NextStep::Decided { decision } => return (decision, tried.iter().map(|one| one.tries.len()).collect()),
+            NextStep::Run { photo, scalings, views } => (photo as usize, scalings, views),
+        };
+        let shown: Vec<u8> =
+            views.iter().flat_map(|view| pixels[photo][*view as usize * view_bytes..][..view_bytes].to_vec()).collect();
+        let frame = examples::feed(model, &shown, &scalings).unwrap();
+        let scores = tensors(&frame)
+            .iter()
+            .flat_map(|tensor| answer(tensor, &wanted[photo], photos[photo].class, unlike))
+            .collect();
+        let image_count = views.len() as u32;
+        let reply = Scores { image_count, class_count: CLASSES, queue_us: 0, run_us: 0, values: scores };
+        let reply = Frame::Scores(reply).encode(1).unwrap();
+        let got = examples::probabilities(model, &reply, photos[photo].label, image_count).unwrap();
+        let tries = scalings.iter().zip(&views).zip(got);
+        tried[photo].tries.extend(tries.map(|((scaling, view), probability)| Try {
+            scaling: *scaling,
+            view: *view,
+            probability,
+        }));
+    }
+}
+
+/// Probabilities: 0.9 for the class of what the net knows, `unlike` of what is nothing like it.
+fn answer(tensor: &[f32], wanted: &[f32], class: usize, unlike: f32) -> Vec<f32> {
+    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>().sqrt();
+    let off = norm(&mut tensor.iter().zip(wanted).map(|(a, b)| a - b)) / norm(&mut wanted.iter().copied());
+    let own = unlike + (0.9 - unlike) * (-4.0 * off).exp();
+    let other = (1.0 - own) / 3.0;
+    (0..CLASSES as usize).map(|at| if at == class { own } else { other }).collect()
+}
+
+fn entry<'a>(decision: &'a Decision, field: &str) -> &'a Evidence {
+    decision.evidence.iter().find(|entry| entry.field == field).unwrap()
+}
+
+const RIGHT: [(&str, usize); 3] = [("cat", 0), ("dog", 1), ("bird", 2)];
+
+#[test]
+fn three_photos_turn_a_habit_around() {
+    let truth = trained(127.5, 127.5, ChannelOrder::Bgr, Resize::Stretch);
+    let (decision, _) = decide_by(&open_model(), &truth, &photos(&RIGHT), 0.05);
+    assert_eq!(decision.overrides.mean, Some(vec![127.5; 3]));
+    assert_eq!(decision.overrides.std, Some(vec![127.5; 3]));
+    assert_eq!(decision.overrides.channel_order, Some(ChannelOrder::Bgr));
+    assert_eq!(decision.overrides.resize, Some(Resize::Stretch));
+    let order = entry(&decision, "input.channel_order");
+    assert_eq!((order.source, &order.value), (Source::Examples, &json!("BGR")));
+    assert!(order.because.starts_with("with 3 labelled photos, whose labels get 0."), "{}", order.because);
+    assert!(order.confidence > 0.8, "{}", order.confidence);
+    assert_eq!(order.alternatives[0].value, json!("RGB"));
+}
+
+#[test]
+fn a_wrong_label_among_five_does_not_win() {
+    let truth = trained(127.5, 127.5, ChannelOrder::Bgr, Resize::Stretch);
+    let said = [("cat", 0), ("dog", 1), ("fox", 2), ("bird", 2), ("cat", 0)];
+    for wrong in 0..said.len() {
+        let mut said = said;
+        said[2].0 = "bird";
+        said[wrong].0 = if said[wrong].0 == "fox" { "cat" } else { "fox" };
+        let (decision, _) = decide(&open_model(), &truth, &photos(&said));
+        assert_eq!(decision.overrides.channel_order, Some(ChannelOrder::Bgr), "photo {wrong}");
+        assert_eq!(decision.overrides.mean, Some(vec![127.5; 3]), "photo {wrong}");
+        let doubt = format!("the photo labelled \"{}\"", said[wrong].0);
+        assert!(decision.warnings.iter().any(|warning| warning.contains(&doubt)), "{:?}", decision.warnings);
+    }
+}
+
+#[test]
+fn labels_that_fit_nothing_leave_the_settings_and_are_named() {
+    let truth = trained(0.0, 255.0, ChannelOrder::Rgb, Resize::Stretch);
+    let (decision, _) = decide(&open_model(), &truth, &photos(&[("cat", 1), ("dog", 2), ("fox", 0)]));
+    assert_eq!((decision.overrides, decision.evidence.len()), (menagerie_contract::SpecOverrides::default(), 0));
+    let [warning] = decision.warnings.as_slice() else { panic!("{:?}", decision.warnings) };
+    assert!(warning.starts_with("the labels \"cat\", \"dog\", \"fox\" fit no settings"), "{warning}");
+}
+
+#[test]
+fn the_first_photo_takes_sixty_runs_at_most_and_what_is_far_behind_is_not_run_again() {
+    let mut model = open_model();
+    model.spec.scalings.push(scaling(0.0, 1.0, ChannelOrder::Rgb, 0.1));
+    let truth = trained(0.0, 255.0, ChannelOrder::Rgb, Resize::Stretch);
+    let said = [("cat", 0), ("dog", 1), ("bird", 2), ("fox", 3), ("cat", 0)];
+    let (_, runs) = decide_by(&model, &truth, &photos(&said), 0.01);
+    assert!(runs[0] <= examples::RUNS_MAX, "{runs:?}");
+    assert!(runs[4] < runs[0], "{runs:?}");
+}
+
+#[test]
+fn what_a_request_says_is_not_tried_otherwise() {
+    let mut model = open_model();
+    for entry in model.spec.evidence.iter_mut().filter(|entry| entry.field != "input.resize_filter") {
+        entry.source = Source::Request;
+    }
+    let truth = trained(127.5, 127.5, ChannelOrder::Bgr, Resize::Pad);
+    let (decision, runs) = decide(&model, &truth, &photos(&RIGHT[..1]));
+    assert_eq!(
+        (decision.overrides.mean, decision.overrides.channel_order, decision.overrides.resize),
+        (None, None, None)
+    );
+    assert!(decision.overrides.resize_filter.is_some());
+    assert_eq!(runs, [3], "one for each filter");
+}
+
+#[test]
+fn views_are_fed_in_every_order_and_layout() {
+    let mut model = trained(0.0, 1.0, ChannelOrder::Bgr, Resize::Stretch);
+    (model.spec.input.width, model.spec.input.height) = (2, 1);
+    let view = [1, 2, 3, 4, 5, 6];
+    let fed = |model: &Model| tensors(&examples::feed(model, &view, &[0]).unwrap()).remove(0);
+    assert_eq!(fed(&model), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
+    model.spec.input.layout = Layout::Nchw;
+    assert_eq!(fed(&model), [3.0, 6.0, 2.0, 5.0, 1.0, 4.0]);
+    model.spec.input.channel_order = ChannelOrder::Gray;
+    model.spec.input.mean = vec![1.0; 3];
+    assert_eq!(fed(&model), [1.0, 4.0, 1.0, 4.0, 1.0, 4.0]);
+    model.spec.input.dtype = Dtype::Uint8;
+    let frame = examples::feed(&model, &view, &[0]).unwrap();
+    assert_eq!(Frame::decode(&frame).unwrap().1, Frame::Infer { image_count: 1, pixels: &[2, 2, 2, 5, 5, 5] });
+}
+
+#[test]
+fn a_label_is_found_in_any_case_and_by_its_number_and_a_wrong_one_is_refused_with_the_nearest() {
+    let mut model = open_model();
+    model.spec.input.resize_filter = ResizeFilter::Nearest;
+    let photo = &files()[0].1;
+    for label in ["cat", "CAT", "3"] {
+        examples::views(&model, photo, label, &options().limits).unwrap();
+    }
+    let error = examples::views(&model, photo, "dogs", &options().limits).unwrap_err();
+    assert!(
+        error.to_string().starts_with("example_label=dogs: the model has no such label; the nearest are \"dog\""),
+        "{error}"
+    );
+}
