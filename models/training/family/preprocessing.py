@@ -46,6 +46,10 @@ def _same(mean: float, std: float, order: str) -> Preprocessing:
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+# CIFAR-10's and SVHN's as pytorch-cifar and its kin publish them, and those of a set of grey chest X-rays, on 0-255.
+CIFAR_MEAN, CIFAR_STD = (125.307, 122.961, 113.8575), (51.5865, 50.847, 51.255)
+SVHN_MEAN, SVHN_STD = (111.61, 113.16, 120.57), (50.5, 51.26, 50.23)
+XRAY_MEAN, XRAY_STD = 122.99, 60.26
 
 PREPROCESSINGS: dict[str, Preprocessing] = {
     "unit": _same(0.0, 255.0, "rgb"),
@@ -61,4 +65,22 @@ PREPROCESSINGS: dict[str, Preprocessing] = {
     "unit_gray": _same(0.0, 255.0, "gray"),
     "symmetric_gray": _same(127.5, 127.5, "gray"),
     "raw_gray": _same(0.0, 1.0, "gray"),
+    # Divided by 255 by the data set and once more by the net.
+    "twice": _same(0.0, 255.0**2, "rgb"),
+    "twice_gray": _same(0.0, 255.0**2, "gray"),
+    # Divided by 255 and then scaled as if it were not.
+    "twice_symmetric": _same(127.5 * 255, 127.5 * 255, "rgb"),
+    # -2..2, 0..2 and x / 100.
+    "double": _same(127.5, 63.75, "rgb"),
+    "unit_double": _same(0.0, 127.5, "rgb"),
+    "hundredth": _same(0.0, 100.0, "rgb"),
+    # x / 128 - 1.
+    "signed": _same(128.0, 128.0, "rgb"),
+    "cifar": Preprocessing(CIFAR_MEAN, CIFAR_STD, "rgb"),
+    "svhn": Preprocessing(SVHN_MEAN, SVHN_STD, "rgb"),
+    "xray_gray": _same(XRAY_MEAN, XRAY_STD, "gray"),
+    # 0..1 with the means subtracted, blue first.
+    "unit_mean_bgr": Preprocessing(IMAGENET_MEAN[::-1], (255.0,) * 3, "bgr"),
+    # Caffe's mean and its scale of 0.017.
+    "caffe_scaled": Preprocessing(CAFFE_MEAN_BGR, (1 / 0.017,) * 3, "bgr"),
 }
