@@ -6,9 +6,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { VERSION as TENSORFLOW_VERSION, WHEELS } from "./setup/libtensorflow.mjs";
 import { ROOT_DIR } from "./setup/paths.mjs";
 import { output, WASM_TARGET } from "./setup/tools.mjs";
+import { VERSION as TENSORFLOW_VERSION, WHEELS } from "./setup/wheel.mjs";
 
 /** Packages that are built into the page, and so not installed with the service. */
 const BUILT_IN = ["preact", "@preact/signals", "@preact/signals-core", "swagger-ui-dist"];
