@@ -4,21 +4,20 @@
  * Each setting is one line of the schema. Its environment variable is its name in upper snake case
  * (`imageBytesMax` is `IMAGE_BYTES_MAX`); limits carry their unit in their name.
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { isIP, isIPv4 } from "node:net";
 import { availableParallelism, totalmem } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { DATA_DIR, ENGINE, findCachedLibtensorflow, ROOT_DIR, WEB_DIR } from "./places.js";
+
+export { ROOT_DIR };
 
 const MIB = 1024 * 1024;
 const DISK_BYTES_MAX = 2 ** 50;
 
 /** Per window, where others than this machine may come: ten a second for a minute. */
 const EXPOSED_REQUESTS_PER_WINDOW_MAX = 600;
-
-/** The folder that holds node/, wasm/, native/ and models/. */
-export const ROOT_DIR = fileURLToPath(new URL("../../", import.meta.url));
 
 const count = (fallback: number, min = 1, max = 1_000_000) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -99,7 +98,7 @@ const SCHEMA = z.object({
     .describe("Between two looks at MODELS_DIR where the system does not tell that it changed; 0: none."),
   registeredModelsDir: z
     .string()
-    .default(join(ROOT_DIR, "data/models"))
+    .default(join(DATA_DIR, "models"))
     .describe("Folder of registered models; it belongs to one service at a time."),
   feedback: z
     .enum(["on", "off"])
@@ -107,7 +106,7 @@ const SCHEMA = z.object({
     .describe("Whether answers are remembered, and what was right: [feedback.md](feedback.md)."),
   feedbackDir: z
     .string()
-    .default(join(ROOT_DIR, "data/feedback"))
+    .default(join(DATA_DIR, "feedback"))
     .describe("Folder of the SQLite file in which answers are remembered."),
   databaseUrl: z
     .string()
@@ -115,16 +114,13 @@ const SCHEMA = z.object({
     .optional()
     .describe("PostgreSQL database for them in place of FEEDBACK_DIR, as `postgres://USER:PASSWORD@HOST/NAME`."),
   keepImages: z.enum(["0", "1"]).default("0").describe("1: the images of remembered answers are kept as well."),
-  webDir: z.string().default(join(ROOT_DIR, "node/web/dist")).describe("Folder of the built page."),
+  webDir: z.string().default(WEB_DIR).describe("Folder of the built page."),
   engine: z.enum(["process", "addon"]).default("process").describe("What runs graphs; `addon` takes zoo models only."),
   sandbox: z
     .enum(["best-effort", "required"])
     .default("best-effort")
     .describe("`required` refuses uploaded graphs when a measure that confines the engine is missing."),
-  enginePath: z
-    .string()
-    .default(join(ROOT_DIR, "target/release/menagerie-engine"))
-    .describe("The executable that runs graphs."),
+  enginePath: z.string().default(ENGINE.path).describe("The executable that runs graphs."),
   programReadPaths: z
     .string()
     .default("/usr,/lib,/lib64,/bin,/etc/ld.so.cache,/etc/localtime,/dev/urandom")
@@ -458,15 +454,4 @@ export function isLoopback(host: string): boolean {
 
 function isContainer(environment: Readonly<Record<string, string | undefined>>): boolean {
   return ["/.dockerenv", "/run/.containerenv"].some((file) => existsSync(file)) || Boolean(environment["container"]);
-}
-
-/** Where set-up puts libtensorflow: `.cache/libtensorflow/<version>-<platform>/`. */
-function findCachedLibtensorflow(): string | undefined {
-  const cache = join(ROOT_DIR, ".cache/libtensorflow");
-  if (!existsSync(cache)) return undefined;
-  return readdirSync(cache)
-    .sort()
-    .reverse()
-    .map((name) => join(cache, name))
-    .find((folder) => ["libtensorflow.so", "libtensorflow.dylib"].some((name) => existsSync(join(folder, name))));
 }

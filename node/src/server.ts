@@ -10,7 +10,16 @@ import { boundConnections } from "./front/connections.js";
 import { LIBTENSORFLOW } from "./generated/contract.js";
 import { listenProblem } from "./listen-problem.js";
 import type { Moment, Readiness } from "./ports.js";
-import { openFeedback, openKeys, openLogger, openObserving, openService, type Service, warmUp } from "./service.js";
+import {
+  openFeedback,
+  openKeys,
+  openLogger,
+  openObserving,
+  openService,
+  refuseLaterFeedback,
+  type Service,
+  warmUp,
+} from "./service.js";
 
 const INTERRUPTED = 130;
 const IDLE_SWEEP_MS = 50;
@@ -38,6 +47,7 @@ const apiKeys = orExit(() => openKeys(config, logger));
 const observing = await openObserving(process.env, (error) => {
   logger.warn({ err: error }, "traces do not reach their collector");
 }).catch(endWith);
+await refuseLaterFeedback(config).catch(endWith);
 const service = await openService(config, logger, observing.observer).catch(endWith);
 await service.tidy();
 const feedback = openFeedback(config, logger);

@@ -9,7 +9,7 @@ import { loadNativeStart } from "./engines/native-child.js";
 import { createProcessEngine } from "./engines/process.js";
 import { AppError, messageOf } from "./errors.js";
 import { Company } from "./fair-queue.js";
-import { isThere, openDatabase, type Place, probeDatabase } from "./feedback/database.js";
+import { isThere, openDatabase, type Place, probeDatabase, refuseLaterStore } from "./feedback/database.js";
 import { createFeedback } from "./feedback/feedback.js";
 import { FeedbackStore } from "./feedback/store.js";
 import type { ErrorCode, SpecOverrides } from "./generated/contract.js";
@@ -26,6 +26,7 @@ import { openModelStore } from "./models/store.js";
 import { watchZoo, type ZooWatch } from "./models/watch-zoo.js";
 import { openLogger } from "./observe/logger.js";
 import { type Observing, openObserving } from "./observe/observer.js";
+import { bringLibtensorflow, ENGINE } from "./places.js";
 import {
   type Classifier,
   type Feedback,
@@ -239,6 +240,11 @@ export function isFeedbackThere(config: Config): boolean {
   return isThere(placeOfFeedback(config));
 }
 
+/** Rejects where a later version made the store. */
+export async function refuseLaterFeedback(config: Config): Promise<void> {
+  if (config.feedback === "on") await useOfFeedback(config, refuseLaterStore);
+}
+
 /** Rejects where the store, which is there, cannot be used. */
 export function probeFeedback(config: Config): Promise<void> {
   return useOfFeedback(config, probeDatabase);
@@ -311,7 +317,12 @@ async function openEngine(
   company: Company,
   observer: Observer,
 ): Promise<InferenceEngine> {
-  const { libtensorflowPath, tfEnableOnednnOpts } = config;
+  const { tfEnableOnednnOpts } = config;
+  if (config.enginePath === ENGINE.path && ENGINE.problem !== null) {
+    throw new AppError("engine_unavailable", ENGINE.problem);
+  }
+  const libtensorflowPath =
+    config.libtensorflowPath ?? (await bringLibtensorflow((line) => process.stderr.write(`${line}\n`)));
   if (config.engine === "addon") {
     return await createAddonEngine({
       tfEnableOnednnOpts,

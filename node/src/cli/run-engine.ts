@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { readConfig } from "../config.js";
 import { AppError, isSystemError, sentence } from "../errors.js";
+import { ENGINE, SET_UP } from "../places.js";
 
 /** Resolves with its exit code. `input`, where it is given, is what it reads on stdin. */
 export async function runEngine(
@@ -11,6 +12,9 @@ export async function runEngine(
   input?: string,
 ): Promise<number> {
   const { enginePath } = readConfig();
+  if (enginePath === ENGINE.path && ENGINE.problem !== null) {
+    throw new AppError("engine_unavailable", ENGINE.problem);
+  }
   const engine = spawn(enginePath, args, { stdio: ["pipe", "inherit", "pipe"], env });
   // An engine that ends early says why on stderr.
   engine.stdin.on("error", () => {});
@@ -19,7 +23,7 @@ export async function runEngine(
   return await new Promise((done, fail) => {
     engine.once("error", (error) => {
       const why = isSystemError(error, "ENOENT")
-        ? `it is not at ${enginePath}. \`npm start\` and \`node scripts/setup.mjs\` build it`
+        ? `it is not at ${enginePath}. \`${SET_UP}\` brings it`
         : error.message;
       fail(new AppError("engine_unavailable", `The engine cannot be started: ${why}.`));
     });

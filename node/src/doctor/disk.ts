@@ -2,7 +2,8 @@
 import { access, constants, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Config } from "../config.js";
-import { amber, type Finding, green, red, SET_UP } from "./finding.js";
+import { SET_UP } from "../places.js";
+import { amber, type Finding, green, red } from "./finding.js";
 
 const MIB = 1024 * 1024;
 /** A large graph with its entry. */

@@ -4,7 +4,8 @@ import { access, constants } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { Config } from "../config.js";
 import { messageOf } from "../errors.js";
-import { amber, type Finding, green, red, SET_UP } from "./finding.js";
+import { ENGINE, IS_INSTALLED, SET_UP } from "../places.js";
+import { amber, type Finding, green, red } from "./finding.js";
 
 type EngineConfig = Pick<
   Config,
@@ -13,6 +14,7 @@ type EngineConfig = Pick<
 
 export async function checkEngine(config: EngineConfig): Promise<Finding[]> {
   const { enginePath, sandbox } = config;
+  if (enginePath === ENGINE.path && ENGINE.problem !== null) return [red("library", ENGINE.problem, SET_UP)];
   if (!(await isExecutable(enginePath))) {
     return [red("library", `the engine ${enginePath} is not there, or is not executable`, SET_UP)];
   }
@@ -67,8 +69,9 @@ function lastWords(error: unknown): string {
   return `the engine cannot be run: ${line === "" ? messageOf(error) : line}`;
 }
 
-/** A folder that was named is not looked beside. */
+/** A folder that was named is not looked beside. The package fetches libtensorflow when it starts. */
 function mendOf({ libtensorflowPath }: EngineConfig): string {
   const isNamed = process.env["LIBTENSORFLOW_PATH"] === libtensorflowPath && libtensorflowPath !== undefined;
-  return isNamed ? `env --unset=LIBTENSORFLOW_PATH ${SET_UP}` : SET_UP;
+  const bring = IS_INSTALLED ? "npx menagerie serve" : SET_UP;
+  return isNamed ? `env --unset=LIBTENSORFLOW_PATH ${bring}` : bring;
 }

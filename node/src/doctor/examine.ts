@@ -1,10 +1,11 @@
 /** Everything that the service stands on, looked at without starting it. */
 import { type Config, readConfig } from "../config.js";
 import { messageOf } from "../errors.js";
+import { SET_UP } from "../places.js";
 import { checkDisk, checkPage } from "./disk.js";
 import { checkEngine } from "./engine.js";
 import { checkFeedback } from "./feedback.js";
-import { type Finding, green, red, SET_UP } from "./finding.js";
+import { type Finding, green, red } from "./finding.js";
 import { checkKeys } from "./keys.js";
 import { checkPorts } from "./port.js";
 import { checkProcessor } from "./processor.js";

@@ -21,6 +21,3 @@ export function amber(check: string, found: string, mend: string | null): Findin
 export function red(check: string, found: string, mend: string): Finding {
   return { check, state: "red", found, mend };
 }
-
-/** It builds and fetches whatever of the project is missing. */
-export const SET_UP = "node scripts/setup.mjs";

@@ -16,8 +16,13 @@ export interface Place {
 
 const STORE_FILE = "feedback.sqlite";
 const OWNER_ONLY = 0o700;
-const LATER =
-  "a later version of Menagerie made its tables; start that one, or name another FEEDBACK_DIR or DATABASE_URL";
+/** A store whose tables mean what this version cannot know. */
+class LaterStore extends Error {
+  constructor() {
+    super("a later version of Menagerie made its tables; start that one, or name another FEEDBACK_DIR or DATABASE_URL");
+  }
+}
+
 /** For a lock that another process holds. */
 const LOCK_WAIT_MS = 1000;
 const CONNECT_MS_MAX = 3000;
@@ -40,6 +45,14 @@ export function openDatabase(place: Place): Promise<Kysely<Tables>> {
 /** Rejects where the store at a place, which is there, cannot be opened. Its tables stay as they are. */
 export async function probeDatabase(place: Place): Promise<void> {
   await (await connected(place, async (database) => database)).destroy();
+}
+
+/** Rejects where a later version made the store at a place; what else is wrong with it is met when it is used. */
+export async function refuseLaterStore(place: Place): Promise<void> {
+  if (!isThere(place)) return;
+  await probeDatabase(place).catch((error: unknown) => {
+    if (error instanceof LaterStore) throw error;
+  });
 }
 
 async function connected<T>(
@@ -67,7 +80,7 @@ async function refuseLater(database: Kysely<Tables>, migrator: Migrator): Promis
     .selectFrom(DEFAULT_MIGRATION_TABLE)
     .select("name")
     .execute();
-  if (done.some(({ name }) => !(name in MIGRATIONS))) throw new Error(LATER);
+  if (done.some(({ name }) => !(name in MIGRATIONS))) throw new LaterStore();
 }
 
 /**

@@ -41,7 +41,13 @@ const ENTRY = z.strictObject({
   versions: z.array(z.unknown()).min(1),
 });
 
-/** Reads the entries, and looks for the blobs that they name; changes nothing. */
+/** An entry of a later version of the service, which means what this one cannot know. */
+class LaterEntry extends Error {}
+
+/**
+ * Reads the entries, and looks for the blobs that they name; changes nothing.
+ * @throws Error where a later version of the service wrote one.
+ */
 export async function openModelStore(options: ModelStoreOptions): Promise<ModelStore> {
   const store = new ModelStore(options);
   await store.read();
@@ -282,6 +288,7 @@ export class ModelStore implements ModelZoo {
       for (const manifest of manifests) versions.push(await FileZooModel.open(manifest, blobs, { registered: true }));
       return { served, versions, readable: true };
     } catch (error) {
+      if (error instanceof LaterEntry) throw error;
       const damage = `${entryNameOf(id)}: ${messageOf(error)}`;
       const damaged = FileZooModel.damaged({ id, version: null }, blobs, { damage, registered: true });
       return { served: damaged.manifest.version, versions: [damaged], readable: false };
@@ -291,7 +298,15 @@ export class ModelStore implements ModelZoo {
   async #manifestsOf(id: string): Promise<{ served: string; manifests: Manifest[] }> {
     const text = await this.#options.blobs.get(entryNameOf(id));
     if (text === null) throw new Error("it is missing");
-    const entry = ENTRY.parse(JSON.parse(Buffer.from(text).toString("utf8")));
+    const json: unknown = JSON.parse(Buffer.from(text).toString("utf8"));
+    const { schema } = json as { schema?: unknown };
+    if (typeof schema === "number" && schema > MANIFEST_SCHEMA) {
+      const found = `${entryNameOf(id)} in ${this.#options.blobs.place}`;
+      throw new LaterEntry(
+        `a later version of Menagerie wrote ${found} (schema ${schema}; this one reads ${MANIFEST_SCHEMA}); start that one, or name another REGISTERED_MODELS_DIR`,
+      );
+    }
+    const entry = ENTRY.parse(json);
     const manifests = entry.versions.map((version) => parseManifest(version));
     const stray = manifests.find((manifest) => manifest.id !== id);
     if (stray !== undefined) throw new Error(`it names ${JSON.stringify(stray.id)}, its file another id`);
