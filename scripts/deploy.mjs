@@ -6,7 +6,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { DEPLOY_TESTS, installForTests, toolDir } from "./setup/steps.mjs";
+import { toolDir } from "./setup/paths.mjs";
+import { DEPLOY_TESTS, installForTests } from "./setup/steps.mjs";
 import { onPath } from "./setup/tools.mjs";
 
 const GO_PROGRAMS = {

@@ -1,17 +1,15 @@
 /** What has to be done between a fresh clone and the service, as data. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { arch, platform } from "node:os";
-import { basename, delimiter, dirname, join } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { platform } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { findWasmBindgen, findWasmPack, installBuildTools } from "./build-tools.mjs";
+import { buildEngine, buildWasm, compileWasm, ENGINE } from "./builds.mjs";
 import { fetchLibtensorflow, findLibtensorflow } from "./libtensorflow.mjs";
-import { ROOT_DIR, sharedCacheDir } from "./paths.mjs";
-import { buildEnvironment, hasRustToolchain, onPath, output, rustToolchain, WASM_TARGET } from "./tools.mjs";
+import { MACHINE, ROOT_DIR, toolDir } from "./paths.mjs";
+import { hasRustToolchain, onPath, rustToolchain, WASM_TARGET } from "./tools.mjs";
 
-const WASM_PACK_VERSION = "0.15.1";
-/** What npm has of it. */
-const WASM_PACK_VERSION_NPM = "0.15.0";
-const WASM_PACK_FETCH_MS_MAX = 30_000;
 const RUFF_VERSION = "0.17.5";
 const SCHEMATHESIS_VERSION = "4.32.5";
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -20,15 +18,14 @@ const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrom
 const POSTGRES_DIR = "/usr/lib/postgresql";
 
 /** What every Rust build depends on. */
-const RUST_INPUTS = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "native/contract", "native/graph"];
+const RUST_INPUTS = [
+  ...["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "scripts/setup/builds.mjs"],
+  ...["native/contract", "native/graph"],
+];
 
 const ADDON_INPUTS = ["Cargo.toml", "build.rs", "package.json", "src"].map((name) => `native/addon/${name}`);
 
 const WASM_INPUTS = ["wasm/Cargo.toml", "wasm/src"];
-
-const ENGINE = "target/release/menagerie-engine";
-
-const MACHINE = `${platform()}-${arch()}`;
 
 /** @type {readonly import("./runner.mjs").Step[]} */
 export const STEPS = [
@@ -76,8 +73,7 @@ export const STEPS = [
     lane: "target",
     inputs: [...RUST_INPUTS, ...WASM_INPUTS],
     outputs: [`target/${WASM_TARGET}/release/menagerie_wasm.wasm`],
-    run: ({ exec }) =>
-      exec("cargo", ["build", "--release", "--lib", "--target", WASM_TARGET, "--package", "menagerie-wasm"]),
+    run: compileWasm,
   },
   {
     name: "engine",
@@ -223,66 +219,6 @@ export function installForTests(tests) {
   return { python };
 }
 
-/**
- * Builds both doors to the engine, the executable and the addon, in one run of napi, which writes the addon's files: in
- * two, what they share would be compiled twice. napi names the target, so cargo's output is a folder deeper than usual.
- * @param {import("./runner.mjs").StepContext} context
- */
-async function buildEngine({ exec }) {
-  const packages = ["--package", "menagerie-addon", "--package", "menagerie-cli"];
-  await exec("napi", ["build", "--platform", "--release", "--", ...packages], { cwd: join(ROOT_DIR, "native/addon") });
-  const triple = /^host: (.*)$/m.exec(output("rustc", ["--version", "--verbose"], { cwd: ROOT_DIR }) ?? "")?.[1];
-  if (!triple) throw new Error("rustc does not say which machine it compiles for");
-  const target = join(ROOT_DIR, ENGINE);
-  mkdirSync(dirname(target), { recursive: true });
-  // A running service may have the old executable open: it is replaced, not overwritten.
-  copyFileSync(join(ROOT_DIR, "target", triple, "release/menagerie-engine"), `${target}.new`);
-  renameSync(`${target}.new`, target);
-}
-
-/**
- * Runs wasm-pack on its release profile, with the wasm-bindgen of Cargo.lock's version first on the path, for the service
- * and for the page: their code is compiled already.
- * @param {import("./runner.mjs").StepContext} context
- */
-async function buildWasm({ exec }) {
-  const environment = buildEnvironment();
-  const PATH = [findWasmBindgen(), environment.PATH].filter(Boolean).join(delimiter);
-  const options = ["--mode", "no-install", "--out-name", "menagerie_wasm"];
-  const build = async (/** @type {string} */ target, /** @type {string} */ dir) => {
-    const place = ["--target", target, "--out-dir", dir];
-    await exec(findWasmPack() ?? "wasm-pack", ["build", "wasm", ...options, ...place], {
-      env: { ...environment, PATH },
-    });
-    // It would keep these files out of the package, too; the repository's own names them.
-    rmSync(join(ROOT_DIR, "wasm", dir, ".gitignore"), { force: true });
-  };
-  await Promise.all([build("nodejs", "pkg"), build("web", "pkg-web")]);
-}
-
-/** The version that the crate is linked with: the command has to be of exactly the same. */
-function wasmBindgenVersion() {
-  const lock = readFileSync(join(ROOT_DIR, "Cargo.lock"), "utf8");
-  const version = /name = "wasm-bindgen"\nversion = "([^"]+)"/.exec(lock)?.[1];
-  if (!version) throw new Error("Cargo.lock holds no wasm-bindgen");
-  return version;
-}
-
-/** Folder of the wasm-bindgen command of the right version: the user's own, or the one that set-up installed. */
-function findWasmBindgen() {
-  const version = wasmBindgenVersion();
-  const own = onPath("wasm-bindgen");
-  const dirs = [...(own ? [dirname(own)] : []), toolDir("wasm-bindgen-cli", version)];
-  return dirs.find((dir) => output(join(dir, "wasm-bindgen"), ["--version"]) === `wasm-bindgen ${version}`);
-}
-
-/** Path of wasm-pack: the user's own, npm's, or the one that was compiled here. */
-function findWasmPack() {
-  const fetched = join(toolRoot("wasm-pack-npm", WASM_PACK_VERSION_NPM), "node_modules/wasm-pack/binary/wasm-pack");
-  const compiled = join(toolDir("wasm-pack", WASM_PACK_VERSION), "wasm-pack");
-  return onPath("wasm-pack") ?? [fetched, compiled].find((path) => existsSync(path));
-}
-
 /** A browser for the tests of the page: without one they are skipped, and say so. */
 function findBrowser() {
   if (process.env.CHROMIUM_PATH) return process.env.CHROMIUM_PATH;
@@ -296,68 +232,4 @@ function hasPostgres() {
 
 function canInstallPackages() {
   return process.getuid?.() === 0 && onPath("apt-get") !== undefined;
-}
-
-/**
- * @param {string} crate
- * @param {string} version
- */
-export function toolDir(crate, version) {
-  return join(toolRoot(crate, version), "bin");
-}
-
-/**
- * @param {string} name
- * @param {string} version
- */
-function toolRoot(name, version) {
-  return join(sharedCacheDir(), "tools", `${name}-${version}-${MACHINE}`);
-}
-
-/**
- * wasm-pack comes ready from npm, whose package fetches it from where it is released; where that is not reached it is
- * compiled. The commands have much in common: what was compiled for the first serves the second.
- * @param {import("./runner.mjs").StepContext} context
- */
-async function installBuildTools(context) {
-  const target = join(sharedCacheDir(), "tools", `target.${process.pid}`);
-  try {
-    // Without its default feature, TLS, which only its test runner uses.
-    if (!findWasmBindgen())
-      await compileTool(context, target, "wasm-bindgen-cli", wasmBindgenVersion(), [
-        "--no-default-features",
-        ...["--bin", "wasm-bindgen"],
-      ]);
-    if (!findWasmPack()) await fetchWasmPack(context).catch(() => {});
-    if (!findWasmPack()) await compileTool(context, target, "wasm-pack", WASM_PACK_VERSION);
-  } finally {
-    rmSync(target, { recursive: true, force: true });
-  }
-}
-
-/** @param {import("./runner.mjs").StepContext} context */
-async function fetchWasmPack({ exec }) {
-  const root = toolRoot("wasm-pack-npm", WASM_PACK_VERSION_NPM);
-  mkdirSync(root, { recursive: true });
-  const options = ["--prefix", root, "--no-save", "--no-audit", "--no-fund"];
-  await exec("npm", ["install", ...options, `wasm-pack@${WASM_PACK_VERSION_NPM}`], {
-    msMax: WASM_PACK_FETCH_MS_MAX,
-  });
-}
-
-/**
- * Compiles a command without optimisation, which takes a third of the time and is fast enough for what it does here.
- * Not with `--locked`: a lock file inside a published crate may name versions that are no longer to be had.
- * @param {import("./runner.mjs").StepContext} context
- * @param {string} target folder of what is compiled on the way
- * @param {string} crate
- * @param {string} version
- * @param {string[]} [options]
- */
-async function compileTool({ exec }, target, crate, version, options = []) {
-  const root = toolRoot(crate, version);
-  const place = ["--root", root, "--target-dir", target];
-  await exec("cargo", ["install", crate, "--version", `=${version}`, "--debug", ...place, ...options], {
-    env: { ...buildEnvironment(), CARGO_PROFILE_DEV_DEBUG: "false" },
-  });
 }
