@@ -110,6 +110,12 @@ const SUITES = [
     count: countNodes,
   },
   {
+    name: "packages",
+    program: process.execPath,
+    args: ["--test", "--test-reporter=spec", "scripts/release/packages.test.mjs"],
+    count: countNodeTests,
+  },
+  {
     name: "fairness",
     program: process.execPath,
     args: ["--test", "--test-reporter=spec", "bench/load/fairness/fairness.test.mjs"],

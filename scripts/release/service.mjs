@@ -17,7 +17,7 @@ const ALLOWED = [
   /^dist\/[\w/-]+\.(js|d\.ts)$/,
   /^protos\/[\w/-]+\.proto$/,
   /^web\/dist\/[\w-]+\.(html|js|css|svg|wasm|py)(\.gz)?$/,
-  /^web\/dist\/docs-viewer\/([\w-]+\.(js|css)(\.gz)?|LICENSE|NOTICE)$/,
+  /^web\/dist\/docs-viewer\/([\w-]+\.(js|css)(\.gz)?|(LICENSE|NOTICE)(\.gz)?)$/,
   /^setup\/\w+\.mjs$/,
   /^models\/[\w./-]+\.(json|md|jpg|pb|txt|svg)$/,
   /^models\/\w+\/LICENSE$/,

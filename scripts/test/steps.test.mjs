@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -154,6 +155,16 @@ describe("steps together", () => {
     ran.length = 0;
     await bringUpToDate([tool, copyStep({ needs: ["tool"] })], ["copy"]);
     assert.deepEqual(ran, []);
+  });
+
+  test("end a command that takes longer than it may, with what it started", async () => {
+    const began = performance.now();
+    const script = "sleep 60 & echo $! > child; wait";
+    const slow = copyStep({ run: ({ exec }) => exec("sh", ["-c", script], { cwd: folders.root, msMax: 300 }) });
+    await assert.rejects(bringUpToDate([slow]), /sh -c ended with SIGTERM/);
+    assert.ok(performance.now() - began < 10_000);
+    const child = readFileSync(join(folders.root, "child"), "utf8").trim();
+    assert.notEqual(spawnSync("ps", ["-p", child, "-o", "stat="], { encoding: "utf8" }).stdout.trim().at(0), "S");
   });
 
   test("end with the first failure, and so do their commands", async () => {
