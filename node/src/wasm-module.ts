@@ -104,8 +104,8 @@ export interface WasmModule {
   ): { pixels: Uint8Array<ArrayBuffer>; views: Uint32Array };
   /** The frame with these views of a photo, each in its way of scaling. */
   exampleFrame(model: WasmModel, pixels: Uint8Array, scalings: Uint32Array): Uint8Array<ArrayBuffer>;
-  /** The probability of a label in each answer of a reply to `exampleFrame` with `count` views. */
-  exampleProbabilities(model: WasmModel, reply: Uint8Array, label: string, count: number): Float32Array;
+  /** What a label got in each answer of a reply to `exampleFrame`, a JSON list of `Try`. */
+  exampleTries(model: WasmModel, reply: Uint8Array, label: string, scalings: Uint32Array, views: Uint32Array): string;
   /** What is to be run next, a `NextStep` as JSON, after what a JSON list of `Example` has. */
   exampleStep(model: WasmModel, examplesJson: string): string;
   /**

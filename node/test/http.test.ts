@@ -91,6 +91,7 @@ describe("the answer's form", () => {
           model: { id: "colours", version: "1", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
           label: "red",
           index: 0,
+          settings: { certain: true, by: "read" },
           probability: expect.closeTo(0.576, 3),
           band: "high",
           top: expect.arrayContaining([{ label: "red", index: 0, probability: expect.closeTo(0.576, 3) }]),
@@ -370,6 +371,36 @@ describe("the zoo", () => {
       code: "field_invalid",
     });
     expect(await problemOf(await inspect({ model_file: Buffer.from("x") }))).toMatchObject({ code: "graph_invalid" });
+  });
+
+  it("is inspected with what labelled photos decide, and why", async () => {
+    const inspect = (parts: Parameters<typeof form>[0]) =>
+      get("/api/models/inspect", { method: "POST", body: form({ model_file: Buffer.from("graph e"), ...parts }) });
+    const pairs = { example_file: [RED, GREEN], example_label: ["red", "green"] };
+    const spec = await (await inspect({ label_file: COLOURS, ...pairs })).json();
+    expect(spec).toMatchObject({
+      input: { channel_order: "BGR" },
+      evidence: [{ field: "input.channel_order", source: "examples", because: "with 2 labelled photos" }],
+      warnings: ["a label may be wrong"],
+    });
+    expect((await (await inspect({ label_file: COLOURS })).json()).input.channel_order).toBe("RGB");
+    const wrong = await problemOf(await inspect({ label_file: COLOURS, ...pairs, example_label: ["red", "rad"] }));
+    expect(wrong).toMatchObject({ status: 400, code: "field_invalid", detail: expect.stringContaining("rad") });
+    const alone = await problemOf(await inspect({ ...pairs, example_label: "red" }));
+    expect(alone.detail).toBe(
+      "2 photos came as example_file and 1 labels as example_label; each photo takes one label.",
+    );
+  });
+
+  it("answers as labelled photos decide, and warns of what is odd in them", async () => {
+    const asked = { image_file: RED, model_file: Buffer.from("graph f"), label_file: COLOURS };
+    const pairs = { example_file: [RED, GREEN], example_label: ["red", "green"] };
+    const { results } = await (await infer(form({ ...asked, ...pairs }), JSON_ONLY)).json();
+    expect(results).toMatchObject([{ label: "red", warnings: ["a label may be wrong"] }]);
+    const known = await problemOf(await infer(form({ image_file: RED, ...pairs }), JSON_ONLY));
+    expect(known.detail).toBe(
+      "example_file=2 photos: it belongs to model_file or model_sha256, and neither was sent: models with an id have their settings.",
+    );
   });
 
   it("gives a model's labels as text", async () => {

@@ -94,6 +94,17 @@ describe("POST /api/models", () => {
     expect(statuses.toSorted()).toEqual([200, 200, 200, 200, 200, 201]);
   });
 
+  it("keeps what labelled photos decided, and why", async () => {
+    const pairs = { example_file: [RED, RED], example_label: ["red", "green"] };
+    const answer = await (await register(pairs)).json();
+    const decided = { field: "input.channel_order", value: "BGR", source: "examples", because: "with 2 labelled photos" };
+    expect(answer).toMatchObject({ evidence: [decided], warnings: ["a label may be wrong"] });
+    const described = await (await call("GET", "/api/models/mine")).json();
+    expect(described).toMatchObject({ input: { channel_order: "BGR" }, evidence: [decided], warnings: [] });
+    const [stored] = service.engine.requests.slice(-1);
+    expect(stored).toMatchObject({ source: "manifest", overrides: { channel_order: "BGR" } });
+  });
+
   it("takes labels, settings and a manifest, or leaves them out", async () => {
     const manifest = JSON.stringify({
       schema: 1,

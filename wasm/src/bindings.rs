@@ -238,10 +238,16 @@ pub fn example_frame(model: &Model, pixels: &[u8], scalings: &[u32]) -> Result<V
     examples::feed(&model.0, pixels, scalings).map_err(thrown)
 }
 
-/// The probability of a label in each answer of a reply to `exampleFrame` with `count` views.
-#[wasm_bindgen(js_name = exampleProbabilities)]
-pub fn example_probabilities(model: &Model, reply: &[u8], label: &str, count: u32) -> Result<Vec<f32>, JsError> {
-    examples::probabilities(&model.0, reply, label, count).map_err(thrown)
+/// What a label got in each answer of a reply to `exampleFrame`, a JSON list of `Try`.
+#[wasm_bindgen(js_name = exampleTries)]
+pub fn example_tries(
+    model: &Model,
+    reply: &[u8],
+    label: &str,
+    scalings: &[u32],
+    views: &[u32],
+) -> Result<String, JsError> {
+    Ok(to_json(&examples::judge(&model.0, reply, label, scalings, views).map_err(thrown)?))
 }
 
 /// What is to be run next, a `NextStep` as JSON, after what a JSON list of `Example` has.

@@ -2,7 +2,7 @@
 //! pixels may have been scaled and fitted, and what its label gets is added to what the graph itself says.
 //!
 //! A host makes the views of each photo ([`views`]), asks [`next_step`] what to run, makes the frames with [`feed`], reads the
-//! replies with [`probabilities`], and asks again, until there is a [`Decision`]. Nothing is kept between calls.
+//! replies with [`judge`], and asks again, until there is a [`Decision`]. Nothing is kept between calls.
 
 mod decide;
 mod feed;
@@ -12,7 +12,7 @@ mod ways;
 
 use std::collections::BTreeSet;
 
-use menagerie_contract::{Example, ImageLimits, NextStep};
+use menagerie_contract::{Example, ImageLimits, NextStep, Try};
 
 pub use feed::feed;
 
@@ -56,17 +56,21 @@ pub fn views(model: &Model, image: &[u8], label: &str, limits: &ImageLimits) -> 
     Ok((different.concat(), places))
 }
 
-/// The probability of a label in each answer of an engine's reply to a frame of [`feed`] with `count` views.
+/// What a label got in each answer of an engine's reply to a frame of [`feed`] with the views of a photo in these ways.
 ///
 /// # Errors
 /// Those of [`crate::pipeline::answer`].
-pub fn probabilities(model: &Model, reply: &[u8], label: &str, count: u32) -> Result<Vec<f32>, Error> {
+pub fn judge(model: &Model, reply: &[u8], label: &str, scalings: &[u32], views: &[u32]) -> Result<Vec<Try>, Error> {
     let output = &model.spec.output;
     let class = names::class_of(model, label)?;
     let class_count = model.names.count(output.kind, output.classes);
-    let of_one =
-        |scores: &Scores| Ranking::of(output.kind, scores, class_count, 1.0).map(|all| all.probability_of(class));
-    Scores::read_all(reply, output, count)?.iter().map(of_one).collect()
+    let of_one = |(scores, (scaling, view)): (&Scores, (&u32, &u32))| {
+        let all = Ranking::of(output.kind, scores, class_count, 1.0)?;
+        let probability = all.probability_of(class);
+        Ok(Try { scaling: *scaling, view: *view, probability, best: all.best.index == class })
+    };
+    let answers = Scores::read_all(reply, output, scalings.len() as u32)?;
+    answers.iter().zip(scalings.iter().zip(views)).map(of_one).collect()
 }
 
 /// What is to be run next, or what was decided.
@@ -104,7 +108,7 @@ pub fn next_step(model: &Model, examples: &[Example]) -> NextStep {
 }
 
 fn is_tried(example: &Example, (scaling, view): (u32, u32)) -> bool {
-    posterior::probability_of(example, scaling, view).is_some()
+    posterior::tried(example, scaling, view).is_some()
 }
 
 fn run(photo: usize, runs: Vec<(u32, u32)>) -> Option<NextStep> {

@@ -32,6 +32,8 @@ pub struct Try {
     pub view: u32,
     /// Probability of the photo's label.
     pub probability: f32,
+    /// Whether its label was the answer.
+    pub best: bool,
 }
 
 /// What is to be done next.

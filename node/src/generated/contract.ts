@@ -1295,6 +1295,10 @@ export type Try = {
    * Probability of the photo's label.
    */
   probability: number;
+  /**
+   * Whether no class has a higher one.
+   */
+  best: boolean;
 };
 
 export type Verdict = {

@@ -1,6 +1,6 @@
 /** Labelled photos decide what a graph leaves open: run by run, as the WebAssembly function asks for them. */
 import { AppError } from "../errors.js";
-import type { Decision, Example, NextStep } from "../generated/contract.js";
+import type { Decision, Example, NextStep, Try } from "../generated/contract.js";
 import type { ClassifyTarget, ExamplePhoto } from "../ports.js";
 import type { ModelCall, Reply } from "./wasm-worker.js";
 
@@ -36,7 +36,7 @@ export async function decide(
   const held = [party.hold(2 * countMax * VALUE_BYTES * viewBytes)];
   try {
     const examples: Example[] = [];
-    const pixels: Uint8Array[] = [];
+    const viewsOf: Uint8Array[] = [];
     for (const { label, bytes: image } of photos) {
       const viewed = await call("viewed", {
         kind: "exampleViews",
@@ -47,26 +47,24 @@ export async function decide(
         memoryBytesKeptMax,
       });
       held.push(party.hold(viewed.pixels.length));
-      pixels.push(viewed.pixels);
+      viewsOf.push(viewed.pixels);
       examples.push({ label, views: [...viewed.views], tries: [] });
     }
     for (;;) {
       const { json } = await call("json", { kind: "exampleStep", model, examplesJson: JSON.stringify(examples) });
       const step = JSON.parse(json) as NextStep;
       if (step.kind === "decided") return step.decision;
-      const [example, views] = [examples[step.photo], pixels[step.photo]];
-      if (example === undefined || views === undefined) throw new Error(`there is no photo ${step.photo}`);
+      const [example, pixels] = [examples[step.photo], viewsOf[step.photo]];
+      if (example === undefined || pixels === undefined) throw new Error(`there is no photo ${step.photo}`);
       for (let from = 0; from < step.views.length; from += countMax) {
         const places = step.views.slice(from, from + countMax);
-        const scalings = step.scalings.slice(from, from + countMax);
-        const shown = Buffer.concat(places.map((view) => views.subarray(view * viewBytes, (view + 1) * viewBytes)));
-        const frameCall = { kind: "exampleFrame", model, pixels: shown, scalings: Uint32Array.from(scalings) } as const;
-        const reply = await exchange((await call("fed", frameCall)).frame);
+        const scalings = Uint32Array.from(step.scalings.slice(from, from + countMax));
+        const shown = Buffer.concat(places.map((view) => pixels.subarray(view * viewBytes, (view + 1) * viewBytes)));
+        const { frame } = await call("fed", { kind: "exampleFrame", model, pixels: shown, scalings });
+        const reply = await exchange(frame);
         const { label } = example;
-        const judge = { kind: "exampleProbabilities", model, reply, label, count: places.length } as const;
-        const { probabilities } = await call("judged", judge);
-        for (const [place, probability] of probabilities.entries())
-          example.tries.push({ scaling: scalings[place] ?? 0, view: places[place] ?? 0, probability });
+        const judge = { kind: "exampleTries", model, reply, label, scalings, views: Uint32Array.from(places) } as const;
+        example.tries.push(...(JSON.parse((await call("json", judge)).json) as Try[]));
       }
     }
   } finally {

@@ -98,13 +98,14 @@ export interface ExampleFrameCall {
   readonly scalings: Uint32Array;
 }
 
-/** An engine's reply to that frame to the probability of the photo's label in each answer. */
-export interface ExampleProbabilitiesCall {
-  readonly kind: "exampleProbabilities";
+/** An engine's reply to that frame to what the photo's label got in each answer, a list of `Try` as JSON. */
+export interface ExampleTriesCall {
+  readonly kind: "exampleTries";
   readonly model: ModelRef;
   readonly reply: Uint8Array;
   readonly label: string;
-  readonly count: number;
+  readonly scalings: Uint32Array;
+  readonly views: Uint32Array;
 }
 
 /** What was tried on photos to what comes next, a `NextStep` as JSON. */
@@ -149,7 +150,7 @@ export type ModelCall =
   | ExplainCall
   | ExampleViewsCall
   | ExampleFrameCall
-  | ExampleProbabilitiesCall
+  | ExampleTriesCall
   | ExampleStepCall
   | DescribeCall;
 
@@ -177,7 +178,6 @@ export type Reply =
   | { readonly kind: "json"; readonly json: string }
   | { readonly kind: "viewed"; readonly pixels: Uint8Array<ArrayBuffer>; readonly views: Uint32Array }
   | { readonly kind: "fed"; readonly frame: Uint8Array<ArrayBuffer> }
-  | { readonly kind: "judged"; readonly probabilities: Float32Array }
   | { readonly kind: "answered"; readonly json: string; readonly scores: Float32Array<ArrayBuffer> | null }
   | { readonly kind: "read"; readonly value: JsonValue; readonly buffers: readonly ArrayBuffer[] }
   | {
@@ -263,11 +263,10 @@ function make(call: ModelCall, model: WasmModel): Reply {
       return { kind: "viewed", ...wasm.exampleViews(model, call.image, call.label, call.optionsJson) };
     case "exampleFrame":
       return { kind: "fed", frame: wasm.exampleFrame(model, call.pixels, call.scalings) };
-    case "exampleProbabilities":
-      return {
-        kind: "judged",
-        probabilities: wasm.exampleProbabilities(model, call.reply, call.label, call.count),
-      };
+    case "exampleTries": {
+      const { reply, label, scalings, views } = call;
+      return { kind: "json", json: wasm.exampleTries(model, reply, label, scalings, views) };
+    }
     case "exampleStep":
       return { kind: "json", json: wasm.exampleStep(model, call.examplesJson) };
     case "describe":

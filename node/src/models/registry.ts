@@ -2,7 +2,6 @@
  * Every model that answers: the zoo's by id, uploaded ones by the SHA-256 of their graph. What a request asks for is
  * found by `Sources`, loaded and kept warm by `Slots`.
  */
-import { isDeepStrictEqual } from "node:util";
 import { AppError } from "../errors.js";
 import { type Evidence, FRAME_HEADER_BYTES, type ModelSpec } from "../generated/contract.js";
 import {
@@ -222,10 +221,15 @@ class ModelRegistry implements Models {
 function withDecided(spec: ModelSpec, { evidence, warnings }: Source["decided"]): ModelSpec {
   if (evidence.length === 0 && warnings.length === 0) return spec;
   const explained = spec.evidence.map((entry) => {
-    const isSame = (other: Evidence) => other.field === entry.field && isDeepStrictEqual(other.value, entry.value);
+    const isSame = (other: Evidence) => other.field === entry.field && asFloats(other.value) === asFloats(entry.value);
     return evidence.find(isSame) ?? entry;
   });
   return { ...spec, evidence: explained, warnings: [...spec.warnings, ...warnings] };
+}
+
+/** As JSON, with numbers as float32: what was written and read again may end in other digits. */
+function asFloats(value: unknown): string {
+  return JSON.stringify(value, (_name, part: unknown) => (typeof part === "number" ? Math.fround(part) : part));
 }
 
 /** Images of an infer frame: the first number behind its head. */

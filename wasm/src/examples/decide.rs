@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    posterior::{Posterior, probability_of},
+    posterior::{Posterior, tried},
     ways::{Ways, is_fixed},
 };
 use crate::{calibrate::labels_of, model::Model};
@@ -27,8 +27,8 @@ pub fn decide(model: &Model, ways: &Ways, examples: &[Example], posterior: &Post
     let chance = 1.0 / classes.max(1) as f32;
     let of_one = |example: &Example| {
         let view = |fit: usize| example.views.get(fit).copied().unwrap_or_default();
-        let own = probability_of(example, scaling as u32, view(fit));
-        own.or_else(|| probability_of(example, scaling as u32, view(0))).unwrap_or_default()
+        let own = tried(example, scaling as u32, view(fit)).or_else(|| tried(example, scaling as u32, view(0)));
+        own.map_or(0.0, |found| found.probability)
     };
     let got: Vec<f32> = examples.iter().map(of_one).collect();
     let mean = got.iter().sum::<f32>() / got.len().max(1) as f32;

@@ -1,9 +1,9 @@
 //! How probable each way of feeding is once photos with their labels were run.
 //!
-//! Bayes' rule: the logarithm of a way's prior, plus for each photo the logarithm of what its label got. Labels may be
-//! wrong, and nets are surer than they are often right, so one photo never counts for more than [`KEEP`] over two.
+//! Bayes' rule: the logarithm of a way's prior, plus that of what the labels got. Labels may be wrong, and nets are surer than
+//! they are often right, so one photo never counts for more than half of [`KEEP`].
 
-use menagerie_contract::Example;
+use menagerie_contract::{Example, Try};
 
 use super::ways::Ways;
 
@@ -11,20 +11,29 @@ use super::ways::Ways;
 const WRONG_SHARE: f64 = 0.1;
 /// What any label gets at least, of however many classes: a label that is wrong does not outweigh four that are right.
 const LIKELIHOOD_MIN: f64 = 0.02;
+/// How often labels come first that are right, and of the others, for nets whose probabilities say little else.
+const FIRST: f64 = 0.75;
+const NOT_FIRST: f64 = 0.15;
 /// Ways of scaling whose logarithm of odds against the best is larger than this are not run on further photos: twice the
 /// most that one photo can say, `ln(0.92 / 0.02)`.
 pub const KEEP: f64 = 7.6;
 
-/// Natural logarithm of how well a label fits that got this probability.
-pub fn log_likelihood(probability: f32, classes: usize) -> f64 {
+/// Natural logarithm of how well labels fit what was answered: half of the nets are taken to mean their probabilities, of the
+/// others only what comes first counts.
+fn log_likelihood(tries: impl Iterator<Item = Try>, classes: usize) -> f64 {
     let any = (WRONG_SHARE / classes.max(1) as f64).max(LIKELIHOOD_MIN);
-    ((1.0 - WRONG_SHARE) * f64::from(probability) + any).ln()
+    let (mut by_probability, mut by_place) = (0.5_f64.ln(), 0.5_f64.ln());
+    for one in tries {
+        by_probability += ((1.0 - WRONG_SHARE) * f64::from(one.probability) + any).ln();
+        by_place += if one.best { FIRST } else { NOT_FIRST }.ln();
+    }
+    let most = by_probability.max(by_place);
+    most + ((by_probability - most).exp() + (by_place - most).exp()).ln()
 }
 
-/// The probability that a photo's label got, where that was tried.
-pub fn probability_of(example: &Example, scaling: u32, view: u32) -> Option<f32> {
-    let tried = example.tries.iter().find(|one| (one.scaling, one.view) == (scaling, view));
-    tried.map(|one| one.probability)
+/// What a photo's label got, where that was tried.
+pub fn tried(example: &Example, scaling: u32, view: u32) -> Option<Try> {
+    example.tries.iter().find(|one| (one.scaling, one.view) == (scaling, view)).copied()
 }
 
 /// Probabilities of all pairs of a scaling and a fit.
@@ -43,29 +52,28 @@ impl Posterior {
     pub fn of(ways: &Ways, examples: &[Example], fitted: usize, classes: usize) -> Self {
         let usual = |example: &Example, scaling: usize| {
             let view = example.views.first().copied().unwrap_or_default();
-            probability_of(example, scaling as u32, view).map(|probability| log_likelihood(probability, classes))
+            tried(example, scaling as u32, view)
         };
         let is_whole: Vec<bool> = (0..ways.scalings.len())
             .map(|scaling| examples.iter().all(|example| usual(example, scaling).is_some()))
             .collect();
-        let sum = |scaling: usize| examples.iter().filter_map(|example| usual(example, scaling)).sum::<f64>();
+        let score = |scaling: usize| {
+            let tries = examples.iter().filter_map(|example| usual(example, scaling));
+            ways.scalings[scaling].log_prior + log_likelihood(tries, classes)
+        };
         let leader = (0..ways.scalings.len())
             .filter(|scaling| is_whole[*scaling])
-            .max_by(|a, b| {
-                let score = |scaling: usize| ways.scalings[scaling].log_prior + sum(scaling);
-                score(*a).total_cmp(&score(*b))
-            })
+            .max_by(|a, b| score(*a).total_cmp(&score(*b)))
             .unwrap_or_default();
-        let of_one = |place: usize, example: &Example, scaling: usize, fit: usize| {
+        let of_one = |(place, example): (usize, &Example), scaling: usize, fit: usize| {
             let view = example.views.get(if place < fitted { fit } else { 0 }).copied().unwrap_or_default();
-            let own = probability_of(example, scaling as u32, view).map(|found| log_likelihood(found, classes));
-            own.or_else(|| usual(example, scaling)).or_else(|| usual(example, leader)).unwrap_or_default()
+            let own = tried(example, scaling as u32, view);
+            own.or_else(|| usual(example, scaling)).or_else(|| usual(example, leader))
         };
         let logs = ways.scalings.iter().enumerate().flat_map(|(scaling, scaled)| {
             ways.fits.iter().enumerate().map(move |(fit, way)| {
-                let said: f64 =
-                    examples.iter().enumerate().map(|(at, example)| of_one(at, example, scaling, fit)).sum();
-                scaled.log_prior + way.log_prior + said
+                let tries = examples.iter().enumerate().filter_map(|one| of_one(one, scaling, fit));
+                scaled.log_prior + way.log_prior + log_likelihood(tries, classes)
             })
         });
         Self { fits: ways.fits.len(), logs: logs.collect(), is_whole }

@@ -5,6 +5,9 @@ use menagerie_contract::{ChannelOrder, Dtype, InputSpec, ModelSpec, Resize, Resi
 
 /// Probability that what a graph says of itself misleads: shared by all ways of scaling.
 const DOUBT: f64 = 0.02;
+/// What the logarithm of odds that are habit alone is multiplied with: whoever brings labelled photos mostly has a graph
+/// that is unlike the others.
+const HABIT: f32 = 0.5;
 /// Share of nets with three channels that are shown grey photos.
 const GREY_SHARE: f32 = 0.02;
 /// Ways of fitting that are met beside the usual one, with their shares: torchvision keeps 0.875 of each side.
@@ -89,6 +92,7 @@ fn scalings(spec: &ModelSpec) -> Vec<Way<Scaling>> {
     if met.is_empty() {
         met.push(taken);
     }
+    temper(&mut met, spec);
     if input.channels == 3 && !is_order_fixed {
         let grey: Vec<Scaling> = met.iter().filter(|way| way.channel_order == ChannelOrder::Rgb).cloned().collect();
         met.iter_mut().for_each(|way| way.probability *= 1.0 - GREY_SHARE);
@@ -103,6 +107,32 @@ fn scalings(spec: &ModelSpec) -> Vec<Way<Scaling>> {
     let count = met.len() as f64;
     let log_prior = |way: &Scaling| ((1.0 - DOUBT) * f64::from(way.probability) / sum + DOUBT / count).ln();
     met.into_iter().map(|value| Way { log_prior: log_prior(&value), value }).collect()
+}
+
+/// Draws probabilities together where the graph tells nothing: those of orders within a scaling, and those of scalings.
+fn temper(ways: &mut [Scaling], spec: &ModelSpec) {
+    let power = |field: &str| {
+        let entry = spec.evidence.iter().find(|entry| entry.field == field);
+        if entry.is_some_and(|entry| entry.source == Source::Prior) { HABIT } else { 1.0 }
+    };
+    let (of_scaling, of_order) = (power("input.mean"), power("input.channel_order"));
+    // As colours are, red first.
+    let colours = |values: &[f32], order| {
+        let mut values = values.to_vec();
+        if order == ChannelOrder::Bgr {
+            values.reverse();
+        }
+        values
+    };
+    let keys: Vec<_> =
+        ways.iter().map(|way| (colours(&way.mean, way.channel_order), colours(&way.std, way.channel_order))).collect();
+    let before: Vec<f32> = ways.iter().map(|way| way.probability).collect();
+    for (at, way) in ways.iter_mut().enumerate() {
+        let same = || (0..keys.len()).filter(|other| keys[*other] == keys[at]);
+        let together: f32 = same().map(|other| before[other]).sum();
+        let orders: f32 = same().map(|other| (before[other] / together).powf(of_order)).sum();
+        way.probability = together.powf(of_scaling) * (before[at] / together).powf(of_order) / orders;
+    }
 }
 
 /// Adds the probability of a way that is there already.

@@ -2,7 +2,7 @@
 
 use menagerie_contract::{
     ChannelOrder, Decision, Dtype, Evidence, Example, Frame, Layout, NextStep, OutputKind, Resize, ResizeFilter,
-    Scaling, Source, Try, frame::Scores,
+    Scaling, Source, frame::Scores,
 };
 use menagerie_wasm::{Model, examples};
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ fn tensors(frame: &[u8]) -> Vec<Vec<f32>> {
 
 /// What the photos decide, and how often each was run.
 fn decide(model: &Model, truth: &Model, photos: &[Photo]) -> (Decision, Vec<usize>) {
-    decide_by(model, truth, photos, 1.0 / CLASSES as f32)
+    decide_by(model, truth, photos, 0.2)
 }
 
 fn decide_by(model: &Model, truth: &Model, photos: &[Photo], unlike: f32) -> (Decision, Vec<usize>) {
@@ -112,13 +112,7 @@ fn decide_by(model: &Model, truth: &Model, photos: &[Photo], unlike: f32) -> (De
         let image_count = views.len() as u32;
         let reply = Scores { image_count, class_count: CLASSES, queue_us: 0, run_us: 0, values: scores };
         let reply = Frame::Scores(reply).encode(1).unwrap();
-        let got = examples::probabilities(model, &reply, photos[photo].label, image_count).unwrap();
-        let tries = scalings.iter().zip(&views).zip(got);
-        tried[photo].tries.extend(tries.map(|((scaling, view), probability)| Try {
-            scaling: *scaling,
-            view: *view,
-            probability,
-        }));
+        tried[photo].tries.extend(examples::judge(model, &reply, photos[photo].label, &scalings, &views).unwrap());
     }
 }
 
@@ -126,7 +120,7 @@ fn decide_by(model: &Model, truth: &Model, photos: &[Photo], unlike: f32) -> (De
 fn answer(tensor: &[f32], wanted: &[f32], class: usize, unlike: f32) -> Vec<f32> {
     let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>().sqrt();
     let off = norm(&mut tensor.iter().zip(wanted).map(|(a, b)| a - b)) / norm(&mut wanted.iter().copied());
-    let own = unlike + (0.9 - unlike) * (-4.0 * off).exp();
+    let own = unlike + (0.9 - unlike) * (-8.0 * off).exp();
     let other = (1.0 - own) / 3.0;
     (0..CLASSES as usize).map(|at| if at == class { own } else { other }).collect()
 }
@@ -171,7 +165,7 @@ fn a_wrong_label_among_five_does_not_win() {
 #[test]
 fn labels_that_fit_nothing_leave_the_settings_and_are_named() {
     let truth = trained(0.0, 255.0, ChannelOrder::Rgb, Resize::Stretch);
-    let (decision, _) = decide(&open_model(), &truth, &photos(&[("cat", 1), ("dog", 2), ("fox", 0)]));
+    let (decision, _) = decide_by(&open_model(), &truth, &photos(&[("cat", 1), ("dog", 2), ("fox", 0)]), 0.3);
     assert_eq!((decision.overrides, decision.evidence.len()), (menagerie_contract::SpecOverrides::default(), 0));
     let [warning] = decision.warnings.as_slice() else { panic!("{:?}", decision.warnings) };
     assert!(warning.starts_with("the labels \"cat\", \"dog\", \"fox\" fit no settings"), "{warning}");
@@ -194,7 +188,7 @@ fn what_a_request_says_is_not_tried_otherwise() {
     for entry in model.spec.evidence.iter_mut().filter(|entry| entry.field != "input.resize_filter") {
         entry.source = Source::Request;
     }
-    let truth = trained(127.5, 127.5, ChannelOrder::Bgr, Resize::Pad);
+    let truth = trained(0.0, 255.0, ChannelOrder::Rgb, Resize::Stretch);
     let (decision, runs) = decide(&model, &truth, &photos(&RIGHT[..1]));
     assert_eq!(
         (decision.overrides.mean, decision.overrides.channel_order, decision.overrides.resize),

@@ -45,6 +45,7 @@ fn types() -> String {
     declarations.visit::<Manifest>();
     declarations.visit::<ModelSpec>();
     declarations.visit::<NextStep>();
+    declarations.visit::<menagerie_contract::Try>();
     declarations.visit::<Problem>();
     declarations.visit::<manifest::Finding>();
     declarations.visit::<manifest::Place>();
