@@ -97,7 +97,12 @@ describe("POST /api/models", () => {
   it("keeps what labelled photos decided, and why", async () => {
     const pairs = { example_file: [RED, RED], example_label: ["red", "green"] };
     const answer = await (await register(pairs)).json();
-    const decided = { field: "input.channel_order", value: "BGR", source: "examples", because: "with 2 labelled photos" };
+    const decided = {
+      field: "input.channel_order",
+      value: "BGR",
+      source: "examples",
+      because: "with 2 labelled photos",
+    };
     expect(answer).toMatchObject({ evidence: [decided], warnings: ["a label may be wrong"] });
     const described = await (await call("GET", "/api/models/mine")).json();
     expect(described).toMatchObject({ input: { channel_order: "BGR" }, evidence: [decided], warnings: [] });

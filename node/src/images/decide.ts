@@ -1,9 +1,13 @@
 /** Labelled photos decide what a graph leaves open: run by run, as the WebAssembly function asks for them. */
+import { LRUCache } from "lru-cache";
 import { AppError } from "../errors.js";
 import type { Decision, Example, NextStep, Try } from "../generated/contract.js";
 import type { ClassifyTarget, ExamplePhoto } from "../ports.js";
+import { sha256 } from "../sha256.js";
 import type { ModelCall, Reply } from "./wasm-worker.js";
 
+/** A decision takes a few kilobytes. */
+const DECISIONS_MAX = 256;
 /** Views of one exchange. A run cannot be taken back, so others wait for no more than this. */
 const VIEWS_COUNT_MAX = 2;
 /** Bytes of a value of a tensor for each of a pixel. */
@@ -18,8 +22,23 @@ export interface Bench {
   exchange(frame: Uint8Array): Promise<Uint8Array>;
 }
 
-/** As `Classifier.decide`. */
-export async function decide(
+/** What was decided lately: one graph is mostly asked about many photos with the same examples. */
+export class Decisions {
+  readonly #known = new LRUCache<string, Decision>({ max: DECISIONS_MAX });
+
+  /** As `Classifier.decide`. */
+  async of(target: ClassifyTarget, photos: readonly ExamplePhoto[], bench: Bench): Promise<Decision> {
+    const parts = await Promise.all(photos.map(async ({ label, bytes }) => [label, await sha256(bytes)]));
+    const key = JSON.stringify([target.key, parts]);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const decision = await decide(target, photos, bench);
+    this.#known.set(key, decision);
+    return decision;
+  }
+}
+
+async function decide(
   target: ClassifyTarget,
   photos: readonly ExamplePhoto[],
   { optionsJson, memoryBytesKeptMax, call, exchange }: Bench,

@@ -32,7 +32,7 @@ import type {
   Visit,
 } from "../ports.js";
 import { codeOf, loadWasm, type WasmModule } from "../wasm-module.js";
-import { decide } from "./decide.js";
+import { Decisions } from "./decide.js";
 import { readJson } from "./read-json.js";
 import type { Call, ModelCall, PrepareCall, Reply } from "./wasm-worker.js";
 import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
@@ -88,6 +88,7 @@ export function createWasmClassifier(options: WasmClassifierOptions): Classifier
 class WasmClassifier implements Classifier {
   readonly #pool: WorkerPool<Call, Reply>;
   readonly #options: WasmClassifierOptions;
+  readonly #decisions = new Decisions();
   readonly #wasm = loadWasm();
   /**
    * Frames whose exchange resolved, so that no engine reads them any more: their memory is used again, since V8 collects
@@ -176,7 +177,7 @@ class WasmClassifier implements Classifier {
   }
 
   async decide(target: ClassifyTarget, examples: readonly ExamplePhoto[]): Promise<Decision> {
-    return await decide(target, examples, {
+    return await this.#decisions.of(target, examples, {
       optionsJson: this.#inferJson({ topK: 1, scoreThreshold: 0, picture: false }),
       memoryBytesKeptMax: this.#options.memoryBytesKeptMax,
       call: async (kind, call) => only(kind, await this.#callWith(target, call, { party: target.party, heavy: true })),

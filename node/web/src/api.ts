@@ -240,6 +240,7 @@ function send<T>(path: string, form: FormData, { signal, onUpload }: Sending): P
 /** The limit of each field that holds a file. */
 const FILE_LIMITS: Readonly<Record<string, keyof ServiceFacts["limits"]>> = {
   image_file: "image_bytes_max",
+  example_file: "image_bytes_max",
   model_file: "graph_bytes_max",
   label_file: "labels_bytes_max",
 };

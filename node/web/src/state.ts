@@ -21,6 +21,8 @@ export interface OwnModel {
   readonly labels: File | null;
   /** The fields of `POST /infer` that the user set. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Photos of which the user said what they show. */
+  readonly examples: readonly { readonly photo: File; readonly label: string }[];
   /** How the graph is read; null while it is not. */
   readonly spec: ModelSpec | null;
   /** SHA-256 of the graph once the service has it: then later questions name it and do not send it again. */

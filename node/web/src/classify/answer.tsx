@@ -12,6 +12,7 @@ import { own, photo, reply, work } from "../state.js";
 import { worth } from "./ask.js";
 import { FirstLabels } from "./own/first-labels.js";
 import { questionFields } from "./question.js";
+import { Rests } from "./rests.js";
 import { Seen } from "./seen.js";
 import { WasRight } from "./was-right.js";
 
@@ -86,6 +87,7 @@ function Answer({ result, isFirst, isCompared }: AnswerProps) {
         </ul>
       )}
       <Bars id={named("top")} top={top} />
+      <Rests result={result} />
       <WasRight answer={result} />
       {independent && (
         <p class="small">This model judges each class on its own, so the shares need not add up to 100 %.</p>

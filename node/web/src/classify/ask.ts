@@ -54,7 +54,7 @@ async function readSpec(sending: Required<Sending>): Promise<void> {
   const mine = own.value;
   if (mine === null) return;
   const here = await readGraphHere(mine, sending.signal);
-  const spec = here ?? (await inspect(formOf(modelFields({ ...mine, keptSha256: null })), sending));
+  const spec = here ?? (await inspect(formOf(modelFields({ ...mine, keptSha256: null, examples: [] })), sending));
   if (own.value?.graph !== mine.graph) return;
   own.value = { ...own.value, spec, keptSha256: here === null ? spec.graph.sha256 : own.value.keptSha256 };
   const { input, output } = spec;
@@ -87,6 +87,10 @@ async function sendQuestion(asked: Photo, sending: Required<Sending>): Promise<r
     }
     return results;
   } catch (error) {
+    if (mine !== null && error instanceof Refusal && error.message.startsWith("example_label=")) {
+      // What was said last is no label of the model.
+      own.value = { ...mine, examples: mine.examples.slice(0, -1) };
+    }
     const isGone = error instanceof Refusal && error.code === "model_unknown";
     if (!isGone || mine === null || mine.keptSha256 === null) throw error;
     own.value = { ...mine, keptSha256: null };

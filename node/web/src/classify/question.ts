@@ -9,7 +9,15 @@ export function modelFields(mine: OwnModel | null = own.value): readonly Field[]
   if (mine === null) return chosenModels.value.map((id) => ["model", id] as const);
   const graph: Field = mine.keptSha256 === null ? ["model_file", mine.graph] : ["model_sha256", mine.keptSha256];
   const labels: readonly Field[] = mine.labels === null ? [] : [["label_file", mine.labels]];
-  return [graph, ...labels, ...Object.entries(mine.settings)];
+  return [graph, ...labels, ...exampleFields(mine), ...Object.entries(mine.settings)];
+}
+
+/** Photos with what they show. */
+export function exampleFields({ examples }: Pick<OwnModel, "examples">): readonly Field[] {
+  return examples.flatMap(({ photo, label }): readonly Field[] => [
+    ["example_file", photo],
+    ["example_label", label],
+  ]);
 }
 
 /** The photo, and the part of it that is asked about. */

@@ -5,7 +5,8 @@ import { askIfQuick, readOwn } from "../ask.js";
 
 export function takeGraph(graph: File): void {
   reply.value = null;
-  own.value = { graph, labels: own.value?.labels ?? waitingLabels.value, settings: {}, spec: null, keptSha256: null };
+  const labels = own.value?.labels ?? waitingLabels.value;
+  own.value = { graph, labels, settings: {}, examples: [], spec: null, keptSha256: null };
   waitingLabels.value = null;
   void readOwn();
 }
@@ -16,7 +17,7 @@ export function takeLabels(labels: File): void {
     return;
   }
   reply.value = null;
-  own.value = { ...own.value, labels, spec: null };
+  own.value = { ...own.value, labels, examples: [], spec: null };
   void readOwn();
 }
 

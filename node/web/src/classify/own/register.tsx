@@ -7,7 +7,7 @@ import { poll } from "../../poll.js";
 import { addressOf } from "../../route.js";
 import { announcement, type OwnModel, own, service } from "../../state.js";
 import { doWork } from "../../work.js";
-import { type Field, formOf } from "../question.js";
+import { exampleFields, type Field, formOf } from "../question.js";
 
 const ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
@@ -23,6 +23,7 @@ export function Register({ mine }: { readonly mine: OwnModel }) {
     ...(title === "" ? [] : [["manifest", JSON.stringify({ title })] as const]),
     ["model_file", mine.graph],
     ...(mine.labels === null ? [] : [["label_file", mine.labels] as const]),
+    ...exampleFields(mine),
     ...Object.entries(mine.settings),
   ];
   const send = () =>
