@@ -146,7 +146,7 @@ await main(async () => {
   const unknown = names.find((name) => !SUITES.some((suite) => suite.name === name));
   if (unknown)
     throw new Error(`there is no suite "${unknown}"; there are: ${SUITES.map(({ name }) => name).join(", ")}`);
-  await setUp([...SERVICE, "browser", "PostgreSQL"]);
+  await setUp([...SERVICE, "browser", "PostgreSQL", "nginx"]);
   /** @type {Tally} */
   const sum = { passed: 0, failed: 0, skipped: 0, failures: [] };
   try {

@@ -17,6 +17,9 @@ const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrom
 /** Where Debian's packages put the programs of PostgreSQL, in a folder a version. */
 const POSTGRES_DIR = "/usr/lib/postgresql";
 
+/** Where packages put it: folders that the path of a user need not have. */
+const NGINX_PATHS = ["/usr/sbin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx"];
+
 /** What every Rust build depends on. */
 const RUST_INPUTS = [
   ...["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "scripts/setup/builds.mjs"],
@@ -135,6 +138,15 @@ export const STEPS = [
     run: async ({ exec }) => {
       await exec("apt-get", ["update"]);
       await exec("apt-get", ["install", "--yes", "--no-install-recommends", "postgresql"]);
+    },
+  },
+  {
+    name: "nginx",
+    lane: "Debian's packages",
+    isDone: () => NGINX_PATHS.some((path) => existsSync(path)) || !canInstallPackages(),
+    run: async ({ exec }) => {
+      await exec("apt-get", ["update"]);
+      await exec("apt-get", ["install", "--yes", "--no-install-recommends", "nginx-light"]);
     },
   },
   {
