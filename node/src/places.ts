@@ -31,16 +31,16 @@ const ENGINE_FILE = "menagerie-engine";
 
 /** Where the engine is; and why there is none that could run here, in a sentence, where that is known. */
 export const ENGINE: { readonly path: string; readonly problem: string | null } = IS_INSTALLED
-  ? engineOf(platformName(glibcOf(process.report.getReport())))
+  ? engineOf(glibcOfThis())
   : { path: join(ROOT_DIR, "target/release", ENGINE_FILE), problem: null };
 
-/** The engine of a platform's package. */
-function engineOf(platform: string): typeof ENGINE {
-  const name = `@menagerie/native-${platform}`;
+/** The engine of this platform's package. */
+function engineOf(glibc: string | null): typeof ENGINE {
+  const platform = platformName(glibc);
   try {
-    const folder = dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
-    const { glibcMin } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { glibcMin?: string };
-    return { path: join(folder, ENGINE_FILE), problem: glibcProblem(glibcOf(process.report.getReport()), glibcMin) };
+    const file = createRequire(import.meta.url).resolve(`@menagerie/native-${platform}/package.json`);
+    const { glibcMin } = JSON.parse(readFileSync(file, "utf8")) as { glibcMin?: string };
+    return { path: join(dirname(file), ENGINE_FILE), problem: glibcProblem(glibc, glibcMin) };
   } catch {
     return { path: join(PACKAGE_DIR, ENGINE_FILE), problem: packageProblem(platform) };
   }
@@ -68,8 +68,11 @@ export function glibcProblem(found: string | null, wanted: string | undefined): 
   return `The engine needs glibc ${wanted} or later, and this system has ${found}: use a later one, or build the engine from a clone and name it with ENGINE_PATH.`;
 }
 
-function glibcOf(report: object): string | null {
-  const { header } = report as { header?: { glibcVersionRuntime?: string } };
+/** Its version; null where this process has another C library. */
+function glibcOfThis(): string | null {
+  // Else names of all connections' hosts are asked for.
+  Object.assign(process.report, { excludeNetwork: true });
+  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
   return header?.glibcVersionRuntime ?? null;
 }
 
