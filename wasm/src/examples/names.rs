@@ -5,7 +5,8 @@ use crate::{calibrate::labels_of, error::Error, model::Model};
 /// Labels that are proposed in place of one that there is not.
 const PROPOSED_MAX: usize = 3;
 
-/// The class of a label: as it is written, in other case, one of its synonyms between commas, or its number.
+/// The class of a label: as it is written, in other case, one of its synonyms between commas, with the number that label files
+/// have before it, or its number alone.
 ///
 /// # Errors
 /// [`Error::FieldInvalid`] with the nearest labels where there is none, or several.
@@ -17,7 +18,10 @@ pub fn class_of(model: &Model, label: &str) -> Result<u32, Error> {
         found.next().map(|first| (first, found.next().is_some()))
     };
     let is_same = |name: &str| name.trim().to_lowercase() == wanted.to_lowercase();
-    let ways: [&dyn Fn(&str) -> bool; 3] = [&|name| name == wanted, &is_same, &|name| name.split(',').any(is_same)];
+    let unnumbered = wanted.split_once(':').filter(|(number, _)| number.parse::<u32>().is_ok());
+    let is_unnumbered = |name: &str| unnumbered.is_some_and(|(_, label)| name.trim() == label.trim());
+    let ways: [&dyn Fn(&str) -> bool; 4] =
+        [&|name| name == wanted, &is_same, &|name| name.split(',').any(is_same), &is_unnumbered];
     let found = ways.iter().find_map(|is_meant| place(*is_meant));
     let by_number =
         wanted.parse().ok().filter(|class| (*class as usize) < labels.len()).map(|class: u32| (class, false));

@@ -220,7 +220,7 @@ fn a_label_is_found_in_any_case_and_by_its_number_and_a_wrong_one_is_refused_wit
     let mut model = open_model();
     model.spec.input.resize_filter = ResizeFilter::Nearest;
     let photo = &files()[0].1;
-    for label in ["cat", "CAT", "3"] {
+    for label in ["cat", "CAT", "3", "7:cat"] {
         examples::views(&model, photo, label, &options().limits).unwrap();
     }
     let error = examples::views(&model, photo, "dogs", &options().limits).unwrap_err();
