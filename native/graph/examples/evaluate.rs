@@ -78,7 +78,11 @@ fn compare(name: &str, meta: &Value, spec: &ModelSpec) -> Vec<Field> {
             is_right,
             confidence: entry.map_or(0.0, |entry| entry.confidence),
             source: entry.map(|entry| entry.source),
-            miss: format!("{name}: {field} is {found}, truth {wanted}; {}", entry.map_or("", |entry| &entry.because)),
+            miss: format!(
+                "{name}: {field} is {found} at {:.0} %, truth {wanted}; {}",
+                100.0 * entry.map_or(0.0, |entry| entry.confidence),
+                entry.map_or("", |entry| &entry.because)
+            ),
         }
     };
     let order = json!(input.channel_order).as_str().unwrap_or_default().to_lowercase();

@@ -36,6 +36,7 @@ fn describe(folder: &Path) -> Result<Value, Box<dyn Error>> {
             json!({
                 "scaling": clue.candidate.scaling.name,
                 "order": clue.candidate.order,
+                "likelihood": clue.likelihood,
                 "disagreement": clue.disagreement,
                 "first": clue.first.map(look),
                 "second": clue.second.map(look),
@@ -48,6 +49,7 @@ fn describe(folder: &Path) -> Result<Value, Box<dyn Error>> {
         "fed": clues.fed.map(|fed| format!("{fed:?}")),
         "energy_ratio": clues.energy_ratio,
         "bias_ratio": clues.bias_ratio,
+        "misfit": clues.misfit,
         "is_linear": clues.front.as_ref().is_some_and(Front::is_linear),
         "norm": clues.front.as_ref().and_then(|front| front.norm.as_ref()).map(|norm| (&norm.form, norm.mean.len())),
         "candidates": candidates,

@@ -42,6 +42,33 @@ pub const GREY: [Scaling; 5] = [
     Scaling { name: "MNIST mean and std", mean: [33.3184; 3], std: [78.5655; 3] },
 ];
 
+/// For colour inputs, where stored moments can tell them from the common ones.
+pub const COLOUR_RARE: [Scaling; 9] = [
+    Scaling { name: "0..1 divided by 255 again", mean: [0.0; 3], std: [65025.0; 3] },
+    Scaling { name: "0..1 scaled to -1..1 as if 0..255", mean: [32512.5; 3], std: [32512.5; 3] },
+    Scaling { name: "-2..2", mean: [127.5; 3], std: [63.75; 3] },
+    Scaling { name: "0..2", mean: [0.0; 3], std: [127.5; 3] },
+    Scaling { name: "a hundredth", mean: [0.0; 3], std: [100.0; 3] },
+    Scaling { name: "0..1 less ImageNet mean", mean: IMAGENET_MEAN, std: [255.0; 3] },
+    Scaling { name: "Caffe mean times 0.017", mean: [123.68, 116.779, 103.939], std: [1.0 / 0.017; 3] },
+    Scaling { name: "-127.5..127.5", mean: [127.5; 3], std: [1.0; 3] },
+    Scaling { name: "SVHN mean and std", mean: [111.61, 113.16, 120.57], std: [50.5, 51.26, 50.23] },
+];
+
+/// For grey inputs likewise: Fashion-MNIST's mean and deviation, those of chest X-rays and of ImageNet in grey, as their
+/// users publish them.
+pub const GREY_RARE: [Scaling; 9] = [
+    Scaling { name: "0..1 divided by 255 again", mean: [0.0; 3], std: [65025.0; 3] },
+    Scaling { name: "0..1 scaled to -1..1 as if 0..255", mean: [32512.5; 3], std: [32512.5; 3] },
+    Scaling { name: "-2..2", mean: [127.5; 3], std: [63.75; 3] },
+    Scaling { name: "0..2", mean: [0.0; 3], std: [127.5; 3] },
+    Scaling { name: "a hundredth", mean: [0.0; 3], std: [100.0; 3] },
+    Scaling { name: "-127.5..127.5", mean: [127.5; 3], std: [1.0; 3] },
+    Scaling { name: "Fashion-MNIST mean and std", mean: [72.94; 3], std: [90.02; 3] },
+    Scaling { name: "chest X-rays' mean and std", mean: [122.99; 3], std: [60.26; 3] },
+    Scaling { name: "ImageNet mean and std in grey", mean: [114.5; 3], std: [57.6; 3] },
+];
+
 /// A scaling in a channel order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
@@ -55,17 +82,37 @@ impl Candidate {
     /// Every scaling in every order for an input of `channels`.
     #[must_use]
     pub fn all(channels: u32) -> Vec<Self> {
-        if channels == 1 {
-            return GREY.map(|scaling| Self { scaling, order: ChannelOrder::Gray }).to_vec();
-        }
-        let orders = [ChannelOrder::Rgb, ChannelOrder::Bgr];
-        orders.into_iter().flat_map(|order| COLOUR.map(|scaling| Self { scaling, order })).collect()
+        Self::of(channels, &GREY, &COLOUR)
+    }
+
+    /// The scalings that only stored moments can tell, likewise.
+    #[must_use]
+    pub fn rare(channels: u32) -> Vec<Self> {
+        Self::of(channels, &GREY_RARE, &COLOUR_RARE)
+    }
+
+    fn of(channels: u32, grey: &[Scaling], colour: &[Scaling]) -> Vec<Self> {
+        let (scalings, orders) = if channels == 1 {
+            (grey, [ChannelOrder::Gray].as_slice())
+        } else {
+            (colour, [ChannelOrder::Rgb, ChannelOrder::Bgr].as_slice())
+        };
+        orders
+            .iter()
+            .flat_map(|order| scalings.iter().map(|scaling| Self { scaling: *scaling, order: *order }))
+            .collect()
     }
 
     /// The colour (0 red, 1 green, 2 blue) that stands in tensor channel `channel`.
     #[must_use]
     pub fn colour(&self, channel: usize) -> usize {
-        if self.order == ChannelOrder::Bgr { 2 - channel.min(2) } else { channel }
+        Self::colour_in(self.order, channel)
+    }
+
+    /// The same in `order`.
+    #[must_use]
+    pub fn colour_in(order: ChannelOrder, channel: usize) -> usize {
+        if order == ChannelOrder::Bgr { 2 - channel.min(2) } else { channel }
     }
 
     /// Mean and std of tensor channel `channel`.

@@ -1,15 +1,18 @@
 //! Everything that speaks for or against each candidate pre-processing, as numbers.
 
-use menagerie_contract::Dtype;
+use menagerie_contract::{ChannelOrder, Dtype};
 
 use super::{
     candidates::Candidate,
     domains::{CLOSE, Domain, NATURAL, OTHERS},
     features::{Look, disagreement, look},
+    fit::{Photos, fit},
     images::{Windows, dead_leaves},
+    linear::Linear,
     norm::Norm,
     probe::{Front, Probe},
     read::{self, Fed},
+    sets::{MEASURED, log_likelihood, log_likelihood_of_any, measured},
 };
 use crate::{data::graph::Graph, find::found::InputFound};
 
@@ -17,6 +20,16 @@ use crate::{data::graph::Graph, find::found::InputFound};
 pub const PHOTOS: usize = 24;
 /// Photos that more than the first layers are run on.
 pub const PHOTOS_DEEPER: usize = 4;
+
+/// Up to this [`Fitted::cost_per_moment`] a fit is as good as nine in ten fits of the tune part of the family; above, what
+/// it says counts less in proportion.
+///
+/// [`Fitted::cost_per_moment`]: super::fit::Fitted::cost_per_moment
+pub const MISFIT_USUAL: f64 = 0.4;
+
+/// What differs between the synthetic photos and others is off in many channels at once: as many of them as this share are
+/// independent.
+const INDEPENDENT: f64 = 0.5;
 
 /// What is known of one graph.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +42,10 @@ pub struct Clues {
     pub energy_ratio: f32,
     /// Size of the first biases beside their kernels, as [`Front::bias_ratio`] has it.
     pub bias_ratio: Option<f32>,
-    /// By candidate, in the order of [`Candidate::all`].
+    /// How poor the best fit to stored moments is: [`super::fit::Fitted::cost_per_moment`]; absent without a fit.
+    pub misfit: Option<f64>,
+    /// By candidate, in the order of [`Candidate::all`]; where a scaling was fitted, [`Candidate::rare`] and what was
+    /// measured in each order behind them.
     pub candidates: Vec<Clue>,
 }
 
@@ -38,6 +54,9 @@ pub struct Clues {
 pub struct Clue {
     /// The candidate.
     pub candidate: Candidate,
+    /// Natural logarithm of the likelihood of the moments of the first batch normalisation, where the way there is linear
+    /// and a scaling was fitted to them; less where no scaling fits.
+    pub likelihood: Option<f32>,
     /// Disagreement with the moments of the first batch normalisation, in `domain` and times its penalty.
     pub disagreement: Option<f32>,
     /// The domain of photos in which that is least.
@@ -50,13 +69,18 @@ pub struct Clue {
     pub scores: Option<Look>,
 }
 
+impl Clue {
+    fn new(candidate: Candidate) -> Self {
+        let (likelihood, disagreement) = (None, None);
+        Self { candidate, likelihood, disagreement, domain: NATURAL, first: None, second: None, scores: None }
+    }
+}
+
 /// Gathers what the graph says; `photos` replaces the built-in synthetic ones.
 #[must_use]
 pub fn gather(graph: &Graph<'_>, input: &InputFound, photos: Option<&Windows>) -> Clues {
-    let blank =
-        |candidate| Clue { candidate, disagreement: None, domain: NATURAL, first: None, second: None, scores: None };
     let mut clues = Clues {
-        candidates: Candidate::all(input.channels).into_iter().map(blank).collect(),
+        candidates: Candidate::all(input.channels).into_iter().map(Clue::new).collect(),
         fed: (input.dtype == Dtype::Uint8).then_some(Fed::Raw),
         ..Clues::default()
     };
@@ -66,36 +90,74 @@ pub fn gather(graph: &Graph<'_>, input: &InputFound, photos: Option<&Windows>) -
     clues.energy_ratio = front.energy_ratio();
     clues.bias_ratio = front.bias_ratio();
     clues.fed = clues.fed.or_else(|| read::fed(&front.inside));
-    measure(&front, input, photos, &mut clues.candidates);
+    measure(&front, input, photos, &mut clues);
     clues.front = Some(front);
     clues
 }
 
-fn measure(front: &Front, input: &InputFound, photos: Option<&Windows>, clues: &mut [Clue]) {
+fn measure(front: &Front, input: &InputFound, photos: Option<&Windows>, clues: &mut Clues) {
     let side = input.width.max(input.height) as usize;
+    let candidates = clues.candidates.len();
     let built_in = || {
         let window = front.window_side(side);
-        dead_leaves(front.photo_count(PHOTOS, window, clues.len()), window, side)
+        dead_leaves(front.photo_count(PHOTOS, window, candidates), window, side)
     };
-    let domains: &[Domain] = if photos.is_some() { &[] } else { &OTHERS };
     let photos = photos.cloned().unwrap_or_else(built_in);
     if photos.count == 0 || side == 0 {
         return;
     }
     let Some(probe) = Probe::new(front, &photos, side) else { return };
-    let candidates = clues.len();
     if let Some(norm) = &front.norm {
-        measure_at_norm(&probe, norm, domains, clues);
+        let is_fitted = front.is_linear() && fit_at_norm(&probe, norm, &photos, clues).is_some();
+        if !is_fitted {
+            measure_at_norm(&probe, norm, &mut clues.candidates);
+        }
         return;
     }
-    for clue in clues.iter_mut() {
+    for clue in &mut clues.candidates {
         clue.first = probe.first_stage(&clue.candidate, candidates).as_ref().map(look);
     }
-    measure_deeper(front, side, clues);
+    measure_deeper(front, side, &mut clues.candidates);
+}
+
+/// Fits the scaling, and weighs every candidate by the fit.
+fn fit_at_norm(probe: &Probe<'_>, norm: &Norm, photos: &Windows, clues: &mut Clues) -> Option<()> {
+    let inside = &probe.front.inside;
+    let channels = inside.scale.len();
+    let mut orders: Vec<ChannelOrder> = clues.candidates.iter().map(|clue| clue.candidate.order).collect();
+    orders.dedup();
+    let linears = Linear::of_orders(probe, &orders)?;
+    let fitted = |linear: &Linear| fit(linear, norm, &Photos::new(photos, linear.order, &inside.channel)?);
+    let fits = linears.iter().map(fitted).collect::<Option<Vec<_>>>()?;
+    let misfit = fits.iter().map(|fit| fit.cost_per_moment).fold(f64::INFINITY, f64::min);
+    let trust = (MISFIT_USUAL / misfit).min(1.0);
+    let mut candidates: Vec<Candidate> = clues.candidates.iter().map(|clue| clue.candidate).collect();
+    if clues.fed.is_none() {
+        candidates.extend(Candidate::rare(channels as u32));
+        candidates.extend(fits.iter().map(|fit| measured(fit, inside)));
+    }
+    let weighed = |candidate: Candidate| {
+        let at = orders.iter().position(|order| *order == candidate.order)?;
+        let affine: Vec<(f64, f64)> = (0..channels).map(|channel| inside.pixel_affine(&candidate, channel)).collect();
+        let colours: Vec<usize> = inside.channel.iter().map(|channel| candidate.colour(*channel)).collect();
+        let of_sets = if candidate.scaling.name == MEASURED {
+            log_likelihood_of_any(&fits[at])
+        } else {
+            log_likelihood(&fits[at], &affine, &colours)
+        };
+        let (factors, addends): (Vec<f64>, Vec<f64>) = affine.into_iter().unzip();
+        let weights: Vec<f64> = factors.into_iter().chain(addends).chain([1.0]).collect();
+        let likelihood = Some((trust * (of_sets - INDEPENDENT * 0.5 * fits[at].cost)) as f32);
+        let disagreement = disagreement(&linears[at].moments(&weights), norm);
+        Some(Clue { likelihood, disagreement, ..Clue::new(candidate) })
+    };
+    clues.candidates = candidates.into_iter().map(weighed).collect::<Option<_>>()?;
+    clues.misfit = Some(misfit);
+    Some(())
 }
 
 /// Other domains only matter to candidates that nearly fit.
-fn measure_at_norm(probe: &Probe<'_>, norm: &Norm, domains: &[Domain], clues: &mut [Clue]) {
+fn measure_at_norm(probe: &Probe<'_>, norm: &Norm, clues: &mut [Clue]) {
     let candidates = clues.len();
     let measured = |candidate: &Candidate| {
         probe.at_norm(candidate, candidates).and_then(|found| disagreement(&found.moments(), norm))
@@ -105,10 +167,10 @@ fn measure_at_norm(probe: &Probe<'_>, norm: &Norm, domains: &[Domain], clues: &m
     }
     let least = clues.iter().filter_map(|clue| clue.disagreement).fold(f32::INFINITY, f32::min);
     for clue in clues.iter_mut().filter(|clue| clue.disagreement.is_some_and(|found| found <= CLOSE * least)) {
-        for domain in domains {
+        for domain in OTHERS {
             let found = measured(&domain.seen(&clue.candidate)).map(|found| domain.penalty * found);
             if found.is_some_and(|found| clue.disagreement.is_none_or(|least| found < least)) {
-                *clue = Clue { disagreement: found, domain: *domain, ..*clue };
+                *clue = Clue { disagreement: found, domain, ..*clue };
             }
         }
     }

@@ -16,20 +16,24 @@ pub fn disagreement(found: &[Moments], norm: &Norm) -> Option<f32> {
     if found.len() != norm.mean.len() {
         return None;
     }
+    let live = live_channels(norm);
+    let divergence = |at: &usize| {
+        let (found, mean, variance) = (found[*at], norm.mean[*at], norm.variance[*at]);
+        let ratio = (found.variance / variance).max(1e-9);
+        let divergence = 0.5 * (ratio - 1.0 - ratio.ln() + (found.mean - mean).powi(2) / variance);
+        divergence.max(0.0).ln_1p()
+    };
+    (!live.is_empty()).then(|| live.iter().map(divergence).sum::<f32>() / live.len() as f32)
+}
+
+/// The channels of a batch normalisation that vary at all.
+#[must_use]
+pub fn live_channels(norm: &Norm) -> Vec<usize> {
     let mut variances = norm.variance.clone();
     variances.sort_unstable_by(f32::total_cmp);
     let floor = variances[variances.len() / 2] * DEAD_SHARE;
-    let (mut sum, mut live) = (0.0, 0.0);
-    for ((found, mean), variance) in found.iter().zip(&norm.mean).zip(&norm.variance) {
-        if *variance <= floor || *variance <= 0.0 {
-            continue;
-        }
-        let ratio = (found.variance / variance).max(1e-9);
-        let divergence = 0.5 * (ratio - 1.0 - ratio.ln() + (found.mean - mean).powi(2) / variance);
-        sum += divergence.max(0.0).ln_1p();
-        live += 1.0;
-    }
-    (live > 0.0).then(|| sum / live)
+    let is_live = |at: &usize| norm.variance[*at] > floor && norm.variance[*at] > 0.0;
+    (0..norm.variance.len()).filter(is_live).collect()
 }
 
 /// What one stage looks like, over its live channels.

@@ -7,8 +7,10 @@
 use std::ops::Range;
 
 /// Mean of red, green and blue on 0–255.
-const MEAN: [f32; 3] = [126.0, 118.0, 104.0];
-/// Lower Cholesky factor of the colour covariance: std 66, 64, 68, correlations RG 0.88, GB 0.90, RB 0.76.
+pub const MEAN: [f32; 3] = [126.0, 118.0, 104.0];
+/// Their standard deviation.
+pub const STD: [f32; 3] = [66.0, 64.0, 68.0];
+/// Lower Cholesky factor of the covariance: [`STD`] with the correlations RG 0.88, GB 0.90, RB 0.76.
 const COLOUR_FACTOR: [[f32; 3]; 3] = [[66.0, 0.0, 0.0], [56.3, 30.4, 0.0], [51.7, 33.1, 29.3]];
 /// Share of the colour variance that is between images.
 const BETWEEN_IMAGES: f32 = 0.28;
@@ -27,6 +29,25 @@ pub struct Windows {
     pub side: usize,
     /// `count * side * side * 3` values.
     pub pixels: Vec<f32>,
+}
+
+impl Windows {
+    /// Means of the three values that `of` makes of a pixel, and their covariance row by row.
+    #[must_use]
+    pub fn statistics(&self, of: impl Fn(&[f32]) -> [f32; 3]) -> ([f64; 3], [f64; 9]) {
+        let (mut sums, mut products) = ([0.0_f64; 3], [0.0_f64; 9]);
+        for pixel in self.pixels.chunks_exact(3) {
+            let values = of(pixel).map(f64::from);
+            for (row, value) in values.iter().enumerate() {
+                sums[row] += value;
+                (0..3).for_each(|column| products[row * 3 + column] += value * values[column]);
+            }
+        }
+        let count = (self.pixels.len() / 3).max(1) as f64;
+        let means = sums.map(|sum| sum / count);
+        let covariance = std::array::from_fn(|at| products[at] / count - means[at / 3] * means[at % 3]);
+        (means, covariance)
+    }
 }
 
 /// Draws `count` windows of `side` pixels out of photos that were scaled to `photo_side` pixels.

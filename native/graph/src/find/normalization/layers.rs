@@ -150,6 +150,16 @@ impl Activation {
             .collect()
     }
 
+    /// Mean over the images, as one image.
+    #[must_use]
+    pub fn average_image(&self) -> Self {
+        let mut values = vec![0.0; self.value_count() / self.count.max(1)];
+        for image in self.values.chunks_exact(values.len().max(1)) {
+            values.iter_mut().zip(image).for_each(|(sum, value)| *sum += value / self.count as f32);
+        }
+        Self { count: 1, values, ..self.without_values() }
+    }
+
     /// The channels of each position off the border; of every position when the border leaves none.
     pub fn inner(&self) -> impl Iterator<Item = &[f32]> {
         let border = self.border.filter(|border| 2 * border < self.height.min(self.width)).unwrap_or(0);

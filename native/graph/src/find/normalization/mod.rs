@@ -8,13 +8,17 @@ pub mod clues;
 pub mod constants;
 pub mod domains;
 pub mod features;
+pub mod fit;
 pub mod images;
 mod joint;
 pub mod layers;
+pub mod linear;
+pub mod matrix;
 pub mod norm;
 pub mod priors;
 pub mod probe;
 pub mod read;
+pub mod sets;
 pub mod settings;
 pub mod walk;
 pub mod weigh;
@@ -27,7 +31,7 @@ use self::{
     clues::{Clues, gather},
     images::Windows,
     priors::{Family, Fit},
-    weigh::{confidence, weigh},
+    weigh::{confidence_max, weigh},
 };
 use crate::{
     data::graph::Graph,
@@ -80,9 +84,11 @@ pub fn detect_with(
     let order = clues.candidates[answer.best].candidate.order;
     let because = words::scaling(graph, &clues, &answer, family);
     let source = words::source(&clues, &answer, family);
+    let most_sure = |source| confidence_max(&clues.candidates[answer.best], source == Source::Read);
+    let most = most_sure(source);
     let mut entries = vec![
-        answer.evidence("input.mean", source, &because, |index| answer.values(index).0),
-        answer.evidence("input.std", source, &because, |index| answer.values(index).1),
+        answer.evidence("input.mean", source, most, &because, |index| answer.values(index).0),
+        answer.evidence("input.std", source, most, &because, |index| answer.values(index).1),
     ];
     if clues.front.as_ref().is_some_and(probe::Front::ignores_mean) {
         entries[0].because.push_str("; the first kernels sum to 0, so the mean changes nothing but the edges");
@@ -92,7 +98,7 @@ pub fn detect_with(
     } else {
         let (source, because) = words::order(&clues, &answer, family);
         let order_of = |index: usize| clues.candidates[index].candidate.order;
-        entries.push(answer.evidence("input.channel_order", source, &because, order_of));
+        entries.push(answer.evidence("input.channel_order", source, most_sure(source), &because, order_of));
     }
     let Fit { resize, crop_fraction, confidence, because } = family.fit();
     entries.push(evidence("input.resize", resize, Source::Prior, confidence, because));
@@ -135,11 +141,12 @@ impl Answer {
         (0..self.channels).map(|channel| self.candidates[index].of_channel(channel)).unzip()
     }
 
-    /// The field's value under the best candidate, with the probability of all candidates that share it.
+    /// The field's value under the best candidate, with the probability of all candidates that share it, at most `most`.
     fn evidence<T: PartialEq + serde::Serialize>(
         &self,
         field: &str,
         source: Source,
+        most: f32,
         because: &str,
         value: impl Fn(usize) -> T,
     ) -> Evidence {
@@ -155,7 +162,7 @@ impl Answer {
         let share = shares.iter().find(|(value, _)| *value == taken).map_or(0.0, |(_, share)| *share);
         shares.retain(|(value, share)| *value != taken && *share > 0.0);
         shares.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let mut entry = evidence(field, taken, source, confidence(share), because);
+        let mut entry = evidence(field, taken, source, share.min(most), because);
         entry.alternatives = shares.into_iter().map(|(value, share)| alternative(value, share)).collect();
         entry
     }

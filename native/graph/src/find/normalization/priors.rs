@@ -45,6 +45,9 @@ pub struct Fit {
 /// (learn.microsoft.com, "Run a TensorFlow model in Python").
 const CUSTOM_VISION_SQUARE: f32 = 256.0;
 
+/// Pixels a side of the smallest inputs that nets are trained on ImageNet with.
+const SIDE_OF_IMAGENET: u32 = 128;
+
 impl Family {
     /// Reads the marks.
     #[must_use]
@@ -85,22 +88,31 @@ impl Family {
         let base = match name {
             "0..1" => 0.0,
             "-1..1" | "raw 0..255" => -1.2,
+            "ImageNet mean and std" if self.is_cifar => -2.8,
             "ImageNet mean and std" => -1.8,
+            // Nets that were trained on ImageNet before are seldom small.
+            "ImageNet mean only" if self.side < SIDE_OF_IMAGENET => -3.4,
             "-0.5..0.5" | "ImageNet mean only" => -2.4,
             // Too near ImageNet's to be told apart by measuring.
             "CIFAR mean and std" if !self.is_cifar => -20.0,
-            _ => -4.0,
+            "CIFAR mean and std" => -2.2,
+            "-2..2" if candidate.order != ChannelOrder::Gray => -3.0,
+            "chest X-rays' mean and std" => -4.0,
+            "a hundredth" => -5.5,
+            _ => -4.5,
         };
         let scaling = match name {
             "-1..1" if self.is_mobile => 2.4,
             "ImageNet mean only" if self.is_custom_vision => 6.0,
-            "ImageNet mean and std" if self.is_channels_first => 2.0,
-            "CIFAR mean and std" if self.is_channels_first && self.is_cifar => 6.0,
+            "ImageNet mean and std" if self.is_channels_first && !self.is_cifar => 2.0,
+            "ImageNet mean and std" if self.is_channels_first => 3.0,
+            "CIFAR mean and std" if self.is_channels_first && self.is_cifar => 4.2,
             _ => 0.0,
         };
         let order = match (candidate.order, name) {
             (ChannelOrder::Bgr, _) if self.is_custom_vision => 2.5,
-            (ChannelOrder::Bgr, "ImageNet mean only") => 1.0,
+            (ChannelOrder::Bgr, "ImageNet mean only" | "Caffe mean times 0.017") => 1.0,
+            (ChannelOrder::Bgr, "0..1 less ImageNet mean") => 0.0,
             (ChannelOrder::Bgr, _) => -1.8,
             _ => 0.0,
         };

@@ -13,13 +13,13 @@ use super::{
 use crate::data::graph::{Graph, NodeId};
 
 /// Multiply-adds that the layers of one kind of evidence may take for all candidates together.
-const COST_MAX: usize = 160_000_000;
+pub(super) const COST_MAX: usize = 160_000_000;
 /// What drawing one pixel costs, in multiply-adds.
 const DRAWING_COST: usize = 400;
 /// Layers behind the first that are looked at where no batch normalisation comes.
 const LAYERS_MAX: usize = 64;
 /// Weights of the red, green and blue of a grey input (ITU-R BT.601).
-const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+pub const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 /// What the graph itself does to the fed values in front of its first layer, per channel of that layer.
 #[derive(Clone, Debug, PartialEq)]
@@ -259,10 +259,17 @@ impl Inside {
     }
 
     /// Factor and addend from 0–255 pixels to layer channel `channel` under `candidate`.
-    fn pixel_affine(&self, candidate: &Candidate, channel: usize) -> (f32, f32) {
+    #[must_use]
+    pub fn pixel_affine(&self, candidate: &Candidate, channel: usize) -> (f64, f64) {
         let (mean, std) = candidate.of_channel(self.channel[channel]);
-        let factor = self.scale[channel] / std;
-        (factor, self.offset[channel] - factor * mean)
+        let factor = f64::from(self.scale[channel]) / f64::from(std);
+        (factor, f64::from(self.offset[channel]) - factor * f64::from(mean))
+    }
+
+    /// The same in single precision.
+    fn narrow_affine(&self, candidate: &Candidate, channel: usize) -> (f32, f32) {
+        let (factor, addend) = self.pixel_affine(candidate, channel);
+        (factor as f32, addend as f32)
     }
 
     fn colour(&self, candidate: &Candidate, channel: usize) -> usize {
@@ -311,11 +318,11 @@ impl Layer {
 
 /// The first layer's answers on photos, ready to be combined for any candidate.
 pub struct Probe<'f> {
-    front: &'f Front,
+    pub(super) front: &'f Front,
     /// By layer channel and colour.
-    maps: Vec<Vec<Option<Activation>>>,
+    pub(super) maps: Vec<Vec<Option<Activation>>>,
     /// The answer to a layer channel that is 1 everywhere, for one image.
-    ones: Vec<Activation>,
+    pub(super) ones: Vec<Activation>,
 }
 
 impl<'f> Probe<'f> {
@@ -372,7 +379,7 @@ impl<'f> Probe<'f> {
         let mut sum: Option<Activation> = None;
         for channel in 0..inside.scale.len() {
             let map = self.maps[channel][inside.colour(candidate, channel)].as_ref()?;
-            let (factor, addend) = inside.pixel_affine(candidate, channel);
+            let (factor, addend) = inside.narrow_affine(candidate, channel);
             let offsets: Vec<f32> = self.ones[channel].values.iter().map(|one| addend * one).collect();
             let images = map.values.chunks_exact(offsets.len());
             match &mut sum {
@@ -401,7 +408,7 @@ impl<'f> Probe<'f> {
         let planes: Vec<(&Activation, (f32, f32))> = (0..channels)
             .map(|channel| {
                 let map = self.maps[channel][inside.colour(candidate, channel)].as_ref()?;
-                Some((map, inside.pixel_affine(candidate, channel)))
+                Some((map, inside.narrow_affine(candidate, channel)))
             })
             .collect::<Option<_>>()?;
         let positions = planes.first()?.0.values.len();

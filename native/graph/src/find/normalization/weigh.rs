@@ -2,7 +2,8 @@
 //!
 //! The probability of a candidate is proportional to its rate among makers, times what the graph says:
 //!
-//! - where moments are stored, `disagreement ^ -AT_NORM`;
+//! - where moments are stored, the likelihood of the fitted scaling ([`super::sets`]), or behind an activation function
+//!   `disagreement ^ -BEHIND_ACTIVATION`;
 //! - else how typical the values in front of the first activation function and the scores look (Gaussians, for nets
 //!   whose batch normalisation was folded away and for nets that never had one);
 //! - for the channel order there, how far off 0 the values in front of the first activation function lie;
@@ -17,15 +18,13 @@ use super::{
     clues::{Clue, Clues},
     features::Look,
     priors::Family,
-    probe::Front,
     read::{self, Fed},
+    sets::MEASURED,
 };
 
-/// Weight of the logarithm of the disagreement, where the way to the batch normalisation is linear, for 16 channels and
-/// more; fewer count by the root of their number.
-const AT_NORM: f32 = 14.0;
-/// The same where an activation function lies between: synthetic photos have the first two moments of photos, which is
-/// not all that counts there. The scaling still shows, the channel order does not.
+/// Weight of the logarithm of the disagreement where an activation function lies in front of the batch normalisation:
+/// synthetic photos have the first two moments of photos, which is not all that counts there. The scaling still shows,
+/// the channel order does not.
 const BEHIND_ACTIVATION: f32 = 4.0;
 /// Disagreement that training on other photos alone brings about; it is added before logarithms are taken.
 const DISAGREEMENT_NOISE: f32 = 0.02;
@@ -33,8 +32,15 @@ const DISAGREEMENT_NOISE: f32 = 0.02;
 /// it counts.
 const ORDER_SHIFT: f32 = 4.5;
 const ORDER_SHIFT_MAX: f32 = 0.5;
+/// What it counts more behind a batch normalisation that was folded away: there the first values are normalised.
+const ORDER_SHIFT_FOLDED: f32 = 6.0;
 /// No probability is shown as more than this: what was never met cannot be weighed.
 const CONFIDENCE_MAX: f32 = 0.99;
+/// The same where no scaling was fitted to stored moments: what nets look like rests on few nets, and among them the
+/// surest errors were as sure as most right answers.
+const LOOKS_MAX: f32 = 0.89;
+/// The same for fitted values, which are as exact as sets of photos are alike.
+const MEASURED_MAX: f32 = 0.7;
 
 /// A normal distribution.
 #[derive(Clone, Copy)]
@@ -75,13 +81,14 @@ const FOLDED: Kind = Kind {
     second: Some(Normal { mean: 0.05, deviation: 0.25 }),
     bias: Some([Normal { mean: -2.2, deviation: 1.0 }, Normal { mean: 3.0, deviation: 1.2 }]),
 };
-/// The same with ReLU6 after long training: values in the middle of 0..6, not around 0.
+/// The same with ReLU6 after long training: values in the middle of 0..6, not around 0, and as wide as the factors that
+/// were learnt, which is from 0.3 to 1.5 in published nets.
 const FOLDED_LONG: Kind = Kind {
     share: 0.1,
-    spread: Some(Normal { mean: 0.0, deviation: 0.35 }),
-    unevenness: Normal { mean: 0.5, deviation: 0.25 },
+    spread: Some(Normal { mean: -0.2, deviation: 0.6 }),
+    unevenness: Normal { mean: 0.6, deviation: 0.2 },
     shift: Some(Normal { mean: 2.0, deviation: 1.5 }),
-    second: Some(Normal { mean: 0.2, deviation: 0.5 }),
+    second: Some(Normal { mean: 0.2, deviation: 0.8 }),
     bias: Some([Normal { mean: 0.0, deviation: 1.5 }, Normal { mean: 4.5, deviation: 1.5 }]),
 };
 /// Nets with a batch normalisation further behind, folded into the second convolution.
@@ -102,6 +109,7 @@ const PLAIN: Kind = Kind {
     second: None,
     bias: Some(PLAIN_BIAS),
 };
+const KINDS: [Kind; 4] = [FOLDED, FOLDED_LONG, FOLDED_LATER, PLAIN];
 /// Biases grow as kernels do, so they stay small beside large inputs.
 const PLAIN_BIAS: [Normal; 2] = [Normal { mean: -2.8, deviation: 0.8 }, Normal { mean: -4.2, deviation: 1.3 }];
 /// Densities of a spread, shift and bias that tell nothing, over their usual ranges.
@@ -122,10 +130,19 @@ const SCORES: [Scores; 2] = [
 ];
 /// Share of first values that a ReLU6 cuts.
 const CUT: Normal = Normal { mean: 0.0, deviation: 0.15 };
+/// Under one common scaling at least, the logarithm of the standard deviation in front of the first activation function is
+/// below this in every net of the family that was trained on a common one. Where it is not, nothing that is known here fits,
+/// and all logarithms count half.
+const SPREAD_USUAL: f32 = 0.6;
+const TRUST_WHERE_ODD: f32 = 0.5;
 /// Densities do not fall below this, so that one odd value does not decide alone.
 const FLOOR: f32 = 1e-7;
 /// Logarithm of red over blue weight energy: strong in well-trained nets, noise in small ones.
-const ENERGY: [Normal; 2] = [Normal { mean: 0.9, deviation: 0.4 }, Normal { mean: 0.0, deviation: 0.2 }];
+const ENERGY: [(f32, Normal); 3] = [
+    (0.4, Normal { mean: 0.9, deviation: 0.4 }),
+    (0.45, Normal { mean: 0.0, deviation: 0.2 }),
+    (0.15, Normal { mean: 0.0, deviation: 0.8 }),
+];
 
 /// Probability of each candidate, in the order of `clues.candidates`.
 #[must_use]
@@ -140,16 +157,25 @@ pub fn weigh(clues: &Clues, family: Family) -> Vec<f32> {
             family.log_rate(&clue.candidate) + support(clues, clue) + order_log_odds(clues, clue)
         })
         .collect();
+    let spreads = clues.candidates.iter().filter_map(|clue| Some(clue.first?.spread));
+    let least = spreads.reduce(f32::min);
+    let trust = if least.is_some_and(|least| least > SPREAD_USUAL) { TRUST_WHERE_ODD } else { 1.0 };
+    let scores: Vec<f32> = scores.into_iter().map(|score| trust * score).collect();
     let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let total: f32 = scores.iter().map(|score| (score - best).exp()).sum();
     scores.iter().map(|score| (score - best).exp() / total).collect()
 }
 
-/// A probability as the confidence that is shown. Fitting a logistic curve between the two on the tune part made the
-/// held-out part worse (docs/detection.md), so there is none.
+/// How sure anything can be that rests on what is known of `best`, which is shown as the most probable candidate.
 #[must_use]
-pub fn confidence(probability: f32) -> f32 {
-    probability.clamp(0.0, CONFIDENCE_MAX)
+pub fn confidence_max(best: &Clue, is_read: bool) -> f32 {
+    if best.candidate.scaling.name == MEASURED {
+        MEASURED_MAX
+    } else if is_read || best.likelihood.is_some() {
+        CONFIDENCE_MAX
+    } else {
+        LOOKS_MAX
+    }
 }
 
 /// What the graph's own constants leave possible.
@@ -167,16 +193,18 @@ fn is_possible(clues: &Clues, clue: &Clue) -> bool {
 /// Logarithm of what the measurement says for a candidate.
 #[must_use]
 pub fn support(clues: &Clues, clue: &Clue) -> f32 {
+    if let Some(likelihood) = clue.likelihood {
+        return likelihood;
+    }
     if clue.disagreement.is_some() {
-        return at_norm(clues, clue);
+        return behind_activation(clues, clue);
     }
     let scores = clue.scores.map_or(1.0, |look| {
         let density = |kind: &Scores| kind.share * kind.spread.density(look.spread) * kind.shift.density(look.shift);
         SCORES.iter().map(density).sum()
     });
     let Some(first) = clue.first else { return scores.max(FLOOR).ln() };
-    let kinds = [FOLDED, FOLDED_LONG, FOLDED_LATER, PLAIN];
-    let looks: f32 = kinds.iter().map(|kind| kind.density(clues, clue, first)).sum();
+    let looks: f32 = KINDS.iter().map(|kind| kind.density(clues, clue, first)).sum();
     (scores * CUT.density(first.cut) * looks).max(FLOOR).ln()
 }
 
@@ -198,13 +226,7 @@ fn of(normal: Option<Normal>, value: Option<f32>, any: f32) -> f32 {
     normal.zip(value).map_or(any, |(normal, value)| normal.density(value))
 }
 
-fn at_norm(clues: &Clues, clue: &Clue) -> f32 {
-    let Some(front) = &clues.front else { return 0.0 };
-    if front.is_linear() {
-        let channels = front.norm.as_ref().map_or(0, |norm| norm.mean.len());
-        let weight = AT_NORM * (channels as f32 / 16.0).sqrt().min(1.0);
-        return -weight * (clue.disagreement.unwrap_or(1.0) + DISAGREEMENT_NOISE).ln();
-    }
+fn behind_activation(clues: &Clues, clue: &Clue) -> f32 {
     let in_any_order = clues.candidates.iter().filter(|other| other.candidate.scaling == clue.candidate.scaling);
     let least = in_any_order.filter_map(|other| other.disagreement).fold(f32::INFINITY, f32::min);
     -BEHIND_ACTIVATION * (least + DISAGREEMENT_NOISE).ln()
@@ -217,12 +239,20 @@ fn order_log_odds(clues: &Clues, clue: &Clue) -> f32 {
         ChannelOrder::Bgr => -0.5,
         ChannelOrder::Gray => return 0.0,
     };
-    if clue.disagreement.is_some() && clues.front.as_ref().is_some_and(Front::is_linear) {
+    if clue.likelihood.is_some() {
         return 0.0;
     }
-    let likelihood = |ratio: f32| ENERGY.iter().map(|normal| 0.5 * normal.density(ratio)).sum::<f32>();
+    let likelihood = |ratio: f32| ENERGY.iter().map(|(share, normal)| share * normal.density(ratio)).sum::<f32>();
     let energy = (likelihood(clues.energy_ratio) / likelihood(-clues.energy_ratio)).ln();
-    sign * (energy + ORDER_SHIFT * shift_odds(clues, clue).clamp(-ORDER_SHIFT_MAX, ORDER_SHIFT_MAX))
+    let weight = ORDER_SHIFT + ORDER_SHIFT_FOLDED * folded_share(clues, clue);
+    sign * (energy + weight * shift_odds(clues, clue).clamp(-ORDER_SHIFT_MAX, ORDER_SHIFT_MAX))
+}
+
+/// How likely a net was normalised right behind its first layer.
+fn folded_share(clues: &Clues, clue: &Clue) -> f32 {
+    let Some(first) = clue.first else { return 0.0 };
+    let [folded, others @ ..] = KINDS.map(|kind| kind.density(clues, clue, first));
+    folded / (folded + others.iter().sum::<f32>()).max(FLOOR)
 }
 
 /// Logarithm of how much further off 0, in standard deviations, the first values lie as BGR than as RGB. A net learns to

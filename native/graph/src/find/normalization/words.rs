@@ -6,9 +6,11 @@ use menagerie_contract::{ChannelOrder, Source};
 
 use super::{
     Answer,
-    clues::{Clue, Clues, PHOTOS},
+    candidates::Scaling,
+    clues::{Clue, Clues, MISFIT_USUAL, PHOTOS},
     priors::Family,
     read::{self, Fed},
+    sets::MEASURED,
     weigh::{shift_odds, support},
 };
 use crate::data::graph::Graph;
@@ -64,6 +66,7 @@ pub fn scaling(graph: &Graph<'_>, clues: &Clues, answer: &Answer, family: Family
                 disagreement / found.max(1e-6)
             );
         }
+        words.push_str(&fitted(clues, best));
         return words;
     }
     if !words.is_empty() {
@@ -84,6 +87,26 @@ pub fn scaling(graph: &Graph<'_>, clues: &Clues, answer: &Answer, family: Family
             let times = (support(clues, best) - support(clues, other)).exp();
             let _ = write!(words, ", {times:.2} times as typical as for {}", other.candidate.scaling.name);
         }
+    }
+    words
+}
+
+/// The scaling that was fitted, and how well.
+fn fitted(clues: &Clues, best: &Clue) -> String {
+    let is_fit = |clue: &&Clue| clue.candidate.scaling.name == MEASURED && clue.candidate.order == best.candidate.order;
+    let mut words = String::new();
+    if let Some(Scaling { mean, std, .. }) = clues.candidates.iter().find(is_fit).map(|clue| clue.candidate.scaling) {
+        let one_or_all = |values: [f32; 3]| {
+            let count = if values[1..].iter().all(|value| *value == values[0]) { 1 } else { 3 };
+            values[..count].iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        };
+        let is_unknown = best.candidate.scaling.name == MEASURED;
+        let known =
+            if is_unknown { "no known scaling is near what was fitted: " } else { "fitted without candidates it is " };
+        let _ = write!(words, "; {known}(pixel - {}) / {}", one_or_all(mean), one_or_all(std));
+    }
+    if let Some(misfit) = clues.misfit.filter(|misfit| *misfit > MISFIT_USUAL) {
+        let _ = write!(words, "; even the best fit is poor ({misfit:.1} for each moment, usual up to {MISFIT_USUAL})");
     }
     words
 }

@@ -1,0 +1,82 @@
+//! Scalings that are fitted to stored moments: rare ones, ones that nobody listed, and moments that nothing fits.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support;
+#[path = "support/trained.rs"]
+mod trained;
+
+use menagerie_contract::{ChannelOrder, Evidence, ModelSpec};
+use menagerie_graph::{
+    GraphLimits,
+    normalization::candidates::{Candidate, Scaling},
+    resolve,
+};
+use support::request;
+use trained::{Form, Head, net, net_with};
+
+const FORM: Form = Form::Fused("FusedBatchNormV3");
+
+fn spec(file: &[u8]) -> ModelSpec {
+    resolve(file, &request(), &GraphLimits::default()).unwrap().spec
+}
+
+fn evidence<'s>(spec: &'s ModelSpec, field: &str) -> &'s Evidence {
+    spec.evidence.iter().find(|entry| entry.field == field).unwrap()
+}
+
+fn scaled(mean: f32, std: f32, order: ChannelOrder) -> Candidate {
+    Candidate { scaling: Scaling { name: "of the test", mean: [mean; 3], std: [std; 3] }, order }
+}
+
+#[test]
+fn pixels_that_were_divided_by_255_twice_are_found_in_colour_and_in_grey() {
+    for (seed, order) in [(1, ChannelOrder::Rgb), (2, ChannelOrder::Gray), (3, ChannelOrder::Gray)] {
+        let spec = spec(&net(&scaled(0.0, 65025.0, order), FORM, Head::Nothing, seed));
+        assert_eq!((spec.input.mean[0], spec.input.std[0], spec.input.channel_order), (0.0, 65025.0, order));
+        assert!(evidence(&spec, "input.std").confidence > 0.9, "{:?}", evidence(&spec, "input.std"));
+    }
+}
+
+#[test]
+fn ranges_that_are_a_factor_of_two_apart_are_told_apart() {
+    for (mean, std) in [(0.0, 127.5), (127.5, 127.5), (127.5, 255.0), (32512.5, 32512.5)] {
+        let spec = spec(&net(&scaled(mean, std, ChannelOrder::Rgb), FORM, Head::Nothing, 4));
+        assert_eq!((spec.input.mean[0], spec.input.std[0]), (mean, std), "{}", evidence(&spec, "input.std").because);
+    }
+}
+
+#[test]
+fn a_scaling_that_nobody_listed_is_stated_as_measured_with_a_warning() {
+    for (order, std) in [(ChannelOrder::Rgb, 9.0), (ChannelOrder::Gray, 4000.0)] {
+        let spec = spec(&net(&scaled(0.0, std, order), FORM, Head::Nothing, 5));
+        let entry = evidence(&spec, "input.std");
+        assert!((spec.input.std[0] / std - 1.0).abs() < 0.25, "{entry:?}");
+        assert!(spec.input.mean.iter().all(|mean| *mean == 0.0), "{:?}", spec.input.mean);
+        assert!(entry.because.contains("no known scaling"), "{}", entry.because);
+        assert!((0.5..0.75).contains(&entry.confidence), "{}", entry.confidence);
+        assert!(spec.warnings.iter().any(|warning| warning.contains("input.std")), "{:?}", spec.warnings);
+    }
+}
+
+#[test]
+fn x_over_128_less_1_is_the_scaling_to_minus_1_to_1() {
+    let spec = spec(&net(&scaled(128.0, 128.0, ChannelOrder::Rgb), FORM, Head::Nothing, 6));
+    assert_eq!((spec.input.mean[0], spec.input.std[0]), (127.5, 127.5));
+    assert!(evidence(&spec, "input.std").confidence > 0.9);
+}
+
+#[test]
+fn moments_that_no_scaling_gives_leave_less_confidence_and_say_so() {
+    let truth = scaled(0.0, 255.0, ChannelOrder::Rgb);
+    let good = spec(&net(&truth, FORM, Head::Nothing, 7));
+    let poor = spec(&net_with(&truth, FORM, Head::Nothing, 7, |mean, variance| {
+        mean.reverse();
+        for (at, variance) in variance.iter_mut().enumerate() {
+            *variance *= [0.03, 20.0, 1.0][at % 3];
+        }
+    }));
+    let [good, poor] = [&good, &poor].map(|spec| evidence(spec, "input.std"));
+    assert!(good.confidence > 0.9 && !good.because.contains("fit is poor"), "{good:?}");
+    assert!(poor.confidence < good.confidence && poor.confidence < 0.9, "{poor:?}");
+    assert!(poor.because.contains("even the best fit is poor"), "{poor:?}");
+}
