@@ -47,7 +47,10 @@ function engineOf(glibc: string | null): typeof ENGINE {
 }
 
 /** @param glibc its version; null where the system has another C library, or none */
-export function platformName(glibc: string | null, { platform, arch } = process): string {
+export function platformName(
+  glibc: string | null,
+  { platform, arch }: { readonly platform: string; readonly arch: string } = process,
+): string {
   return `${platform}-${arch}${platform !== "linux" ? "" : glibc === null ? "-musl" : "-gnu"}`;
 }
 
