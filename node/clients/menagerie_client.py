@@ -52,6 +52,13 @@ class TopEntry(TypedDict):
     probability: float
 
 
+class Grounds(TypedDict):
+    """What mean, std and channel order of a model rest on."""
+
+    certain: bool
+    by: str
+
+
 class BandAccuracy(TypedDict):
     right: int
     n: int
@@ -89,6 +96,7 @@ class _AnsweredItem(TypedDict):
     index: int
     probability: float
     band: str
+    settings: Grounds
     top: list[TopEntry]
     input: InputFacts
     timings_ms: Timings

@@ -94,6 +94,7 @@ print(json.dumps(sorted(labels)))`;
         "ModelSummary",
         "Problem",
         "BandAccuracy",
+        "Grounds",
         "Timings",
         "TopEntry",
       ],
