@@ -5,6 +5,8 @@ import { readFile } from "node:fs/promises";
 import type { BrowserContextOptions } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
+import { COLOURS, meanColourGraph } from "../support/graph-def.js";
+import { solidPng } from "../support/png.js";
 import { describeInBrowser, visit } from "./browser.js";
 
 const SUNFLOWERS = `${ROOT_DIR}models/samples/sunflowers-1.jpg`;
@@ -98,6 +100,27 @@ describeInBrowser("a model of one's own", (stage) => {
     await page.waitForFunction(() => document.querySelector("#evidence")?.textContent?.includes("request, 100 %"));
     expect(uploads).toBe(1);
     expect(complaints).toEqual([]);
+  });
+
+  test("what the settings rest on is said, and a click on what the photo shows decides them", async () => {
+    const { page, complaints } = await open();
+    const file = (name: string, buffer: Uint8Array) => ({ name, mimeType: "", buffer: Buffer.from(buffer) });
+    await page.click("#own > summary");
+    await page.setInputFiles("#graph", file("colours.pb", meanColourGraph()));
+    await page.setInputFiles("#labels", file("colours.txt", COLOURS));
+    await page.setInputFiles("#image", { ...file("blue.png", solidPng(64, 48, [0, 0, 255])), mimeType: "image/png" });
+    await page.click("#submit");
+    await page.waitForSelector("#answer:not([hidden])");
+    expect(await page.textContent("#rests")).toBe("How pixels are scaled is not certain: most such graphs are fed so.");
+    await page.click(".teach button:has-text('blue')");
+    await page.waitForFunction(() => document.querySelector("#rests")?.textContent?.includes("whose labels were said"));
+    expect(await page.textContent("#sentence")).toContain("Detected blue");
+    expect(complaints).toEqual([]);
+
+    await page.fill(".teach input", "bleu");
+    await page.click(".teach button[type=submit]");
+    await page.waitForSelector("#problem:not([hidden])");
+    expect(await page.textContent("#problem-detail")).toContain("example_label=bleu: the model has no such label");
   });
 
   test("a file that is no graph is refused with a sentence that says what it is", async () => {

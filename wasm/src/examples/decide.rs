@@ -40,7 +40,8 @@ pub fn decide(model: &Model, ways: &Ways, examples: &[Example], posterior: &Post
     let spec = &model.spec;
     let photos =
         if examples.len() == 1 { "1 labelled photo".to_owned() } else { format!("{} labelled photos", examples.len()) };
-    let said = Said { spec, posterior, photos, mean };
+    let prior = Posterior::of(ways, &[], 0, classes);
+    let said = Said { spec, prior: &prior, posterior, photos, mean };
     let of_scaling = |at: usize| &ways.scalings[at].value;
     let of_fit = |at: usize| &ways.fits[at].value;
     let mut overrides = SpecOverrides::default();
@@ -117,39 +118,30 @@ fn fits_nothing(examples: &[Example], mean: f32) -> String {
 /// What photos say of fields.
 struct Said<'a> {
     spec: &'a ModelSpec,
+    /// Without photos, and with them.
+    prior: &'a Posterior,
     posterior: &'a Posterior,
     photos: String,
     mean: f32,
 }
 
 impl Said<'_> {
-    /// The field's value with the probability of all ways that share it. `of` is the value of a scaling and a fit.
+    /// The field's value with the probability of all ways that share it. `of` is the value of a scaling and a fit. What the
+    /// photos hardly move stays as it was found.
     fn evidence(&self, field: &str, taken: impl Serialize, of: impl Fn(usize, usize) -> Value) -> Evidence {
         let taken = json!(taken);
-        let mut shares: Vec<(Value, f64)> = Vec::new();
-        for (scaling, fit, probability) in self.posterior.pairs() {
-            let value = of(scaling, fit);
-            match shares.iter_mut().find(|(other, _)| *other == value) {
-                Some((_, share)) => *share += probability,
-                None => shares.push((value, probability)),
-            }
+        let mut shares = shares_of(self.posterior, &of);
+        let share_in =
+            |shares: &[(Value, f64)]| shares.iter().find(|(value, _)| *value == taken).map_or(0.0, |(_, share)| *share);
+        let share = share_in(&shares);
+        let moved = (share - share_in(&shares_of(self.prior, &of))).abs();
+        let known = self.spec.evidence.iter().find(|entry| entry.field == field);
+        if let Some(entry) = known.filter(|entry| entry.value == taken && moved < MOVED_MIN) {
+            return entry.clone();
         }
-        let share = shares.iter().find(|(value, _)| *value == taken).map_or(0.0, |(_, share)| *share);
-        let confidence = share.min(CONFIDENCE_MAX) as f32;
-        let before = self.spec.evidence.iter().find(|entry| entry.field == field);
-        let (was, because) = before.map_or((0.0, String::new()), |entry| {
-            let was = if entry.value == taken { f64::from(entry.confidence) } else { 0.0 };
-            (was, format!("; the graph alone: {} at {:.2}, {}", entry.value, entry.confidence, entry.because))
+        let alone = known.map_or_else(String::new, |entry| {
+            format!("; the graph alone: {} at {:.2}, {}", entry.value, entry.confidence, entry.because)
         });
-        if let Some(entry) = before.filter(|_| (was - f64::from(confidence)).abs() < MOVED_MIN) {
-            let agreed = if entry.source == Source::Prior { "" } else { ", and so say " };
-            let because = if agreed.is_empty() {
-                entry.because.clone()
-            } else {
-                format!("{}{agreed}{}", entry.because, self.photos)
-            };
-            return Evidence { because, ..entry.clone() };
-        }
         shares.retain(|(value, share)| *value != taken && *share >= LISTED_MIN && !value.is_null());
         shares.sort_by(|a, b| b.1.total_cmp(&a.1));
         let alternatives =
@@ -158,9 +150,22 @@ impl Said<'_> {
             field: field.to_owned(),
             value: taken,
             source: Source::Examples,
-            because: format!("with {}, whose labels get {:.2} on average this way{because}", self.photos, self.mean),
-            confidence,
+            because: format!("with {}, whose labels get {:.2} on average this way{alone}", self.photos, self.mean),
+            confidence: share.min(CONFIDENCE_MAX) as f32,
             alternatives,
         }
     }
+}
+
+/// The probability of each value of a field.
+fn shares_of(posterior: &Posterior, of: impl Fn(usize, usize) -> Value) -> Vec<(Value, f64)> {
+    let mut shares: Vec<(Value, f64)> = Vec::new();
+    for (scaling, fit, probability) in posterior.pairs() {
+        let value = of(scaling, fit);
+        match shares.iter_mut().find(|(other, _)| *other == value) {
+            Some((_, share)) => *share += probability,
+            None => shares.push((value, probability)),
+        }
+    }
+    shares
 }
