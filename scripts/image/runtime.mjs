@@ -49,7 +49,8 @@ const READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sys
  * @property {number} msToListen
  * @property {() => string} log
  * @property {(args: readonly string[]) => Promise<string>} exec runs a program inside; rejects where it fails
- * @property {() => number | undefined} memoryBytesPeak what its cgroup counted at most, the cache of files included
+ * @property {() => { peak: number, own: number } | undefined} memoryBytes what its cgroup counted at most, the cache of
+ *   files included, and what it holds now without it; undefined where that is not found
  * @property {() => Promise<number | null>} stop SIGTERM; resolves with the exit code
  */
 
@@ -120,7 +121,7 @@ export async function start({ root, config }, { memoryBytesMax, port, seccomp, v
     msToListen: performance.now() - began,
     log: () => log,
     exec: async (args) => (await execute("runc", ["exec", id, ...args])).stdout.trim(),
-    memoryBytesPeak: () => peakOf(id),
+    memoryBytes: () => memoryOf(id),
     async stop() {
       if (child.exitCode === null) run("runc", ["kill", id, "TERM"]);
       await exited;
@@ -157,10 +158,16 @@ function lastOfEach(environment) {
 }
 
 /** @param {string} id */
-function peakOf(id) {
-  const files = [`/sys/fs/cgroup/memory/${id}/memory.max_usage_in_bytes`, `/sys/fs/cgroup/${id}/memory.peak`];
-  const file = files.find((path) => existsSync(path));
-  return file === undefined ? undefined : Number(readFileSync(file, "utf8"));
+function memoryOf(id) {
+  const [dir, peak, own] = existsSync(`/sys/fs/cgroup/memory/${id}`)
+    ? [`/sys/fs/cgroup/memory/${id}`, "memory.max_usage_in_bytes", "total_rss"]
+    : [`/sys/fs/cgroup/${id}`, "memory.peak", "anon"];
+  if (!existsSync(join(dir, peak))) return undefined;
+  const counts = readFileSync(join(dir, "memory.stat"), "utf8");
+  return {
+    peak: Number(readFileSync(join(dir, peak), "utf8")),
+    own: Number(RegExp(`^${own} (\\d+)$`, "m").exec(counts)?.[1]),
+  };
 }
 
 /**
