@@ -37,12 +37,12 @@ pub fn inspect(arguments: &[OsString]) -> Result<(), Problem> {
         let labels = label_file.map(|file| read(file)).transpose()?;
         inspect_files(&read(graph)?, labels.as_deref(), &GraphLimits::default())?
     };
-    if !has("--json") {
-        print!("{}", table(&graph.to_string_lossy(), &spec));
-    } else {
+    if has("--json") {
         let json = serde_json::to_string_pretty(&spec)
             .map_err(|error| Problem::new(ErrorCode::Internal, format!("the spec cannot be written: {error}")))?;
         println!("{json}");
+    } else {
+        print!("{}", table(&graph.to_string_lossy(), &spec));
     }
     Ok(())
 }

@@ -1296,7 +1296,7 @@ export type Try = {
    */
   probability: number;
   /**
-   * Whether no class has a higher one.
+   * Whether its label was the answer.
    */
   best: boolean;
 };

@@ -143,7 +143,9 @@ describe("menagerie inspect", () => {
   it("decides what the graph leaves open by labelled photos", async () => {
     const examples = ["--example", "red=red.png", "--example", "blue=blue.png"];
     const { stdout, exitCode } = await run(["inspect", "graph.pb", "labels.txt", ...examples]);
-    expect(stdout).toMatch(/ {2}input\.channel_order +"RGB" +examples 0\.\d\d +with 2 labelled photos, whose labels get 0\./);
+    expect(stdout).toMatch(
+      / {2}input\.channel_order +"RGB" +examples 0\.\d\d +with 2 labelled photos, whose labels get 0\./,
+    );
     expect(exitCode).toBe(0);
     const wrong = await run(["inspect", "graph.pb", "labels.txt", "--example", "rad=red.png"]);
     expect(wrong.stderr).toContain('example_label=rad: the model has no such label; the nearest are "red"');

@@ -95,7 +95,9 @@ fn scalings(spec: &ModelSpec) -> Vec<Way<Scaling>> {
     temper(&mut met, spec);
     if input.channels == 3 && !is_order_fixed {
         let grey: Vec<Scaling> = met.iter().filter(|way| way.channel_order == ChannelOrder::Rgb).cloned().collect();
-        met.iter_mut().for_each(|way| way.probability *= 1.0 - GREY_SHARE);
+        for way in &mut met {
+            way.probability *= 1.0 - GREY_SHARE;
+        }
         met.extend(grey.into_iter().map(|way| Scaling {
             channel_order: ChannelOrder::Gray,
             probability: way.probability * GREY_SHARE,

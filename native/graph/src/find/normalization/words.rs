@@ -97,7 +97,7 @@ fn fitted(clues: &Clues, best: &Clue) -> String {
     let mut words = String::new();
     if let Some(Scaling { mean, std, .. }) = clues.candidates.iter().find(is_fit).map(|clue| clue.candidate.scaling) {
         let one_or_all = |values: [f32; 3]| {
-            let count = if values[1..].iter().all(|value| *value == values[0]) { 1 } else { 3 };
+            let count = if values[1..].iter().all(|value| value.total_cmp(&values[0]).is_eq()) { 1 } else { 3 };
             values[..count].iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         };
         let is_unknown = best.candidate.scaling.name == MEASURED;
