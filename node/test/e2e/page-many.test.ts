@@ -171,6 +171,7 @@ describe.skipIf(browserPath === undefined)("many photos", () => {
         index: place,
         probability: 0.5,
         band: "medium",
+        settings: { certain: true, by: "read" },
         top: [],
       }));
       return route.fulfill({ json: { request_id: "1", results } });

@@ -87,7 +87,7 @@ function Answer({ result, isFirst, isCompared }: AnswerProps) {
         </ul>
       )}
       <Bars id={named("top")} top={top} />
-      <Rests result={result} />
+      <Rests result={result} id={named("rests")} />
       <WasRight answer={result} />
       {independent && (
         <p class="small">This model judges each class on its own, so the shares need not add up to 100 %.</p>

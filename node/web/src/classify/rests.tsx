@@ -16,14 +16,14 @@ const WORDS: Readonly<Record<Result["settings"]["by"], string>> = {
   request: "it was set for this question",
 };
 
-export function Rests({ result }: { readonly result: Result }) {
+export function Rests({ result, id }: { readonly result: Result; readonly id: string }) {
   const { certain, by } = result.settings;
   const mine = own.value;
   const asked = photo.value;
   const canTeach = !certain && mine !== null && asked?.file != null && region.value.kind === "whole";
   return (
     <>
-      <p id="rests" class="small">
+      <p id={id} class="small">
         How pixels are scaled is {certain ? "certain" : "not certain"}: {WORDS[by]}.
       </p>
       {canTeach && <Teaching key={asked.name} top={result.top} />}
