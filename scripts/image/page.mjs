@@ -20,7 +20,7 @@ Written by \`node scripts/image.mjs --write\` on ${new Date().toISOString().slic
 Debian's packages and npm's, and run by runc as its own user with a read-only root, no capabilities, no new privileges
 and 64 KiB of /dev/shm. ${availableParallelism()} cores (${processor}); load average ${(loadavg()[1] ?? 0).toFixed(1)} over the last five minutes, other work included.
 
-The build took ${Math.round(buildSeconds)} s, from nothing.
+The build took ${Math.round(buildSeconds)} s, every cache empty; to make the images that it begins with is not counted.
 
 | part | MB |
 |---|---:|
