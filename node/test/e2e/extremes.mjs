@@ -55,6 +55,7 @@ const answer = (id, top) => ({
   ...top[0],
   index: 0,
   band: "very high",
+  settings: { certain: false, by: "prior" },
   top: top.map((entry, index) => ({ ...entry, index })),
   input: { width: 1024, height: 768, sha256: "0".repeat(64) },
   timings_ms: { decode: 12_345.6, resize: 1234.5, queue: 99_999.9, run: 12_345.6, total: 123_456.7 },
