@@ -29,16 +29,16 @@ SCALINGS = {
 SPREAD, UNEVENNESS, SHIFT, STUCK, CUT = range(5)
 
 
-def true_scaling(preprocess: dict) -> str:
-    """The scaling of the middle channel."""
+def true_scaling(preprocess: dict) -> str | None:
+    """The scaling of the middle channel, when it is a common one."""
     middle = len(preprocess["mean"]) // 2
     mean, std = preprocess["mean"][middle], preprocess["std"][middle]
     close = [name for name, (m, s) in SCALINGS.items() if abs(m - mean) < 3 and abs(math.log(s / std)) < 0.05]
-    return close[0]
+    return close[0] if close else None
 
 
 def load(path: Path) -> list[dict]:
-    """The tune graphs with the index of the true candidate."""
+    """The tune graphs with the index of the true candidate, which is None for a scaling that is not common."""
     graphs = []
     for line in path.read_text().splitlines():
         graph = json.loads(line)
@@ -47,7 +47,8 @@ def load(path: Path) -> list[dict]:
             continue
         wanted = (true_scaling(meta["preprocess"]), meta["preprocess"]["order"].upper())
         names = [(c["scaling"], c["order"]) for c in graph["candidates"]]
-        graphs.append({**graph, "truth": names.index(wanted), "net": meta["net"], "norm_form": meta["norm"]})
+        truth = names.index(wanted) if wanted[0] else None
+        graphs.append({**graph, "truth": truth, "net": meta["net"], "norm_form": meta["norm"]})
     per_net = Counter((graph["net"], graph["norm"] is None) for graph in graphs)
     for graph in graphs:
         graph["weight"] = 1 / per_net[graph["net"], graph["norm"] is None]
@@ -85,9 +86,12 @@ def best_weight(graphs: list[dict], score) -> tuple[float, float]:
 
 def main() -> None:
     graphs = load(Path(sys.argv[1]))
-    with_norm = [g for g in graphs if g["candidates"][0]["disagreement"] is not None]
+    misfits = [g["misfit"] for g in graphs if g["misfit"] is not None]
+    print(f"misfit of {len(misfits)} tune graphs: nine in ten are below {np.quantile(misfits, 0.9):.2f}")
+    graphs = [g for g in graphs if g["truth"] is not None]
+    with_norm = [g for g in graphs if g["misfit"] is None and g["candidates"][0]["disagreement"] is not None]
     without = [g for g in graphs if g["candidates"][0]["first"] is not None]
-    print(f"{len(with_norm)} tune graphs with stored moments, {len(without)} without")
+    print(f"{len(with_norm)} tune graphs with moments behind an activation function, {len(without)} without moments")
     for floor in (0.0, 0.01, 0.02, 0.05, 0.1):
         weight, found = best_weight(with_norm, lambda c, floor=floor: -math.log(c["disagreement"] + floor))
         print(f"disagreement floor {floor}: weight {weight:.2f}, mean log probability {found:.3f}")

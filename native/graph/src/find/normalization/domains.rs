@@ -20,8 +20,7 @@ pub struct Domain {
 
 /// Photos as they are.
 pub const NATURAL: Domain = Domain { name: "", towards: 0.0, contrast: 1.0, penalty: 1.0 };
-/// The others. At the weight of a batch normalisation of 16 channels and more ([`super::weigh`]) the penalty is a rate of
-/// 1 in 20; from 1 in 7 to 1 in 50 the most probable candidate of no net of the family with stored moments turns wrong.
+/// The others, for moments behind an activation function; where the way to the moments is linear, [`super::sets`] stands in.
 pub const OTHERS: [Domain; 2] = [
     Domain { name: " on white", towards: 255.0, contrast: 0.65, penalty: 1.24 },
     Domain { name: " on black", towards: 0.0, contrast: 0.65, penalty: 1.24 },
