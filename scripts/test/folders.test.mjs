@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { ROOT_DIR } from "../setup/paths.mjs";
 
 /** Files that take the path of an address on the web. */
-const OF_ADDRESSES = ["scripts/setup/libtensorflow.mjs", "scripts/test/folders.test.mjs"];
+const OF_ADDRESSES = ["scripts/setup/wheel.mjs", "scripts/test/folders.test.mjs"];
 
 test("no file takes the pathname of a URL, in which a space is %20, for a path", () => {
   const files = ["node/src", "node/test", "node/web", "node/bin", "scripts", "bench", "docs"].flatMap(sourcesIn);

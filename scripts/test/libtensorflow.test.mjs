@@ -11,6 +11,9 @@ import { fetchLibtensorflow, findLibtensorflow, LIBRARIES } from "../setup/libte
 import { VERSION, wheelName } from "../setup/wheel.mjs";
 import { listMembers, unpackMember } from "../setup/zip.mjs";
 
+/** From the last byte that a broken-off answer has to the end of its connection. */
+const BROKEN_OFF_MS = 50;
+
 /** @type {string} */
 let dir;
 /** @type {import("../setup/runner.mjs").StepContext} */
@@ -127,7 +130,7 @@ describe("fetching libtensorflow", () => {
         response.writeHead(start > 0 ? 206 : 200, { "content-length": rest.length });
         const part = rest.subarray(0, sentMax);
         if (part.length === rest.length) response.end(part);
-        else response.write(part, () => response.destroy());
+        else response.write(part, () => setTimeout(() => response.destroy(), BROKEN_OFF_MS));
       } else response.writeHead(404).end();
     });
     await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
@@ -169,8 +172,9 @@ describe("fetching libtensorflow", () => {
     await withIndex(async (index, ranges) => {
       const options = { environment: { ...environment, PIP_INDEX_URL: index }, wheels: wheels(sha256) };
       await fetchLibtensorflow(context, options);
+      // Where the connection ended before its first byte was read, the same is asked for again.
       assert.deepEqual(
-        ranges,
+        [...new Set(ranges)],
         [undefined, 1, 2, 3, 4, 5, 6, 7].map((times) => times && `bytes=${times * part}-`),
       );
       rmSync(cached(), { recursive: true });
