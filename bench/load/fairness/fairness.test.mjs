@@ -14,8 +14,8 @@ import { makeWorstImages } from "./worst-images.mjs";
 
 const SECONDS = 3;
 const RATIO_MAX = 10;
-/** Below this p99, in ms, a ratio is noise. */
-const P99_MS_FREE = 500;
+/** Of 60 answers the slowest, in ms: below this a ratio is noise. A client that is shut out waits for many seconds. */
+const P99_MS_FREE = 1000;
 
 let imagesDir = "";
 before(async () => {
