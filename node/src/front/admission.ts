@@ -67,6 +67,7 @@ export function createAdmission(limits: AdmissionLimits, onRest = () => {}): Adm
     }, REST_MS).unref();
     resting.refresh();
   };
+  const common = { places, permits, bytes, limits, onLeft };
   // Errors are dear to make, for the stack in them; this one is always the same.
   const full = overloaded(
     `${requestsMax} requests are worked on and ${requestsQueuedMax} wait, of which one caller leaves as many to others as it has`,
@@ -78,11 +79,21 @@ export function createAdmission(limits: AdmissionLimits, onRest = () => {}): Adm
       const refused = refusal(caller);
       if (refused !== null) throw refused;
       places.take(caller);
-      return new OneVisit(caller, places, permits, bytes, limits, about, onLeft);
+      return new OneVisit(caller, about, common);
     },
     hold: (caller, count) => holdBytes(bytes, caller, count),
     held: () => ({ requests: permits.held, waiting: places.total - permits.held, bytes: bytes.total }),
   };
+}
+
+/** What all visits share. */
+interface Common {
+  readonly places: Shares;
+  readonly permits: Permits;
+  readonly bytes: Shares;
+  readonly limits: AdmissionLimits;
+  /** Called when a visit has given its place back. */
+  readonly onLeft: () => void;
 }
 
 class OneVisit implements Visit {
@@ -90,11 +101,7 @@ class OneVisit implements Visit {
   readonly asker: Asker | null;
   readonly watch: Watch | undefined;
   readonly request = this;
-  readonly #places: Shares;
-  readonly #permits: Permits;
-  readonly #bytes: Shares;
-  readonly #limits: AdmissionLimits;
-  readonly #onLeft: () => void;
+  readonly #common: Common;
   readonly #deadline = new AbortController();
   readonly #cameAtMs = performance.now();
   #clientsTimer: NodeJS.Timeout | undefined;
@@ -104,23 +111,11 @@ class OneVisit implements Visit {
   #hasLeft = false;
   #hasPlace = true;
 
-  constructor(
-    caller: string,
-    places: Shares,
-    permits: Permits,
-    bytes: Shares,
-    limits: AdmissionLimits,
-    about: About,
-    onLeft: () => void,
-  ) {
+  constructor(caller: string, about: About, common: Common) {
     this.caller = caller;
-    this.#onLeft = onLeft;
     this.asker = about.asker ?? null;
     this.watch = about.watch;
-    this.#places = places;
-    this.#permits = permits;
-    this.#bytes = bytes;
-    this.#limits = limits;
+    this.#common = common;
     // Everything that waits for this visit listens.
     setMaxListeners(0, this.signal);
   }
@@ -132,13 +127,13 @@ class OneVisit implements Visit {
   charge(bytes: number): void {
     // What still comes of a body whose client is gone would be given back by nobody, and after the deadline is for nothing.
     if (this.#hasLeft || this.signal.aborted) throw this.signal.reason;
-    takeBytes(this.#bytes, this.caller, bytes);
+    takeBytes(this.#common.bytes, this.caller, bytes);
     this.#bodyBytes += bytes;
   }
 
   chargeAnswer(bytes: number): void {
     if (this.#hasLeft) return;
-    takeBytes(this.#bytes, this.caller, bytes);
+    takeBytes(this.#common.bytes, this.caller, bytes);
     this.#answerBytes += bytes;
   }
 
@@ -154,13 +149,13 @@ class OneVisit implements Visit {
   }
 
   hold(bytes: number): () => void {
-    return holdBytes(this.#bytes, this.caller, bytes);
+    return holdBytes(this.#common.bytes, this.caller, bytes);
   }
 
   async run<T>(work: () => Promise<T>, kind: WorkKind = "one"): Promise<T> {
     if (this.#work !== "none") throw new Error("a visit works once");
     this.#work = "begun";
-    const { classifyMsMax } = this.#limits;
+    const { classifyMsMax } = this.#common.limits;
     const timer = setTimeout(() => {
       this.#deadline.abort(
         new AppError("engine_timeout", `The request was not answered within ${classifyMsMax} ms of its arrival.`),
@@ -180,7 +175,7 @@ class OneVisit implements Visit {
     this.#hasLeft = true;
     clearTimeout(this.#clientsTimer);
     if (this.#work !== "settled") this.#deadline.abort(new AppError("engine_timeout", "The client went away."));
-    this.#bytes.giveBack(this.caller, this.#answerBytes);
+    this.#common.bytes.giveBack(this.caller, this.#answerBytes);
     this.#settle();
   }
 
@@ -194,10 +189,10 @@ class OneVisit implements Visit {
   }
 
   async #takePermit(kind: WorkKind): Promise<() => void> {
-    const { queueWaitMsMax } = this.#limits;
+    const { queueWaitMsMax } = this.#common.limits;
     const caller = `${this.caller}${SHARES[kind]}`;
     const hold = (bytes: number) => this.hold(bytes);
-    const now = this.#permits.takeNow({ caller, request: this, signal: this.signal, hold });
+    const now = this.#common.permits.takeNow({ caller, request: this, signal: this.signal, hold });
     if (now !== undefined) return now;
     const late = new AbortController();
     const timer = setTimeout(
@@ -207,7 +202,7 @@ class OneVisit implements Visit {
     const passOn = () => late.abort(this.signal.reason);
     this.signal.addEventListener("abort", passOn);
     try {
-      return await this.#permits.take({ caller, request: this, signal: late.signal, hold });
+      return await this.#common.permits.take({ caller, request: this, signal: late.signal, hold });
     } finally {
       clearTimeout(timer);
       this.signal.removeEventListener("abort", passOn);
@@ -219,9 +214,9 @@ class OneVisit implements Visit {
     const isOver = this.#work === "settled" || (this.#work === "none" && this.#hasLeft);
     if (!isOver || !this.#hasPlace) return;
     this.#hasPlace = false;
-    this.#places.giveBack(this.caller);
-    this.#bytes.giveBack(this.caller, this.#bodyBytes);
-    this.#onLeft();
+    this.#common.places.giveBack(this.caller);
+    this.#common.bytes.giveBack(this.caller, this.#bodyBytes);
+    this.#common.onLeft();
   }
 }
 
