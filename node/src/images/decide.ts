@@ -10,6 +10,10 @@ import type { ModelCall, Reply } from "./wasm-worker.js";
 const DECISIONS_MAX = 256;
 /** Views of one exchange. A run cannot be taken back, so others wait for no more than this. */
 const VIEWS_COUNT_MAX = 2;
+/** Ways of fitting a photo, at most: five cuts with three filters (`wasm/src/examples/ways.rs`). */
+const VIEWS_MAX = 15;
+/** Bytes of all views of a photo, which are made at once: those of an input of 1,700 x 1,700 colours. */
+const VIEWS_BYTES_MAX = 128 * 1024 * 1024;
 /** Bytes of a value of a tensor for each of a pixel. */
 const VALUE_BYTES = 4;
 
@@ -50,6 +54,11 @@ async function decide(
   }
   const model = { key: target.key };
   const viewBytes = spec.input.width * spec.input.height * spec.input.channels;
+  const viewsBytes = VIEWS_MAX * viewBytes;
+  if (viewsBytes > VIEWS_BYTES_MAX) {
+    const detail = `An input of ${spec.input.width} x ${spec.input.height} is too large for photos to be tried in several ways; name the settings.`;
+    throw new AppError("field_invalid", detail);
+  }
   // A graph that is fixed at a batch computes all of it.
   const countMax = Math.min(Math.max(VIEWS_COUNT_MAX, spec.input.batch ?? 1), imagesMax);
   const held = [party.hold(2 * countMax * VALUE_BYTES * viewBytes)];
@@ -57,14 +66,10 @@ async function decide(
     const examples: Example[] = [];
     const viewsOf: Uint8Array[] = [];
     for (const { label, bytes: image } of photos) {
-      const viewed = await call("viewed", {
-        kind: "exampleViews",
-        model,
-        image,
-        label,
-        optionsJson,
-        memoryBytesKeptMax,
-      });
+      // At most; what is the same in two ways is there once.
+      const release = party.hold(viewsBytes);
+      const viewCall = { kind: "exampleViews", model, image, label, optionsJson, memoryBytesKeptMax } as const;
+      const viewed = await call("viewed", viewCall).finally(release);
       held.push(party.hold(viewed.pixels.length));
       viewsOf.push(viewed.pixels);
       examples.push({ label, views: [...viewed.views], tries: [] });

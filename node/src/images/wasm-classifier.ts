@@ -61,7 +61,7 @@ const MASKED_EXCHANGES = 2;
 /** What there is of an image or a tensor. */
 type Given = Pick<PrepareCall, "image" | "tensorJson" | "photo" | "shrink"> & {
   /** Takes the image back; absent where nobody wants it. */
-  readonly giveBack?: (image: Uint8Array) => void;
+  readonly giveBack?: ((image: Uint8Array) => void) | undefined;
 };
 
 export interface WasmClassifierOptions {
@@ -265,7 +265,7 @@ class WasmClassifier implements Classifier {
     const given = (bytes: Uint8Array) => ({ image: transferable(bytes), tensorJson, photo: null, shrink: null });
     if (image instanceof Uint8Array) return await this.#prepare(target, given(image), optionsJson);
     return await image.withBytes((bytes, giveBack) =>
-      this.#prepare(target, { ...given(bytes), ...(giveBack === undefined ? {} : { giveBack }) }, optionsJson),
+      this.#prepare(target, { ...given(bytes), giveBack }, optionsJson),
     );
   }
 
