@@ -3,13 +3,12 @@
  * as the graph answers them when it is fed as its author does (meta.json).
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { ModelSpec } from "../../src/generated/contract.js";
 import { form } from "../support/fake-service.js";
 import { sharedFolder } from "../support/paths.js";
-import { makeColourZoo, type RunningServer, startServer } from "../support/server.js";
+import { serveColours } from "../support/server.js";
 
 const EXAMPLES = 3;
 
@@ -35,16 +34,7 @@ interface Sample {
 const zooData = sharedFolder("zoo-data");
 
 describe.skipIf(zooData === null)("three labelled samples", () => {
-  let server: RunningServer;
-  let zoo: string;
-  beforeAll(async () => {
-    zoo = await makeColourZoo();
-    server = await startServer({ MODELS_DIR: zoo });
-  });
-  afterAll(async () => {
-    await server.stop();
-    await rm(zoo, { recursive: true });
-  });
+  const server = serveColours();
 
   it.each(Object.entries(TOLD))("tell how %s is fed", async (folder, told) => {
     const spec = await inspect(folder, labelled(folder));
@@ -76,7 +66,7 @@ describe.skipIf(zooData === null)("three labelled samples", () => {
       example_file: examples.map(({ photo }) => photo),
       example_label: examples.map(({ label }) => label),
     });
-    const response = await fetch(`${server.url}/api/models/inspect`, { method: "POST", body });
+    const response = await fetch(`${server().url}/api/models/inspect`, { method: "POST", body });
     const json = (await response.json()) as ModelSpec;
     expect([response.status, json]).toEqual([200, json]);
     return json;

@@ -1,11 +1,10 @@
 /** Hard images through the real service: each answered or refused with its code, and the service goes on. */
 import { readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { form } from "../support/fake-service.js";
 import { hardImages } from "../support/hard-images.js";
 import { solidPng } from "../support/png.js";
-import { makeColourZoo, type RunningServer, startServer } from "../support/server.js";
+import { serveColours } from "../support/server.js";
 
 const CUTS = [0.05, 0.5, 0.95];
 const AT_ONCE = 8;
@@ -13,20 +12,11 @@ const AT_ONCE = 8;
 const images = hardImages();
 
 describe.skipIf(images.length === 0)("the service, sent hard images", () => {
-  let zoo: string;
-  let server: RunningServer;
-  beforeAll(async () => {
-    zoo = await makeColourZoo();
-    server = await startServer({ MODELS_DIR: zoo });
-  });
-  afterAll(async () => {
-    await server.stop();
-    await rm(zoo, { recursive: true });
-  });
+  const server = serveColours();
 
   /** The decoded format, or the code of the problem. */
   async function outcomeOf(image: Buffer): Promise<string> {
-    const response = await fetch(`${server.url}/infer?format=json`, {
+    const response = await fetch(`${server().url}/infer?format=json`, {
       method: "POST",
       body: form({ image_file: image }),
     });
@@ -56,6 +46,6 @@ describe.skipIf(images.length === 0)("the service, sent hard images", () => {
     await Promise.all(Array.from({ length: AT_ONCE }, client));
     expect(wrong).toEqual([]);
     expect(await outcomeOf(solidPng(8, 8, [255, 0, 0]))).toBe("png");
-    expect(server.log()).not.toContain('"level":50');
+    expect(server().log()).not.toContain('"level":50');
   });
 });

@@ -1,13 +1,12 @@
 /** Odd, broken and hostile files through the real service: each is answered or refused, and the service goes on. */
 import { existsSync, readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { form } from "../support/fake-service.js";
 import { sharedFolder } from "../support/paths.js";
 import { solidPng } from "../support/png.js";
-import { makeColourZoo, type RunningServer, startServer } from "../support/server.js";
+import { serveColours } from "../support/server.js";
 
 const images = sharedFolder("image-torture");
 const graphs = sharedFolder("graphs-odd");
@@ -38,19 +37,10 @@ interface Outcome {
 const IMAGE_REFUSALS = ["image_unsupported", "image_undecodable", "image_too_large", "image_animated_limit"];
 const RED = solidPng(16, 16, [255, 0, 0]);
 
-let server: RunningServer;
-let zoo: string;
-beforeAll(async () => {
-  zoo = await makeColourZoo();
-  server = await startServer({ MODELS_DIR: zoo });
-});
-afterAll(async () => {
-  await server.stop();
-  await rm(zoo, { recursive: true });
-});
+const server = serveColours();
 
 async function infer(parts: Parameters<typeof form>[0]): Promise<Outcome> {
-  const response = await fetch(`${server.url}/infer?format=json`, { method: "POST", body: form(parts) });
+  const response = await fetch(`${server().url}/infer?format=json`, { method: "POST", body: form(parts) });
   const { code = "", detail = "" } = (await response.json()) as { code?: string; detail?: string };
   return { status: response.status, code, detail };
 }

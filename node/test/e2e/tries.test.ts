@@ -1,26 +1,16 @@
 /** Graphs that people really send, through the real service: each row of the tries that concerns graphs. */
 import { readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
 import type { Answer } from "../../src/generated/contract.js";
 import { form } from "../support/fake-service.js";
 import { sharedFolder } from "../support/paths.js";
-import { makeColourZoo, type RunningServer, startServer } from "../support/server.js";
+import { serveColours } from "../support/server.js";
 
 const tries = sharedFolder("tries");
 
-let server: RunningServer;
-let zoo: string;
-beforeAll(async () => {
-  zoo = await makeColourZoo();
-  server = await startServer({ MODELS_DIR: zoo });
-});
-afterAll(async () => {
-  await server.stop();
-  await rm(zoo, { recursive: true });
-});
+const server = serveColours();
 
 /** An answer as `POST /infer` gives it. */
 type Result = Answer & { readonly warnings?: readonly string[] };
@@ -34,7 +24,7 @@ async function answer(
   const graph = readFileSync(join(tries ?? "", file));
   const image = readFileSync(join(ROOT_DIR, "models/samples", photo));
   const body = form({ image_file: image, model_file: graph, ...fields });
-  const response = await fetch(`${server.url}/infer?format=json`, { method: "POST", body });
+  const response = await fetch(`${server().url}/infer?format=json`, { method: "POST", body });
   const text = await response.text();
   expect(response.status, text).toBe(200);
   const [result] = (JSON.parse(text) as { results: Result[] }).results;

@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { afterAll, beforeAll } from "vitest";
 import { COLOURS, meanColourGraph } from "./graph-def.js";
 import { SERVER_FILE } from "./paths.js";
 
@@ -121,4 +122,19 @@ export function isRunning(pid: number): boolean {
 
 function sha256(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** A service with the zoo of `makeColourZoo` for all tests of a file or a `describe`; it is there once they run. */
+export function serveColours(): () => RunningServer {
+  let server: RunningServer;
+  let zoo: string;
+  beforeAll(async () => {
+    zoo = await makeColourZoo();
+    server = await startServer({ MODELS_DIR: zoo });
+  });
+  afterAll(async () => {
+    await server.stop();
+    await rm(zoo, { recursive: true });
+  });
+  return () => server;
 }
