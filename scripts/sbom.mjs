@@ -7,8 +7,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT_DIR } from "./setup/paths.mjs";
+import { LIBTENSORFLOW } from "./setup/runtimes.mjs";
 import { output, WASM_TARGET } from "./setup/tools.mjs";
-import { VERSION as TENSORFLOW_VERSION, WHEELS } from "./setup/wheel.mjs";
 
 /** Packages that are built into the page, and so not installed with the service. */
 const BUILT_IN = ["preact", "@preact/signals", "@preact/signals-core", "swagger-ui-dist"];
@@ -133,11 +133,12 @@ function checksums() {
 }
 
 function tensorflow() {
-  const wheel = WHEELS["linux-x64"];
+  const { version, wheels } = LIBTENSORFLOW;
+  const wheel = wheels["linux-x64"];
   if (wheel === undefined) throw new Error("there is no wheel of TensorFlow for Linux");
-  const purl = `pkg:pypi/${wheel.project}@${TENSORFLOW_VERSION}`;
+  const purl = `pkg:pypi/${wheel.project}@${version}`;
   const hash = { alg: "SHA-256", content: wheel.sha256 };
-  return component("library", purl, "libtensorflow", TENSORFLOW_VERSION, { license: "Apache-2.0", hash });
+  return component("library", purl, "libtensorflow", version, { license: "Apache-2.0", hash });
 }
 
 /**

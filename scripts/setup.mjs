@@ -5,10 +5,11 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findLibtensorflow, linkCache } from "./setup/libtensorflow.mjs";
+import { findRuntime, linkCache } from "./setup/bring-runtime.mjs";
 import { takeLock } from "./setup/lock.mjs";
 import { CACHE_DIR, ROOT_DIR } from "./setup/paths.mjs";
 import { plan, runSteps } from "./setup/runner.mjs";
+import { RUNTIMES } from "./setup/runtimes.mjs";
 import { writeJson } from "./setup/stamps.mjs";
 import { SERVICE, STEPS } from "./setup/steps.mjs";
 import { checkTools } from "./setup/tools.mjs";
@@ -35,9 +36,11 @@ export async function setUp(goals) {
       release();
     }
   }
-  linkCache();
-  const { dir } = findLibtensorflow();
-  if (dir !== undefined) process.env.LIBTENSORFLOW_PATH = dir;
+  for (const runtime of RUNTIMES) {
+    linkCache(runtime);
+    const { dir } = findRuntime(runtime);
+    if (dir !== undefined) process.env[runtime.variable] = dir;
+  }
 }
 
 /**

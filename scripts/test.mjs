@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT_DIR } from "./setup/paths.mjs";
-import { SERVICE } from "./setup/steps.mjs";
+import { SERVICE, TESTS } from "./setup/steps.mjs";
 import { buildEnvironment } from "./setup/tools.mjs";
 import { main, setUp } from "./setup.mjs";
 import { countCargoTests, countFuzz, countNodes, countNodeTests, countUnittest, countVitestTests } from "./tallies.mjs";
@@ -146,7 +146,7 @@ await main(async () => {
   const unknown = names.find((name) => !SUITES.some((suite) => suite.name === name));
   if (unknown)
     throw new Error(`there is no suite "${unknown}"; there are: ${SUITES.map(({ name }) => name).join(", ")}`);
-  await setUp([...SERVICE, "browser", "PostgreSQL", "nginx"]);
+  await setUp([...SERVICE, ...TESTS]);
   /** @type {Tally} */
   const sum = { passed: 0, failed: 0, skipped: 0, failures: [] };
   try {

@@ -9,7 +9,7 @@ import { isIP, isIPv4 } from "node:net";
 import { availableParallelism, totalmem } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { DATA_DIR, ENGINE, findCachedLibtensorflow, ROOT_DIR, WEB_DIR } from "./places.js";
+import { DATA_DIR, ENGINE, findCachedRuntime, ROOT_DIR, WEB_DIR } from "./places.js";
 
 export { ROOT_DIR };
 
@@ -373,7 +373,7 @@ export function readConfig(
   }
   const host = parsed.data.host ?? (isInContainer ? "0.0.0.0" : "127.0.0.1");
   const ownRole = roleOfEveryone({ ...parsed.data, host }, isInContainer && parsed.data.host === undefined);
-  const libtensorflowPath = parsed.data.libtensorflowPath ?? findCachedLibtensorflow();
+  const libtensorflowPath = parsed.data.libtensorflowPath ?? findCachedRuntime("libtensorflow");
   return Object.freeze({
     ...parsed.data,
     host,

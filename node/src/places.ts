@@ -79,15 +79,19 @@ function glibcOfThis(): string | null {
   return header?.glibcVersionRuntime ?? null;
 }
 
-/** Where libtensorflow was put, a folder a version and platform: by set-up, or by the package's first start. */
-export function findCachedLibtensorflow(): string | undefined {
-  const cache = IS_INSTALLED ? join(cacheDir(), "libtensorflow") : join(ROOT_DIR, ".cache/libtensorflow");
+/** What an engine may stand on, as its folder in the cache is named. */
+export type RuntimeName = "libtensorflow" | "onnxruntime";
+
+/** Where a runtime was put, a folder a version and platform: by set-up, or by the package's first start. */
+export function findCachedRuntime(name: RuntimeName): string | undefined {
+  const cache = IS_INSTALLED ? join(cacheDir(), name) : join(ROOT_DIR, ".cache", name);
   if (!existsSync(cache)) return undefined;
+  const library = name.startsWith("lib") ? name : `lib${name}`;
   return readdirSync(cache)
     .sort()
     .reverse()
-    .map((name) => join(cache, name))
-    .find((folder) => ["libtensorflow.so", "libtensorflow.dylib"].some((name) => existsSync(join(folder, name))));
+    .map((folder) => join(cache, folder))
+    .find((folder) => [`${library}.so`, `${library}.dylib`].some((file) => existsSync(join(folder, file))));
 }
 
 /** As `sharedCacheDir` of set-up. */
@@ -98,31 +102,35 @@ function cacheDir(): string {
 
 /** What the package has of set-up. */
 interface SetUp {
-  findLibtensorflow(): { readonly dir: string | undefined };
-  fetchLibtensorflow(
+  findRuntime(runtime: { readonly name: string }): { readonly dir: string | undefined };
+  fetchRuntime(
+    runtime: { readonly name: string },
     context: { note: (text: string) => void; exec: () => Promise<never> },
     options: { usePip: boolean },
   ): Promise<string>;
 }
 
 /**
- * The folder of libtensorflow where the service is an installed package: found, or fetched now, which is said; undefined in
+ * The folder of a runtime where the service is an installed package: found, or fetched now, which is said; undefined in
  * a clone, whose set-up does it.
  * @throws Error that lists every place tried, and says which file to put where
  */
-export async function bringLibtensorflow(say: (text: string) => void): Promise<string | undefined> {
+export async function bringRuntime(name: RuntimeName, say: (text: string) => void): Promise<string | undefined> {
   if (!IS_INSTALLED) return undefined;
-  const file = new URL("../setup/libtensorflow.mjs", import.meta.url);
-  const { findLibtensorflow, fetchLibtensorflow } = (await import(file.href)) as SetUp;
-  const { dir } = findLibtensorflow();
+  const part = async (file: string) => (await import(new URL(`../setup/${file}`, import.meta.url).href)) as unknown;
+  const { RUNTIMES } = (await part("runtimes.mjs")) as { readonly RUNTIMES: readonly { readonly name: string }[] };
+  const { findRuntime, fetchRuntime } = (await part("bring-runtime.mjs")) as SetUp;
+  const runtime = RUNTIMES.find((one) => one.name === name);
+  if (runtime === undefined) return undefined;
+  const { dir } = findRuntime(runtime);
   if (dir !== undefined) return dir;
-  say(`libtensorflow is fetched once, into ${join(cacheDir(), "libtensorflow")}`);
+  say(`${name} is fetched once, into ${join(cacheDir(), name)}`);
   let last = "";
   const note = (text: string) => {
     // Of the progress, each ten percent.
     const shown = text.replace(/(\d+) %/, (_, percent: string) => `${Math.floor(Number(percent) / 10) * 10} %`);
-    if (shown !== last) say(`libtensorflow: ${shown}`);
+    if (shown !== last) say(`${name}: ${shown}`);
     last = shown;
   };
-  return await fetchLibtensorflow({ note, exec: () => Promise.reject(new Error("not here")) }, { usePip: false });
+  return await fetchRuntime(runtime, { note, exec: () => Promise.reject(new Error("not here")) }, { usePip: false });
 }

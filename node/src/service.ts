@@ -26,7 +26,7 @@ import { openModelStore } from "./models/store.js";
 import { watchZoo, type ZooWatch } from "./models/watch-zoo.js";
 import { openLogger } from "./observe/logger.js";
 import { type Observing, openObserving } from "./observe/observer.js";
-import { bringLibtensorflow, ENGINE } from "./places.js";
+import { bringRuntime, ENGINE } from "./places.js";
 import {
   type Classifier,
   type Feedback,
@@ -322,7 +322,7 @@ async function openEngine(
     throw new AppError("engine_unavailable", ENGINE.problem);
   }
   const libtensorflowPath =
-    config.libtensorflowPath ?? (await bringLibtensorflow((line) => process.stderr.write(`${line}\n`)));
+    config.libtensorflowPath ?? (await bringRuntime("libtensorflow", (line) => process.stderr.write(`${line}\n`)));
   if (config.engine === "addon") {
     return await createAddonEngine({
       tfEnableOnednnOpts,

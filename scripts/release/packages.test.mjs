@@ -8,9 +8,10 @@ import { delimiter, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { installNode, NODES } from "../nodes.mjs";
-import { findLibtensorflow } from "../setup/libtensorflow.mjs";
+import { findRuntime } from "../setup/bring-runtime.mjs";
 import { ROOT_DIR } from "../setup/paths.mjs";
-import { WHEELS, wheelName } from "../setup/wheel.mjs";
+import { LIBTENSORFLOW } from "../setup/runtimes.mjs";
+import { wheelName } from "../setup/wheel.mjs";
 import { glibcOf, packNative } from "./native.mjs";
 import { platformNamed } from "./platforms.mjs";
 import { packService } from "./service.mjs";
@@ -18,7 +19,7 @@ import { packService } from "./service.mjs";
 const PLATFORM = platformNamed(undefined);
 const NATIVE = `@menagerie/native-${PLATFORM.name}`;
 const PHOTO = join(ROOT_DIR, "models/samples/daisy-1.jpg");
-const WHEEL = WHEELS[`${process.platform}-${process.arch}`];
+const WHEEL = LIBTENSORFLOW.wheels[`${process.platform}-${process.arch}`];
 
 /** Of a command that ends by itself. */
 const COMMAND_MS_MAX = 120_000;
@@ -40,7 +41,7 @@ after(() => rmSync(dir, { recursive: true, force: true }));
 /** Nothing of this machine's user, but what set-up fetched. */
 function environment() {
   const { PATH, NODE_EXTRA_CA_CERTS, HTTP_PROXY, HTTPS_PROXY } = process.env;
-  const { dir: libtensorflow = "" } = findLibtensorflow();
+  const { dir: libtensorflow = "" } = findRuntime(LIBTENSORFLOW);
   return { PATH, NODE_EXTRA_CA_CERTS, HTTP_PROXY, HTTPS_PROXY, HOME: dir, LIBTENSORFLOW_PATH: libtensorflow };
 }
 
@@ -141,7 +142,10 @@ test("without a network the first start says which file to put where", { skip: W
   const away = { LIBTENSORFLOW_PATH: "", MENAGERIE_CACHE_DIR: empty, PIP_INDEX_URL: "http://127.0.0.1:1/simple" };
   const { status, stderr } = menagerie(["serve"], away);
   assert.equal(status, 1);
-  assert.match(stderr, RegExp(`Or put ${WHEEL ? wheelName(WHEEL) : ""} .* into ${empty}/libtensorflow `));
+  assert.match(
+    stderr,
+    RegExp(`Or put ${WHEEL ? wheelName(WHEEL, LIBTENSORFLOW) : ""} .* into ${empty}/libtensorflow `),
+  );
 });
 
 test("without the engine's package the service says which one is missing", () => {

@@ -6,8 +6,10 @@ import { ROOT_DIR } from "../setup/paths.mjs";
 import { built, pack, provenance, readJson, releaseVersion, stage } from "./pack.mjs";
 import { PLATFORMS } from "./platforms.mjs";
 
-/** What finds or fetches libtensorflow, on Node's built-ins alone. */
-const SET_UP_FILES = ["libtensorflow", "wheel", "download", "zip", "lock", "paths"].map((name) => `${name}.mjs`);
+/** What finds or fetches a runtime, on Node's built-ins alone. */
+const SET_UP_FILES = ["bring-runtime", "runtimes", "wheel", "download", "zip", "lock", "paths"].map(
+  (name) => `${name}.mjs`,
+);
 
 const MODEL_FOLDERS = ["flowers5", "waste6", "imagenet", "samples"];
 
@@ -18,7 +20,7 @@ const ALLOWED = [
   /^protos\/[\w/-]+\.proto$/,
   /^web\/dist\/[\w-]+\.(html|js|css|svg|wasm|py)(\.gz)?$/,
   /^web\/dist\/docs-viewer\/([\w-]+\.(js|css)(\.gz)?|(LICENSE|NOTICE)(\.gz)?)$/,
-  /^setup\/\w+\.mjs$/,
+  /^setup\/[\w-]+\.mjs$/,
   /^models\/[\w./-]+\.(json|md|jpg|pb|txt|svg)$/,
   /^models\/\w+\/LICENSE$/,
   /^node_modules\/@menagerie\/native\/(package\.json|README\.md|index\.js|index\.d\.ts)$/,

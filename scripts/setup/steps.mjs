@@ -4,10 +4,11 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { platform } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { fetchRuntime, findRuntime } from "./bring-runtime.mjs";
 import { findWasmBindgen, findWasmPack, installBuildTools } from "./build-tools.mjs";
 import { buildEngine, buildWasm, compileWasm, ENGINE } from "./builds.mjs";
-import { fetchLibtensorflow, findLibtensorflow } from "./libtensorflow.mjs";
 import { MACHINE, ROOT_DIR, toolDir } from "./paths.mjs";
+import { RUNTIMES, wantedRuntimes } from "./runtimes.mjs";
 import { hasRustToolchain, onPath, rustToolchain, WASM_TARGET } from "./tools.mjs";
 
 const RUFF_VERSION = "0.17.5";
@@ -43,14 +44,14 @@ export const STEPS = [
     outputs: ["node_modules/.package-lock.json"],
     run: ({ exec }) => exec("npm", ["ci", "--no-audit", "--no-fund"]),
   },
-  {
-    name: "libtensorflow",
-    tools: ["pip"],
-    isDone: () => findLibtensorflow().dir !== undefined,
-    run: async (context) => {
-      await fetchLibtensorflow(context);
+  ...RUNTIMES.map((runtime) => ({
+    name: runtime.name,
+    tools: /** @type {const} */ (["pip"]),
+    isDone: () => findRuntime(runtime).dir !== undefined,
+    run: async (/** @type {import("./runner.mjs").StepContext} */ context) => {
+      await fetchRuntime(runtime, context);
     },
-  },
+  })),
   {
     name: "Rust toolchain",
     tools: ["rust"],
@@ -158,8 +159,18 @@ export const STEPS = [
   },
 ];
 
-/** Everything that the running service is made of. */
-export const SERVICE = ["npm packages", "libtensorflow", "engine", "WebAssembly", "service", "page"];
+/** Everything that the running service is made of, with the runtimes that `RUNTIME` wants. */
+export const SERVICE = [
+  "npm packages",
+  ...wantedRuntimes(process.env.RUNTIME).map(({ name }) => name),
+  "engine",
+  "WebAssembly",
+  "service",
+  "page",
+];
+
+/** What tests need beside it: all runtimes, and the programs that some of them drive. */
+export const TESTS = [...RUNTIMES.map(({ name }) => name), "browser", "PostgreSQL", "nginx"];
 
 /** What the checks of `npm run check` run on. */
 export const CHECKS = ["npm packages", "Rust toolchain", "engine", "ruff"];

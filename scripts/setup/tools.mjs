@@ -33,7 +33,7 @@ export const TOOLS = {
     install: () => (platform() === "darwin" ? "xcode-select --install" : packageCommand("gcc")),
   },
   pip: {
-    why: "python3 with pip is needed to download libtensorflow (unless LIBTENSORFLOW_PATH names a folder that has it)",
+    why: "python3 with pip is needed to download libtensorflow and ONNX Runtime (unless LIBTENSORFLOW_PATH and ONNXRUNTIME_PATH name folders that have them)",
     isPresent: () => runs("python3", ["-m", "pip", "--version"]),
     install: () => packageCommand("python3-pip"),
   },

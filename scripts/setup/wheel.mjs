@@ -1,4 +1,4 @@
-/** TensorFlow's wheel: which one, where it comes from, and whether it is the one that was meant. */
+/** A runtime's wheel: where it comes from, and whether it is the one that was meant. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, rmSync } from "node:fs";
@@ -6,42 +6,19 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { download, reasonOf } from "./download.mjs";
 
-/** Of TensorFlow. */
-export const VERSION = "2.21.0";
-
-/**
- * @typedef {object} Wheel
- * @property {string} project name in the package index
- * @property {string} tag platform tag of the file name
- * @property {string} sha256 of the whole file, as the index states it
- */
-
 /** Where pip looks when it is told nothing else. */
 const PACKAGE_INDEX = "https://pypi.org/simple";
 
-/** One wheel a platform; there is none of this version for other platforms. @type {Record<string, Wheel>} */
-export const WHEELS = {
-  "linux-x64": {
-    project: "tensorflow-cpu",
-    tag: "manylinux_2_27_x86_64",
-    sha256: "2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c",
-  },
-  "linux-arm64": {
-    project: "tensorflow",
-    tag: "manylinux_2_27_aarch64",
-    sha256: "4b24aca16d527a3cf1c37f720c04c484c3d20f4d0fdfa98632ac8b9f3be6eb5c",
-  },
-  "darwin-arm64": {
-    project: "tensorflow",
-    tag: "macosx_12_0_arm64",
-    sha256: "51f46f4806139d01fc7920cc72a4c75876f80649bf40ff083ab6212ceb43ca88",
-  },
-};
+/** @typedef {{ place: string, why: string }} Miss a place where a runtime is not */
 
-/** @typedef {{ place: string, why: string }} Miss a place where libtensorflow is not */
+/**
+ * @typedef {import("./runtimes.mjs").Runtime} Runtime
+ * @typedef {import("./runtimes.mjs").Wheel} Wheel
+ */
 
 /**
  * @typedef {object} Fetch
+ * @property {Runtime} runtime whose wheel it is
  * @property {string} cache folder of wheels that a user put there, and of downloads that broke off
  * @property {string} working folder to download into
  * @property {import("./runner.mjs").StepContext} context
@@ -56,8 +33,8 @@ export const WHEELS = {
  * @returns {Promise<string>} path of the verified wheel
  */
 export async function fetchWheel(wheel, fetch) {
-  const { context, misses, cache, usePip } = fetch;
-  const name = wheelName(wheel);
+  const { context, misses, cache, usePip, runtime } = fetch;
+  const name = wheelName(wheel, runtime);
   /** @type {[place: string, get: () => Promise<string>][]} */
   const ways = [];
   if (existsSync(join(cache, name))) ways.push([join(cache, name), async () => join(cache, name)]);
@@ -79,25 +56,28 @@ export async function fetchWheel(wheel, fetch) {
     }
   }
   throw new Error(
-    `${describeMisses(misses)}\nOr put ${name} (of the project ${wheel.project}, as a package index has it, SHA-256 ${wheel.sha256}) into ${cache} and run the same command again.`,
+    `${describeMisses(misses, runtime)}\nOr put ${name} (of the project ${wheel.project}, as a package index has it, SHA-256 ${wheel.sha256}) into ${cache} and run the same command again.`,
   );
 }
 
-/** @param {Wheel} wheel */
-export function wheelName({ project, tag }) {
-  return `${project.replaceAll("-", "_")}-${VERSION}-cp311-cp311-${tag}.whl`;
+/**
+ * @param {Wheel} wheel
+ * @param {Runtime} runtime
+ */
+export function wheelName({ project, tag }, { version }) {
+  return `${project.replaceAll("-", "_")}-${version}-cp311-cp311-${tag}.whl`;
 }
 
 /**
  * @param {Wheel} wheel
  * @param {Fetch} fetch
  */
-async function downloadWithPip(wheel, { working, context }) {
+async function downloadWithPip(wheel, { working, context, runtime }) {
   const { project, tag } = wheel;
   const options = ["--no-deps", "--only-binary=:all:", "--platform", tag, "--python-version", "3.11"];
   options.push("--implementation", "cp", "--abi", "cp311", "--dest", working);
-  await context.exec("python3", ["-m", "pip", "download", ...options, `${project}==${VERSION}`]);
-  return join(working, wheelName(wheel));
+  await context.exec("python3", ["-m", "pip", "download", ...options, `${project}==${runtime.version}`]);
+  return join(working, wheelName(wheel, runtime));
 }
 
 /**
@@ -105,10 +85,10 @@ async function downloadWithPip(wheel, { working, context }) {
  * @param {Wheel} wheel
  * @param {Fetch} fetch
  */
-async function downloadDirectly(wheel, { cache, context, environment, usePip }) {
+async function downloadDirectly(wheel, { cache, context, environment, usePip, runtime }) {
   const index = packageIndex(environment, usePip);
   const page = await request(`${index.replace(/\/+$/, "")}/${wheel.project}/`);
-  const name = wheelName(wheel);
+  const name = wheelName(wheel, runtime);
   const link = [...(await page.text()).matchAll(/href="([^"]+)"/g)]
     .map((match) => new URL(/** @type {string} */ (match[1]).replaceAll("&amp;", "&"), page.url))
     .find((address) => address.pathname.endsWith(`/${name}`));
@@ -156,12 +136,15 @@ async function verifySha256(path, expected) {
   }
 }
 
-/** @param {Miss[]} misses */
-export function describeMisses(misses) {
+/**
+ * @param {Miss[]} misses
+ * @param {Runtime} runtime
+ */
+export function describeMisses(misses, { name, version, variable }) {
   const lines = misses.map(({ place, why }) => `  - ${place}: ${why}`);
   return [
-    `libtensorflow ${VERSION} was not found and could not be fetched. Places tried:`,
+    `${name} ${version} was not found and could not be fetched. Places tried:`,
     ...lines,
-    "Set LIBTENSORFLOW_PATH to the folder that holds it, or make one of these places work.",
+    `Set ${variable} to the folder that holds it, or make one of these places work.`,
   ].join("\n");
 }

@@ -4,11 +4,12 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { fetchLibtensorflow, findLibtensorflow, LIBRARIES } from "../setup/libtensorflow.mjs";
-import { VERSION, wheelName } from "../setup/wheel.mjs";
+import { fetchRuntime, findRuntime } from "../setup/bring-runtime.mjs";
+import { LIBTENSORFLOW, RUNTIMES, wantedRuntimes } from "../setup/runtimes.mjs";
+import { wheelName } from "../setup/wheel.mjs";
 import { listMembers, unpackMember } from "../setup/zip.mjs";
 
 /** From the last byte that a broken-off answer has to the end of its connection. */
@@ -22,7 +23,7 @@ let context;
 let environment;
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "menagerie-libtensorflow-"));
+  dir = mkdtempSync(join(tmpdir(), "menagerie-runtimes-"));
   environment = { PATH: process.env.PATH, MENAGERIE_CACHE_DIR: join(dir, "cache") };
   context = { note: () => undefined, exec: () => Promise.reject(new Error("pip is broken here")) };
 });
@@ -84,32 +85,45 @@ describe("reading a zip", () => {
   });
 });
 
-describe("finding libtensorflow", () => {
+test("set-up brings what RUNTIME wants, and libtensorflow where it says nothing", () => {
+  const names = (/** @type {string | undefined} */ setting) => wantedRuntimes(setting).map(({ name }) => name);
+  assert.deepEqual(names(undefined), ["libtensorflow"]);
+  assert.deepEqual(names("onnxruntime"), ["onnxruntime"]);
+  assert.deepEqual(names("auto"), ["libtensorflow", "onnxruntime"]);
+});
+
+describe("finding a runtime", () => {
   test("LIBTENSORFLOW_PATH comes first, then the cache", () => {
     for (const name of ["own", "cache/libtensorflow"]) mkdirSync(join(dir, name), { recursive: true });
     const own = { ...environment, LIBTENSORFLOW_PATH: join(dir, "own") };
-    assert.deepEqual(findLibtensorflow(own).misses[0], {
+    assert.deepEqual(findRuntime(LIBTENSORFLOW, own).misses[0], {
       place: `LIBTENSORFLOW_PATH: ${join(dir, "own")}`,
       why: "not in this folder",
     });
-    writeFileSync(join(dir, "own", /** @type {string} */ (Object.values(LIBRARIES)[0])), "");
-    assert.equal(findLibtensorflow(own).dir, join(dir, "own"));
+    writeFileSync(join(dir, "own", /** @type {string} */ (Object.values(LIBTENSORFLOW.libraries)[0])), "");
+    assert.equal(findRuntime(LIBTENSORFLOW, own).dir, join(dir, "own"));
   });
 });
 
-describe("fetching libtensorflow", () => {
+describe("fetching a runtime", () => {
   const members = Object.fromEntries(
-    Object.keys(LIBRARIES).map((name) => [`tensorflow/${name}`, Buffer.from(`bytes of ${name}`)]),
+    RUNTIMES.flatMap(({ libraries }) => Object.keys(libraries)).map((path) => [path, Buffer.from(`bytes of ${path}`)]),
   );
   const wheelBytes = zip({ "tensorflow/__init__.py": Buffer.from("import this"), ...members });
   const sha256 = createHash("sha256").update(wheelBytes).digest("hex");
   const platform = `${process.platform}-${process.arch}`;
-  const cached = () => join(dir, "cache/libtensorflow", `${VERSION}-${platform}`);
+  const cached = () => join(dir, "cache/libtensorflow", `${LIBTENSORFLOW.version}-${platform}`);
 
   const wheel = { project: "tensorflow-cpu", tag: "any_platform", sha256 };
 
-  /** @param {string} expectedSha256 */
-  const wheels = (expectedSha256) => ({ [platform]: { ...wheel, sha256: expectedSha256 } });
+  /**
+   * A runtime whose wheel is ours.
+   * @param {string} [expectedSha256]
+   */
+  const made = (expectedSha256 = sha256, runtime = LIBTENSORFLOW) => ({
+    ...runtime,
+    wheels: { [platform]: { ...wheel, sha256: expectedSha256 } },
+  });
 
   /**
    * A package index on this machine, which sends `sentMax` bytes of the wheel and then hangs up.
@@ -117,7 +131,7 @@ describe("fetching libtensorflow", () => {
    * @param {number} sentMax
    */
   async function withIndex(work, sentMax = wheelBytes.length) {
-    const name = wheelName(wheel);
+    const name = wheelName(wheel, LIBTENSORFLOW);
     /** @type {(string | undefined)[]} */
     const ranges = [];
     const server = createServer((request, response) => {
@@ -143,26 +157,31 @@ describe("fetching libtensorflow", () => {
     }
   }
 
-  test("pip's wheel is unpacked: the two libraries, under the loaders' names too, and nothing else", async () => {
-    /** @type {string[]} */
-    let asked = [];
-    context.exec = async (program, args) => {
-      asked = [program, ...args];
-      writeFileSync(join(String(args[args.indexOf("--dest") + 1]), wheelName(wheel)), wheelBytes);
-    };
-    await fetchLibtensorflow(context, { environment, wheels: wheels(sha256) });
-    assert.deepEqual(readdirSync(cached()).sort(), [...Object.keys(LIBRARIES), ...Object.values(LIBRARIES)].sort());
-    for (const [name, alias] of Object.entries(LIBRARIES)) {
-      assert.equal(readFileSync(join(cached(), alias), "utf8"), `bytes of ${name}`);
-    }
-    assert.equal(asked.slice(0, 4).join(" "), "python3 -m pip download");
-    assert.equal(asked.at(-1), `tensorflow-cpu==${VERSION}`);
-  });
+  for (const runtime of RUNTIMES) {
+    const { name, version, libraries } = runtime;
+    test(`pip's wheel of ${name} is unpacked: its libraries, under the loaders' names too, and nothing else`, async () => {
+      /** @type {string[]} */
+      let asked = [];
+      context.exec = async (program, args) => {
+        asked = [program, ...args];
+        writeFileSync(join(String(args[args.indexOf("--dest") + 1]), wheelName(wheel, runtime)), wheelBytes);
+      };
+      const target = await fetchRuntime(made(sha256, runtime), context, { environment });
+      assert.equal(target, join(dir, "cache", name, `${version}-${platform}`));
+      const names = [...Object.keys(libraries).map((path) => basename(path)), ...Object.values(libraries)];
+      assert.deepEqual(readdirSync(target).sort(), names.sort());
+      for (const [path, alias] of Object.entries(libraries)) {
+        assert.equal(readFileSync(join(target, alias), "utf8"), `bytes of ${path}`);
+      }
+      assert.equal(asked.slice(0, 4).join(" "), "python3 -m pip download");
+      assert.equal(asked.at(-1), `tensorflow-cpu==${version}`);
+    });
+  }
 
   test("when pip cannot, the wheel comes directly from the package index", async () => {
     await withIndex(async (index) => {
-      const options = { environment: { ...environment, PIP_INDEX_URL: index }, wheels: wheels(sha256) };
-      await fetchLibtensorflow(context, options);
+      const options = { environment: { ...environment, PIP_INDEX_URL: index } };
+      await fetchRuntime(made(), context, options);
     });
     assert.equal(existsSync(cached()), true);
   });
@@ -170,17 +189,17 @@ describe("fetching libtensorflow", () => {
   test("a download that breaks off goes on where it stopped, in the same run and in the next", async () => {
     const part = Math.ceil(wheelBytes.length / 8);
     await withIndex(async (index, ranges) => {
-      const options = { environment: { ...environment, PIP_INDEX_URL: index }, wheels: wheels(sha256) };
-      await fetchLibtensorflow(context, options);
+      const options = { environment: { ...environment, PIP_INDEX_URL: index } };
+      await fetchRuntime(made(), context, options);
       // Where the connection ended before its first byte was read, the same is asked for again.
       assert.deepEqual(
         [...new Set(ranges)],
         [undefined, 1, 2, 3, 4, 5, 6, 7].map((times) => times && `bytes=${times * part}-`),
       );
       rmSync(cached(), { recursive: true });
-      const name = `${wheelName(wheel)}.${sha256.slice(0, 12)}.part`;
+      const name = `${wheelName(wheel, LIBTENSORFLOW)}.${sha256.slice(0, 12)}.part`;
       writeFileSync(join(dir, "cache/libtensorflow", name), wheelBytes.subarray(0, -part));
-      await fetchLibtensorflow(context, options);
+      await fetchRuntime(made(), context, options);
       assert.equal(ranges.at(-1), `bytes=${wheelBytes.length - part}-`);
     }, part);
     assert.equal(existsSync(cached()), true);
@@ -188,20 +207,20 @@ describe("fetching libtensorflow", () => {
 
   test("a wheel that lies in the cache is taken where no network is", async () => {
     mkdirSync(join(dir, "cache/libtensorflow"), { recursive: true });
-    const own = join(dir, "cache/libtensorflow", wheelName(wheel));
+    const own = join(dir, "cache/libtensorflow", wheelName(wheel, LIBTENSORFLOW));
     writeFileSync(own, wheelBytes);
     const away = { ...environment, PIP_INDEX_URL: "http://127.0.0.1:1/simple" };
-    await fetchLibtensorflow(context, { environment: away, wheels: wheels(sha256), usePip: false });
+    await fetchRuntime(made(), context, { environment: away, usePip: false });
     assert.equal(existsSync(cached()), true);
     assert.equal(existsSync(own), true);
   });
 
   test("without a network the error says which file to put where", async () => {
     const away = { ...environment, PIP_INDEX_URL: "http://127.0.0.1:1/simple" };
-    const fetching = fetchLibtensorflow(context, { environment: away, wheels: wheels(sha256), usePip: false });
+    const fetching = fetchRuntime(made(), context, { environment: away, usePip: false });
     await assert.rejects(fetching, (/** @type {Error} */ { message }) => {
       assert.ok(!message.includes("pip download"), message);
-      const wanted = `Or put ${wheelName(wheel)} (of the project tensorflow-cpu, as a package index has it, SHA-256 ${sha256}) into ${join(dir, "cache/libtensorflow")} `;
+      const wanted = `Or put ${wheelName(wheel, LIBTENSORFLOW)} (of the project tensorflow-cpu, as a package index has it, SHA-256 ${sha256}) into ${join(dir, "cache/libtensorflow")} `;
       assert.ok(message.includes(wanted), message);
       return true;
     });
@@ -209,9 +228,9 @@ describe("fetching libtensorflow", () => {
 
   test("a wheel with another SHA-256 is refused, and nothing stays behind", async () => {
     await withIndex(async (index) => {
-      const options = { environment: { ...environment, PIP_INDEX_URL: index }, wheels: wheels("0".repeat(64)) };
+      const options = { environment: { ...environment, PIP_INDEX_URL: index } };
       await assert.rejects(
-        fetchLibtensorflow(context, options),
+        fetchRuntime(made("0".repeat(64)), context, options),
         RegExp(`SHA-256 of the file is ${sha256}; it must be 0`),
       );
     });
@@ -220,33 +239,32 @@ describe("fetching libtensorflow", () => {
 
   test("the error lists every place tried and what to do", async () => {
     const given = { ...environment, LIBTENSORFLOW_PATH: "/nowhere", PIP_INDEX_URL: "http://127.0.0.1:1/simple" };
-    await assert.rejects(
-      fetchLibtensorflow(context, { environment: given, wheels: wheels(sha256) }),
-      (/** @type {Error} */ error) => {
-        for (const place of [
-          "LIBTENSORFLOW_PATH: /nowhere: no such folder",
-          "pip download: pip is broken here",
-          "direct download: ",
-        ]) {
-          assert.ok(error.message.includes(place), `${place} in ${error.message}`);
-        }
-        assert.match(error.message, /Set LIBTENSORFLOW_PATH/);
-        return true;
-      },
-    );
+    await assert.rejects(fetchRuntime(made(), context, { environment: given }), (/** @type {Error} */ error) => {
+      for (const place of [
+        "LIBTENSORFLOW_PATH: /nowhere: no such folder",
+        "pip download: pip is broken here",
+        "direct download: ",
+      ]) {
+        assert.ok(error.message.includes(place), `${place} in ${error.message}`);
+      }
+      assert.match(error.message, /Set LIBTENSORFLOW_PATH/);
+      return true;
+    });
   });
 
   test("a platform without a wheel is told so", async () => {
-    await assert.rejects(fetchLibtensorflow(context, { environment, wheels: {} }), /wheels: there is none for/);
+    await assert.rejects(
+      fetchRuntime({ ...LIBTENSORFLOW, wheels: {} }, context, { environment }),
+      /the wheels of libtensorflow [\d.]+: there is none for/,
+    );
   });
 
   test("what a killed fetch left behind is removed", async () => {
     const { pid } = spawnSync(process.execPath, ["--version"]);
     mkdirSync(`${cached()}.${pid}`, { recursive: true });
     await assert.rejects(
-      fetchLibtensorflow(context, {
+      fetchRuntime(made(), context, {
         environment: { ...environment, PIP_INDEX_URL: "http://127.0.0.1:1" },
-        wheels: wheels(sha256),
       }),
     );
     assert.equal(existsSync(`${cached()}.${pid}`), false);
