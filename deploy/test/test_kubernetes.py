@@ -46,7 +46,7 @@ def settings() -> set[str]:
 class Confined(unittest.TestCase):
     """What holds for every pod."""
 
-    def check_pod(self, pod: dict[str, Any]) -> None:
+    def check_confined(self, pod: dict[str, Any]) -> None:
         [container] = pod["containers"]
         security = {**pod.get("securityContext", {}), **container["securityContext"]}
         self.assertTrue(security["runAsNonRoot"])
@@ -55,6 +55,10 @@ class Confined(unittest.TestCase):
         self.assertFalse(security["allowPrivilegeEscalation"])
         self.assertEqual(security["capabilities"], {"drop": ["ALL"]})
         self.assertIn(security["seccompProfile"]["type"], ("RuntimeDefault", "Localhost"))
+
+    def check_pod(self, pod: dict[str, Any]) -> None:
+        self.check_confined(pod)
+        [container] = pod["containers"]
         self.assertIn("/menagerie/data", [mount["mountPath"] for mount in container["volumeMounts"]])
         environment = {variable["name"]: variable.get("value") for variable in container["env"]}
         self.assertEqual(environment["SANDBOX"], "required")
@@ -121,6 +125,17 @@ class Chart(Confined):
         version = f"--kube-version={VERSIONS[0]}.0"
         options = [f"--set={value}" for value in values]
         return run(program("HELM") or "", "template", "try", str(CHART), version, *options)
+
+
+class Batch(Confined):
+    def test_each_pod_of_the_job_answers_the_part_of_its_number(self) -> None:
+        job = read_yaml(DEPLOY / "batch/indexed-job.yaml")
+        check_kubernetes([job])
+        self.check_confined(pod_of(job))
+        spec = job["spec"]
+        [container] = pod_of(job)["containers"]
+        self.assertEqual((spec["completionMode"], spec["parallelism"]), ("Indexed", spec["completions"]))
+        self.assertEqual(container["args"][-1], f"$(JOB_COMPLETION_INDEX)/{spec['completions']}")
 
 
 class KServe(Confined):

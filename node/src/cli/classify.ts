@@ -76,7 +76,11 @@ async function classifyOne(classifier: ImageClassifier, { path, problem }: Photo
   }
 }
 
-async function modelOf({ model, labels }: ClassifyOptions): Promise<ClassifierOptions> {
+/** The model that the options name. */
+export async function modelOf({
+  model,
+  labels,
+}: Pick<ClassifyOptions, "model" | "labels">): Promise<ClassifierOptions> {
   if (model === undefined) return {};
   if (!GRAPH_FILE.test(model)) return { model };
   const graph = await readInput(model);

@@ -17,8 +17,9 @@ export class UnreadableInput extends Error {
   constructor(
     path: string,
     readonly reason: string,
+    options?: ErrorOptions,
   ) {
-    super(`${path}: ${reason}`);
+    super(`${path}: ${reason}`, options);
   }
 }
 
@@ -69,7 +70,8 @@ async function photosBelow(folder: string): Promise<Photo[]> {
   }
 }
 
-function isPhoto(path: string): boolean {
+/** Whether its ending is a photo's; no hidden file is one, nor what is in a hidden folder. */
+export function isPhoto(path: string): boolean {
   const isHidden = path.split(sep).some((part) => part.startsWith("."));
   return !isHidden && PHOTO_ENDINGS.includes(extname(path).toLowerCase());
 }

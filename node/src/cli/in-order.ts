@@ -1,11 +1,11 @@
-/** Works on up to `laneCount` items at once and gives the outcomes in the order of the items. `work` must not reject. */
+/** Works on up to `laneCount` items at once, however many there are, and gives the outcomes in the order of the items. `work` must not reject. */
 export async function* inOrder<Item, Outcome>(
-  items: readonly Item[],
+  items: Iterable<Item> | AsyncIterable<Item>,
   laneCount: number,
   work: (item: Item) => Promise<Outcome>,
 ): AsyncGenerator<Outcome> {
   const running: Promise<Outcome>[] = [];
-  for (const item of items) {
+  for await (const item of items) {
     running.push(work(item));
     if (running.length < laneCount) continue;
     const [first] = running.splice(0, 1);

@@ -1,6 +1,7 @@
 /** The `menagerie` command. Each verb is a file of this folder that adds itself to the program. */
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../errors.js";
+import { addBatch } from "./batch.js";
 import { addCalibrate } from "./calibrate.js";
 import { addCheck } from "./check.js";
 import { addClassify } from "./classify.js";
@@ -22,7 +23,7 @@ const USAGE_EXIT_CODE = 2;
 
 /** In the order in which help lists them. */
 const VERBS = [
-  ...[addServe, addClassify, addInspect],
+  ...[addServe, addClassify, addBatch, addInspect],
   ...[addPull, addList, addShow, addRm],
   ...[addNew, addCheck, addGolden, addCalibrate, addPush],
   ...[addFeedback, addKey, addDoctor, addWrapper],
