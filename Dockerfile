@@ -5,6 +5,8 @@
 ARG NODE_IMAGE=node:22-bookworm-slim
 ARG RUST_IMAGE=rust:1.95-slim-bookworm
 ARG SYSTEM_IMAGE=debian:bookworm-slim
+# Which runtimes are in it: libtensorflow, onnxruntime, or auto for both.
+ARG RUNTIME=libtensorflow
 
 FROM ${NODE_IMAGE} AS node
 
@@ -16,8 +18,11 @@ COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY --from=node /usr/local/lib/node_modules /usr/local/lib/node_modules
 RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \
   && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx
+RUN useradd --uid 1000 --no-create-home --home-dir /menagerie --shell /usr/sbin/nologin menagerie
 WORKDIR /menagerie
 COPY . .
+ARG RUNTIME
+ENV RUNTIME=${RUNTIME}
 # The cache inside the clone, so that the next stage can copy from it.
 ENV MENAGERIE_CACHE_DIR=/menagerie/.cache
 # Where the registries are reached by settings and certificates of one's own; nothing of them stays in the image.
@@ -31,16 +36,20 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
   && node scripts/setup.mjs
 # What is not needed to run: symbols, which are a quarter of libtensorflow; what only editors and debuggers read; the binary
 # for another C library.
-RUN strip --strip-unneeded .cache/libtensorflow/*/*.so.2 /usr/local/bin/node target/release/menagerie-engine native/addon/*.node \
+RUN mkdir -p .cache/libtensorflow .cache/onnxruntime data/models \
+  && find .cache/libtensorflow .cache/onnxruntime -type f -name '*.so*' -exec strip --strip-unneeded {} + \
+  && strip --strip-unneeded /usr/local/bin/node target/release/menagerie-engine native/addon/*.node \
   && npm prune --omit=dev --no-audit --no-fund \
   && rm -rf node_modules/@libsql/linux-*-musl \
   && find node_modules node/dist wasm/pkg -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete
 
 FROM ${SYSTEM_IMAGE}
-RUN useradd --uid 1000 --no-create-home --home-dir /menagerie --shell /usr/sbin/nologin menagerie
+# Nothing is run in this stage, so that it may begin with an image that has no shell.
+COPY --from=build /etc/passwd /etc/group /etc/
 WORKDIR /menagerie
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /menagerie/.cache/libtensorflow .cache/libtensorflow
+COPY --from=build /menagerie/.cache/onnxruntime .cache/onnxruntime
 COPY --from=build /menagerie/node_modules node_modules
 COPY --from=build /menagerie/native/addon native/addon
 COPY --from=build /menagerie/target/release/menagerie-engine target/release/menagerie-engine
@@ -50,10 +59,12 @@ COPY --from=build /menagerie/node node
 COPY package.json LICENSE ./
 COPY models models
 # Registered models, and what is remembered of answers.
-RUN mkdir -p data/models && chown -R menagerie:menagerie data
+COPY --from=build --chown=1000:1000 /menagerie/data data
 VOLUME /menagerie/data
 # A number: Kubernetes sees in it that the user is not root.
 USER 1000:1000
+ARG RUNTIME
+ENV RUNTIME=${RUNTIME}
 # What is fetched goes through the proxies that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name; images by address never do.
 ENV NODE_ENV=production NODE_USE_ENV_PROXY=1 HOST=0.0.0.0 PORT=8080 ANONYMOUS_ROLE=infer
 EXPOSE 8080

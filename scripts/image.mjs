@@ -1,6 +1,7 @@
 /**
  * Builds the Dockerfile for real, weighs the image and runs it as a cluster would: on images that are made from Debian's
- * packages and npm's, without a registry of images and without Docker. `--write` writes docs/image.md; `--bom FILE` writes what
+ * packages and npm's, without a registry of images and without Docker. `--slim` builds the one with ONNX Runtime alone, on
+ * libraries alone. `--write` writes docs/image.md, or docs/image-slim.md; `--bom FILE` writes what
  * the image is made of; `--keep` leaves the store. Takes minutes, root, and 10 GB of disk for the time being.
  */
 import { existsSync, rmSync, writeFileSync } from "node:fs";
@@ -18,7 +19,6 @@ import { onPath, packageCommand } from "./setup/tools.mjs";
 import { main } from "./setup.mjs";
 
 const IMAGE = "localhost/menagerie";
-const BYTES_MAX = 900e6;
 const TOOLS = ["buildah", "mmdebstrap", "runc"];
 
 /** How this machine reaches its registries: each is given to the build, and stays in none of its layers. */
@@ -31,7 +31,8 @@ const SECRETS = {
 
 /** What the image holds, by the folder or file of its root. */
 const PARTS = {
-  libtensorflow: ["menagerie/.cache"],
+  libtensorflow: ["menagerie/.cache/libtensorflow"],
+  "ONNX Runtime": ["menagerie/.cache/onnxruntime"],
   Node: ["usr/local/bin/node"],
   "packages of npm": ["menagerie/node_modules"],
   "models and sample photos": ["menagerie/models"],
@@ -44,26 +45,35 @@ const PARTS = {
 };
 
 const { values: options } = parseArgs({
-  options: { write: { type: "boolean" }, keep: { type: "boolean" }, bom: { type: "string" } },
+  options: {
+    write: { type: "boolean" },
+    slim: { type: "boolean", default: false },
+    keep: { type: "boolean" },
+    bom: { type: "string" },
+  },
 });
+
+const FORM = options.slim
+  ? { name: "slim", runtime: "onnxruntime", bytesMax: 250e6, page: "docs/image-slim.md" }
+  : { name: "latest", runtime: "libtensorflow", bytesMax: 900e6, page: "docs/image.md" };
 
 await main(async () => {
   const missing = TOOLS.filter((tool) => onPath(tool) === undefined);
   if (missing.length > 0) throw new Error(`Missing here: ${missing.join(", ")}. ${packageCommand(missing.join(" "))}`);
   try {
     const buildSeconds = build();
-    const image = openImage(IMAGE);
+    const image = openImage(`${IMAGE}:${FORM.name}`);
     try {
       const weights = weigh(image.root);
       if (options.bom !== undefined) {
         writeFileSync(options.bom, `${JSON.stringify(billOfMaterials({ root: image.root }), null, 2)}\n`);
       }
       const tries = await tryAll(image);
-      const text = page({ weights, tries, buildSeconds, bytesMax: BYTES_MAX });
+      const text = page({ weights, tries, buildSeconds, form: FORM });
       console.log(text);
-      if (options.write) writeFileSync(join(ROOT_DIR, "docs/image.md"), text);
+      if (options.write) writeFileSync(join(ROOT_DIR, FORM.page), text);
       const bytes = weights.reduce((sum, weight) => sum + weight.bytes, 0);
-      if (bytes > BYTES_MAX) throw new Error(`The image holds ${bytes} bytes; it may hold ${BYTES_MAX}.`);
+      if (bytes > FORM.bytesMax) throw new Error(`The image holds ${bytes} bytes; it may hold ${FORM.bytesMax}.`);
       const failed = tries.filter(({ problem }) => problem !== null);
       if (failed.length > 0) throw new Error(failed.map(({ what, problem }) => `${what}: ${problem}`).join("\n"));
     } finally {
@@ -76,16 +86,21 @@ await main(async () => {
 
 /** @returns {number} seconds that the build took, the images that it begins with not counted */
 function build() {
-  const args = Object.entries(makeBases()).map(([name, image]) => `--build-arg=${name}=${image}`);
+  const args = Object.entries({ ...makeBases({ isSlim: options.slim }), RUNTIME: FORM.runtime }).map(
+    ([name, image]) => `--build-arg=${name}=${image}`,
+  );
   const secrets = Object.entries(SECRETS).flatMap(([id, files]) => {
     const file = files.find((path) => path !== undefined && existsSync(path));
     return file === undefined ? [] : [`--secret=id=${id},src=${file}`];
   });
   const began = performance.now();
   // Only this format has health checks.
-  buildah(["build", "--format=docker", "--pull-never", "--tag", IMAGE, ...args, ...secrets, ROOT_DIR], {
-    isShown: true,
-  });
+  buildah(
+    ["build", "--format=docker", "--pull-never", "--tag", `${IMAGE}:${FORM.name}`, ...args, ...secrets, ROOT_DIR],
+    {
+      isShown: true,
+    },
+  );
   return (performance.now() - began) / 1000;
 }
 

@@ -1,13 +1,13 @@
 /**
  * `npm run sbom`: what the service is made of, as CycloneDX 1.5 in JSON: packages of npm and crates from the lock files,
- * libtensorflow, and with `--root DIR` the packages of Debian that a container's root holds. To the terminal, or to a file
- * that is named.
+ * the runtimes, and with `--root DIR` the packages of Debian that a container's root holds, and the runtimes that it holds
+ * alone. To the terminal, or to a file that is named.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT_DIR } from "./setup/paths.mjs";
-import { LIBTENSORFLOW } from "./setup/runtimes.mjs";
+import { RUNTIMES } from "./setup/runtimes.mjs";
 import { output, WASM_TARGET } from "./setup/tools.mjs";
 
 /** Packages that are built into the page, and so not installed with the service. */
@@ -32,7 +32,12 @@ const PLATFORM = { os: "linux", cpu: "x64", libc: "glibc" };
  */
 export function billOfMaterials({ root } = {}) {
   const { version, license } = readJson("node/package.json");
-  const components = [...npmPackages(), ...crates(), tensorflow(), ...(root === undefined ? [] : debianPackages(root))];
+  const components = [
+    ...npmPackages(),
+    ...crates(),
+    ...runtimes(root),
+    ...(root === undefined ? [] : debianPackages(root)),
+  ];
   return {
     $schema: "http://cyclonedx.org/schema/bom-1.5.schema.json",
     bomFormat: "CycloneDX",
@@ -132,13 +137,22 @@ function checksums() {
   return new Map([...entries].map(([, name, version, sum = ""]) => [`${name} ${version}`, sum]));
 }
 
-function tensorflow() {
-  const { version, wheels } = LIBTENSORFLOW;
-  const wheel = wheels["linux-x64"];
-  if (wheel === undefined) throw new Error("there is no wheel of TensorFlow for Linux");
-  const purl = `pkg:pypi/${wheel.project}@${version}`;
-  const hash = { alg: "SHA-256", content: wheel.sha256 };
-  return component("library", purl, "libtensorflow", version, { license: "Apache-2.0", hash });
+/**
+ * Those that may be brought, or those that a root holds.
+ * @param {string | undefined} root
+ * @returns {Component[]}
+ */
+function runtimes(root) {
+  const isThere = (/** @type {string} */ name) => {
+    const dir = join(root ?? "", "menagerie/.cache", name);
+    return root === undefined || (existsSync(dir) && readdirSync(dir).length > 0);
+  };
+  return RUNTIMES.filter(({ name }) => isThere(name)).map(({ name, version, license, wheels }) => {
+    const wheel = wheels["linux-x64"];
+    if (wheel === undefined) throw new Error(`there is no wheel of ${name} for Linux`);
+    const hash = { alg: "SHA-256", content: wheel.sha256 };
+    return component("library", `pkg:pypi/${wheel.project}@${version}`, name, version, { license, hash });
+  });
 }
 
 /**

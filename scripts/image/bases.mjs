@@ -2,7 +2,7 @@
  * Stand-ins for the public images that the Dockerfile names, where no registry of images is reached: Debian from its
  * packages, Node and npm from npm, Rust as this machine has it.
  */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { output } from "../setup/tools.mjs";
@@ -18,6 +18,9 @@ const LEFT_OUT = ["doc", "locale", "man", "info", "groff", "lintian", "linda"].m
 
 const MERGED_USR_HOOKS = "/usr/share/mmdebstrap/hooks/merged-usr";
 
+/** What Node, the engine and the runtimes are linked with: an image of these has no shell. */
+const LIBRARIES = ["libc6", "libgcc-s1", "libstdc++6"];
+
 /** What the public image of Rust has beside it. */
 const RUST_PACKAGES = ["gcc", "libc6-dev", "ca-certificates"];
 
@@ -25,13 +28,16 @@ const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /**
  * Makes those that the store lacks.
+ * @param {{ isSlim?: boolean }} [options] whether the image itself begins with libraries alone
  * @returns {Record<"SYSTEM_IMAGE" | "NODE_IMAGE" | "RUST_IMAGE", string>} the Dockerfile's arguments
  */
-export function makeBases() {
+export function makeBases({ isSlim = false } = {}) {
   const work = mkdtempSync(join(tmpdir(), "menagerie-image-"));
   try {
     return {
-      SYSTEM_IMAGE: make("menagerie-base-system", (root) => unpackDebian(work, root)),
+      SYSTEM_IMAGE: isSlim
+        ? make("menagerie-base-libraries", (root) => unpackLibraries(work, root))
+        : make("menagerie-base-system", (root) => unpackDebian(work, root)),
       NODE_IMAGE: make("menagerie-base-node", (root) => addNode(work, root)),
       RUST_IMAGE: make("menagerie-base-rust", (root) => {
         unpackDebian(work, root, RUST_PACKAGES);
@@ -70,6 +76,20 @@ function unpackDebian(work, root, packages = []) {
   options.push(`--hook-dir=${MERGED_USR_HOOKS}`, `--include=${["usr-is-merged", ...packages].join(",")}`);
   run("mmdebstrap", ["--quiet", "--variant=minbase", ...options, DEBIAN, archive]);
   run("tar", ["-xf", archive, "-C", root, "--exclude=./dev/*"]);
+}
+
+/**
+ * @param {string} work
+ * @param {string} root
+ */
+function unpackLibraries(work, root) {
+  const archive = join(work, "libraries.tar");
+  const options = LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`);
+  run("mmdebstrap", ["--quiet", "--variant=extract", ...options, `--include=${LIBRARIES.join(",")}`, DEBIAN, archive]);
+  run("tar", ["-xf", archive, "-C", root, "--exclude=./dev/*"]);
+  for (const dir of ["usr/share/doc", "var"]) rmSync(join(root, dir), { recursive: true, force: true });
+  mkdirSync(join(root, "tmp"), { recursive: true });
+  chmodSync(join(root, "tmp"), 0o1777);
 }
 
 /**

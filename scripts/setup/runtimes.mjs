@@ -17,6 +17,7 @@ import { platform } from "node:os";
  * @typedef {object} Runtime
  * @property {string} name of its library, and of its folder in the cache
  * @property {string} version
+ * @property {string} license as SPDX names it
  * @property {string} variable names folders to look in, in the environment
  * @property {Record<string, string>} libraries path of each library in the wheel, and the name that loaders look for
  * @property {readonly string[]} names any of these in a folder means that it is there
@@ -29,6 +30,7 @@ const IS_MAC = platform() === "darwin";
 export const LIBTENSORFLOW = {
   name: "libtensorflow",
   version: "2.21.0",
+  license: "Apache-2.0",
   variable: "LIBTENSORFLOW_PATH",
   libraries: IS_MAC
     ? {
@@ -66,6 +68,7 @@ export const LIBTENSORFLOW = {
 export const ONNXRUNTIME = {
   name: "onnxruntime",
   version: "1.32.0",
+  license: "MIT",
   variable: "ONNXRUNTIME_PATH",
   libraries: IS_MAC
     ? { "onnxruntime/capi/libonnxruntime.1.32.0.dylib": "libonnxruntime.dylib" }

@@ -42,9 +42,10 @@ test("each stage that is copied from has a name", () => {
 });
 
 test("what is copied from the build is what set-up makes", () => {
+  // Set-up makes no folder for what is registered.
   const copied = all("COPY")
-    .flatMap(([first, source]) => (first === "--from=build" && source ? [source] : []))
-    .filter((source) => !source.startsWith("/usr/"));
+    .flatMap(([first, source = ""]) => (first === "--from=build" ? [source] : []))
+    .filter((source) => source.startsWith("/menagerie/") && source !== "/menagerie/data");
   assert.ok(copied.length > 4);
   for (const source of copied) {
     const path = source.replace(/^\/menagerie\//, "");
@@ -60,10 +61,18 @@ test("what set-up reads is part of the image's context", () => {
   }
 });
 
+test("the last stage runs nothing, so that it may begin with an image that has no shell", () => {
+  const last = INSTRUCTIONS.slice(INSTRUCTIONS.findLastIndex(({ word }) => word === "FROM"));
+  assert.deepEqual(
+    last.filter(({ word }) => word === "RUN"),
+    [],
+  );
+});
+
 test("each image that it begins with is an argument", () => {
   const defaults = all("ARG").flatMap((rest) => rest.map((argument) => argument.split("=")[0]));
   const stages = all("FROM").map(([image]) => /^\$\{(\w+)\}$/.exec(image ?? "")?.[1]);
-  assert.deepEqual(stages.toSorted(), defaults.toSorted());
+  assert.deepEqual(stages.toSorted(), defaults.filter((name) => name?.endsWith("_IMAGE")).toSorted());
 });
 
 test("the service does not run as root, by a number, and has a health check", () => {
