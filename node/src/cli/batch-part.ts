@@ -119,6 +119,7 @@ export class LineWriter {
   #bytes: number;
   #waiting = "";
   #syncedMs = performance.now();
+  #isBroken = false;
 
   /** `bytes` are those that the file has. */
   constructor(file: FileHandle, bytes: number) {
@@ -137,19 +138,23 @@ export class LineWriter {
     this.#syncedMs = now;
   }
 
+  /** What could not be written before is not tried again. */
   async finish(): Promise<void> {
+    if (this.#isBroken) return;
     await this.#write();
     await this.#file.datasync();
   }
 
   /** @throws Error where somebody else wrote to the file */
   async #write(): Promise<void> {
+    this.#isBroken = true;
     const { size } = await this.#file.stat();
     if (size !== this.#bytes) throw new Error("another process writes the same answers: end one of them");
     const bytes = Buffer.from(this.#waiting);
     this.#waiting = "";
     await this.#file.appendFile(bytes);
     this.#bytes += bytes.length;
+    this.#isBroken = false;
   }
 }
 

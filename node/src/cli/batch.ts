@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { readdir, rename, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { readConfig } from "../config.js";
 import { AppError } from "../errors.js";
 import { createClassifier, type ImageClassifier } from "../index.js";
@@ -29,7 +29,7 @@ interface BatchOptions {
   readonly out: string;
   readonly model?: string;
   readonly labels?: string;
-  readonly shard: Shard;
+  readonly shard?: Shard;
   readonly merge?: boolean;
 }
 
@@ -41,7 +41,7 @@ export function addBatch(program: Command): void {
     .requiredOption("--out <folder|file>", "folder of the answers; with --merge the file that all parts are put into")
     .option("--model <id|graph>", "id of the zoo, or a graph of your own; the zoo's default model when absent")
     .option("--labels <file>", "labels of your own graph; without them its classes are numbered")
-    .option("--shard <K/N>", "only part K, 0 to N - 1, of N", shardOf, { index: 0, count: 1 })
+    .option("--shard <K/N>", "only part K, 0 to N - 1, of N", shardOf)
     .option("--merge", "puts the answers of all parts into one file, each photo once")
     .action(async (path: string, options: BatchOptions) => {
       if (options.merge) await merge(path, options.out);
@@ -53,7 +53,7 @@ function shardOf(text: string): Shard {
   const [, index = "", count = ""] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
   const shard = { index: Number(index), count: Number(count) };
   if (index === "" || shard.index >= shard.count) {
-    throw new Error(`--shard ${text}: part and number of parts are meant, such as 0/8 to 7/8`);
+    throw new InvalidArgumentError("Part and number of parts are meant, such as 0/8 to 7/8.");
   }
   return shard;
 }
@@ -61,17 +61,15 @@ function shardOf(text: string): Shard {
 /** Resolves with whether all is done. */
 async function batch(path: string, options: BatchOptions): Promise<boolean> {
   const source = await openSource(path);
-  const part = new BatchPart(options.out, options.shard);
+  const shard = options.shard ?? { index: 0, count: 1 };
+  const part = new BatchPart(options.out, shard);
   const classifier = await createClassifier(await modelOf(options));
   const ending = new AbortController();
   const end = () => ending.abort();
   process.once("SIGTERM", end).once("SIGINT", end);
   try {
     const { id, version } = classifier.model;
-    await part.begin(
-      chosen(source, options.shard),
-      JSON.stringify({ model: `${id}@${version}`, shard: options.shard }),
-    );
+    await part.begin(chosen(source, shard), JSON.stringify({ model: `${id}@${version}`, shard }));
     const done = (await part.done()) ?? (await answerAll({ source, part, classifier, signal: ending.signal }));
     if (done === null) return false;
     const failed = done.failed === 0 ? "" : `, of which ${done.failed} could not be: their lines have "error"`;
