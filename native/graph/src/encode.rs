@@ -118,7 +118,7 @@ pub struct Piece<'p> {
     pub attributes: Vec<(&'p str, Content<'p>)>,
 }
 
-/// The bytes of an `AttrValue`.
+/// Bytes of a message, such as an `AttrValue` or the values of a tensor.
 pub enum Content<'p> {
     /// They are there.
     Ready(Cow<'p, [u8]>),
@@ -174,10 +174,7 @@ impl<'p> Piece<'p> {
             put_header(graph, 5, entry_bytes(name, content));
             put_bytes(graph, 1, name.as_bytes());
             put_header(graph, 2, content.byte_count());
-            match content {
-                Content::Ready(bytes) => graph.extend_from_slice(bytes),
-                Content::Made { write, .. } => write(graph),
-            }
+            content.put(graph);
         }
     }
 
@@ -194,10 +191,20 @@ fn entry_bytes(name: &str, content: &Content<'_>) -> usize {
 }
 
 impl Content<'_> {
-    fn byte_count(&self) -> usize {
+    /// Bytes that [`Self::put`] appends.
+    #[must_use]
+    pub fn byte_count(&self) -> usize {
         match self {
             Self::Ready(bytes) => bytes.len(),
             Self::Made { byte_count, .. } => *byte_count,
+        }
+    }
+
+    /// Appends the bytes.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Ready(bytes) => out.extend_from_slice(bytes),
+            Self::Made { write, .. } => write(out),
         }
     }
 }

@@ -140,6 +140,17 @@ pub enum GraphError {
     #[error("op {} of node {:?} is not allowed: {}", .0.op, .0.node, .0.reason)]
     OpForbidden(ForbiddenOp),
 
+    /// An op, or a form of it, that cannot be written for another runtime.
+    #[error("op {op} (node {node:?}) has no ONNX translation{}", because(reason))]
+    Untranslated {
+        /// The op.
+        op: String,
+        /// The node.
+        node: String,
+        /// What of the node is in the way; empty when it is the op itself.
+        reason: String,
+    },
+
     // A limit is hit.
     /// The file is too large.
     #[error("the graph is {bytes} bytes large, more than the limit of {limit} bytes")]
@@ -236,6 +247,10 @@ impl GraphError {
             _ => ErrorCode::GraphInvalid,
         }
     }
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
 }
 
 /// Names in a row, the first of them where there are many.

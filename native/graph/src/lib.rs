@@ -23,6 +23,7 @@ pub mod find;
 pub mod forms;
 pub mod labels;
 pub mod limits;
+pub mod onnx;
 pub mod ops;
 pub mod resolve;
 pub mod rewrite;

@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["find"],
     &["rewrite"],
     &["resolve"],
+    &["onnx"],
 ];
 
 fn layer_of(module: &str) -> Option<usize> {
