@@ -30,6 +30,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   graph_op_forbidden: 422,
   graph_ambiguous: 422,
   graph_too_large: 422,
+  graph_untranslated: 422,
   labels_mismatch: 422,
   labels_invalid: 422,
   url_forbidden: 422,

@@ -1,6 +1,6 @@
 //! A name for each class.
 
-use menagerie_contract::{LabelsSpec, ModelSpec, OutputKind, OutputSpec};
+use menagerie_contract::{LabelsSpec, ModelSpec, OutputKind};
 use menagerie_graph::labels::{self, LabelsError};
 
 use crate::error::Error;
@@ -10,19 +10,12 @@ use crate::error::Error;
 pub struct ClassNames(Option<Vec<String>>);
 
 impl ClassNames {
-    /// Reads a label file and aligns it with the classes of `spec`.
-    ///
-    /// Entry `i - offset` of the file names class `i`; without an `offset` it follows from the two counts. A single
-    /// sigmoid or logit with one label is the probability of that label; the other one is then `not` it.
+    /// Reads a label file and aligns it with the classes of `spec`: [`labels::of_output`].
     ///
     /// # Errors
     /// [`Error::Labels`] when the file is no label file or its count does not fit.
     pub fn read(file: &[u8], spec: &ModelSpec, offset: Option<i32>) -> Result<(Self, LabelsSpec), Error> {
-        let (labels_spec, mut names) = labels::read(file)?.align(spec.output.classes, spec.output.kind, offset)?;
-        let OutputSpec { kind, classes, .. } = spec.output;
-        if let (true, [only]) = (kind.tells_two_apart(classes), names.as_slice()) {
-            names = vec![format!("not {only}"), only.clone()];
-        }
+        let (labels_spec, names) = labels::of_output(file, &spec.output, offset)?;
         Ok((Self(Some(names)), labels_spec))
     }
 

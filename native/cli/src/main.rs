@@ -1,9 +1,10 @@
 //! The executable `menagerie-engine`.
 //!
 //! `serve` holds one model and speaks frames on stdin and stdout, `wrap` becomes a program that does, `wrapper-test` tries one, `once` is the one-shot form, `inspect` explains a
-//! graph, `check` says whether this machine can run any.
+//! graph, `export` writes one for other programs, `check` says whether this machine can run any.
 
 mod check;
+mod export;
 mod inspect;
 mod log;
 mod once;
@@ -33,6 +34,8 @@ menagerie-engine runs frozen TensorFlow graphs.
       `-` for a tensor or a side means: detected
   menagerie-engine inspect GRAPH [LABELS] [--json]
       explains a graph: its input, its output, how photos become its tensor, whether it would be served
+  menagerie-engine export
+      writes a graph for other programs, as docs/engine-protocol.md says
   menagerie-engine check [--cell]
       loads libtensorflow, runs a tiny graph, says what confines a model's process;
       --cell also tries from inside what must not work
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Some("wrapper-test") => wrapper_test::wrapper_test(rest),
         Some("once") => once::once(rest),
         Some("inspect") => inspect::inspect(rest),
+        Some("export") => export::export(rest),
         Some("check") => check::check(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

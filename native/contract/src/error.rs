@@ -71,6 +71,8 @@ error_codes! {
     GraphAmbiguous = "graph_ambiguous",
     /// The graph, or a tensor in it, passes a size limit.
     GraphTooLarge = "graph_too_large",
+    /// An op of the graph, named with its node, cannot be written in the form that was asked for.
+    GraphUntranslated = "graph_untranslated",
     /// The number of labels does not fit the number of classes; both are named.
     LabelsMismatch = "labels_mismatch",
     /// The label file cannot be read as labels.

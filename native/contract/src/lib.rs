@@ -24,7 +24,7 @@ pub use examples::{Decision, Example, NextStep, Try};
 pub use explanation::{ExplainMethod, ExplainOptions, Explanation, MapRegion};
 pub use frame::{Frame, FrameError, FrameKind};
 pub use manifest::{Manifest, Program, ProgramProtocol};
-pub use message::{GraphFormat, Hello, LoadRequest, Loaded, Origin, Runtime, Sandbox};
+pub use message::{ExportForm, ExportRequest, GraphFormat, Hello, LoadRequest, Loaded, Origin, Runtime, Sandbox};
 pub use spec::{
     ChannelOrder, Dtype, Evidence, ForbiddenOp, GraphFacts, Grounds, InputSpec, LabelsSpec, Layout, ModelSpec,
     OutputKind, OutputSpec, Resize, ResizeFilter, Scaling, Source, SpecOverrides, Verdict,

@@ -129,6 +129,39 @@ pub enum GraphFormat {
     Unknown,
 }
 
+/// A model as a file for other programs. It is read on stdin of `menagerie-engine export`, as a `u32` length
+/// (little-endian), this as JSON, the labels and the graph; the file comes on stdout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS), ts(optional_fields))]
+pub struct ExportRequest {
+    /// How the graph would be loaded.
+    pub load: LoadRequest,
+    /// What is written.
+    pub form: ExportForm,
+    /// Whether the file takes pixels and gives probabilities; else it takes the graph's tensor and gives its scores.
+    pub preprocess: bool,
+    /// Bytes of the label file; 0 where there is none.
+    pub labels_bytes: u32,
+    /// As [`crate::LabelsSpec::offset`], where it does not follow from the counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_offset: Option<i32>,
+    /// As [`crate::Calibration::temperature`]; 1 where it was not measured.
+    pub temperature: f32,
+}
+
+/// What a model is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
+#[serde(rename_all = "lowercase")]
+pub enum ExportForm {
+    /// An ONNX model (.onnx).
+    Onnx,
+    /// The graph that is served, a `GraphDef` (.pb).
+    Frozen,
+    /// The same as a `SavedModel` folder in an archive (.zip).
+    SavedModel,
+}
+
 /// A model that is ready.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]

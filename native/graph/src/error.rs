@@ -244,6 +244,7 @@ impl GraphError {
             | Self::MemoryTooLarge { .. }
             | Self::SideTooLarge { .. } => ErrorCode::GraphTooLarge,
             Self::Override { .. } => ErrorCode::FieldInvalid,
+            Self::Untranslated { .. } => ErrorCode::GraphUntranslated,
             _ => ErrorCode::GraphInvalid,
         }
     }

@@ -7,7 +7,7 @@ mod pbtxt;
 mod table;
 mod text;
 
-use menagerie_contract::{ErrorCode, LabelsSpec, OutputKind, Problem};
+use menagerie_contract::{ErrorCode, LabelsSpec, OutputKind, OutputSpec, Problem};
 
 /// Largest label file, in bytes.
 pub const FILE_BYTES_MAX: usize = 8 << 20;
@@ -99,6 +99,24 @@ fn of_text(text: &str, trimmed: &str) -> Result<Labels, LabelsError> {
         }
         _ => lines::read(text),
     }
+}
+
+/// Reads a label file and aligns it with the classes of `output`: entry `i - offset` of the file names class `i`; without
+/// an `offset` it follows from the two counts. A single sigmoid or logit with one label is the probability of that label;
+/// the other one is then `not` it.
+///
+/// # Errors
+/// [`LabelsError`] when the file is no label file or its count does not fit.
+pub fn of_output(
+    file: &[u8],
+    output: &OutputSpec,
+    offset: Option<i32>,
+) -> Result<(LabelsSpec, Vec<String>), LabelsError> {
+    let (spec, mut names) = read(file)?.align(output.classes, output.kind, offset)?;
+    if let (true, [only]) = (output.kind.tells_two_apart(output.classes), names.as_slice()) {
+        names = vec![format!("not {only}"), only.clone()];
+    }
+    Ok((spec, names))
 }
 
 fn check(labels: Labels) -> Result<Labels, LabelsError> {

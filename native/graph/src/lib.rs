@@ -19,6 +19,7 @@
 pub mod data;
 pub mod encode;
 pub mod error;
+pub mod export;
 pub mod find;
 pub mod forms;
 pub mod labels;

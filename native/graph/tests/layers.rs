@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["rewrite"],
     &["resolve"],
     &["onnx"],
+    &["export"],
 ];
 
 fn layer_of(module: &str) -> Option<usize> {

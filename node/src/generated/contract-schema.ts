@@ -527,6 +527,11 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: "string",
       },
       {
+        const: "graph_untranslated",
+        description: "An op of the graph, named with its node, cannot be written in the form that was asked for.",
+        type: "string",
+      },
+      {
         const: "labels_mismatch",
         description: "The number of labels does not fit the number of classes; both are named.",
         type: "string",

@@ -327,6 +327,7 @@ export type ErrorCode =
   | "graph_op_forbidden"
   | "graph_ambiguous"
   | "graph_too_large"
+  | "graph_untranslated"
   | "labels_mismatch"
   | "labels_invalid"
   | "url_forbidden"
@@ -432,6 +433,35 @@ export type Explanation = {
    * The photo as the model saw it with the map over it, as a PNG data URL, when asked for.
    */
   picture?: string;
+};
+
+export type ExportForm = "onnx" | "frozen" | "savedmodel";
+
+export type ExportRequest = {
+  /**
+   * How the graph would be loaded.
+   */
+  load: LoadRequest;
+  /**
+   * What is written.
+   */
+  form: ExportForm;
+  /**
+   * Whether the file takes pixels and gives probabilities; else it takes the graph's tensor and gives its scores.
+   */
+  preprocess: boolean;
+  /**
+   * Bytes of the label file; 0 where there is none.
+   */
+  labels_bytes: number;
+  /**
+   * As [`crate::LabelsSpec::offset`], where it does not follow from the counts.
+   */
+  label_offset?: number;
+  /**
+   * As [`crate::Calibration::temperature`]; 1 where it was not measured.
+   */
+  temperature: number;
 };
 
 export type FeaturesTensor = {
@@ -1382,6 +1412,7 @@ export const ERROR_CODES = [
   "graph_op_forbidden",
   "graph_ambiguous",
   "graph_too_large",
+  "graph_untranslated",
   "labels_mismatch",
   "labels_invalid",
   "url_forbidden",

@@ -4,9 +4,9 @@
 use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 use menagerie_contract::{
-    Agreement, Answer, ClientTensor, Confidence, ErrorCode, Example, ExplainOptions, Explanation, Hello, InferOptions,
-    LoadRequest, Loaded, Manifest, ModelSpec, NextStep, Problem, Runtime, Sandbox, VERSION, explanation, frame,
-    manifest, message, spec,
+    Agreement, Answer, ClientTensor, Confidence, ErrorCode, Example, ExplainOptions, Explanation, ExportRequest, Hello,
+    InferOptions, LoadRequest, Loaded, Manifest, ModelSpec, NextStep, Problem, Runtime, Sandbox, VERSION, explanation,
+    frame, manifest, message, spec,
 };
 use schemars::{Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Value, json};
@@ -38,6 +38,7 @@ fn types() -> String {
     declarations.visit::<Example>();
     declarations.visit::<ExplainOptions>();
     declarations.visit::<Explanation>();
+    declarations.visit::<ExportRequest>();
     declarations.visit::<Hello>();
     declarations.visit::<InferOptions>();
     declarations.visit::<LoadRequest>();

@@ -10,5 +10,6 @@ mod order;
 pub mod parse;
 mod quantised;
 mod reach;
+mod result;
 pub mod tensor;
 pub mod wire;

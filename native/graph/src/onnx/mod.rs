@@ -54,18 +54,22 @@ pub struct OnnxModel {
 /// [`GraphError::Untranslated`] names the first op on the way to the scores that has no translation;
 /// [`GraphError::Grown`] for a model that would pass what the graph may grow to.
 pub fn write(resolved: &Resolved, limits: &GraphLimits) -> Result<OnnxModel, GraphError> {
+    write_with(resolved, &[], limits)
+}
+
+/// As [`write`], with `metadata`, which is for whoever feeds and reads the model.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_with(
+    resolved: &Resolved,
+    metadata: &[(&str, String)],
+    limits: &GraphLimits,
+) -> Result<OnnxModel, GraphError> {
     let graph = Graph::build(parse::parse(&resolved.graph, limits)?, limits)?;
     let named = |name: &str| graph.find(name).ok_or_else(|| GraphError::NoInput(format!("there is no node {name:?}")));
     let (fed, scores) = (named(&resolved.input_tensor)?, named(&resolved.output_tensor)?);
-    let spec = &resolved.spec.input;
-    let (rows, columns, channels) = (u64::from(spec.height), u64::from(spec.width), u64::from(spec.channels));
-    let batch = spec.batch.map(u64::from);
-    let extents: Extents = match resolved.input_layout {
-        Layout::Nhwc => vec![batch, Some(rows), Some(columns), Some(channels)],
-        Layout::Nchw => vec![batch, Some(channels), Some(rows), Some(columns)],
-        Layout::Nhw => vec![batch, Some(rows), Some(columns)],
-        Layout::Flat => vec![batch, Some(rows.saturating_mul(columns).saturating_mul(channels))],
-    };
+    let extents = input_extents(resolved);
     let shapes = Shapes::propagate(&graph, graph.order(), fed, &extents, limits)?;
     let grown_bytes_max = limits.grown_bytes_max(resolved.graph.len() as u64);
     let mut writer = Writer::new(&graph, &shapes, scores, grown_bytes_max);
@@ -80,11 +84,24 @@ pub fn write(resolved: &Resolved, limits: &GraphLimits) -> Result<OnnxModel, Gra
     let port = Port { name: input_name.clone(), element: input_element, extents: Some(extents.clone()) };
     let (model, output) = writer.finish(port, output)?;
     Ok(OnnxModel {
-        bytes: model.into_bytes(),
+        bytes: model.into_bytes(metadata),
         input: input_name,
         input_element,
         input_layout: resolved.input_layout,
         input_extents: extents,
         output,
     })
+}
+
+/// Extents of what `resolved` is fed; the batch is absent where it is open.
+pub(crate) fn input_extents(resolved: &Resolved) -> Extents {
+    let spec = &resolved.spec.input;
+    let (rows, columns, channels) = (u64::from(spec.height), u64::from(spec.width), u64::from(spec.channels));
+    let batch = spec.batch.map(u64::from);
+    match resolved.input_layout {
+        Layout::Nhwc => vec![batch, Some(rows), Some(columns), Some(channels)],
+        Layout::Nchw => vec![batch, Some(channels), Some(rows), Some(columns)],
+        Layout::Nhw => vec![batch, Some(rows), Some(columns)],
+        Layout::Flat => vec![batch, Some(rows.saturating_mul(columns).saturating_mul(channels))],
+    }
 }

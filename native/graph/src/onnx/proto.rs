@@ -1,7 +1,5 @@
 //! The messages of an ONNX model as bytes (`onnx/onnx.proto`), as far as they are written here.
 
-use std::borrow::Cow;
-
 use crate::{
     data::{
         dtype::DataType,
@@ -103,12 +101,11 @@ pub(super) struct Model<'p> {
     pub initializers: Vec<Initializer<'p>>,
     pub input: Port,
     pub output: Port,
-    pub metadata: Vec<(Cow<'p, str>, Cow<'p, str>)>,
 }
 
 impl Model<'_> {
-    /// The `ModelProto`. Each constant is copied once, into its place.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    /// The `ModelProto` with `metadata`. Each constant is copied once, into its place.
+    pub(super) fn into_bytes(self, metadata: &[(&str, String)]) -> Vec<u8> {
         let (mut before, mut behind) = (Vec::new(), Vec::new());
         for operation in &self.operations {
             put_bytes(&mut before, 1, &operation.body());
@@ -138,7 +135,7 @@ impl Model<'_> {
         let mut opset = Vec::new();
         put_int(&mut opset, 2, OPSET);
         put_bytes(&mut out, 8, &opset);
-        for (key, value) in &self.metadata {
+        for (key, value) in metadata {
             let mut entry = Vec::new();
             put_bytes(&mut entry, 1, key.as_bytes());
             put_bytes(&mut entry, 2, value.as_bytes());

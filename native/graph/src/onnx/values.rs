@@ -6,7 +6,6 @@ use super::{
     writer::{BACK, Refusal, TURNED, Writer},
 };
 use crate::data::{
-    dtype::DataType,
     graph::{Endpoint, NodeId},
     tensor::Extents,
 };
@@ -72,28 +71,9 @@ impl Writer<'_> {
         found.ok_or_else(|| self.refusal(id, format!("its axes {axes:?} are not all among {rank}")))
     }
 
-    /// TensorFlow's type of `endpoint`.
-    pub fn dtype(&self, endpoint: Endpoint) -> DataType {
-        let node = self.graph.node(endpoint.node);
-        let name = match node.op {
-            "Equal" | "NotEqual" | "Less" | "LessEqual" | "Greater" | "GreaterEqual" | "LogicalAnd" | "LogicalOr"
-            | "LogicalNot" | "IsNan" | "IsInf" | "IsFinite" | "All" | "Any" => return DataType::Bool,
-            "Dequantize" => return DataType::Float,
-            "Const" | "Placeholder" | "PlaceholderV2" => "dtype",
-            "Cast" => "DstT",
-            "ArgMax" | "ArgMin" => return node.dtype("output_type").unwrap_or(DataType::Int64),
-            "Shape" | "ShapeN" | "Size" => return node.dtype("out_type").unwrap_or(DataType::Int32),
-            "Gather" | "GatherV2" => "Tparams",
-            "Range" => "Tidx",
-            "Rank" => return DataType::Int32,
-            _ => "T",
-        };
-        node.dtype(name).unwrap_or(DataType::Float)
-    }
-
     /// What the values of `endpoint` are written as.
     pub fn element(&self, endpoint: Endpoint) -> Result<Element, Refusal> {
-        let dtype = self.dtype(endpoint);
+        let dtype = self.graph.dtype_of(endpoint);
         Element::of(dtype).ok_or_else(|| self.refusal(endpoint.node, format!("it computes in {}", dtype.name())))
     }
 

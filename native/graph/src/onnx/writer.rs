@@ -104,7 +104,7 @@ impl<'g> Writer<'g> {
         operations.reverse();
         let mut initializers = self.initializers;
         initializers.retain(|constant| needed.contains(&constant.name));
-        Ok((Model { operations, initializers, input, output: port, metadata: Vec::new() }, name))
+        Ok((Model { operations, initializers, input, output: port }, name))
     }
 
     /// A name that nothing has yet.

@@ -33,6 +33,7 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   graph_op_forbidden: status.INVALID_ARGUMENT,
   graph_ambiguous: status.INVALID_ARGUMENT,
   graph_too_large: status.INVALID_ARGUMENT,
+  graph_untranslated: status.INVALID_ARGUMENT,
   labels_mismatch: status.INVALID_ARGUMENT,
   labels_invalid: status.INVALID_ARGUMENT,
   url_forbidden: status.INVALID_ARGUMENT,

@@ -86,15 +86,7 @@ impl<'g> Turning<'g, '_> {
 
     /// Element type of `endpoint`.
     pub(super) fn dtype(&self, endpoint: Endpoint) -> DataType {
-        let node = self.graph.node(endpoint.node);
-        let name = match node.op {
-            "Equal" | "NotEqual" | "Less" | "LessEqual" | "Greater" | "GreaterEqual" | "LogicalAnd" | "LogicalOr"
-            | "LogicalNot" | "IsNan" | "IsInf" | "IsFinite" | "All" | "Any" => return DataType::Bool,
-            "Const" | "Placeholder" | "Dequantize" => "dtype",
-            "Cast" => "DstT",
-            _ => "T",
-        };
-        node.dtype(name).unwrap_or(DataType::Float)
+        self.graph.dtype_of(endpoint)
     }
 
     /// The graph, without what nothing needs any more.

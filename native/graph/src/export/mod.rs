@@ -1,0 +1,35 @@
+//! A model as a file for other programs.
+
+mod metadata;
+mod preprocess;
+mod savedmodel;
+
+use menagerie_contract::{ExportForm, ExportRequest, Problem};
+
+use crate::{labels, limits::GraphLimits, onnx, resolve::resolve};
+
+/// Writes the model in `file`: the prepared graph, which gives the answers of the file's own. `label_file` is written
+/// beside it where the form has a place for it.
+///
+/// # Errors
+/// Every problem of the graph and the labels; `graph_untranslated` for an op that ONNX has no translation of.
+pub fn export(
+    file: &[u8],
+    label_file: Option<&[u8]>,
+    request: &ExportRequest,
+    limits: &GraphLimits,
+) -> Result<Vec<u8>, Problem> {
+    let resolved = resolve(file, &request.load, limits)?;
+    let names = match label_file {
+        Some(file) => Some(labels::of_output(file, &resolved.spec.output, request.label_offset)?.1),
+        None => None,
+    };
+    let about = metadata::of(&resolved, names.as_deref(), request);
+    let written =
+        if request.preprocess { preprocess::include(resolved, request.temperature, limits)? } else { resolved };
+    Ok(match request.form {
+        ExportForm::Frozen => written.graph,
+        ExportForm::SavedModel => savedmodel::write(&written, names.as_deref(), &about, limits)?,
+        ExportForm::Onnx => onnx::write_with(&written, &about, limits)?.bytes,
+    })
+}
