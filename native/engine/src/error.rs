@@ -66,6 +66,11 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// The failure of a run whose input of `shape` finds no memory.
+    pub(crate) fn no_memory(shape: &[i64]) -> Self {
+        Self::Run(format!("there is no memory for a tensor of {} images", shape.first().unwrap_or(&0)))
+    }
+
     /// The code that clients see.
     #[must_use]
     pub fn code(&self) -> ErrorCode {

@@ -2,10 +2,12 @@
 
 use menagerie_graph::{dtype::DataType, encode};
 
-use crate::tensor::ElementType;
-
 /// Producer version written into graphs (`TF_GRAPH_DEF_VERSION` of TensorFlow 1.15, which every TensorFlow 2 reads).
 const PRODUCER: i64 = 134;
+
+/// `DT_FLOAT` and `DT_INT32` (`tensorflow/core/framework/types.proto`).
+const FLOAT: i32 = 1;
+const INT32: i32 = 3;
 
 /// The value of an attribute of a node.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +61,7 @@ impl GraphBuilder {
     /// Adds a node whose element type is `DT_FLOAT`, with `T` set beside `attributes`.
     #[must_use]
     pub fn float_node(self, name: &str, op: &str, inputs: &[&str], attributes: &[(&str, Attribute<'_>)]) -> Self {
-        let mut all = vec![("T", Attribute::Type(ElementType::Float as i32))];
+        let mut all = vec![("T", Attribute::Type(FLOAT))];
         all.extend_from_slice(attributes);
         self.node(name, op, inputs, &all)
     }
@@ -67,22 +69,21 @@ impl GraphBuilder {
     /// Adds a float placeholder.
     #[must_use]
     pub fn placeholder(self, name: &str, shape: &[i64]) -> Self {
-        let attributes = [("dtype", Attribute::Type(ElementType::Float as i32)), ("shape", Attribute::Shape(shape))];
+        let attributes = [("dtype", Attribute::Type(FLOAT)), ("shape", Attribute::Shape(shape))];
         self.node(name, "Placeholder", &[], &attributes)
     }
 
     /// Adds a constant of floats.
     #[must_use]
     pub fn constant(self, name: &str, shape: &[i64], values: &[f32]) -> Self {
-        let attributes =
-            [("dtype", Attribute::Type(ElementType::Float as i32)), ("value", Attribute::Floats { shape, values })];
+        let attributes = [("dtype", Attribute::Type(FLOAT)), ("value", Attribute::Floats { shape, values })];
         self.node(name, "Const", &[], &attributes)
     }
 
     /// Adds a constant list of 32-bit integers.
     #[must_use]
     pub fn indices(self, name: &str, values: &[i32]) -> Self {
-        let attributes = [("dtype", Attribute::Type(ElementType::Int32 as i32)), ("value", Attribute::Indices(values))];
+        let attributes = [("dtype", Attribute::Type(INT32)), ("value", Attribute::Indices(values))];
         self.node(name, "Const", &[], &attributes)
     }
 

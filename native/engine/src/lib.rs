@@ -17,26 +17,21 @@
 //! assert_eq!(scores.values.len(), 4);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//!
-//! The bindings are our own (`ffi`), about thirty functions of TensorFlow's stable C API. The crate `tensorflow` 0.21
-//! was tried first: at run time it takes the library's folder from `TENSORFLOW_DIR` alone, panics on a missing
-//! function, and brings protobuf 2.27 (RUSTSEC-2024-0437).
 
 mod error;
 pub mod exchange;
-mod ffi;
 pub mod graphdef;
-mod library;
 pub mod memory;
 mod model;
 mod normalize;
 mod probe;
+mod runtime;
 mod scores;
-mod session;
-mod tensor;
-mod weights;
 
 pub use error::EngineError;
-pub use library::{ENVIRONMENT, Kernels, LOG_LEVEL, Library, set_environment};
 pub use model::{Model, RunScores};
 pub use probe::probe_graph;
+pub use runtime::{
+    Kernels, Library,
+    tensorflow::{ENVIRONMENT, LOG_LEVEL, set_environment},
+};

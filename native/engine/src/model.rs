@@ -1,61 +1,30 @@
 //! A loaded model: pixels in, scores out.
 
-use std::{
-    mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use menagerie_contract::{Dtype, LoadRequest, ModelSpec};
-use menagerie_graph::{Detached, GraphLimits, Resolved, detach};
+use menagerie_graph::{GraphLimits, Resolved};
 
 use crate::{
     EngineError, Library, memory,
     normalize::Normalizer,
+    runtime::{Graph, Opened, Output, Values},
     scores::ScoreReader,
-    session::{Session, SessionPlan},
-    tensor::Tensor,
-    weights::Weights,
 };
 
 /// The grey that the first run is made with.
 const MID_GREY: u8 = 128;
 
-/// How often the end of the runs on a replaced session is looked for.
-const LAST_RUNS_POLL: Duration = Duration::from_millis(2);
-
 /// A frozen graph, ready to run. Runs may go on side by side, from any thread.
-///
-/// A model answers first from a session that runs the graph as it is, for libtensorflow's optimiser takes longer than
-/// import and first run together. [`Model::optimize`] puts an optimised session in its place, which runs about a tenth
-/// faster.
 pub struct Model {
     spec: ModelSpec,
-    library: Library,
-    session: RwLock<Arc<Session>>,
-    /// What [`Model::optimize`] starts from, until it has.
-    prepared: Mutex<Option<Prepared>>,
+    graph: Box<dyn Graph>,
     normalizer: Normalizer,
     reader: ScoreReader,
-    /// Most images that one run of the session takes.
+    /// Most images that one run of the graph takes.
     run_images_max: usize,
-    /// Threads of one run.
-    threads: u32,
-}
-
-/// A graph as libtensorflow imports it.
-struct Prepared {
-    graph: Vec<u8>,
-    weights: Arc<Weights>,
-    input: String,
-    output: String,
-}
-
-impl Prepared {
-    fn open(&self, library: &Library, plan: SessionPlan) -> Result<Session, EngineError> {
-        Session::open(library, &self.graph, &self.input, &self.output, Arc::clone(&self.weights), plan)
-    }
+    /// Processor cores.
+    cores: u32,
 }
 
 /// The images of one call of [`Model::run`] or [`Model::run_tensors`].
@@ -115,23 +84,14 @@ impl Model {
     /// # Errors
     /// As [`Model::load`].
     pub fn open(library: &Library, resolved: Resolved, threads: u32) -> Result<Self, EngineError> {
-        let Resolved { spec, graph: whole, input_tensor, input_layout, output_tensor } = resolved;
-        let Detached { graph, weights } = detach(&whole, &GraphLimits::default())?;
-        let weights = Arc::new(Weights::copy(library.functions(), &weights)?);
-        drop(whole);
-        // One thread a run and a run for each core: on the MobileNets of the zoo this beats shared runs in throughput
-        // and, but for the largest, in latency.
-        let threads = threads.max(1);
-        let prepared = Prepared { graph, weights, input: input_tensor, output: output_tensor };
-        let session = prepared.open(library, SessionPlan { threads, optimize: false })?;
+        let spec = resolved.spec.clone();
+        let Opened { graph, input_layout } = library.open(resolved, threads)?;
         let mut model = Self {
             normalizer: Normalizer::new(&spec.input, input_layout),
             reader: ScoreReader::new(&spec.output),
             run_images_max: spec.input.batch.map_or(usize::MAX, |batch| batch as usize),
-            library: *library,
-            session: RwLock::new(Arc::new(session)),
-            prepared: Mutex::new(Some(prepared)),
-            threads,
+            graph,
+            cores: library.cores(),
             spec,
         };
         if model.normalizer.image_bytes() == 0 {
@@ -144,46 +104,35 @@ impl Model {
 
     fn first_run(&mut self) -> Result<(), EngineError> {
         let batch = self.batch(1);
-        // libtensorflow looks at shapes when it runs them: what fails here is the graph's fault.
-        let output = self.run_grey(&self.session(), batch).map_err(|error| match error {
+        // Shapes are looked at when they are run: what fails here is the graph's fault.
+        let output = self.run_batch(Images::Pixels(&self.grey()), batch).map_err(|error| match error {
             EngineError::Run(reason) => EngineError::GraphRefused(reason),
             other => other,
         })?;
-        self.reader.read(&output, batch)?;
-        if self.spec.input.batch.is_none() && self.reader.is_single(&output.shape()) {
+        let is_single = self.reader.is_single(&output.shape);
+        self.reader.read(output, batch)?;
+        if self.spec.input.batch.is_none() && is_single {
             self.run_images_max = 1;
         }
         Ok(())
     }
 
-    /// Optimises the graph, runs it once, and lets later runs use it; runs meanwhile are not held up. The second call
-    /// does nothing.
+    /// Does what makes later runs faster and was left out of loading; runs meanwhile are not held up. The second call does
+    /// nothing.
     ///
     /// # Errors
-    /// [`EngineError::GraphRefused`] and [`EngineError::Run`] when the optimised graph does not run; the model then
-    /// answers as before.
+    /// [`EngineError::GraphRefused`] and [`EngineError::Run`] when the faster graph does not run; the model then answers as
+    /// before.
     pub fn optimize(&self) -> Result<(), EngineError> {
-        let Some(prepared) = lock(&self.prepared).take() else { return Ok(()) };
-        let session = prepared.open(&self.library, SessionPlan { threads: self.threads, optimize: true })?;
-        drop(prepared);
-        self.run_grey(&session, self.batch(1))?;
-        let session = Arc::new(session);
-        let first = mem::replace(&mut *self.session.write().unwrap_or_else(PoisonError::into_inner), session);
-        // Its last run frees the first session; only after that is there something to give back.
-        while Arc::strong_count(&first) > 1 {
-            thread::sleep(LAST_RUNS_POLL);
-        }
-        drop(first);
+        let grey = self.grey();
+        let fill = |values: Values<'_>| self.normalizer.write(&grey, values);
+        self.graph.optimize(&self.normalizer.input(self.batch(1), &fill))?;
         memory::trim();
         Ok(())
     }
 
-    fn session(&self) -> Arc<Session> {
-        Arc::clone(&self.session.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn run_grey(&self, session: &Session, batch: usize) -> Result<Tensor, EngineError> {
-        self.run_session(session, Images::Pixels(&vec![MID_GREY; self.normalizer.image_bytes()]), batch)
+    fn grey(&self) -> Vec<u8> {
+        vec![MID_GREY; self.normalizer.image_bytes()]
     }
 
     /// Everything known of the model.
@@ -192,16 +141,16 @@ impl Model {
         &self.spec
     }
 
-    /// Threads that share one run.
+    /// Threads that share one run where others go on beside it.
     #[must_use]
     pub fn threads(&self) -> u32 {
-        self.threads
+        self.graph.threads()
     }
 
     /// Runs that pay side by side: as many as keep the cores busy.
     #[must_use]
     pub fn lanes(&self) -> u32 {
-        (self.library.cores() / self.threads).max(1)
+        (self.cores / self.threads()).max(1)
     }
 
     /// Classifies `image_count` images of `height x width x channels` bytes each, rows of interleaved RGB or grey.
@@ -231,13 +180,12 @@ impl Model {
         if image_count == 0 || Some(bytes.len()) != image_bytes.checked_mul(image_count as usize) {
             return Err(EngineError::Images { bytes: bytes.len(), image_count, expected: image_bytes });
         }
-        let session = self.session();
         let class_count = self.reader.values_per_image();
         let mut values = Vec::with_capacity(image_count as usize * class_count);
         for bytes in bytes.chunks(image_bytes.saturating_mul(self.run_images_max)) {
             let count = bytes.len() / image_bytes;
             let batch = self.batch(count);
-            let scores = self.reader.read(&self.run_session(&session, images.part(bytes), batch)?, batch)?;
+            let scores = self.reader.read(self.run_batch(images.part(bytes), batch)?, batch)?;
             values.extend_from_slice(&scores[..count * class_count]);
         }
         self.reader.check_finite(&values)?;
@@ -249,18 +197,11 @@ impl Model {
         self.spec.input.batch.map_or(images, |batch| batch as usize)
     }
 
-    fn run_session(&self, session: &Session, images: Images<'_>, batch: usize) -> Result<Tensor, EngineError> {
-        let functions = self.library.functions();
-        let input = match images {
-            Images::Pixels(pixels) => self.normalizer.tensor(functions, pixels, batch),
-            Images::Tensors(values) => self.normalizer.given(functions, values, batch),
+    fn run_batch(&self, images: Images<'_>, batch: usize) -> Result<Output, EngineError> {
+        let fill = |values: Values<'_>| match images {
+            Images::Pixels(pixels) => self.normalizer.write(pixels, values),
+            Images::Tensors(given) => self.normalizer.write_given(given, values),
         };
-        let input =
-            input.ok_or_else(|| EngineError::Run(format!("there is no memory for a tensor of {batch} images")))?;
-        session.run(&input)
+        self.graph.run(&self.normalizer.input(batch, &fill))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

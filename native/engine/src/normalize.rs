@@ -2,7 +2,7 @@
 
 use menagerie_contract::{ChannelOrder, Dtype, InputSpec, Layout};
 
-use crate::{ffi::Functions, tensor::Tensor};
+use crate::runtime::{Input, Values};
 
 /// Turns u8 pixels, rows of interleaved RGB or grey, into a model's input tensor: `(pixel - mean) / std`.
 pub struct Normalizer {
@@ -52,24 +52,28 @@ impl Normalizer {
         self.height * self.width * self.sources.len()
     }
 
-    /// The tensor of `batch` images, the last one repeated where fewer came. `pixels` holds at least one and at most
-    /// `batch` whole images. `None` when there is no memory for it.
-    pub fn tensor(&self, functions: &'static Functions, pixels: &[u8], batch: usize) -> Option<Tensor> {
-        let shape = self.shape(batch);
-        match self.dtype {
-            Dtype::Float32 => Tensor::build(functions, &shape, |values: &mut [f32]| {
+    /// Writes `batch` images, the last one repeated where fewer came. `pixels` holds at least one and at most `batch`
+    /// whole images.
+    pub fn write(&self, pixels: &[u8], values: Values<'_>) {
+        match values {
+            Values::Float32(values) => {
                 self.fill(pixels, values, |channel, pixel| self.tables[channel][usize::from(pixel)]);
-            }),
-            Dtype::Uint8 => Tensor::build(functions, &shape, |values: &mut [u8]| {
-                self.fill(pixels, values, |_, pixel| pixel);
-            }),
+            }
+            Values::Uint8(values) => self.fill(pixels, values, |_, pixel| pixel),
         }
     }
 
-    /// The tensor of `batch` images whose values are given, as little-endian f32 with their axes in the order of the spec;
-    /// otherwise as [`Normalizer::tensor`].
-    pub fn given(&self, functions: &'static Functions, values: &[u8], batch: usize) -> Option<Tensor> {
-        Tensor::build(functions, &self.shape(batch), |target: &mut [f32]| self.fill_given(values, target))
+    /// Writes `batch` images whose values are given, as little-endian f32 with their axes in the order of the spec;
+    /// otherwise as [`Normalizer::write`].
+    pub fn write_given(&self, given: &[u8], values: Values<'_>) {
+        if let Values::Float32(values) = values {
+            self.fill_given(given, values);
+        }
+    }
+
+    /// The tensor of `batch` images, which `fill` writes.
+    pub fn input<'a>(&self, batch: usize, fill: &'a dyn Fn(Values<'_>)) -> Input<'a> {
+        Input { shape: self.shape(batch), dtype: self.dtype, fill }
     }
 
     fn fill_given(&self, values: &[u8], target: &mut [f32]) {

@@ -1,18 +1,11 @@
-//! A tiny `MobileNet` built in code: what libtensorflow is started with before it meets a stranger's graph.
+//! A tiny `MobileNet` built in code: what a runtime is started with before it meets a stranger's graph.
 
-use std::sync::Arc;
-
-use crate::{
-    EngineError, Library,
-    graphdef::{Attribute, GraphBuilder},
-    session::{Session, SessionPlan},
-    tensor::Tensor,
-};
+use crate::graphdef::{Attribute, GraphBuilder};
 
 /// Side of its pictures, in pixels.
-const SIDE: i64 = 16;
+pub(crate) const SIDE: i64 = 16;
 /// Number of its classes.
-const CLASSES: i64 = 4;
+pub(crate) const CLASSES: i64 = 4;
 
 /// A frozen graph of a few hundred numbers with the kernels of a `MobileNet`: `input` \[-1, 16, 16, 3\] to `probabilities`
 /// \[-1, 4\].
@@ -55,42 +48,4 @@ fn weights(count: i64) -> Vec<f32> {
             (state >> 8) as f32 / (1 << 24) as f32 - 0.5
         })
         .collect()
-}
-
-/// Whether a picture with its channels first is pooled, which oneDNN does and Eigen refuses
-/// (`MaxPoolingOp` in `tensorflow/core/kernels/maxpooling_op.cc`).
-pub(crate) fn pools_channels_first(library: &Library) -> bool {
-    let window = Attribute::Ints(&[1, 1, 2, 2]);
-    let attributes = [
-        ("ksize", window),
-        ("strides", window),
-        ("padding", Attribute::Text("VALID")),
-        ("data_format", Attribute::Text("NCHW")),
-    ];
-    let graph = GraphBuilder::new()
-        .placeholder("input", &[1, 1, 2, 2])
-        .float_node("pooled", "MaxPool", &["input"], &attributes)
-        .finish();
-    let plan = SessionPlan { threads: 1, optimize: false };
-    let pooled = Session::open(library, &graph, "input", "pooled", Arc::default(), plan).and_then(|session| {
-        let picture = Tensor::build(library.functions(), &[1, 1, 2, 2], |values: &mut [f32]| values.fill(0.5))
-            .ok_or_else(|| EngineError::Run("there is no memory for the probe".into()))?;
-        session.run(&picture)
-    });
-    pooled.is_ok()
-}
-
-/// Runs the probe on one picture, optimised as models are, on every thread.
-pub(crate) fn run(library: &Library, plan: SessionPlan) -> Result<(), EngineError> {
-    let session = Session::open(library, &probe_graph(), "input", "probabilities", Arc::default(), plan)?;
-    let picture = Tensor::build(library.functions(), &[1, SIDE, SIDE, 3], |values: &mut [f32]| values.fill(0.5))
-        .ok_or_else(|| EngineError::Run("there is no memory for the probe".into()))?;
-    let probabilities = session.run(&picture)?.to_f32().unwrap_or_default();
-    let sum: f32 = probabilities.iter().sum();
-    if probabilities.len() != CLASSES as usize || (sum - 1.0).abs() > 1e-3 {
-        return Err(EngineError::Run(format!(
-            "the probe answered {probabilities:?} instead of {CLASSES} probabilities"
-        )));
-    }
-    Ok(())
 }

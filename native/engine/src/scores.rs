@@ -2,7 +2,7 @@
 
 use menagerie_contract::{OutputKind, OutputSpec};
 
-use crate::{EngineError, tensor::Tensor};
+use crate::{EngineError, runtime::Output};
 
 /// How a model's output is read.
 #[derive(Clone, Copy, Debug)]
@@ -29,15 +29,11 @@ impl ScoreReader {
     /// The output for `batch` images as `batch x values_per_image` numbers.
     ///
     /// # Errors
-    /// [`EngineError::OutputShape`] when there are more or fewer, or something else than numbers.
-    pub fn read(self, output: &Tensor, batch: usize) -> Result<Vec<f32>, EngineError> {
-        let values = output.to_f32().map_err(|element| {
-            EngineError::OutputShape(format!("its output has element type {element}, not numbers"))
-        })?;
+    /// [`EngineError::OutputShape`] when there are more or fewer.
+    pub fn read(self, Output { shape, values }: Output, batch: usize) -> Result<Vec<f32>, EngineError> {
         if values.len() != batch * self.values_per_image {
             return Err(EngineError::OutputShape(format!(
-                "its output of shape {:?} holds {} values, not {} for each of {batch} images",
-                output.shape(),
+                "its output of shape {shape:?} holds {} values, not {} for each of {batch} images",
                 values.len(),
                 self.values_per_image,
             )));

@@ -4,7 +4,8 @@ use std::ffi::CString;
 
 use menagerie_graph::Weight;
 
-use crate::{EngineError, ffi::Functions, tensor::Tensor};
+use super::{ffi::Functions, tensor::Tensor};
+use crate::EngineError;
 
 /// Tensors by the names of their placeholders.
 #[derive(Default)]

@@ -8,12 +8,12 @@ use std::{
 
 use menagerie_graph::wire;
 
-use crate::{
-    EngineError, Library,
+use super::{
     ffi::{self, Functions},
     tensor::Tensor,
     weights::Weights,
 };
+use crate::EngineError;
 
 /// How a session uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,14 +71,13 @@ impl Session {
     /// # Errors
     /// [`EngineError::GraphRefused`] with libtensorflow's reason.
     pub fn open(
-        library: &Library,
+        functions: &'static Functions,
         graph_def: &[u8],
         input: &str,
         output: &str,
         weights: Arc<Weights>,
         plan: SessionPlan,
     ) -> Result<Self, EngineError> {
-        let functions = library.functions();
         let name = |tensor: &str| {
             CString::new(tensor).map_err(|_| EngineError::GraphRefused(format!("it holds no tensor {tensor:?}")))
         };

@@ -4,7 +4,7 @@ use std::{ffi::c_int, ptr::NonNull, slice};
 
 use half::f16;
 
-use crate::ffi::{self, Functions};
+use super::ffi::{self, Functions};
 
 /// Element types that the engine feeds or reads (`TF_DataType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,16 @@
-//! Finding libtensorflow and loading it once.
+//! Finding the library that runs graphs, and loading it once.
 
 use std::{
     env,
-    ffi::CStr,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     thread,
 };
 
-use crate::{EngineError, ffi::Functions, probe, session::SessionPlan};
+use menagerie_graph::Resolved;
+
+use super::{Kernels, Opened, Runtime, tensorflow::Tensorflow};
+use crate::EngineError;
 
 /// Environment variables that name folders to look in: ours, then the loader's own.
 const PATH_VARIABLES: [&str; 3] = ["LIBTENSORFLOW_PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
@@ -32,54 +34,11 @@ mod names {
     pub const SYSTEM: &[&str] = &["/usr/local/lib", "/usr/lib", "/usr/lib64", "/opt/libtensorflow/lib"];
 }
 
-/// How much libtensorflow says on stderr, 0 (everything) to 3 (nothing but what ends the process).
-pub const LOG_LEVEL: &str = "TF_CPP_MIN_LOG_LEVEL";
-
-/// Variables that have to stand in the environment before libtensorflow is loaded, each with its value where the caller
-/// has set none: each session has the threads that it asks for, not those that the first session of the process asked
-/// for; layers run on oneDNN wherever it is built in, and not, as libtensorflow would have it, on some processors only
-/// (`IsMKLEnabled` in `tensorflow/core/util/util.cc`); oneDNN keeps kernels that are fed in its own layout
-/// ([`menagerie_graph::detach`]).
-pub const ENVIRONMENT: [(&str, &str); 3] =
-    [("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"), ("TF_ENABLE_ONEDNN_OPTS", "1"), ("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")];
-
-/// Sets what the caller has left unset of [`ENVIRONMENT`], and libtensorflow quiet unless the caller set [`LOG_LEVEL`].
-///
-/// # Safety
-/// As `std::env::set_var`: no other thread may read or write the environment meanwhile.
-pub unsafe fn set_environment() {
-    for (name, value) in ENVIRONMENT.into_iter().chain([(LOG_LEVEL, "3")]) {
-        if env::var_os(name).is_none() {
-            // SAFETY: the caller vouches for it.
-            unsafe { env::set_var(name, value) };
-        }
-    }
-}
-
-/// What computes a graph's layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kernels {
-    /// oneDNN, which libtensorflow has built in for most processors.
-    OneDnn,
-    /// TensorFlow's own code on Eigen, which knows images with channels last alone.
-    Eigen,
-}
-
-impl Kernels {
-    /// Its name, as its makers write it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OneDnn => "oneDNN",
-            Self::Eigen => "Eigen",
-        }
-    }
-}
-
-/// A loaded libtensorflow. Copies share one; it stays loaded until the process ends, for its threads never stop.
+/// A library that runs graphs, loaded. Copies share one; it stays loaded until the process ends, for its threads never
+/// stop.
 #[derive(Clone, Copy)]
 pub struct Library {
-    functions: &'static Functions,
+    runtime: &'static dyn Runtime,
     path: &'static Path,
     cores: u32,
 }
@@ -108,11 +67,8 @@ impl Library {
         }
         let path = Self::find(dir)?;
         let framework = path.parent().and_then(|dir| first_file(dir, names::FRAMEWORK));
-        // SAFETY: the file carries libtensorflow's name and lies where the operator keeps it.
-        let functions = unsafe { Functions::load(&path, framework.as_deref()) }
-            .map_err(|error| EngineError::LibraryUnusable { path: path.clone(), detail: error.to_string() })?;
         let library = Self {
-            functions: Box::leak(Box::new(functions)),
+            runtime: Box::leak(Box::new(Tensorflow::load(&path, framework.as_deref())?)),
             path: Box::leak(path.into_boxed_path()),
             cores: thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
         };
@@ -120,11 +76,10 @@ impl Library {
         Ok(library)
     }
 
-    /// Version of libtensorflow, such as `2.21.0`.
+    /// Its version, such as `2.21.0`.
     #[must_use]
     pub fn version(&self) -> String {
-        // SAFETY: TF_Version returns a static string.
-        unsafe { CStr::from_ptr((self.functions.version)()) }.to_string_lossy().into_owned()
+        self.runtime.version()
     }
 
     /// The file that was loaded.
@@ -133,30 +88,29 @@ impl Library {
         self.path
     }
 
-    /// Runs a tiny graph with every kind of kernel that a `MobileNet` uses, so that libtensorflow has read what it
-    /// wants to know of the machine and started its lazy parts. After this it needs no file any more.
+    /// Runs a tiny graph with every kind of kernel that a `MobileNet` uses, so that the library has read what it wants to
+    /// know of the machine and started its lazy parts. After this it needs no file any more.
     ///
     /// # Errors
-    /// [`EngineError::GraphRefused`] or [`EngineError::Run`] when this libtensorflow cannot run it.
+    /// [`EngineError::GraphRefused`] or [`EngineError::Run`] when it cannot run it.
     pub fn warm(&self) -> Result<(), EngineError> {
-        probe::run(self, SessionPlan { threads: 1, optimize: true })
+        self.runtime.warm()
     }
 
-    /// What computes layers in this process. It is tried, for whether libtensorflow has oneDNN and lets it run depends on
-    /// how it was built, on the processor and on the environment.
+    /// What computes layers in this process.
     #[must_use]
     pub fn kernels(&self) -> Kernels {
-        if probe::pools_channels_first(self) { Kernels::OneDnn } else { Kernels::Eigen }
+        self.runtime.kernels()
     }
 
-    /// Processor cores that the process had when libtensorflow was loaded; a confined process cannot ask again.
+    /// Processor cores that the process had when the library was loaded; a confined process cannot ask again.
     #[must_use]
     pub fn cores(&self) -> u32 {
         self.cores
     }
 
-    pub(crate) fn functions(&self) -> &'static Functions {
-        self.functions
+    pub(crate) fn open(&self, resolved: Resolved, threads: u32) -> Result<Opened, EngineError> {
+        self.runtime.open(resolved, threads, self.cores)
     }
 }
 
