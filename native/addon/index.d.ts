@@ -13,9 +13,10 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class Model {
   /**
    * Resolves, loads and optimises a frozen graph, of which it takes a copy. `loadRequestJson` is a `LoadRequest` of the
-   * contract. libtensorflow is looked for in `LIBTENSORFLOW_PATH` and the system's library folders.
+   * contract. `runtimeName` is `libtensorflow`, the default, or `onnxruntime`; its library is looked for in
+   * `LIBTENSORFLOW_PATH` or `ONNXRUNTIME_PATH` and the system's library folders.
    */
-  static load(graph: Uint8Array, loadRequestJson: string): Promise<Model>
+  static load(graph: Uint8Array, loadRequestJson: string, runtimeName?: string | undefined | null): Promise<Model>
   /** The resolved `ModelSpec` of the contract, as JSON. */
   get spec(): string
   /** Calls of `run` and `exchange` that pay side by side: as many as keep the cores busy. */
@@ -49,14 +50,16 @@ export interface ProcessEnd {
   signal?: number
 }
 
-/** What runs graphs in this process: libtensorflow, which is loaded if it is not yet. */
-export declare function runtime(): Promise<Runtime>
+/** What runs graphs in this process: the runtime of that name, libtensorflow by default, which is loaded if it is not yet. */
+export declare function runtime(name?: string | undefined | null): Promise<Runtime>
 
 /** What runs graphs in this process. */
 export interface Runtime {
-  /** Version of libtensorflow. */
-  libtensorflow: string
-  /** What computes layers: `oneDNN` or `Eigen`. */
+  /** `libtensorflow` or `onnxruntime`. */
+  name: string
+  /** Its version. */
+  version: string
+  /** What computes layers, such as `oneDNN`, `Eigen` or `MLAS`. */
   kernels: string
 }
 

@@ -127,6 +127,16 @@ const SCHEMA = z.object({
     .transform(splitList)
     .refine((paths) => paths.every(isAbsolute), "must be absolute paths, separated by commas")
     .describe("Files and folders that programs of the zoo may read and execute beside their model's folder."),
+  runtime: z
+    .enum(["libtensorflow", "onnxruntime", "auto"])
+    .default("libtensorflow")
+    .describe(
+      "What computes graphs: libtensorflow, the reference; `onnxruntime`, smaller and faster, which refuses graphs with ops that it has no translation for; `auto`: ONNX Runtime for each graph on which it agrees with libtensorflow.",
+    ),
+  onnxruntimePath: z
+    .string()
+    .optional()
+    .describe("Folder that holds ONNX Runtime; else the project's cache, else the system."),
   libtensorflowPath: z
     .string()
     .optional()
@@ -214,7 +224,7 @@ const SCHEMA = z.object({
   uploadedGraphsBytesMax: bytes(ofMemory(1 / 16, 64 * MIB, 512 * MIB)).describe(
     "Bytes of uploaded graphs kept for later requests.",
   ),
-  engineSpares: count(1, 0, 16).describe("Engine processes waiting with libtensorflow already loaded."),
+  engineSpares: count(1, 0, 16).describe("Engine processes waiting with their runtime already loaded."),
   engineRetries: count(1, 0, 5).describe(
     "Times that a request is tried again on a fresh process when its engine died.",
   ),
@@ -373,7 +383,11 @@ export function readConfig(
   }
   const host = parsed.data.host ?? (isInContainer ? "0.0.0.0" : "127.0.0.1");
   const ownRole = roleOfEveryone({ ...parsed.data, host }, isInContainer && parsed.data.host === undefined);
+  if (parsed.data.runtime === "auto" && parsed.data.engine === "addon") {
+    throw new Error("the configuration cannot be used: RUNTIME=auto compares processes: use ENGINE=process with it");
+  }
   const libtensorflowPath = parsed.data.libtensorflowPath ?? findCachedRuntime("libtensorflow");
+  const onnxruntimePath = parsed.data.onnxruntimePath ?? findCachedRuntime("onnxruntime");
   return Object.freeze({
     ...parsed.data,
     host,
@@ -381,6 +395,7 @@ export function readConfig(
     requestsPerWindowMax:
       parsed.data.requestsPerWindowMax ?? (ownRole === "admin" ? 0 : EXPOSED_REQUESTS_PER_WINDOW_MAX),
     ...(libtensorflowPath === undefined ? {} : { libtensorflowPath }),
+    ...(onnxruntimePath === undefined ? {} : { onnxruntimePath }),
   });
 }
 

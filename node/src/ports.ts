@@ -162,9 +162,17 @@ export interface Visit extends Party {
   readonly watch?: Watch | undefined;
 }
 
+/** What runs a model. */
+export interface ModelRuntime extends Runtime {
+  /** Why it is this one, or what is unsure of it, where the service chooses for each graph. */
+  readonly reason?: string;
+}
+
 /** A model that is loaded and answers. */
 export interface LoadedModel {
   readonly spec: ModelSpec;
+  /** Null where nobody says. */
+  readonly runtime: ModelRuntime | null;
   /** Most images that one infer frame may hold. */
   readonly imagesMax: number;
   /** Whether it takes frames of tensors beside those of pixels. */
@@ -538,6 +546,8 @@ export interface ModelIdentity {
   readonly id: string;
   readonly version: string;
   readonly sha256: string;
+  /** What runs it, where that is known. */
+  readonly runtime?: ModelRuntime;
 }
 
 /** A model ready to classify. */
@@ -746,8 +756,10 @@ export interface Moment {
   readonly waiting: { readonly permit: number; readonly thread: number; readonly engine: number };
   /** Null where nothing is remembered. */
   readonly feedback: Pick<Feedback, "agreement" | "status"> | null;
-  /** Null until an engine has said hello. */
+  /** Null until an engine has said hello, as are the next two. */
   readonly sandbox: Sandbox | null;
+  readonly runtime: Runtime | null;
+  readonly kernels: string | null;
   readonly memoryBytes: { readonly service: number; readonly engines: number };
 }
 

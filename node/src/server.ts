@@ -150,7 +150,7 @@ function readinessOf({ engine, models, zoo, imageStore }: Service): Readiness {
 
 async function momentOf({ classifier, engine, models, imageStore }: Service): Promise<Moment> {
   const held = { ...app.held(), connections: connections.count };
-  const { sandbox, waitingCount } = engine.status();
+  const { sandbox, runtime, kernels, waitingCount } = engine.status();
   return {
     held,
     imagesKept: imageStore.kept,
@@ -158,6 +158,8 @@ async function momentOf({ classifier, engine, models, imageStore }: Service): Pr
     waiting: { permit: held.waiting, thread: classifier.waitingCount, engine: waitingCount },
     feedback,
     sandbox,
+    runtime,
+    kernels,
     memoryBytes: { service: process.memoryUsage.rss(), engines: await engine.memoryBytes() },
   };
 }

@@ -4,6 +4,7 @@ import { type Logger, pino } from "pino";
 import { type Config, isLoopback } from "./config.js";
 import { decided } from "./decide.js";
 import { createAddonEngine } from "./engines/addon.js";
+import { createAutoEngine } from "./engines/auto.js";
 import { openEngineCgroups } from "./engines/cgroups.js";
 import { loadNativeStart } from "./engines/native-child.js";
 import { createProcessEngine } from "./engines/process.js";
@@ -310,6 +311,8 @@ export async function onOwnBehalf<T>(msMax: number, work: (party: Party) => Prom
   }
 }
 
+const sayOnStderr = (line: string) => void process.stderr.write(`${line}\n`);
+
 async function openEngine(
   config: Config,
   zoo: FileZoo,
@@ -322,11 +325,17 @@ async function openEngine(
     throw new AppError("engine_unavailable", ENGINE.problem);
   }
   const libtensorflowPath =
-    config.libtensorflowPath ?? (await bringRuntime("libtensorflow", (line) => process.stderr.write(`${line}\n`)));
+    config.libtensorflowPath ??
+    (config.runtime === "onnxruntime" ? undefined : await bringRuntime("libtensorflow", sayOnStderr));
+  const onnxruntimePath =
+    config.onnxruntimePath ??
+    (config.runtime === "libtensorflow" ? undefined : await bringRuntime("onnxruntime", sayOnStderr));
   if (config.engine === "addon") {
     return await createAddonEngine({
+      runtime: config.runtime,
       tfEnableOnednnOpts,
       ...(libtensorflowPath === undefined ? {} : { libtensorflowPath }),
+      ...(onnxruntimePath === undefined ? {} : { onnxruntimePath }),
       isTrusted: async (graph) => zoo.hasGraph(await sha256(graph)),
     });
   }
@@ -337,35 +346,44 @@ async function openEngine(
     logger.info({ reason: messageOf(error) }, "engines are started by a fork of the service, which takes its time");
     return undefined;
   });
-  return createProcessEngine({
-    startChild,
-    command: {
-      path: config.enginePath,
-      args: ["serve"],
-      environment: {
-        SANDBOX: config.sandbox,
-        ENGINE_MEMORY_BYTES_MAX: String(config.engineMemoryBytesMax),
-        ENGINE_CPU_SECONDS_MAX: String(config.engineCpuSecondsMax),
-        TF_ENABLE_ONEDNN_OPTS: tfEnableOnednnOpts,
-        ...(libtensorflowPath === undefined ? {} : { LIBTENSORFLOW_PATH: libtensorflowPath }),
+  const open = (runtime: "libtensorflow" | "onnxruntime", spareCount: number) =>
+    createProcessEngine({
+      startChild,
+      command: {
+        path: config.enginePath,
+        args: ["serve"],
+        environment: {
+          RUNTIME: runtime,
+          SANDBOX: config.sandbox,
+          ENGINE_MEMORY_BYTES_MAX: String(config.engineMemoryBytesMax),
+          ENGINE_CPU_SECONDS_MAX: String(config.engineCpuSecondsMax),
+          TF_ENABLE_ONEDNN_OPTS: tfEnableOnednnOpts,
+          ...(libtensorflowPath === undefined ? {} : { LIBTENSORFLOW_PATH: libtensorflowPath }),
+          ...(onnxruntimePath === undefined ? {} : { ONNXRUNTIME_PATH: onnxruntimePath }),
+        },
       },
-    },
-    programReadPaths: config.programReadPaths,
-    codec: {
-      encodeLoadHead: (id, json, graphBytes) => wasm.encodeLoadHead(id, json, graphBytes),
-      decodeReply: (frame) => decodeReply(wasm, frame),
-    },
-    log: (pid, line) => logEngineLine(logger, pid, line),
-    spareCount: config.engineSpares,
-    startMsMax: config.engineStartMsMax,
-    loadMsMax: config.engineLoadMsMax,
-    firstRunMsMax: config.engineFirstRunMsMax,
-    runMsMax: config.engineRunMsMax,
-    closeMsMax: config.shutdownMsMax,
-    cgroups,
-    company,
-    sandboxRequired: config.sandbox === "required",
-    onLost: () => observer.engineLost(),
+      programReadPaths: config.programReadPaths,
+      codec: {
+        encodeLoadHead: (id, json, graphBytes) => wasm.encodeLoadHead(id, json, graphBytes),
+        decodeReply: (frame) => decodeReply(wasm, frame),
+      },
+      log: (pid, line) => logEngineLine(logger, pid, line),
+      spareCount,
+      startMsMax: config.engineStartMsMax,
+      loadMsMax: config.engineLoadMsMax,
+      firstRunMsMax: config.engineFirstRunMsMax,
+      runMsMax: config.engineRunMsMax,
+      closeMsMax: config.shutdownMsMax,
+      cgroups,
+      company,
+      sandboxRequired: config.sandbox === "required",
+      onLost: () => observer.engineLost(),
+    });
+  if (config.runtime !== "auto") return open(config.runtime, config.engineSpares);
+  return createAutoEngine({
+    onnxruntime: open("onnxruntime", config.engineSpares),
+    openLibtensorflow: () => open("libtensorflow", 0),
+    log: ({ runtime, reason, sha256: graph }) => logger.info({ graph, reason }, `a graph runs on ${runtime}`),
   });
 }
 

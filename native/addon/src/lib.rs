@@ -7,7 +7,7 @@ pub mod start_process;
 use std::{env::var_os, sync::Arc, time::Instant};
 
 use menagerie_contract::{ErrorCode, Frame, FrameKind, LoadRequest, Problem, frame};
-use menagerie_engine::{ENVIRONMENT, LOG_LEVEL, Library, exchange};
+use menagerie_engine::{ENVIRONMENT, LOG_LEVEL, Library, RuntimeKind, exchange};
 use menagerie_graph::GraphLimits;
 use napi::{
     Env,
@@ -31,13 +31,18 @@ pub fn prepare_environment(_exports: Object, env: Env) -> napi::Result<()> {
     Ok(())
 }
 
-/// libtensorflow, loaded once with its settings. Those of a worker thread's `process.env` are that thread's alone.
-fn library() -> Result<Library, Problem> {
+/// A runtime, loaded once with its settings. Those of a worker thread's `process.env` are that thread's alone.
+fn library(name: Option<&str>) -> Result<Library, Problem> {
+    let kind = RuntimeKind::ALL.into_iter().find(|kind| name.is_none_or(|name| kind.name() == name));
+    let Some(kind) = kind else {
+        let message = format!("there is no runtime {:?}", name.unwrap_or_default());
+        return Err(Problem::new(ErrorCode::FieldInvalid, message));
+    };
     if let Some((name, _)) = ENVIRONMENT.into_iter().find(|(name, _)| var_os(name).is_none()) {
         let message = format!("{name} is not in the environment of this process; load the package in its main thread");
         return Err(Problem::new(ErrorCode::EngineUnavailable, message));
     }
-    Ok(Library::load(None)?)
+    Ok(Library::load(kind, None)?)
 }
 
 /// The scores for the images of one call.
@@ -63,16 +68,17 @@ pub struct Model {
 #[napi]
 impl Model {
     /// Resolves, loads and optimises a frozen graph, of which it takes a copy. `loadRequestJson` is a `LoadRequest` of the
-    /// contract. libtensorflow is looked for in `LIBTENSORFLOW_PATH` and the system's library folders.
+    /// contract. `runtimeName` is `libtensorflow`, the default, or `onnxruntime`; its library is looked for in
+    /// `LIBTENSORFLOW_PATH` or `ONNXRUNTIME_PATH` and the system's library folders.
     #[napi(ts_return_type = "Promise<Model>")]
     #[must_use]
-    pub fn load(graph: &[u8], load_request_json: String) -> AsyncTask<OffThread<Model>> {
+    pub fn load(graph: &[u8], load_request_json: String, runtime_name: Option<String>) -> AsyncTask<OffThread<Model>> {
         let graph = graph.to_vec();
         OffThread::start(move || {
             let request: LoadRequest = serde_json::from_str(&load_request_json).map_err(|error| {
                 Problem::new(ErrorCode::FieldInvalid, format!("the load request cannot be read: {error}"))
             })?;
-            let library = library()?;
+            let library = library(runtime_name.as_deref())?;
             let model = menagerie_engine::Model::load(&library, graph, &request, &GraphLimits::default())?;
             model.optimize()?;
             let spec = serde_json::to_string(model.spec())
@@ -136,18 +142,24 @@ impl Model {
 /// What runs graphs in this process.
 #[napi(object)]
 pub struct Runtime {
-    /// Version of libtensorflow.
-    pub libtensorflow: String,
-    /// What computes layers: `oneDNN` or `Eigen`.
+    /// `libtensorflow` or `onnxruntime`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What computes layers, such as `oneDNN`, `Eigen` or `MLAS`.
     pub kernels: String,
 }
 
-/// What runs graphs in this process: libtensorflow, which is loaded if it is not yet.
+/// What runs graphs in this process: the runtime of that name, libtensorflow by default, which is loaded if it is not yet.
 #[napi(ts_return_type = "Promise<Runtime>")]
 #[must_use]
-pub fn runtime() -> AsyncTask<OffThread<Runtime>> {
-    OffThread::start(|| {
-        let library = library()?;
-        Ok(Runtime { libtensorflow: library.version(), kernels: library.kernels().name().into() })
+pub fn runtime(name: Option<String>) -> AsyncTask<OffThread<Runtime>> {
+    OffThread::start(move || {
+        let library = library(name.as_deref())?;
+        Ok(Runtime {
+            name: library.kind().name().into(),
+            version: library.version(),
+            kernels: library.kernels().name().into(),
+        })
     })
 }

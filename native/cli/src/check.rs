@@ -23,11 +23,11 @@ const WORKED: i32 = 10;
 /// Exit status of an attempt that was refused.
 const REFUSED: i32 = 11;
 
-/// Loads libtensorflow, runs the tiny graph, closes the cell, and prints what was found. With `--cell` it first tries,
+/// Loads the runtime, runs the tiny graph, closes the cell, and prints what was found. With `--cell` it first tries,
 /// from inside of cells of other processes, what must not work.
 ///
 /// # Errors
-/// `engine_unavailable` with every place tried when there is no libtensorflow, and when an attempt worked.
+/// `engine_unavailable` with every place tried when the runtime is not there, and when an attempt worked.
 pub fn check(arguments: &[OsString]) -> Result<(), Problem> {
     match arguments {
         [] => report(),
@@ -45,7 +45,7 @@ fn report() -> Result<(), Problem> {
     let loaded = started.elapsed();
     let sandbox = cell.seal();
     println!("menagerie-engine {VERSION}");
-    println!("libtensorflow    {} ({})", library.version(), library.path().display());
+    println!("{:<16} {} ({})", library.kind().name(), library.version(), library.path().display());
     println!("kernels          {}", library.kernels().name());
     println!("start            {} ms, with a tiny graph run", loaded.as_millis());
     println!("held             {}", sandbox.held.join(", "));

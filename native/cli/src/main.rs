@@ -37,11 +37,13 @@ menagerie-engine runs frozen TensorFlow graphs.
   menagerie-engine export
       writes a graph for other programs, as docs/engine-protocol.md says
   menagerie-engine check [--cell]
-      loads libtensorflow, runs a tiny graph, says what confines a model's process;
+      loads the runtime, runs a tiny graph, says what confines a model's process;
       --cell also tries from inside what must not work
 
 Environment:
+  RUNTIME                   what runs graphs: libtensorflow (default) or onnxruntime
   LIBTENSORFLOW_PATH        folder of libtensorflow
+  ONNXRUNTIME_PATH          folder of ONNX Runtime
   TF_ENABLE_ONEDNN_OPTS     0: layers are computed without oneDNN; default 1, wherever it is built in
   SANDBOX                   off, best-effort (default) or required (graphs that are not of the zoo are refused
                             where anything is missing)

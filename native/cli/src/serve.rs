@@ -20,7 +20,6 @@ use std::{
 use menagerie_contract::{
     ErrorCode, Frame, FrameKind, Hello, Loaded, Origin, Problem, Runtime, Sandbox, VERSION,
     frame::{FRAME_BYTES_MAX, HEADER_BYTES, Header, PROTOCOL},
-    message::LIBTENSORFLOW,
 };
 use menagerie_engine::{
     Library, Model,
@@ -44,7 +43,7 @@ const FIRST_ANSWER_WAIT: Duration = Duration::from_secs(1);
 /// Speaks frames until stdin closes.
 ///
 /// # Errors
-/// A problem when libtensorflow is not there, a pipe breaks, or bytes come that are no frame.
+/// A problem when the runtime is not there, a pipe breaks, or bytes come that are no frame.
 pub fn serve() -> Result<(), Problem> {
     memory::keep_heaps();
     let stdout = startup::take_stdout().map_err(|error| startup::broken("stdout cannot be taken", &error))?;
@@ -73,7 +72,7 @@ fn hello(library: &Library, sandbox: Sandbox) -> Hello {
     Hello {
         protocol: PROTOCOL,
         engine: format!("menagerie-engine {VERSION}"),
-        runtime: Runtime { name: LIBTENSORFLOW.into(), version: library.version() },
+        runtime: Runtime { name: library.kind().name().into(), version: library.version() },
         kernels: library.kernels().name().into(),
         frame_bytes_max: FRAME_BYTES_MAX,
         images_max: IMAGES_MAX,

@@ -1,4 +1,4 @@
-//! What has to be settled before libtensorflow is loaded: who may write to stdout, and its environment.
+//! What has to be settled before a runtime is loaded: who may write to stdout, and its environment.
 
 use std::{
     env,
@@ -8,11 +8,11 @@ use std::{
 };
 
 use menagerie_contract::{ErrorCode, Problem};
-use menagerie_engine::{LOG_LEVEL, Library, set_environment};
+use menagerie_engine::{LOG_LEVEL, Library, RuntimeKind, set_environment};
 
 use crate::sandbox::Cell;
 
-/// Takes stdout for the caller alone: whatever else writes to it, libtensorflow included, reaches stderr. Descriptors
+/// Takes stdout for the caller alone: whatever else writes to it, the runtime included, reaches stderr. Descriptors
 /// that were inherited beside the three standard ones are closed. To be called before anything else opens one.
 ///
 /// # Errors
@@ -39,23 +39,34 @@ pub fn close_inherited_descriptors() {
     }
 }
 
-/// Loads libtensorflow and runs its tiny graph, quietly unless the caller set `TF_CPP_MIN_LOG_LEVEL`, in a
-/// cell that is narrowed and still to be sealed. To be called by the main thread before it starts others.
+/// Loads the runtime that `RUNTIME` names, libtensorflow where it is unset, and runs its tiny graph, quietly unless the caller
+/// set `TF_CPP_MIN_LOG_LEVEL`, in a cell that is narrowed and still to be sealed. To be called by the main thread before it
+/// starts others.
 ///
 /// # Errors
-/// `engine_unavailable` with every place tried.
+/// `field_invalid` names a value of `RUNTIME` that is none; `engine_unavailable` has every place tried.
 pub fn load_library(cell: Cell) -> Result<Library, Problem> {
+    let kind = runtime_kind()?;
     let quiet = env::var_os(LOG_LEVEL).is_none();
     // SAFETY: the process has this one thread yet.
     unsafe { set_environment() };
-    // libtensorflow 2.21 greets on stderr while it starts, whatever its log level says.
+    // libtensorflow 2.21 greets on stderr while it starts, whatever its log level says, and ONNX Runtime complains of
+    // processors that it does not know.
     let silence = if quiet { Silence::begin().ok() } else { None };
-    let path = Library::find(None)?;
+    let path = Library::find(kind, None)?;
     cell.narrow();
-    let library = Library::load(path.parent())?;
+    let library = Library::load(kind, path.parent())?;
     library.warm()?;
     drop(silence);
     Ok(library)
+}
+
+fn runtime_kind() -> Result<RuntimeKind, Problem> {
+    let Ok(name) = env::var("RUNTIME") else { return Ok(RuntimeKind::Tensorflow) };
+    RuntimeKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+        let names = RuntimeKind::ALL.map(RuntimeKind::name).join(" or ");
+        Problem::new(ErrorCode::FieldInvalid, format!("RUNTIME is {name:?}; an engine runs on {names}"))
+    })
 }
 
 /// While it lives, stderr goes nowhere.

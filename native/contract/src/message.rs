@@ -44,7 +44,7 @@ pub struct Hello {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 pub struct Runtime {
-    /// Its name, such as [`LIBTENSORFLOW`].
+    /// Its name, such as [`LIBTENSORFLOW`] or [`ONNXRUNTIME`].
     pub name: String,
     /// Its version, as it says itself.
     pub version: String,
@@ -52,6 +52,8 @@ pub struct Runtime {
 
 /// [`Runtime::name`] of libtensorflow.
 pub const LIBTENSORFLOW: &str = "libtensorflow";
+/// [`Runtime::name`] of ONNX Runtime.
+pub const ONNXRUNTIME: &str = "onnxruntime";
 
 /// What confines an engine process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

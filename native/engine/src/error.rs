@@ -7,30 +7,39 @@ use menagerie_contract::{ErrorCode, Problem};
 /// A failure of the engine. [`Problem`] is its form on the way to a client.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// libtensorflow is in none of the places where it may be.
+    /// The runtime's library is in none of the places where it may be.
     #[error(
-        "libtensorflow was not found; looked for {names} in: {places}. Set LIBTENSORFLOW_PATH to the folder that \
-         holds it, or run `npm start`, which fetches it",
-        names = names.join(", "),
+        "{name} was not found; looked for {files} in: {places}. Set {variable} to the folder that holds it, or run \
+         `npm start`, which fetches it",
+        files = files.join(", "),
         places = if tried.is_empty() { "no place".into() } else { tried.join("; ") }
     )]
     LibraryNotFound {
+        /// The runtime.
+        name: &'static str,
+        /// The variable that names its folder.
+        variable: &'static str,
         /// File names tried in each place.
-        names: Vec<&'static str>,
+        files: Vec<&'static str>,
         /// Every place, with what was found wrong there.
         tried: Vec<String>,
     },
-    /// A libtensorflow was found, and cannot be used.
-    #[error("libtensorflow at {} cannot be loaded: {detail}", path.display())]
+    /// The runtime's library was found, and cannot be used.
+    #[error("{name} at {} cannot be loaded: {detail}", path.display())]
     LibraryUnusable {
+        /// The runtime.
+        name: &'static str,
         /// The file.
         path: PathBuf,
         /// What the loader said.
         detail: String,
     },
-    /// libtensorflow refuses the graph.
-    #[error("libtensorflow refuses the graph: {0}")]
+    /// The runtime refuses the graph.
+    #[error("what runs graphs here refuses this one: {0}")]
     GraphRefused(String),
+    /// A graph that ONNX Runtime cannot run, for what the error says.
+    #[error("{0}, so ONNX Runtime cannot run it; RUNTIME=auto runs such graphs on libtensorflow")]
+    Untranslated(menagerie_graph::GraphError),
     /// The graph does not give the output that its spec promises.
     #[error("the graph does not answer as its spec says: {0}")]
     OutputShape(String),
@@ -77,7 +86,7 @@ impl EngineError {
         match self {
             Self::LibraryNotFound { .. } | Self::LibraryUnusable { .. } => ErrorCode::EngineUnavailable,
             Self::GraphRefused(_) => ErrorCode::GraphInvalid,
-            Self::Graph(error) => error.code(),
+            Self::Graph(error) | Self::Untranslated(error) => error.code(),
             Self::Images { .. } | Self::TensorDtype => ErrorCode::FieldInvalid,
             Self::OutputShape(_) | Self::NotFinite { .. } | Self::Run(_) => ErrorCode::EngineFailed,
         }

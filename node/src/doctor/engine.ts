@@ -1,4 +1,4 @@
-/** libtensorflow, and the cell that graphs run in: asked of the engine itself, as the service starts it. */
+/** What runs graphs, and the cell that they run in: asked of the engine itself, as the service starts it. */
 import { execFile } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { promisify } from "node:util";
@@ -9,8 +9,20 @@ import { amber, type Finding, green, red } from "./finding.js";
 
 type EngineConfig = Pick<
   Config,
-  "enginePath" | "libtensorflowPath" | "tfEnableOnednnOpts" | "sandbox" | "engineStartMsMax" | "engineMemoryBytesMax"
+  | "enginePath"
+  | "runtime"
+  | "libtensorflowPath"
+  | "onnxruntimePath"
+  | "tfEnableOnednnOpts"
+  | "sandbox"
+  | "engineStartMsMax"
+  | "engineMemoryBytesMax"
 >;
+
+/** `name  value` a line. */
+type Report = Partial<Record<string, string>>;
+
+const RUNTIMES = ["libtensorflow", "onnxruntime"] as const;
 
 export async function checkEngine(config: EngineConfig): Promise<Finding[]> {
   const { enginePath, sandbox } = config;
@@ -18,14 +30,22 @@ export async function checkEngine(config: EngineConfig): Promise<Finding[]> {
   if (!(await isExecutable(enginePath))) {
     return [red("library", `the engine ${enginePath} is not there, or is not executable`, SET_UP)];
   }
-  const report = await askEngine(config);
-  if (typeof report === "string") return [red("library", report, mendOf(config))];
-  const { libtensorflow = "", kernels, start, held = "", missing } = report;
-  const library = green("library", `libtensorflow ${libtensorflow}, ${kernels}, loads in ${start}`);
+  const runtimes = config.runtime === "auto" ? RUNTIMES : [config.runtime];
+  const reports = await Promise.all(runtimes.map((runtime) => askEngine(config, runtime)));
+  const broken = reports.findIndex((report) => typeof report === "string");
+  if (broken >= 0)
+    return [red("library", String(reports[broken]), mendOf(config, runtimes[broken] ?? "libtensorflow"))];
+  const facts = reports.filter((report) => typeof report !== "string");
+  const library = green("library", facts.map((report, index) => loadingOf(runtimes[index] ?? "", report)).join("; "));
+  const { held = "", missing } = facts[0] ?? {};
   if (missing === undefined) return [library, green("sandbox", `holds: ${held}`)];
   const found = `missing: ${missing}; holds: ${held}`;
   if (sandbox === "required") return [library, red("sandbox", found, "SANDBOX=best-effort npm start")];
   return [library, amber("sandbox", found, `${enginePath} check --cell`)];
+}
+
+function loadingOf(runtime: string, report: Report): string {
+  return `${runtime} ${report[runtime] ?? ""}, ${report["kernels"]}, loads in ${report["start"]}`;
 }
 
 async function isExecutable(path: string): Promise<boolean> {
@@ -35,17 +55,19 @@ async function isExecutable(path: string): Promise<boolean> {
   );
 }
 
-/** `name  value` a line, several of one name joined; or why it says nothing. */
-async function askEngine(config: EngineConfig): Promise<Partial<Record<string, string>> | string> {
+/** What the engine says of itself with this runtime, several lines of one name joined; or why it says nothing. */
+async function askEngine(config: EngineConfig, runtime: string): Promise<Report | string> {
   const env = {
+    RUNTIME: runtime,
     TF_ENABLE_ONEDNN_OPTS: config.tfEnableOnednnOpts,
     ENGINE_MEMORY_BYTES_MAX: String(config.engineMemoryBytesMax),
     ...(config.libtensorflowPath === undefined ? {} : { LIBTENSORFLOW_PATH: config.libtensorflowPath }),
+    ...(config.onnxruntimePath === undefined ? {} : { ONNXRUNTIME_PATH: config.onnxruntimePath }),
   };
   try {
     const options = { env, timeout: config.engineStartMsMax };
     const { stdout } = await promisify(execFile)(config.enginePath, ["check"], options);
-    const report: Partial<Record<string, string>> = {};
+    const report: Report = {};
     for (const [, name = "", value = ""] of stdout.matchAll(/^(\w+) +(.+)$/gm)) {
       const known = report[name];
       report[name] = known === undefined ? value : `${known}; ${value}`;
@@ -64,14 +86,16 @@ function lastWords(error: unknown): string {
     const { msg } = JSON.parse(line) as { msg?: unknown };
     if (typeof msg === "string") return msg;
   } catch {
-    // It ended without a word, or libtensorflow had the last one.
+    // It ended without a word, or the runtime had the last one.
   }
   return `the engine cannot be run: ${line === "" ? messageOf(error) : line}`;
 }
 
-/** A folder that was named is not looked beside. The package fetches libtensorflow when it starts. */
-function mendOf({ libtensorflowPath }: EngineConfig): string {
-  const isNamed = process.env["LIBTENSORFLOW_PATH"] === libtensorflowPath && libtensorflowPath !== undefined;
+/** A folder that was named is not looked beside. The package fetches what runs graphs when it starts. */
+function mendOf({ libtensorflowPath, onnxruntimePath }: EngineConfig, runtime: string): string {
+  const [variable, path] =
+    runtime === "onnxruntime" ? ["ONNXRUNTIME_PATH", onnxruntimePath] : ["LIBTENSORFLOW_PATH", libtensorflowPath];
+  const isNamed = path !== undefined && process.env[variable] === path;
   const bring = IS_INSTALLED ? "npx menagerie serve" : SET_UP;
-  return isNamed ? `env --unset=LIBTENSORFLOW_PATH ${bring}` : bring;
+  return isNamed ? `env --unset=${variable} ${bring}` : bring;
 }

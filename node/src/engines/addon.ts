@@ -3,18 +3,18 @@
  * trusted, and others are refused.
  */
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
-import { LIBTENSORFLOW, type LoadRequest, type ModelSpec } from "../generated/contract.js";
+import type { LoadRequest, ModelSpec, Runtime } from "../generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel, ModelProgram, Party, Pieces } from "../ports.js";
 import { codeOf } from "../wasm-module.js";
 import { Lanes } from "./lanes.js";
 
 /** What `@menagerie/native` exports; the types stand here so that this room compiles before it is built. */
 interface Addon {
-  readonly Model: { load(graph: Uint8Array, loadRequestJson: string): Promise<AddonModelHandle> };
-  runtime(): Promise<Runtime>;
+  readonly Model: { load(graph: Uint8Array, loadRequestJson: string, runtimeName: string): Promise<AddonModelHandle> };
+  runtime(name: string): Promise<Loaded>;
 }
 
-type Runtime = Readonly<Record<"libtensorflow" | "kernels", string>>;
+type Loaded = Readonly<Record<"name" | "version" | "kernels", string>>;
 
 interface AddonModelHandle {
   readonly spec: string;
@@ -23,8 +23,11 @@ interface AddonModelHandle {
 }
 
 export interface AddonEngineOptions {
-  /** Folder of libtensorflow; the system's folders where it is undefined. */
+  /** What runs graphs: `libtensorflow` or `onnxruntime`. */
+  readonly runtime: string;
+  /** Folders of both; the system's folders where they are undefined. */
   readonly libtensorflowPath?: string;
+  readonly onnxruntimePath?: string;
   /** `1` where oneDNN may run, else `0`. Of one process, the first engine's holds. */
   readonly tfEnableOnednnOpts: string;
   /** Whether a graph may run in this process. */
@@ -33,13 +36,14 @@ export interface AddonEngineOptions {
 
 const PACKAGE = "@menagerie/native";
 
-/** Loads the addon and libtensorflow. Rejects with `engine_unavailable` when either is not there. */
+/** Loads the addon and its runtime. Rejects with `engine_unavailable` when either is not there. */
 export async function createAddonEngine(options: AddonEngineOptions): Promise<InferenceEngine> {
   if (options.libtensorflowPath !== undefined) process.env["LIBTENSORFLOW_PATH"] = options.libtensorflowPath;
+  if (options.onnxruntimePath !== undefined) process.env["ONNXRUNTIME_PATH"] = options.onnxruntimePath;
   process.env["TF_ENABLE_ONEDNN_OPTS"] = options.tfEnableOnednnOpts;
   try {
     const { default: addon } = (await import(PACKAGE)) as { default: Addon };
-    return new AddonEngine(addon, await addon.runtime(), options);
+    return new AddonEngine(addon, await addon.runtime(options.runtime), options);
   } catch (error) {
     throw new AppError("engine_unavailable", `The engine addon cannot be loaded: ${messageOf(error)}`, {
       cause: error,
@@ -53,12 +57,14 @@ const IMAGES_MAX = 64;
 class AddonEngine implements InferenceEngine {
   readonly #addon: Addon;
   readonly #runtime: Runtime;
+  readonly #kernels: string;
   readonly #options: AddonEngineOptions;
   readonly #models = new Set<AddonModel>();
 
-  constructor(addon: Addon, runtime: Runtime, options: AddonEngineOptions) {
+  constructor(addon: Addon, { name, version, kernels }: Loaded, options: AddonEngineOptions) {
     this.#addon = addon;
-    this.#runtime = runtime;
+    this.#runtime = { name, version };
+    this.#kernels = kernels;
     this.#options = options;
   }
 
@@ -76,8 +82,8 @@ class AddonEngine implements InferenceEngine {
       const detail = "This service runs graphs in its own process (ENGINE=addon) and takes models of its zoo only.";
       throw new AppError("forbidden", detail);
     }
-    const handle = await asking(this.#addon.Model.load(graph, JSON.stringify(request)));
-    const model = new AddonModel(handle, () => this.#models.delete(model));
+    const handle = await asking(this.#addon.Model.load(graph, JSON.stringify(request), this.#runtime.name));
+    const model = new AddonModel(handle, this.#runtime, () => this.#models.delete(model));
     this.#models.add(model);
     return model;
   }
@@ -86,8 +92,8 @@ class AddonEngine implements InferenceEngine {
     return {
       kind: "addon",
       ready: true,
-      runtime: { name: LIBTENSORFLOW, version: this.#runtime.libtensorflow },
-      kernels: this.#runtime.kernels,
+      runtime: this.#runtime,
+      kernels: this.#kernels,
       sandbox: { held: [], missing: ["none: graphs run in the service's own process"] },
       cgroup: { held: false, reason: "graphs run in the service's own process" },
       programs: [],
@@ -108,6 +114,7 @@ class AddonEngine implements InferenceEngine {
 
 class AddonModel implements LoadedModel {
   readonly spec: ModelSpec;
+  readonly runtime: Runtime;
   readonly imagesMax = IMAGES_MAX;
   readonly tensors = true;
   /** Null once closed, so that the garbage collector frees the session. */
@@ -116,8 +123,9 @@ class AddonModel implements LoadedModel {
   readonly #onClose: () => void;
   #closing = false;
 
-  constructor(handle: AddonModelHandle, onClose: () => void) {
+  constructor(handle: AddonModelHandle, runtime: Runtime, onClose: () => void) {
     this.#handle = handle;
+    this.runtime = runtime;
     this.#onClose = onClose;
     this.#lanes = new Lanes(handle.lanes, (frame) => this.#run(frame));
     this.spec = JSON.parse(handle.spec) as ModelSpec;

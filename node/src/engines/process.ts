@@ -259,6 +259,7 @@ class ProcessEngine implements InferenceEngine {
 
 class ProcessModel implements LoadedModel {
   readonly spec: LoadedModel["spec"];
+  readonly runtime: LoadedModel["runtime"];
   readonly imagesMax: number;
   readonly tensors: boolean;
   readonly #connection: EngineConnection;
@@ -270,12 +271,13 @@ class ProcessModel implements LoadedModel {
   constructor(
     connection: EngineConnection,
     { spec, lanes }: Loaded,
-    { images_max: imagesMax, tensors = false }: Hello,
+    { images_max: imagesMax, tensors = false, runtime }: Hello,
     options: ProcessEngineOptions,
     runs: Runs,
   ) {
     this.#connection = connection;
     this.spec = spec;
+    this.runtime = runtime;
     this.imagesMax = imagesMax;
     this.tensors = tensors;
     this.#options = options;

@@ -27,6 +27,15 @@ export interface ModelIdentity {
   id: string;
   version: string;
   sha256: string;
+  runtime?: ModelRuntime;
+}
+/**
+ * What ran the model; with RUNTIME=auto, why it was this one where that is not the rule.
+ */
+export interface ModelRuntime {
+  name: string;
+  version: string;
+  reason?: string;
 }
 export type AnsweredItem = Answer & {
   image: {

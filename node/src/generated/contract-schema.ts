@@ -1687,7 +1687,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     description: "The library that runs the graphs.",
     properties: {
       name: {
-        description: "Its name, such as [`LIBTENSORFLOW`].",
+        description: "Its name, such as [`LIBTENSORFLOW`] or [`ONNXRUNTIME`].",
         type: "string",
       },
       version: {

@@ -1176,7 +1176,7 @@ export type ResizeFilter = "antialias" | "bilinear" | "nearest";
 
 export type Runtime = {
   /**
-   * Its name, such as [`LIBTENSORFLOW`].
+   * Its name, such as [`LIBTENSORFLOW`] or [`ONNXRUNTIME`].
    */
   name: string;
   /**
@@ -1354,6 +1354,7 @@ export const LABEL_OFFSET_MAX = 100;
 export const DETAIL_MIN = 3;
 export const DETAIL_MAX = 32;
 export const LIBTENSORFLOW = "libtensorflow";
+export const ONNXRUNTIME = "onnxruntime";
 export const VERSION = "0.1.0";
 
 export const FRAME_KIND = {

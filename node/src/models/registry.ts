@@ -167,10 +167,10 @@ class ModelRegistry implements Models {
   }
 
   async #open<T>(source: Source, party: Party, work: (model: OpenModel) => Promise<T>): Promise<T> {
-    const { spec, imagesMax, tensors } = await this.#slots.use(source, party, async (loaded) => loaded);
+    const { spec, runtime, imagesMax, tensors } = await this.#slots.use(source, party, async (loaded) => loaded);
     source.keep();
     return await work({
-      identity: source.identity,
+      identity: { ...source.identity, ...(runtime === null ? {} : { runtime }) },
       target: {
         key: source.key,
         spec: withDecided(spec, source.decided),

@@ -76,6 +76,7 @@ export function createMetrics(): Metrics {
   const imagesKeptBytes = gauge("images_kept_bytes", "Bytes of these, and of what was decoded of them.");
   const connections = gauge("connections", "Open connections.");
   const sandbox = gauge("sandbox_measures", "Measures that confine engines: held and missing.", "state");
+  const runtimeInfo = gauge("runtime_info", "1, with what runs graphs.", ...["runtime", "version", "kernels"]);
   const memory = gauge("memory_bytes", "Resident memory of the service; own memory of its engines.", "process");
   const delay = gauge("event_loop_delay_seconds", "How late the event loop was, since the last scrape.", "quantile");
   gauge("build_info", "1, with the version.", "version").set({ version: VERSION }, 1);
@@ -108,7 +109,17 @@ export function createMetrics(): Metrics {
     engineLost() {
       restarts.inc();
     },
-    render({ held, imagesKept: kept, modelsLoaded: loadedCount, waiting, feedback, sandbox: cell, memoryBytes }) {
+    render({
+      held,
+      imagesKept: kept,
+      modelsLoaded: loadedCount,
+      waiting,
+      feedback,
+      sandbox: cell,
+      runtime,
+      kernels,
+      memoryBytes,
+    }) {
       if (feedback !== null) {
         // Counted since the start, where it happens.
         feedbackSaid.reset();
@@ -131,6 +142,9 @@ export function createMetrics(): Metrics {
       connections.set(held.connections);
       sandbox.set({ state: "held" }, cell?.held.length ?? 0);
       sandbox.set({ state: "missing" }, cell?.missing.length ?? 0);
+      if (runtime !== null) {
+        runtimeInfo.set({ runtime: runtime.name, version: runtime.version, kernels: kernels ?? "" }, 1);
+      }
       memory.set({ process: "service" }, memoryBytes.service);
       memory.set({ process: "engines" }, memoryBytes.engines);
       for (const quantile of DELAY_QUANTILES) delay.set({ quantile }, secondsLate(delays, quantile));

@@ -121,7 +121,11 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
       error: STRING,
     }),
   },
-  ModelIdentity: objectOf({ id: STRING, version: STRING, sha256: STRING }),
+  ModelIdentity: objectOf({ id: STRING, version: STRING, sha256: STRING, runtime: named("ModelRuntime") }, ["runtime"]),
+  ModelRuntime: {
+    ...objectOf({ name: STRING, version: STRING, reason: STRING }, ["reason"]),
+    description: "What ran the model; with RUNTIME=auto, why it was this one where that is not the rule.",
+  },
   AnsweredItem: {
     allOf: [
       named("Answer"),

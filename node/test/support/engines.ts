@@ -27,8 +27,16 @@ export function fixtureCommand(behaviour: string) {
 
 const startChild = await loadNativeStart();
 
-export function processEngine(overrides: Partial<ProcessEngineOptions> = {}): InferenceEngine {
+/** ONNX Runtime as set-up leaves it; undefined where it is not there. */
+export const ONNXRUNTIME_DIR = readConfig().onnxruntimePath;
+
+export function processEngine(
+  overrides: Partial<ProcessEngineOptions> = {},
+  runtime: "libtensorflow" | "onnxruntime" = "libtensorflow",
+): InferenceEngine {
   const environment = {
+    RUNTIME: runtime,
+    ...(ONNXRUNTIME_DIR === undefined ? {} : { ONNXRUNTIME_PATH: ONNXRUNTIME_DIR }),
     TF_ENABLE_ONEDNN_OPTS: readConfig().tfEnableOnednnOpts,
     ...(LIBTENSORFLOW_DIR === undefined ? {} : { LIBTENSORFLOW_PATH: LIBTENSORFLOW_DIR }),
   };
@@ -52,8 +60,11 @@ export function processEngine(overrides: Partial<ProcessEngineOptions> = {}): In
 
 export function addonEngine(
   isTrusted: (graph: Uint8Array) => Promise<boolean> = async () => true,
+  runtime: "libtensorflow" | "onnxruntime" = "libtensorflow",
 ): Promise<InferenceEngine> {
   return createAddonEngine({
+    runtime,
+    ...(ONNXRUNTIME_DIR === undefined ? {} : { onnxruntimePath: ONNXRUNTIME_DIR }),
     ...(LIBTENSORFLOW_DIR === undefined ? {} : { libtensorflowPath: LIBTENSORFLOW_DIR }),
     tfEnableOnednnOpts: readConfig().tfEnableOnednnOpts,
     isTrusted,

@@ -14,7 +14,15 @@ import {
   type Problem,
   type Sandbox,
 } from "../../src/generated/contract.js";
-import type { CgroupStatus, EngineStatus, InferenceEngine, LoadedModel, Party, Pieces } from "../../src/ports.js";
+import type {
+  CgroupStatus,
+  EngineStatus,
+  InferenceEngine,
+  LoadedModel,
+  ModelRuntime,
+  Party,
+  Pieces,
+} from "../../src/ports.js";
 
 export const NO_CGROUP: CgroupStatus = { held: false, reason: "it is a fake" };
 const SIDE = 8;
@@ -69,6 +77,7 @@ export class FakeModel implements LoadedModel {
   alive = true;
   readonly imagesMax = 64;
   tensors = true;
+  runtime: ModelRuntime | null = null;
   readonly #lanes = new Lanes(LANES, async (frame) => this.#answer(frame));
 
   constructor(

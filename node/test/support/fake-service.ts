@@ -404,6 +404,8 @@ export async function startFakeService(
         waiting: { permit: held().waiting, thread: 0, engine: 0 },
         feedback,
         sandbox: engine.sandbox,
+        runtime: engine.status().runtime,
+        kernels: engine.status().kernels,
         memoryBytes: { service: process.memoryUsage.rss(), engines: await engine.memoryBytes() },
       }),
     metricsRole: limits.metricsRole,

@@ -4,13 +4,16 @@
 use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
 use menagerie_contract::{ErrorCode, ModelSpec};
-use menagerie_engine::graphdef::{Attribute, GraphBuilder};
+use menagerie_engine::{
+    RuntimeKind,
+    graphdef::{Attribute, GraphBuilder},
+};
 
-use crate::host::{Host, Reply, engine};
+use crate::host::{Host, Reply, engine, engine_on, runtimes};
 
 /// What `check --cell` says of each attempt.
-pub fn attempts(sandbox: &str) -> BTreeMap<String, String> {
-    let output = engine("check").arg("--cell").env("SANDBOX", sandbox).output().unwrap();
+pub fn attempts(runtime: RuntimeKind, sandbox: &str) -> BTreeMap<String, String> {
+    let output = engine_on(runtime, "check").arg("--cell").env("SANDBOX", sandbox).output().unwrap();
     String::from_utf8(output.stdout)
         .unwrap()
         .lines()
@@ -55,16 +58,18 @@ const HANGS_ON_THE_SYSTEM: &[&str] = &[
 
 #[test]
 fn nothing_that_must_not_work_works_from_inside() {
-    let (inside, outside) = (attempts("best-effort"), attempts("off"));
-    assert!(inside.len() >= 32, "{inside:?}");
-    for (name, outcome) in &inside {
-        assert!(outcome.starts_with("refused"), "{name}: {outcome}");
-    }
-    for name in DEADLY {
-        assert_eq!(inside[*name], "refused, and the process ended", "{name}");
+    for runtime in runtimes() {
+        let inside = attempts(runtime, "best-effort");
+        assert!(inside.len() >= 32, "{inside:?}");
+        for (name, outcome) in &inside {
+            assert!(outcome.starts_with("refused"), "{name} on {}: {outcome}", runtime.name());
+        }
+        for name in DEADLY {
+            assert_eq!(inside[*name], "refused, and the process ended", "{name} on {}", runtime.name());
+        }
     }
     // The attempts are real: without a cell they work.
-    for (name, outcome) in outside {
+    for (name, outcome) in attempts(RuntimeKind::Tensorflow, "off") {
         if !HANGS_ON_THE_SYSTEM.contains(&name.as_str()) {
             assert_eq!(outcome, "WORKED", "{name}");
         }
@@ -73,9 +78,16 @@ fn nothing_that_must_not_work_works_from_inside() {
 
 #[test]
 fn hello_says_what_holds() {
+    for runtime in runtimes() {
+        hello_of(runtime);
+    }
+}
+
+fn hello_of(runtime: RuntimeKind) {
     let hello = |sandbox: &str| {
-        let mut host = Host::spawn(engine("serve").env("SANDBOX", sandbox));
+        let mut host = Host::spawn(engine_on(runtime, "serve").env("SANDBOX", sandbox));
         let Some((0, Reply::Hello(hello))) = host.receive() else { panic!("no hello") };
+        assert_eq!(hello.runtime.name, runtime.name());
         hello.sandbox
     };
     let sandbox = hello("best-effort");
@@ -104,11 +116,12 @@ fn every_real_graph_answers_in_the_cell_as_it_does_outside() {
         println!("skipped: no test data at {}; set MENAGERIE_SHARED", shared.display());
         return;
     };
-    for folder in folders {
-        let path = folder.unwrap().path().join("graph.pb");
+    let paths = folders.map(|folder| folder.unwrap().path().join("graph.pb"));
+    let cases = paths.flat_map(|path| runtimes().map(move |runtime| (path.clone(), runtime)));
+    for (path, runtime) in cases {
         let Ok(graph) = fs::read(&path) else { continue };
         let scores = |sandbox: &str| {
-            let mut host = Host::spawn(engine("serve").env("SANDBOX", sandbox));
+            let mut host = Host::spawn(engine_on(runtime, "serve").env("SANDBOX", sandbox));
             host.receive();
             let (_, Reply::Loaded(loaded)) = host.load(1, &graph) else { panic!("{}: not loaded", path.display()) };
             host.infer(2, 1, &vec![100; image_bytes(&loaded.spec)]);
@@ -167,8 +180,10 @@ fn a_graph_that_is_seen_to_want_more_memory_than_allowed_is_refused() {
 
 #[test]
 fn a_graph_that_runs_for_too_long_ends_with_its_process() {
-    let mut host = Host::spawn(engine("serve").env("ENGINE_CPU_SECONDS_MAX", "1"));
-    host.receive();
-    assert_eq!(host.try_load(1, &heavy_graph(128, 60)), None);
-    assert_eq!(host.end().0.code(), None, "the kernel ends it");
+    for runtime in runtimes() {
+        let mut host = Host::spawn(engine_on(runtime, "serve").env("ENGINE_CPU_SECONDS_MAX", "1"));
+        host.receive();
+        assert_eq!(host.try_load(1, &heavy_graph(128, 60)), None, "on {}", runtime.name());
+        assert_eq!(host.end().0.code(), None, "the kernel ends it");
+    }
 }

@@ -12,20 +12,51 @@ use menagerie_contract::{
     Frame, LoadRequest, Loaded, Problem, Source, SpecOverrides,
     frame::{HEADER_BYTES, Header, REPLY_BYTES_MAX, Scores},
 };
+use menagerie_engine::RuntimeKind;
 
 /// Longest that any step of a test may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The executable with libtensorflow as set-up leaves it.
 pub fn engine(command: &str) -> Command {
+    engine_on(RuntimeKind::Tensorflow, command)
+}
+
+/// The executable with a runtime as set-up leaves it.
+pub fn engine_on(runtime: RuntimeKind, command: &str) -> Command {
     let mut engine = Command::new(env!("CARGO_BIN_EXE_menagerie-engine"));
-    engine.arg(command);
-    if env::var_os("LIBTENSORFLOW_PATH").is_none() {
-        let cache = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/libtensorflow"));
-        let version = fs::read_dir(cache).ok().and_then(|versions| Some(versions.flatten().next()?.path()));
-        engine.env("LIBTENSORFLOW_PATH", version.expect("libtensorflow is needed by this test; `npm test` fetches it"));
+    let variable = variable(runtime);
+    engine.arg(command).env("RUNTIME", runtime.name());
+    if env::var_os(variable).is_none() {
+        let folder = cached(runtime);
+        engine.env(variable, folder.unwrap_or_else(|| panic!("{} is needed by this test", runtime.name())));
     }
     engine
+}
+
+/// The runtimes that are there; says of those that are not that they are passed over.
+pub fn runtimes() -> impl Iterator<Item = RuntimeKind> {
+    RuntimeKind::ALL.into_iter().filter(|runtime| {
+        let is_there = *runtime == RuntimeKind::Tensorflow
+            || env::var_os(variable(*runtime)).is_some()
+            || cached(*runtime).is_some();
+        if !is_there {
+            println!("skipped: {} is not there; `npm test` fetches it", runtime.name());
+        }
+        is_there
+    })
+}
+
+fn variable(runtime: RuntimeKind) -> &'static str {
+    match runtime {
+        RuntimeKind::Tensorflow => "LIBTENSORFLOW_PATH",
+        RuntimeKind::Onnx => "ONNXRUNTIME_PATH",
+    }
+}
+
+fn cached(runtime: RuntimeKind) -> Option<PathBuf> {
+    let cache = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache")).join(runtime.name());
+    Some(fs::read_dir(cache).ok()?.flatten().next()?.path())
 }
 
 /// A reply with its request id.

@@ -67,6 +67,7 @@ fn constants() -> String {
         ("DETAIL_MIN", explanation::DETAIL_MIN.to_string()),
         ("DETAIL_MAX", explanation::DETAIL_MAX.to_string()),
         ("LIBTENSORFLOW", format!("{:?}", message::LIBTENSORFLOW)),
+        ("ONNXRUNTIME", format!("{:?}", message::ONNXRUNTIME)),
         ("VERSION", format!("{VERSION:?}")),
     ];
     let lines = values.map(|(name, value)| format!("export const {name} = {value};\n"));

@@ -7,73 +7,141 @@ use std::{
     thread,
 };
 
+use menagerie_contract::message::{LIBTENSORFLOW, ONNXRUNTIME};
 use menagerie_graph::Resolved;
 
-use super::{Kernels, Opened, Runtime, tensorflow::Tensorflow};
+use super::{Kernels, Opened, Runtime, onnx::Onnxruntime, tensorflow::Tensorflow};
 use crate::EngineError;
 
-/// Environment variables that name folders to look in: ours, then the loader's own.
-const PATH_VARIABLES: [&str; 3] = ["LIBTENSORFLOW_PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
+/// The loader's own variables that name folders to look in, after ours.
+const PATH_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
-#[cfg(target_os = "macos")]
-mod names {
-    /// The C API itself: TensorFlow's C package first, the Python wheel's library after it.
-    pub const LIBRARY: &[&str] = &["libtensorflow.dylib", "libtensorflow.2.dylib", "libtensorflow_cc.2.dylib"];
-    /// What it needs.
-    pub const FRAMEWORK: &[&str] = &["libtensorflow_framework.2.dylib", "libtensorflow_framework.dylib"];
-    /// Where packages put it.
-    pub const SYSTEM: &[&str] = &["/usr/local/lib", "/opt/homebrew/lib"];
+/// Which library runs graphs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuntimeKind {
+    /// libtensorflow, which is the reference.
+    Tensorflow,
+    /// ONNX Runtime.
+    Onnx,
 }
-#[cfg(not(target_os = "macos"))]
-mod names {
-    /// The C API itself: TensorFlow's C package first, the Python wheel's library after it.
-    pub const LIBRARY: &[&str] = &["libtensorflow.so", "libtensorflow.so.2", "libtensorflow_cc.so.2"];
-    /// What it needs.
-    pub const FRAMEWORK: &[&str] = &["libtensorflow_framework.so.2", "libtensorflow_framework.so"];
-    /// Where packages put it.
-    pub const SYSTEM: &[&str] = &["/usr/local/lib", "/usr/lib", "/usr/lib64", "/opt/libtensorflow/lib"];
+
+impl RuntimeKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Tensorflow, Self::Onnx];
+
+    /// Its name, as settings and the contract have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tensorflow => LIBTENSORFLOW,
+            Self::Onnx => ONNXRUNTIME,
+        }
+    }
+
+    const fn files(self) -> &'static Files {
+        match self {
+            Self::Tensorflow => &TENSORFLOW,
+            Self::Onnx => &ONNX,
+        }
+    }
 }
+
+/// Where a library is looked for.
+struct Files {
+    /// Variable that names its folder.
+    variable: &'static str,
+    /// The library itself.
+    library: &'static [&'static str],
+    /// What is loaded before it, where it is there.
+    before: &'static [&'static str],
+}
+
+/// TensorFlow's C package first, the Python wheel's library after it.
+const TENSORFLOW: Files = if cfg!(target_os = "macos") {
+    Files {
+        variable: "LIBTENSORFLOW_PATH",
+        library: &["libtensorflow.dylib", "libtensorflow.2.dylib", "libtensorflow_cc.2.dylib"],
+        before: &["libtensorflow_framework.2.dylib", "libtensorflow_framework.dylib"],
+    }
+} else {
+    Files {
+        variable: "LIBTENSORFLOW_PATH",
+        library: &["libtensorflow.so", "libtensorflow.so.2", "libtensorflow_cc.so.2"],
+        before: &["libtensorflow_framework.so.2", "libtensorflow_framework.so"],
+    }
+};
+
+const ONNX: Files = Files {
+    variable: "ONNXRUNTIME_PATH",
+    library: if cfg!(target_os = "macos") {
+        &["libonnxruntime.dylib", "libonnxruntime.1.dylib"]
+    } else {
+        &["libonnxruntime.so", "libonnxruntime.so.1"]
+    },
+    before: &[],
+};
+
+/// Where packages put libraries.
+const SYSTEM: &[&str] = if cfg!(target_os = "macos") {
+    &["/usr/local/lib", "/opt/homebrew/lib"]
+} else {
+    &["/usr/local/lib", "/usr/lib", "/usr/lib64", "/opt/libtensorflow/lib"]
+};
 
 /// A library that runs graphs, loaded. Copies share one; it stays loaded until the process ends, for its threads never
 /// stop.
 #[derive(Clone, Copy)]
 pub struct Library {
+    kind: RuntimeKind,
     runtime: &'static dyn Runtime,
     path: &'static Path,
     cores: u32,
 }
 
 impl Library {
-    /// Finds libtensorflow in `dir`, and there alone; without a `dir` in the first of: the folder in
-    /// `LIBTENSORFLOW_PATH`, the loader's own path, the project's cache beside the executable, the system's folders.
+    /// Finds the library in `dir`, and there alone; without a `dir` in the first of: the folder in `LIBTENSORFLOW_PATH` or
+    /// `ONNXRUNTIME_PATH`, the loader's own path, the project's cache beside the executable, the system's folders.
     ///
     /// # Errors
     /// [`EngineError::LibraryNotFound`] lists every place tried.
-    pub fn find(dir: Option<&Path>) -> Result<PathBuf, EngineError> {
-        find(&dir.map_or_else(places, |dir| vec![dir.to_path_buf()]))
+    pub fn find(kind: RuntimeKind, dir: Option<&Path>) -> Result<PathBuf, EngineError> {
+        find(kind, &dir.map_or_else(|| places(kind), |dir| vec![dir.to_path_buf()]))
     }
 
-    /// Loads the libtensorflow that [`Library::find`] finds.
+    /// Loads the library that [`Library::find`] finds.
     ///
-    /// A process holds one libtensorflow: later calls give the one that is loaded.
+    /// A process holds one of each kind: later calls give the one that is loaded.
     ///
     /// # Errors
     /// Those of [`Library::find`]; [`EngineError::LibraryUnusable`] says why a file that was found cannot be loaded.
-    pub fn load(dir: Option<&Path>) -> Result<Self, EngineError> {
-        static LOADED: Mutex<Option<Library>> = Mutex::new(None);
+    pub fn load(kind: RuntimeKind, dir: Option<&Path>) -> Result<Self, EngineError> {
+        static LOADED: Mutex<Vec<Library>> = Mutex::new(Vec::new());
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(library) = *loaded {
-            return Ok(library);
+        if let Some(library) = loaded.iter().find(|library| library.kind == kind) {
+            return Ok(*library);
         }
-        let path = Self::find(dir)?;
-        let framework = path.parent().and_then(|dir| first_file(dir, names::FRAMEWORK));
+        let path = Self::find(kind, dir)?;
+        let runtime: Box<dyn Runtime> = match kind {
+            RuntimeKind::Tensorflow => {
+                let framework = path.parent().and_then(|dir| first_file(dir, kind.files().before));
+                Box::new(Tensorflow::load(&path, framework.as_deref())?)
+            }
+            RuntimeKind::Onnx => Box::new(Onnxruntime::load(&path)?),
+        };
         let library = Self {
-            runtime: Box::leak(Box::new(Tensorflow::load(&path, framework.as_deref())?)),
+            kind,
+            runtime: Box::leak(runtime),
             path: Box::leak(path.into_boxed_path()),
             cores: thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
         };
-        *loaded = Some(library);
+        loaded.push(library);
         Ok(library)
+    }
+
+    /// Which library it is.
+    #[must_use]
+    pub fn kind(&self) -> RuntimeKind {
+        self.kind
     }
 
     /// Its version, such as `2.21.0`.
@@ -115,23 +183,24 @@ impl Library {
 }
 
 /// Where to look, in order, when no folder is given.
-fn places() -> Vec<PathBuf> {
-    let mut places: Vec<PathBuf> = PATH_VARIABLES
+fn places(kind: RuntimeKind) -> Vec<PathBuf> {
+    let mut places: Vec<PathBuf> = [kind.files().variable]
         .into_iter()
+        .chain(PATH_VARIABLES)
         .filter_map(env::var_os)
         .flat_map(|paths| env::split_paths(&paths).collect::<Vec<_>>())
         .collect();
-    places.extend(project_caches());
-    places.extend(names::SYSTEM.iter().map(PathBuf::from));
+    places.extend(project_caches(kind));
+    places.extend(SYSTEM.iter().map(PathBuf::from));
     places
 }
 
 /// The set-up's cache, seen from `target/<profile>/<executable>`: its newest version first, or the cache itself when it
 /// is empty, so that the error names it.
-fn project_caches() -> Vec<PathBuf> {
+fn project_caches(kind: RuntimeKind) -> Vec<PathBuf> {
     let Some(cache) = env::current_exe()
         .ok()
-        .and_then(|executable| executable.ancestors().nth(3).map(|root| root.join(".cache/libtensorflow")))
+        .and_then(|executable| executable.ancestors().nth(3).map(|root| root.join(".cache").join(kind.name())))
     else {
         return Vec::new();
     };
@@ -144,16 +213,17 @@ fn project_caches() -> Vec<PathBuf> {
     versions
 }
 
-fn find(places: &[PathBuf]) -> Result<PathBuf, EngineError> {
+fn find(kind: RuntimeKind, places: &[PathBuf]) -> Result<PathBuf, EngineError> {
+    let Files { variable, library, .. } = kind.files();
     let mut tried = Vec::new();
     for place in places {
-        if let Some(path) = first_file(place, names::LIBRARY) {
+        if let Some(path) = first_file(place, library) {
             return Ok(path);
         }
         let why = if place.is_dir() { "not in this folder" } else { "no such folder" };
         tried.push(format!("{} ({why})", place.display()));
     }
-    Err(EngineError::LibraryNotFound { names: names::LIBRARY.to_vec(), tried })
+    Err(EngineError::LibraryNotFound { name: kind.name(), variable, files: library.to_vec(), tried })
 }
 
 fn first_file(dir: &Path, names: &[&str]) -> Option<PathBuf> {
@@ -167,9 +237,13 @@ mod tests {
     #[test]
     fn an_error_lists_every_place_tried() {
         let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let error = find(&[here.clone(), here.join("nowhere")]).unwrap_err().to_string();
-        assert!(error.contains(&format!("{} (not in this folder)", here.display())), "{error}");
-        assert!(error.contains(&format!("{} (no such folder)", here.join("nowhere").display())), "{error}");
-        assert!(error.contains("LIBTENSORFLOW_PATH"), "{error}");
+        for (kind, variable) in
+            [(RuntimeKind::Tensorflow, "LIBTENSORFLOW_PATH"), (RuntimeKind::Onnx, "ONNXRUNTIME_PATH")]
+        {
+            let error = find(kind, &[here.clone(), here.join("nowhere")]).unwrap_err().to_string();
+            assert!(error.contains(&format!("{} (not in this folder)", here.display())), "{error}");
+            assert!(error.contains(&format!("{} (no such folder)", here.join("nowhere").display())), "{error}");
+            assert!(error.contains(variable) && error.starts_with(kind.name()), "{error}");
+        }
     }
 }

@@ -2,12 +2,13 @@
 //! which library that is nor how it keeps its tensors.
 
 mod library;
+mod onnx;
 pub mod tensorflow;
 
 use menagerie_contract::{Dtype, Layout};
 use menagerie_graph::Resolved;
 
-pub use self::library::Library;
+pub use self::library::{Library, RuntimeKind};
 use crate::EngineError;
 
 /// What computes a graph's layers.
@@ -17,6 +18,8 @@ pub enum Kernels {
     OneDnn,
     /// TensorFlow's own code on Eigen, which knows images with channels last alone.
     Eigen,
+    /// ONNX Runtime's own code.
+    Mlas,
 }
 
 impl Kernels {
@@ -26,6 +29,7 @@ impl Kernels {
         match self {
             Self::OneDnn => "oneDNN",
             Self::Eigen => "Eigen",
+            Self::Mlas => "MLAS",
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod channels_first;
 mod direct;
+mod runtimes;
 mod surroundings;
 mod tiny;
 mod tries;

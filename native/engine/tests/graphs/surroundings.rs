@@ -6,22 +6,32 @@ use std::{
 };
 
 use menagerie_contract::{LoadRequest, Source, SpecOverrides};
-use menagerie_engine::{ENVIRONMENT, Library};
+use menagerie_engine::{ENVIRONMENT, EngineError, Library, RuntimeKind};
 
 /// libtensorflow as set-up leaves it.
 pub fn library() -> Library {
     for (name, _) in ENVIRONMENT {
         assert!(env::var_os(name).is_some(), "{name} is not set; .cargo/config.toml sets it for tests");
     }
-    let cached = || -> Option<PathBuf> {
-        let cache = repository().join(".cache/libtensorflow");
-        fs::read_dir(cache).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(|path| path.is_dir())
-    };
-    let dir = if env::var_os("LIBTENSORFLOW_PATH").is_some() { None } else { cached() };
-    Library::load(dir.as_deref()).expect("libtensorflow is needed by this test; `npm test` fetches it")
+    load(RuntimeKind::Tensorflow).expect("libtensorflow is needed by this test; `npm test` fetches it")
 }
 
-fn repository() -> &'static Path {
+/// ONNX Runtime as set-up leaves it; says so and gives nothing when it is not there.
+pub fn onnxruntime() -> Option<Library> {
+    load(RuntimeKind::Onnx).map_err(|error| println!("skipped: {error}")).ok()
+}
+
+fn load(kind: RuntimeKind) -> Result<Library, EngineError> {
+    let cached = || -> Option<PathBuf> {
+        let cache = repository().join(".cache").join(kind.name());
+        fs::read_dir(cache).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(|path| path.is_dir())
+    };
+    let variable = if kind == RuntimeKind::Onnx { "ONNXRUNTIME_PATH" } else { "LIBTENSORFLOW_PATH" };
+    let dir = if env::var_os(variable).is_some() { None } else { cached() };
+    Library::load(kind, dir.as_deref())
+}
+
+pub fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 

@@ -24,7 +24,7 @@ pub fn pixels(count: usize, seed: u32) -> Vec<u8> {
 }
 
 /// Every graph with its name and the batch that its author fixed it at, if any.
-fn graphs() -> Vec<(String, Vec<u8>, Option<u32>)> {
+pub fn graphs() -> Vec<(String, Vec<u8>, Option<u32>)> {
     let Some(zoo) = shared("zoo-data") else { return Vec::new() };
     let mut graphs = Vec::new();
     for folder in fs::read_dir(zoo).unwrap() {

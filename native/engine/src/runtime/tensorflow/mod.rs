@@ -14,6 +14,7 @@ mod weights;
 
 use std::{ffi::CStr, path::Path};
 
+use menagerie_contract::message::LIBTENSORFLOW;
 use menagerie_graph::Resolved;
 
 pub use self::environment::{ENVIRONMENT, LOG_LEVEL, set_environment};
@@ -33,8 +34,11 @@ impl Tensorflow {
     /// [`EngineError::LibraryUnusable`] with what the loader said.
     pub fn load(path: &Path, framework: Option<&Path>) -> Result<Self, EngineError> {
         // SAFETY: the files carry libtensorflow's names and lie where the operator keeps them.
-        let functions = unsafe { Functions::load(path, framework) }
-            .map_err(|error| EngineError::LibraryUnusable { path: path.into(), detail: error.to_string() })?;
+        let functions = unsafe { Functions::load(path, framework) }.map_err(|error| EngineError::LibraryUnusable {
+            name: LIBTENSORFLOW,
+            path: path.into(),
+            detail: error.to_string(),
+        })?;
         Ok(Self { functions: Box::leak(Box::new(functions)) })
     }
 }

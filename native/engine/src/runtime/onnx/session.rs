@@ -1,0 +1,162 @@
+//! A session of ONNX Runtime that runs a model.
+
+use std::{
+    ffi::CString,
+    fmt::Debug,
+    ptr::{self, NonNull},
+};
+
+use half::f16;
+use ort::{
+    AsPointer, Error,
+    environment::Environment,
+    ep,
+    session::{Session, builder::GraphOptimizationLevel},
+    sys,
+    value::{DynValue, PrimitiveTensorElementType, TensorElementType, TensorRef},
+};
+
+use menagerie_contract::Dtype;
+
+use crate::{
+    EngineError,
+    runtime::{Input, Output, Values},
+};
+
+/// How long the other threads of a run look for its next layer before they sleep, in microseconds. Without it two threads are
+/// hardly faster than one; ONNX Runtime's own choice keeps cores busy for milliseconds that other runs could use.
+const SPIN_MICROSECONDS: &str = "50";
+
+/// A model with one input and one output, ready to run. Runs may go on side by side.
+pub struct OnnxSession {
+    session: Session,
+    input: CString,
+    output: CString,
+}
+
+impl OnnxSession {
+    /// Opens a session on a serialised `ModelProto`, which is not needed afterwards, whose runs are shared by `threads`
+    /// threads.
+    ///
+    /// # Errors
+    /// [`EngineError::GraphRefused`] with ONNX Runtime's reason.
+    pub fn open(environment: &Environment, model: &Model, threads: u32) -> Result<Self, EngineError> {
+        let name = |name: &str| {
+            CString::new(name).map_err(|_| EngineError::GraphRefused(format!("it holds no tensor {name:?}")))
+        };
+        Ok(Self {
+            session: commit(environment, &model.bytes, threads)
+                .map_err(|error| EngineError::GraphRefused(first_line(error.message())))?,
+            input: name(&model.input)?,
+            output: name(&model.output)?,
+        })
+    }
+
+    /// Runs the model.
+    ///
+    /// # Errors
+    /// [`EngineError::Run`] with ONNX Runtime's reason; [`EngineError::OutputShape`] where the output holds no numbers.
+    pub fn run(&self, input: &Input<'_>) -> Result<Output, EngineError> {
+        match input.dtype {
+            Dtype::Float32 => self.run_on::<f32>(input, |fill, values| fill(Values::Float32(values))),
+            Dtype::Uint8 => self.run_on::<u8>(input, |fill, values| fill(Values::Uint8(values))),
+        }
+    }
+
+    fn run_on<T: PrimitiveTensorElementType + Default + Clone + Debug + 'static>(
+        &self,
+        Input { shape, fill, .. }: &Input<'_>,
+        write: impl FnOnce(&dyn Fn(Values<'_>), &mut [T]),
+    ) -> Result<Output, EngineError> {
+        let failed = |error: &Error| EngineError::Run(first_line(error.message()));
+        let mut values = zeros::<T>(shape).ok_or_else(|| EngineError::no_memory(shape))?;
+        write(fill, &mut values);
+        let tensor =
+            TensorRef::from_array_view((shape.as_slice(), values.as_slice())).map_err(|error| failed(&error))?;
+        let output = self.run_raw(tensor.ptr()).map_err(|error| failed(&error))?;
+        read(&output)
+    }
+
+    /// `Session::run` of `ort` wants the session for itself, for the sake of execution providers of other kinds.
+    fn run_raw(&self, input: *const sys::OrtValue) -> ort::Result<DynValue> {
+        let mut output = ptr::null_mut();
+        // SAFETY: session, names and input are live, and one of each is named. `Run` may be called from many threads at once
+        // on the CPU (https://github.com/microsoft/onnxruntime/issues/114).
+        let status = unsafe {
+            (ort::api().Run)(
+                self.session.ptr().cast_mut(),
+                ptr::null(),
+                &self.input.as_ptr(),
+                &raw const input,
+                1,
+                &self.output.as_ptr(),
+                1,
+                &raw mut output,
+            )
+        };
+        // SAFETY: the status is the call's own.
+        unsafe { Error::result_from_status(status) }?;
+        let output = NonNull::new(output).ok_or_else(|| Error::new("it gave no output"))?;
+        // SAFETY: the session made the value for us, with an allocator that lives as long as the environment.
+        Ok(unsafe { DynValue::from_ptr(output, Some(self.session.allocator())) })
+    }
+}
+
+/// A model as it is loaded.
+pub struct Model {
+    /// The `ModelProto`.
+    pub bytes: Vec<u8>,
+    /// The fed value.
+    pub input: String,
+    /// The fetched value.
+    pub output: String,
+}
+
+fn commit(environment: &Environment, bytes: &[u8], threads: u32) -> ort::Result<Session> {
+    let builder = Session::builder(environment)?
+        .with_intra_threads(threads.max(1) as usize)?
+        .with_inter_threads(1)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_execution_providers([ep::CPU::default().with_arena_allocator(true).build()])?
+        // A plan of the memory for each batch that came takes more than it saves.
+        .with_memory_pattern(false)?
+        .with_env_allocators()?;
+    builder.with_config_entry("session.intra_op.spin_duration_us", SPIN_MICROSECONDS)?.commit_from_memory(bytes)
+}
+
+/// Zeros for a tensor; `None` where there is no memory.
+fn zeros<T: Default + Clone>(shape: &[i64]) -> Option<Vec<T>> {
+    let count = shape.iter().try_fold(1_usize, |count, axis| count.checked_mul(usize::try_from(*axis).ok()?))?;
+    let mut values = Vec::new();
+    values.try_reserve_exact(count).ok()?;
+    values.resize(count, T::default());
+    Some(values)
+}
+
+fn read(output: &DynValue) -> Result<Output, EngineError> {
+    let no_numbers = |what: String| EngineError::OutputShape(format!("its output {what}, not numbers"));
+    let Some(element) = output.dtype().tensor_type() else {
+        return Err(no_numbers(format!("is a {}", output.dtype())));
+    };
+    let values = match element {
+        TensorElementType::Float32 => values::<f32>(output, |value| value),
+        TensorElementType::Float16 => values::<f16>(output, f16::to_f32),
+        TensorElementType::Float64 => values::<f64>(output, |value| value as f32),
+        TensorElementType::Int64 => values::<i64>(output, |value| value as f32),
+        TensorElementType::Int32 => values::<i32>(output, |value| value as f32),
+        TensorElementType::Uint8 => values::<u8>(output, f32::from),
+        other => return Err(no_numbers(format!("has element type {other}"))),
+    };
+    values.map_err(|error| no_numbers(format!("cannot be read ({error})")))
+}
+
+fn values<T: PrimitiveTensorElementType + Copy>(output: &DynValue, number: impl Fn(T) -> f32) -> ort::Result<Output> {
+    let (shape, values) = output.try_extract_tensor::<T>()?;
+    Ok(Output { shape: shape.to_vec(), values: values.iter().map(|value| number(*value)).collect() })
+}
+
+/// The reason without what ONNX Runtime prints below it.
+fn first_line(message: &str) -> String {
+    const CHARACTERS_MAX: usize = 300;
+    message.lines().next().unwrap_or_default().chars().take(CHARACTERS_MAX).collect()
+}

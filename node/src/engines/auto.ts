@@ -1,0 +1,195 @@
+/**
+ * ONNX Runtime for each graph on which it agrees with libtensorflow, which is the reference; libtensorflow for the others.
+ *
+ * A graph that was not seen before is loaded on both, in two processes, and both are given the same made pictures. One of the
+ * two goes on and the other ends; from then on the graph is loaded on the one alone.
+ */
+import { AppError, EngineError, messageOf } from "../errors.js";
+import type { LoadRequest, ModelSpec } from "../generated/contract.js";
+import type {
+  EngineStatus,
+  InferenceEngine,
+  LoadedModel,
+  ModelProgram,
+  ModelRuntime,
+  Party,
+  Pieces,
+} from "../ports.js";
+import { disagreement } from "./compare.js";
+
+export interface AutoEngineOptions {
+  readonly onnxruntime: InferenceEngine;
+  /** Started when a graph is first seen: nothing needs it later where ONNX Runtime takes all graphs. */
+  readonly openLibtensorflow: () => InferenceEngine;
+  /** Told of each graph that does not run on ONNX Runtime, and of each that runs there unchecked. */
+  readonly log: (choice: Choice & { readonly sha256: string | null }) => void;
+}
+
+/** What a graph runs on, and why, where that is not the rule. */
+interface Choice {
+  readonly runtime: "onnxruntime" | "libtensorflow";
+  readonly reason: string | null;
+}
+
+/** Graphs whose choice is remembered; the one that was seen first is forgotten first. */
+const CHOICES_MAX = 10_000;
+
+export function createAutoEngine(options: AutoEngineOptions): InferenceEngine {
+  return new AutoEngine(options);
+}
+
+class AutoEngine implements InferenceEngine {
+  readonly #options: AutoEngineOptions;
+  readonly #choices = new Map<string, Choice>();
+  #libtensorflow: InferenceEngine | null = null;
+
+  constructor(options: AutoEngineOptions) {
+    this.#options = options;
+  }
+
+  async load(graph: Pieces, request: LoadRequest, program: ModelProgram | null = null): Promise<LoadedModel> {
+    const { onnxruntime, log } = this.#options;
+    if (program !== null) return await onnxruntime.load(graph, request, program);
+    const key = keyOf(request);
+    const known = key === null ? undefined : this.#choices.get(key);
+    if (known !== undefined) return new ChosenModel(await this.#engineOf(known).load(graph, request), known.reason);
+    const { model, choice, isFinal } = await this.#choose(graph, request);
+    if (key !== null && isFinal) this.#remember(key, choice);
+    if (choice.reason !== null) log({ ...choice, sha256: request.graph_sha256 ?? null });
+    return new ChosenModel(model, choice.reason);
+  }
+
+  status(): EngineStatus {
+    const status = this.#options.onnxruntime.status();
+    const other = this.#libtensorflow?.status();
+    if (other === undefined) return status;
+    return {
+      ...status,
+      modelCount: status.modelCount + other.modelCount,
+      spareCount: status.spareCount + other.spareCount,
+      waitingCount: status.waitingCount + other.waitingCount,
+    };
+  }
+
+  async memoryBytes(): Promise<number> {
+    const bytes = await Promise.all(this.#engines().map((engine) => engine.memoryBytes()));
+    return bytes.reduce((sum, own) => sum + own, 0);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#engines().map((engine) => engine.close()));
+  }
+
+  #engines(): InferenceEngine[] {
+    return [this.#options.onnxruntime, ...(this.#libtensorflow === null ? [] : [this.#libtensorflow])];
+  }
+
+  #engineOf({ runtime }: Choice): InferenceEngine {
+    if (runtime === "onnxruntime") return this.#options.onnxruntime;
+    this.#libtensorflow ??= this.#options.openLibtensorflow();
+    return this.#libtensorflow;
+  }
+
+  /** Loads a graph on both; `isFinal` where the same would come of it again. */
+  async #choose(
+    graph: Pieces,
+    request: LoadRequest,
+  ): Promise<{ model: LoadedModel; choice: Choice; isFinal: boolean }> {
+    const reference = this.#engineOf({ runtime: "libtensorflow", reason: null });
+    const [wanted, found] = await Promise.allSettled([
+      reference.load(graph, request),
+      this.#options.onnxruntime.load(graph, request),
+    ]);
+    if (wanted.status === "rejected") return await this.#withoutReference(reference, wanted.reason, found);
+    const reason =
+      found.status === "rejected" ? messageOf(found.reason) : await disagreement(wanted.value, found.value, PARTY);
+    if (found.status === "fulfilled" && reason === null) {
+      void wanted.value.close();
+      return { model: found.value, choice: { runtime: "onnxruntime", reason }, isFinal: true };
+    }
+    if (found.status === "fulfilled") void found.value.close();
+    // A process that was lost, or too slow, says nothing of the graph.
+    const isFinal = !(found.status === "rejected" && found.reason instanceof EngineError);
+    return { model: wanted.value, choice: { runtime: "libtensorflow", reason }, isFinal };
+  }
+
+  /** Where libtensorflow is not there, ONNX Runtime is what there is; what it refuses is refused. */
+  async #withoutReference(
+    reference: InferenceEngine,
+    error: unknown,
+    found: PromiseSettledResult<LoadedModel>,
+  ): Promise<{ model: LoadedModel; choice: Choice; isFinal: boolean }> {
+    const isAbsent = error instanceof AppError && error.code === "engine_unavailable";
+    if (isAbsent && this.#libtensorflow === reference) {
+      // Else it would be tried again and again.
+      this.#libtensorflow = null;
+      void reference.close();
+    }
+    if (found.status === "rejected") throw isAbsent ? found.reason : error;
+    if (!isAbsent) {
+      void found.value.close();
+      throw error;
+    }
+    const reason = `its answers were not compared with libtensorflow's: ${messageOf(error)}`;
+    return { model: found.value, choice: { runtime: "onnxruntime", reason }, isFinal: false };
+  }
+
+  #remember(key: string, choice: Choice): void {
+    this.#choices.set(key, choice);
+    if (this.#choices.size <= CHOICES_MAX) return;
+    const [first] = this.#choices.keys();
+    if (first !== undefined) this.#choices.delete(first);
+  }
+}
+
+/** The service itself, which compares for all of its clients. */
+const PARTY: Party = {
+  caller: "menagerie",
+  request: {},
+  signal: new AbortController().signal,
+  hold: () => () => {},
+};
+
+/** What the answers of a graph hang on; null where the graph is not named. */
+function keyOf({ graph_sha256: sha256, format, overrides, label_count: labels }: LoadRequest): string | null {
+  return sha256 === undefined ? null : JSON.stringify([sha256, format, overrides, labels ?? null]);
+}
+
+/** A model that says why it runs where it runs. */
+class ChosenModel implements LoadedModel {
+  readonly runtime: ModelRuntime | null;
+  readonly #model: LoadedModel;
+
+  constructor(model: LoadedModel, reason: string | null) {
+    this.#model = model;
+    this.runtime = model.runtime === null || reason === null ? model.runtime : { ...model.runtime, reason };
+  }
+
+  get spec(): ModelSpec {
+    return this.#model.spec;
+  }
+
+  get imagesMax(): number {
+    return this.#model.imagesMax;
+  }
+
+  get tensors(): boolean {
+    return this.#model.tensors;
+  }
+
+  get alive(): boolean {
+    return this.#model.alive;
+  }
+
+  exchange(frame: Uint8Array, party: Party): Promise<Uint8Array> {
+    return this.#model.exchange(frame, party);
+  }
+
+  memoryBytes(): Promise<number> {
+    return this.#model.memoryBytes();
+  }
+
+  close(): Promise<void> {
+    return this.#model.close();
+  }
+}
