@@ -3,6 +3,7 @@
  * resized, sent over HTTP or labelled. Each way to run it is a contender of its own; the best one counts.
  */
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { preprocess } from "../wasm/pkg/menagerie_wasm.js";
 import { IMAGE_OPTIONS_JSON } from "./image-options.mjs";
 import { MADE } from "./install.mjs";
@@ -51,6 +52,20 @@ export async function startFloors(workload, image) {
     }
   }
   return { floors, index, stop: () => Promise.all(processes.map((process) => process.stop())) };
+}
+
+/** ONNX Runtime alone, all cores on one run: what a lone client cannot beat there. */
+export function startOnnxFloor({ onnxPath, spec: { input } }) {
+  const loop = fileURLToPath(new URL("onnx-loop.mjs", import.meta.url));
+  const axes = [input.height, input.width, input.channels].map(String);
+  const process = new LineProcess(globalThis.process.execPath, [loop, onnxPath, ...axes]);
+  return {
+    id: "onnx-floor",
+    title: "ONNX Runtime alone, all cores on one run",
+    pids: [process.pid],
+    drive: (clientCount, sliceMs) => process.ask(`${clientCount} ${sliceMs}`),
+    stop: () => process.stop(),
+  };
 }
 
 /** Import and first run in a process of its own, the optimiser off. @returns {Promise<number>} milliseconds */

@@ -3,6 +3,7 @@
  */
 
 const SERVICE = "service-process";
+const ON_ONNX = "service-onnxruntime";
 const IMAGE = "517x606";
 
 /**
@@ -43,6 +44,41 @@ export function reach(result) {
     atLeast("MobileNetV2 1.4, 8 clients: throughput over Express + onnxruntime", v2.throughput("express-onnx"), 1.25),
     atMost("MobileNetV2 1.4, 1 client: p50 over Flask + TensorFlow", v2.latency("flask"), 0.5),
     atMost("MobileNetV2 1.4, 1 client: p50 over Express + onnxruntime", v2.latency("express-onnx"), 0.95),
+    atMost(
+      "On ONNX Runtime, MobileNetV2 1.4, 1 client: p50 over Express + onnxruntime",
+      v2.latency("express-onnx", ON_ONNX),
+      0.85,
+    ),
+    atMost(
+      "On ONNX Runtime, MobileNetV2 1.4, 1 client: p50 over Flask + TensorFlow",
+      v2.latency("flask", ON_ONNX),
+      0.55,
+    ),
+    ...[
+      ["MobileNetV2 1.4", v2, 1.6, 1.8],
+      ["MobileNetV1 0.25", v1, 2, 2.2],
+    ].flatMap(([name, graph, overOnnx, overFlask]) => [
+      atLeast(
+        `On ONNX Runtime, ${name}, 8 clients: throughput over Express + onnxruntime`,
+        graph.throughput("express-onnx", ON_ONNX),
+        overOnnx,
+      ),
+      atLeast(
+        `On ONNX Runtime, ${name}, 8 clients: throughput over Flask + TensorFlow`,
+        graph.throughput("flask", ON_ONNX),
+        overFlask,
+      ),
+    ]),
+    atMost(
+      "On ONNX Runtime, MobileNetV2 1.4, 1 client: p50 over its own run on all cores + native decode and resize",
+      ratio(v2(ON_ONNX, 1)?.medianMs, sum(v2("onnx-floor", 1)?.medianMs, v2("native-decode", 1)?.medianMs)),
+      1.25,
+    ),
+    atMost(
+      "On ONNX Runtime, a 24 MB graph never seen: last byte to answer, over the same on libtensorflow",
+      ratio(uploads?.onnxColdMs, uploads?.coldMs),
+      0.6,
+    ),
     atLeast(
       "MobileNetV2 1.4, 1 client: p50 of the one-shot form over the service's",
       ratio(v2("one-shot", 1)?.medianMs, v2(SERVICE, 1)?.medianMs),
@@ -118,8 +154,8 @@ export function lookUp(result, id) {
     rows.find((candidate) => candidate.contender === contender && candidate.clientCount === clientCount);
   return Object.assign(row, {
     floor: (clientCount) => bestFloor(rows, clientCount),
-    throughput: (other) => ratio(row(SERVICE, 8)?.requestsPerSecond, row(other, 8)?.requestsPerSecond),
-    latency: (other) => ratio(row(SERVICE, 1)?.medianMs, row(other, 1)?.medianMs),
+    throughput: (other, own = SERVICE) => ratio(row(own, 8)?.requestsPerSecond, row(other, 8)?.requestsPerSecond),
+    latency: (other, own = SERVICE) => ratio(row(own, 1)?.medianMs, row(other, 1)?.medianMs),
   });
 }
 

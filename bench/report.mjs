@@ -136,6 +136,7 @@ function partSections({ decode, pixels, uploads, overload, cores }) {
     const rows = [
       ["Import and first run in C, the optimiser off", uploads.floorColdMs],
       ["A graph never seen, from its last byte to the answer", uploads.coldMs],
+      ["The same on ONNX Runtime", uploads.onnxColdMs],
       ["A zoo model", uploads.zooMs],
       ["A graph seen before, uploaded again", uploads.repeatMs],
       ["The same, from its last byte to the answer", uploads.repeatFromLastByteMs],

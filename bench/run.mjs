@@ -107,10 +107,11 @@ async function measureParts(workload, images) {
 }
 
 async function measureLoad(workload, images) {
-  const { startFloors } = await import("./floor.mjs");
+  const { startFloors, startOnnxFloor } = await import("./floor.mjs");
   const contenders = await readContenders(flags.only?.split(","));
   const checkImage = await readCheckImage();
   const floor = await startFloors(workload, checkImage);
+  const onnxFloor = startOnnxFloor(workload);
   const decoder = new LineProcess(MADE.drivePixelsPath, [JSON.stringify(workload.spec.input)]);
   const running = [];
   try {
@@ -132,7 +133,7 @@ async function measureLoad(workload, images) {
         drive: driven,
       };
       const isMain = imageName === IMAGE;
-      const contestants = [...(isMain ? floor.floors : []), native, ...running];
+      const contestants = [...(isMain ? [...floor.floors, onnxFloor] : []), native, ...running];
       const counts = isMain || flags.full ? flags.clients.split(",").map(Number) : [CLIENTS_LOADED];
       for (const clientCount of counts) {
         const plan = { imageName, image, clientCount, rounds: isMain || flags.full ? rounds : 1, sliceMs };
@@ -147,7 +148,7 @@ async function measureLoad(workload, images) {
     const memoryBytes = await measureMemory(running, { image, clientCount: CLIENTS_LOADED, sliceMs });
     return { rows, fixedRate, memoryBytes };
   } finally {
-    await Promise.allSettled([floor, decoder, ...running].map((contestant) => contestant.stop()));
+    await Promise.allSettled([floor, onnxFloor, decoder, ...running].map((contestant) => contestant.stop()));
   }
 }
 

@@ -37,10 +37,14 @@ export function startService({ modelsDir }, settings = {}, { prefix = [], nodeAr
 
 export const encodeInfer = (image) => encodePost("/infer", { "content-type": "image/jpeg", ...ACCEPT_JSON }, image);
 
-/** @param {import("./workload.mjs").Workload} workload @param {"process" | "addon"} engine */
-export async function startContender(workload, engine) {
+/**
+ * @param {import("./workload.mjs").Workload} workload
+ * @param {"process" | "addon"} engine
+ * @param {Record<string, string>} [settings] beside it
+ */
+export async function startContender(workload, engine, settings = {}) {
   return asContender(
-    await startService(workload, { ENGINE: engine }),
+    await startService(workload, { ENGINE: engine, ...settings }),
     encodeInfer,
     (answer) => answer.results[0].index,
   );

@@ -22,9 +22,10 @@ export async function measureUploads(workload, image, rounds) {
   const graph = await readFile(workload.graphPath);
   const labels = await readFile(MADE.labelsPath);
   const service = await startService(workload, { MODELS_LOADED_MAX: "3" });
-  const send = async (request) => {
+  const onnx = await startService(workload, { MODELS_LOADED_MAX: "3", RUNTIME: "onnxruntime" });
+  const send = async (request, { client } = service) => {
     const asked = performance.now();
-    const { status, body, sentAt } = await service.client.send(request);
+    const { status, body, sentAt } = await client.send(request);
     if (status !== 200) throw new Error(`status ${status}: ${body.toString().slice(0, 500)}`);
     return { fromLastByteMs: performance.now() - sentAt, totalMs: performance.now() - asked };
   };
@@ -54,22 +55,25 @@ export async function measureUploads(workload, image, rounds) {
   try {
     const floors = [];
     const colds = [];
+    const onnxColds = [];
     for (let round = 0; round < rounds; round++) {
       await new Promise((resolve) => setTimeout(resolve, SPARE_WAIT_MS));
       floors.push(await coldMs(workload, image));
       colds.push((await send(upload(unseen(graph, round)))).fromLastByteMs);
+      onnxColds.push((await send(upload(unseen(graph, round)), onnx)).fromLastByteMs);
     }
     const repeat = upload(graph);
     return {
       floorColdMs: median(floors),
       coldMs: median(colds),
+      onnxColdMs: median(onnxColds),
       zooMs: await medianOf(encodeInfer(image), "totalMs"),
       repeatMs: await medianOf(repeat, "totalMs"),
       repeatFromLastByteMs: await medianOf(repeat, "fromLastByteMs"),
       byHashMs: await medianOf(byHash(), "totalMs"),
     };
   } finally {
-    await service.stop();
+    await Promise.all([service.stop(), onnx.stop()]);
   }
 }
 
