@@ -134,6 +134,12 @@ const SUITES = [
     count: countUnittest,
   },
   {
+    name: "onnx",
+    program: process.execPath,
+    args: ["scripts/onnx.mjs"],
+    count: countUnittest,
+  },
+  {
     name: "fuzz",
     program: process.execPath,
     args: ["scripts/fuzz-http.mjs"],

@@ -205,6 +205,9 @@ export const PROTOCOL_CLIENTS = join(ROOT_DIR, "node/test/protocol-clients");
 /** The tests of what an operator puts beside the service, with the same list of theirs. */
 export const DEPLOY_TESTS = join(ROOT_DIR, "deploy/test");
 
+/** The tests of graphs that are written as ONNX models, with theirs. */
+export const ONNX_TESTS = join(ROOT_DIR, "native/graph/tests/onnx");
+
 /**
  * A virtual environment with what tests in Python need, one for each list. It is no step, as the fuzzer is none.
  * @param {string} tests their folder, which has a requirements.txt

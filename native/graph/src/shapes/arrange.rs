@@ -25,7 +25,7 @@ pub(super) fn infer(node: &Node<'_>, inputs: &[&Fact]) -> Result<Option<Fact>, S
         (Shape::Slice, [value, begin, size]) => slice(value, begin, size),
         (Shape::FromFirst, [extents, _]) | (Shape::FromSecond, [_, extents]) => from_values(extents),
         (Shape::Tile, [value, times]) => tile(value, times),
-        (Shape::Gather, [value, indices, ..]) => gather(value, indices),
+        (Shape::Gather, [value, indices, rest @ ..]) => gather(node, value, indices, rest.first())?,
         _ => return Ok(None),
     };
     Ok(Some(fact))
@@ -273,11 +273,18 @@ fn tile(value: &Fact, times: &Fact) -> Fact {
     )
 }
 
-fn gather(value: &Fact, indices: &Fact) -> Fact {
-    match (&value.extents, &indices.extents) {
-        (Some(values), Some(indices)) if !values.is_empty() => {
-            Fact::of(indices.iter().chain(values.iter().skip(1)).copied().collect())
+/// What is picked stands in the place of the axis; `GatherV2` names it.
+fn gather(node: &Node<'_>, value: &Fact, indices: &Fact, axis: Option<&&Fact>) -> Result<Fact, String> {
+    let is_batched = node.int("batch_dims").is_some_and(|count| count != 0);
+    let axis = match axis {
+        Some(axis) => axis.closed_ints().and_then(|axes| axes.first().copied()),
+        None => Some(0),
+    };
+    match (&value.extents, &indices.extents, axis) {
+        (Some(values), Some(indices), Some(axis)) if !values.is_empty() && !is_batched => {
+            let (before, behind) = values.split_at(positive_axis(axis, values.len())?);
+            Ok(Fact::of(before.iter().chain(indices).chain(&behind[1..]).copied().collect()))
         }
-        _ => Fact::open(),
+        _ => Ok(Fact::open()),
     }
 }

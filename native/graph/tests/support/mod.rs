@@ -1,6 +1,8 @@
 //! What the tests of this crate share: the data beside the project, graphs made on the spot, and seeded randomness.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod made;
+
 use std::{fs, path::PathBuf};
 
 use menagerie_contract::{LoadRequest, Source, SpecOverrides};
