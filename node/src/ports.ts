@@ -12,6 +12,7 @@ import type {
   ErrorCode,
   ExplainMethod,
   Explanation,
+  ExportForm,
   ImageFacts,
   LabelsSpec,
   LoadRequest,
@@ -569,6 +570,36 @@ export interface ModelListing {
   readonly problem: string | null;
 }
 
+/** What a model is written as, for other programs. */
+export interface ExportChoice {
+  readonly form: ExportForm;
+  /** Whether the file takes pixels and gives probabilities. */
+  readonly preprocess: boolean;
+}
+
+/** Endings of the files' names. */
+export const EXPORT_ENDINGS: Readonly<Record<ExportForm, string>> = {
+  onnx: ".onnx",
+  frozen: ".frozen.pb",
+  savedmodel: ".savedmodel.zip",
+};
+
+/** A model to write, with the settings that it is served with. */
+export interface ExportSubject {
+  readonly graph: Pieces;
+  readonly request: LoadRequest;
+  readonly labels: Uint8Array | null;
+  readonly labelOffset: number | null;
+  /** As `Calibration.temperature`; 1 where it was not measured. */
+  readonly temperature: number;
+}
+
+/**
+ * Writes a model as a file, in a process of its own that ends with it. Rejects with an `AppError` that carries the code of
+ * what is wrong with the graph, and at once with the reason of the signal.
+ */
+export type ExportModel = (subject: ExportSubject, choice: ExportChoice, signal: AbortSignal) => Promise<Pieces>;
+
 /** Every model that this service can answer with: the zoo's and the uploaded ones, loaded when first asked for. */
 export interface Models {
   /**
@@ -581,6 +612,8 @@ export interface Models {
     party: Party,
     work: (model: OpenModel) => Promise<T>,
   ): Promise<T>;
+  /** The file of a model of the zoo for other programs; it is not loaded. Rejects with an `AppError`. */
+  export(model: ZooModel, choice: ExportChoice, party: Party): Promise<Pieces>;
   /** Whether the graph is one that a client brought, with this request or before. */
   isStrangers(choice: ModelChoice): boolean;
   /** The model for whoever counts: the id of one of the zoo's, else `registered`, `uploaded` or `unknown`. */

@@ -6,6 +6,8 @@ import { decided } from "./decide.js";
 import { createAddonEngine } from "./engines/addon.js";
 import { createAutoEngine } from "./engines/auto.js";
 import { openEngineCgroups } from "./engines/cgroups.js";
+import type { EngineCommand, LogLine } from "./engines/child.js";
+import { createExporter } from "./engines/exporter.js";
 import { loadNativeStart } from "./engines/native-child.js";
 import { createProcessEngine } from "./engines/process.js";
 import { AppError, messageOf } from "./errors.js";
@@ -30,6 +32,7 @@ import { type Observing, openObserving } from "./observe/observer.js";
 import { bringRuntime, ENGINE } from "./places.js";
 import {
   type Classifier,
+  type ExportModel,
   type Feedback,
   type FetchImage,
   type ImageStore,
@@ -52,6 +55,8 @@ import { unlessAborted } from "./unless-aborted.js";
 import { decodeReply, loadWasm } from "./wasm-module.js";
 import { createModelFetcher } from "./zoo/fetcher.js";
 import type { Workbench } from "./zoo/workbench.js";
+
+export { EXPORT_ENDINGS } from "./ports.js";
 
 /** Threads of one engine process, far above what libtensorflow starts. */
 const ENGINE_THREADS_MAX = 1024;
@@ -117,6 +122,7 @@ export async function openService(config: Config, logger: Logger, observer: Obse
     retryCount: config.engineRetries,
     threads: config.engineThreads,
     sandboxRequired: config.sandbox === "required",
+    exportModel: await openExporter(config, (pid, line) => logEngineLine(logger, pid, line)),
     observer,
   });
   ownZoo.serveWith({
@@ -313,6 +319,30 @@ export async function onOwnBehalf<T>(msMax: number, work: (party: Party) => Prom
 
 const sayOnStderr = (line: string) => void process.stderr.write(`${line}\n`);
 
+/** What writes models for other programs. @throws AppError `engine_unavailable` where this platform has no engine. */
+export async function openExporter(config: Config, log: LogLine = () => {}): Promise<ExportModel> {
+  refuseWithoutEngine(config);
+  return createExporter({
+    command: { path: config.enginePath, args: ["export"], environment: confinement(config) },
+    startChild: await loadNativeStart().catch(() => undefined),
+    log,
+  });
+}
+
+/** The settings of the cell of an engine's process. */
+function confinement(config: Config): EngineCommand["environment"] {
+  return {
+    SANDBOX: config.sandbox,
+    ENGINE_MEMORY_BYTES_MAX: String(config.engineMemoryBytesMax),
+    ENGINE_CPU_SECONDS_MAX: String(config.engineCpuSecondsMax),
+  };
+}
+
+/** @throws AppError `engine_unavailable`. */
+function refuseWithoutEngine({ enginePath }: Config): void {
+  if (enginePath === ENGINE.path && ENGINE.problem !== null) throw new AppError("engine_unavailable", ENGINE.problem);
+}
+
 async function openEngine(
   config: Config,
   zoo: FileZoo,
@@ -321,9 +351,7 @@ async function openEngine(
   observer: Observer,
 ): Promise<InferenceEngine> {
   const { tfEnableOnednnOpts } = config;
-  if (config.enginePath === ENGINE.path && ENGINE.problem !== null) {
-    throw new AppError("engine_unavailable", ENGINE.problem);
-  }
+  refuseWithoutEngine(config);
   const libtensorflowPath =
     config.libtensorflowPath ??
     (config.runtime === "onnxruntime" ? undefined : await bringRuntime("libtensorflow", sayOnStderr));
@@ -354,9 +382,7 @@ async function openEngine(
         args: ["serve"],
         environment: {
           RUNTIME: runtime,
-          SANDBOX: config.sandbox,
-          ENGINE_MEMORY_BYTES_MAX: String(config.engineMemoryBytesMax),
-          ENGINE_CPU_SECONDS_MAX: String(config.engineCpuSecondsMax),
+          ...confinement(config),
           TF_ENABLE_ONEDNN_OPTS: tfEnableOnednnOpts,
           ...(libtensorflowPath === undefined ? {} : { LIBTENSORFLOW_PATH: libtensorflowPath }),
           ...(onnxruntimePath === undefined ? {} : { ONNXRUNTIME_PATH: onnxruntimePath }),

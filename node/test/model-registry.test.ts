@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { AppError } from "../src/errors.js";
 import { createModelRegistry, type ModelRegistryOptions } from "../src/models/registry.js";
 import type { ModelChoice, Models, Party, UploadedFile, UploadedGraph, ZooModel } from "../src/ports.js";
-import { FakeEngine, inferFrame } from "./support/fake-engine.js";
+import { FakeEngine, fakeExport, inferFrame } from "./support/fake-engine.js";
 import { FakeClassifier, FakeZoo, zooModel } from "./support/fake-service.js";
 import { open, party } from "./support/party.js";
 
@@ -32,6 +32,7 @@ function setUp(
   const models = createModelRegistry({
     engine,
     classifier: new FakeClassifier(),
+    exportModel: fakeExport,
     zoo: new FakeZoo(
       zoo ?? ["a", "b", "c"].map((id) => zooModel(id, { default: id === "a", graph: Buffer.from(`graph ${id}`) })),
     ),

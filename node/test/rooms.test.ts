@@ -32,7 +32,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   front: ["fair-queue", "shares", "unless-aborted", "ports", "errors", "generated", "printable", "join-chunks"],
   routes: ["front", "classify", "decide", "explain", "ports", "errors", "generated", "printable"],
   protocols: ["front", "classify", "ports", "errors", "generated", "printable"],
-  engines: ["fair-queue", "ports", "errors", "generated", "wasm-module"],
+  engines: ["fair-queue", "unless-aborted", "ports", "errors", "generated", "wasm-module"],
   models: ["shares", "fair-queue", "unless-aborted", "ports", "errors", "generated", "sha256", "wasm-module"],
   images: [
     "sha256",

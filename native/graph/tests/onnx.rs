@@ -154,6 +154,14 @@ fn every_op_with_a_translation_is_written_in_a_made_up_net() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+#[test]
+fn the_page_lists_the_ops_that_have_a_translation() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/export.md")).unwrap();
+    let list = page.split("These ops have a translation:").nth(1).unwrap().split("Any other op").next().unwrap();
+    let listed: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    assert_eq!(listed, onnx::translated());
+}
+
 /// Ops of the nets as they are made, before passages are left out and layers folded.
 fn net_ops() -> Vec<&'static str> {
     let names: BTreeSet<String> = made::nets()

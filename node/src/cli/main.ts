@@ -6,6 +6,7 @@ import { addCalibrate } from "./calibrate.js";
 import { addCheck } from "./check.js";
 import { addClassify } from "./classify.js";
 import { addDoctor } from "./doctor.js";
+import { addExport } from "./export.js";
 import { addFeedback } from "./feedback.js";
 import { addGolden } from "./golden.js";
 import { addInspect } from "./inspect.js";
@@ -23,7 +24,7 @@ const USAGE_EXIT_CODE = 2;
 
 /** In the order in which help lists them. */
 const VERBS = [
-  ...[addServe, addClassify, addBatch, addInspect],
+  ...[addServe, addClassify, addBatch, addInspect, addExport],
   ...[addPull, addList, addShow, addRm],
   ...[addNew, addCheck, addGolden, addCalibrate, addPush],
   ...[addFeedback, addKey, addDoctor, addWrapper],

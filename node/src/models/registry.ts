@@ -5,6 +5,8 @@
 import { AppError } from "../errors.js";
 import { type Evidence, FRAME_HEADER_BYTES, type ModelSpec } from "../generated/contract.js";
 import {
+  type ExportChoice,
+  type ExportModel,
   type InferenceEngine,
   type ModelChoice,
   type ModelListing,
@@ -15,6 +17,7 @@ import {
   type Observer,
   type OpenModel,
   type Party,
+  type Pieces,
   UNOBSERVED,
   type ZooModel,
 } from "../ports.js";
@@ -26,6 +29,7 @@ import { groupOf, type Source, Sources, type SourcesOptions } from "./sources.js
 export interface ModelRegistryOptions extends SourcesOptions, SlotsOptions {
   /** Whether graphs of strangers are refused when the engine is not fully confined. */
   readonly sandboxRequired: boolean;
+  readonly exportModel: ExportModel;
 }
 
 export function createModelRegistry(options: ModelRegistryOptions): Models {
@@ -36,6 +40,7 @@ class ModelRegistry implements Models {
   readonly #zoo: ModelZoo;
   readonly #engine: InferenceEngine;
   readonly #sandboxRequired: boolean;
+  readonly #exportModel: ExportModel;
   readonly #sources: Sources;
   readonly #slots: Slots;
   /** Taken out of service by clients who may. */
@@ -48,6 +53,7 @@ class ModelRegistry implements Models {
     this.#zoo = options.zoo;
     this.#engine = options.engine;
     this.#sandboxRequired = options.sandboxRequired;
+    this.#exportModel = options.exportModel;
     this.#sources = new Sources(options);
     this.#slots = new Slots(options);
     this.#observer = options.observer ?? UNOBSERVED;
@@ -96,6 +102,25 @@ class ModelRegistry implements Models {
     const release = this.#hold(model);
     try {
       return await this.#open(await this.#sources.ofModel(model, settings, party), party, work);
+    } finally {
+      release();
+    }
+  }
+
+  async export(model: ZooModel, choice: ExportChoice, party: Party): Promise<Pieces> {
+    if (model.registered) this.#checkSandbox();
+    const release = this.#hold(model);
+    try {
+      const source = await this.#sources.ofModel(model, NO_SETTINGS, party);
+      const { request, labels, labelOffset, confidence } = source;
+      const graph = await source.readGraph();
+      const letGo = party.hold(graph.reduce((sum, piece) => sum + piece.length, 0));
+      try {
+        const temperature = confidence?.temperature ?? 1;
+        return await this.#exportModel({ graph, request, labels, labelOffset, temperature }, choice, party.signal);
+      } finally {
+        letGo();
+      }
     } finally {
       release();
     }

@@ -1,21 +1,25 @@
 /** The zoo to clients: what there is, what each model expects, its labels, and photos to try it with. */
 import { extname } from "node:path";
 import type { Request, RequestHandler } from "express";
+import { z } from "zod";
 import { decided } from "../decide.js";
 import { AppError } from "../errors.js";
 import type { SendBytes } from "../front/answers.js";
 import { visitOf } from "../front/enter.js";
-import type { Route } from "../front/route.js";
+import type { Route, Schema } from "../front/route.js";
 import { uploadOf } from "../front/upload.js";
 import { MANIFEST_JSON_SCHEMA } from "../generated/contract-schema.js";
 import {
   type Classifier,
+  EXPORT_ENDINGS,
+  type ExportChoice,
   type FetchState,
   type ModelFetcher,
   type ModelListing,
   type Models,
   type ModelZoo,
   NO_SETTINGS,
+  type Pieces,
   type Role,
   type ZooModel,
 } from "../ports.js";
@@ -37,6 +41,19 @@ import {
   queryOf,
   STRING,
 } from "./schemas.js";
+
+const EXPORT_FIELDS: Readonly<Record<string, Schema>> = {
+  as: {
+    type: "string",
+    enum: ["onnx", "frozen", "savedmodel"],
+    description: "Written for other programs: an ONNX model, the graph that is served, or the same as a SavedModel.",
+  },
+  preprocess: {
+    type: "string",
+    enum: ["0", "1", "true", "false"],
+    description: "1, with as: the file takes pixels and gives probabilities, in place of tensor and scores.",
+  },
+};
 
 const MANIFEST_SCHEMA_TEXT = JSON.stringify(MANIFEST_JSON_SCHEMA);
 
@@ -93,11 +110,11 @@ export function modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow
       path: "/api/models/:id/graph",
       access: "infer",
       works: true,
-      summary: "The graph file of a model.",
-      parameters: [ID],
-      answers: ok("As it is.", { "application/octet-stream": { schema: BYTES } }),
-      problems: ["model_unknown", "version_unknown", "not_found", "engine_unavailable"],
-      handle: downloadGraph(zoo, sendBytes, allow),
+      summary: "The graph file of a model, as it is or written for other programs.",
+      parameters: [ID, ...queryOf(EXPORT_FIELDS)],
+      answers: ok("The file.", { "application/octet-stream": { schema: BYTES } }),
+      problems: [...NAMED_MODEL, "not_found", "field_invalid", "graph_untranslated"],
+      handle: downloadGraph({ models, zoo, sendBytes, allow }),
     },
     {
       method: "get",
@@ -217,8 +234,13 @@ function downloadSample(zoo: ModelZoo): RequestHandler {
   };
 }
 
-/** The graph file as it is. One that a client registered is for those who may register. */
-function downloadGraph(zoo: ModelZoo, sendBytes: SendBytes, allow: ModelDeps["allow"]): RequestHandler {
+/** The graph file. One that a client registered is for those who may register. */
+function downloadGraph({
+  models,
+  zoo,
+  sendBytes,
+  allow,
+}: Pick<ModelDeps, "models" | "zoo" | "sendBytes" | "allow">): RequestHandler {
   return async (request, response) => {
     const model = findModel(zoo, request);
     if (model.registered) allow("models")(request, response, () => {});
@@ -232,11 +254,40 @@ function downloadGraph(zoo: ModelZoo, sendBytes: SendBytes, allow: ModelDeps["al
     if (!model.present && model.damage === null) {
       throw new AppError("engine_unavailable", `The graph of ${id} was not fetched to this server yet.`);
     }
+    const choice = exportOf(request);
     const visit = visitOf(response);
-    const graph = await visit.run(() => model.readGraph());
-    response.attachment(`${id}-${version}.pb`).type("application/octet-stream");
-    await sendBytes(response, graph);
+    const work = (): Promise<Uint8Array | Pieces> =>
+      choice === null ? model.readGraph() : models.export(model, choice, visit);
+    const file = await visit.run(work, choice !== null && model.registered ? "strangers" : "one");
+    response.attachment(`${id}-${version}${endingOf(choice)}`).type("application/octet-stream");
+    await sendBytes(response, file);
   };
+}
+
+const EXPORT_QUERY = z.object({
+  as: z.enum(["onnx", "frozen", "savedmodel"], "must be onnx, frozen or savedmodel").optional(),
+  preprocess: z.enum(["0", "1", "true", "false"], "must be 0 or 1").optional(),
+});
+
+/** What is asked for; null for the file as it is. @throws AppError `field_invalid`. */
+function exportOf(request: Request): ExportChoice | null {
+  const query = EXPORT_QUERY.safeParse(request.query);
+  if (!query.success) {
+    const [{ path, message } = { path: [], message: "" }] = query.error.issues;
+    const name = String(path[0]);
+    throw new AppError("field_invalid", `${name}=${String(request.query[name])}: it ${message}.`);
+  }
+  const { as, preprocess = "0" } = query.data;
+  if (as !== undefined) return { form: as, preprocess: preprocess === "1" || preprocess === "true" };
+  if (query.data.preprocess === undefined) return null;
+  throw new AppError(
+    "field_invalid",
+    `preprocess=${preprocess}: say with as=onnx, frozen or savedmodel what is written.`,
+  );
+}
+
+function endingOf(choice: ExportChoice | null): string {
+  return choice === null ? ".pb" : EXPORT_ENDINGS[choice.form];
 }
 
 function summary({ model, versions, isDefault, state, loaded, memoryBytes, problem }: ModelListing) {

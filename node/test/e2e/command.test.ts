@@ -10,7 +10,7 @@ import { solidPng } from "../support/png.js";
 import { makeColourZoo } from "../support/server.js";
 
 const VERBS = [
-  ...["serve", "classify", "batch", "inspect"],
+  ...["serve", "classify", "batch", "inspect", "export"],
   ...["pull", "list", "show", "rm"],
   ...["new", "check", "golden", "calibrate", "push"],
   ...["feedback", "key", "doctor", "wrapper"],

@@ -17,12 +17,19 @@ import {
 import type {
   CgroupStatus,
   EngineStatus,
+  ExportModel,
   InferenceEngine,
   LoadedModel,
   ModelRuntime,
   Party,
   Pieces,
 } from "../../src/ports.js";
+
+/** Writes down what it is asked for. */
+export const fakeExport: ExportModel = async ({ graph, temperature }, { form, preprocess }) => [
+  Buffer.from(`${preprocess ? "pixels " : ""}${form} ${temperature} of `),
+  ...graph,
+];
 
 export const NO_CGROUP: CgroupStatus = { held: false, reason: "it is a fake" };
 const SIDE = 8;

@@ -54,7 +54,7 @@ import type {
   Stages,
   ZooModel,
 } from "../../src/ports.js";
-import { FakeEngine, frameOf, inferFrame, NO_CGROUP, scoresOf } from "./fake-engine.js";
+import { FakeEngine, fakeExport, frameOf, inferFrame, NO_CGROUP, scoresOf } from "./fake-engine.js";
 import { COLOURS } from "./graph-def.js";
 
 export const FAKE_GRAPH = Buffer.from("graph of the zoo");
@@ -330,6 +330,7 @@ export async function startFakeService(
   const models = createModelRegistry({
     engine,
     classifier,
+    exportModel: fakeExport,
     zoo: store,
     modelsLoadedMax: limits.modelsLoadedMax,
     modelsMemoryBytesMax: limits.modelsMemoryBytesMax,

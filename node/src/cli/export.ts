@@ -1,0 +1,45 @@
+import { writeFile } from "node:fs/promises";
+import { basename, extname, resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { readConfig } from "../config.js";
+import { AppError } from "../errors.js";
+import type { ExportForm } from "../generated/contract.js";
+import { EXPORT_ENDINGS, onOwnBehalf, openExporter } from "../service.js";
+import { readInput } from "./files.js";
+
+interface Options {
+  readonly to: ExportForm;
+  readonly preprocess: boolean;
+  readonly out?: string;
+}
+
+export function addExport(program: Command): void {
+  program
+    .command("export")
+    .description("writes a graph for other programs; docs/export.md says what is in the file")
+    .argument("<graph>", "frozen graph (.pb), or a SavedModel folder packed as .zip or .tar.gz")
+    .argument("[labels]", "label file, which is written along")
+    .addOption(new Option("--to <form>", "what is written").choices(Object.keys(EXPORT_ENDINGS)).makeOptionMandatory())
+    .option("--preprocess", "a file that takes pixels and gives probabilities", false)
+    .option("--out <file>", "where; in this folder, under the graph's name, without it")
+    .action(async (graph: string, labels: string | undefined, { to, preprocess, out }: Options) => {
+      const file = out ?? basename(graph, extname(graph)) + EXPORT_ENDINGS[to];
+      if ([graph, labels].some((input) => input !== undefined && resolve(input) === resolve(file)))
+        throw new AppError("field_invalid", `--out ${file}: it would replace what is read.`);
+      const config = readConfig();
+      const exportModel = await openExporter(config);
+      const subject = {
+        graph: [await readInput(graph)],
+        request: { origin: "stranger", format: "auto", overrides: {}, source: "request", threads: 0 },
+        labels: labels === undefined ? null : await readInput(labels),
+        labelOffset: null,
+        temperature: 1,
+      } as const;
+      const pieces = await onOwnBehalf(config.engineLoadMsMax, ({ signal }) =>
+        exportModel(subject, { form: to, preprocess }, signal),
+      );
+      await writeFile(file, pieces);
+      const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      process.stdout.write(`${file}: ${bytes} bytes\n`);
+    });
+}

@@ -1,0 +1,79 @@
+/** Models written for other programs: a process each, which is given the graph in a cell and ends with the file. */
+import { AppError, EngineError, messageOf, sentence } from "../errors.js";
+import { ERROR_CODES, type ErrorCode, type ExportRequest } from "../generated/contract.js";
+import type { ExportModel, Pieces } from "../ports.js";
+import { unlessAborted } from "../unless-aborted.js";
+import { type Child, type EngineCommand, type LogLine, readLog, type StartChild, spawnChild } from "./child.js";
+
+export interface ExporterOptions {
+  readonly command: EngineCommand;
+  /** Node's own where it is absent. */
+  readonly startChild?: StartChild | undefined;
+  readonly log: LogLine;
+}
+
+/** Of the length of the message, in bytes. */
+const LENGTH_BYTES = 4;
+
+export function createExporter({ command, startChild = spawnChild, log }: ExporterOptions): ExportModel {
+  return async ({ graph, request, labels, labelOffset, temperature }, { form, preprocess }, signal) => {
+    signal.throwIfAborted();
+    const message: ExportRequest = {
+      load: request,
+      form,
+      preprocess,
+      labels_bytes: labels?.length ?? 0,
+      temperature,
+      ...(labelOffset === null ? {} : { label_offset: labelOffset }),
+    };
+    const json = Buffer.from(JSON.stringify(message));
+    const length = Buffer.alloc(LENGTH_BYTES);
+    length.writeUInt32LE(json.length);
+    const child = startChild(command);
+    const output = outputOf(child, [length, json, ...(labels === null ? [] : [labels]), ...graph], log);
+    try {
+      return await unlessAborted(signal, output);
+    } finally {
+      child.kill("SIGKILL");
+    }
+  };
+}
+
+/** What the process writes, given `input`. */
+function outputOf(child: Child, input: Pieces, log: LogLine): Promise<Pieces> {
+  let last = "";
+  const reason = readLog(child, (pid, line) => {
+    last = line;
+    log(pid, line);
+  });
+  const pieces: Uint8Array[] = [];
+  child.stdout.on("data", (piece: Uint8Array) => pieces.push(piece));
+  // A process that ends early says why on stderr.
+  child.stdin.on("error", () => {});
+  for (const piece of input) child.stdin.write(piece);
+  child.stdin.end();
+  return new Promise((resolve, reject) => {
+    const failed = (code: "engine_unavailable" | "engine_failed", detail: string, cause: Error) =>
+      reject(new EngineError(code, "loading", detail, { cause }));
+    child.once("error", (error) =>
+      failed("engine_unavailable", `The engine cannot be started: ${messageOf(error)}.`, error),
+    );
+    child.once("close", (code) => {
+      const problem = problemOf(last);
+      if (code === 0) resolve(pieces);
+      else if (problem !== null) reject(problem);
+      else failed("engine_failed", "The engine ended while it wrote the model.", reason());
+    });
+  });
+}
+
+/** What the last line of the engine's log says of the graph; null where it says nothing of it. */
+function problemOf(line: string): AppError | null {
+  try {
+    const { code, msg } = JSON.parse(line) as { code?: ErrorCode; msg?: string };
+    const isKnown = code !== undefined && msg !== undefined && ERROR_CODES.includes(code);
+    return isKnown ? new AppError(code, sentence(msg)) : null;
+  } catch {
+    return null;
+  }
+}

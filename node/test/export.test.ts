@@ -1,0 +1,109 @@
+/** Models written for other programs, by the calls of HTTP and by the engine's own process. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createExporter } from "../src/engines/exporter.js";
+import type { ExportChoice } from "../src/ports.js";
+import { type FakeService, startFakeService } from "./support/fake-service.js";
+import { COLOURS, fileReadingGraph, meanColourGraph } from "./support/graph-def.js";
+import { ENGINE_FILE } from "./support/paths.js";
+
+describe("GET /api/models/{id}/graph?as=", () => {
+  let service: FakeService;
+  beforeAll(async () => {
+    service = await startFakeService();
+  });
+  afterAll(() => service.close());
+  const graph = (query: string, id = "colours") => fetch(`${service.url}/api/models/${id}/graph${query}`);
+
+  it.each([
+    ["?as=onnx", "colours-1.onnx", "onnx 1 of graph"],
+    ["?as=onnx&preprocess=1", "colours-1.onnx", "pixels onnx 1 of graph"],
+    ["?as=frozen&preprocess=0", "colours-1.frozen.pb", "frozen 1 of graph"],
+    ["?as=savedmodel&preprocess=true", "colours-1.savedmodel.zip", "pixels savedmodel 1 of graph"],
+    ["", "colours-1.pb", "graph"],
+  ])("%s answers a file of that form", async (query, name, begin) => {
+    const response = await graph(query);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-disposition")).toBe(`attachment; filename=${name}`);
+    expect(await response.text()).toMatch(new RegExp(`^${begin}`));
+  });
+
+  it.each([
+    ["?as=tflite", 400, /as=tflite: it must be onnx, frozen or savedmodel/],
+    ["?as=onnx&preprocess=yes", 400, /preprocess=yes: it must be 0 or 1/],
+    ["?preprocess=1", 400, /say with as=/],
+  ])("%s is refused with what it may be", async (query, status, detail) => {
+    const response = await graph(query);
+    const problem = (await response.json()) as { code: string; detail: string };
+    expect([response.status, problem.code]).toEqual([status, "field_invalid"]);
+    expect(problem.detail).toMatch(detail);
+  });
+
+  it("knows no model that is not there", async () => {
+    expect((await graph("?as=onnx", "nobody")).status).toBe(404);
+  });
+});
+
+describe("the engine's process", () => {
+  const exportModel = createExporter({ command: { path: ENGINE_FILE, args: ["export"], environment: {} }, log() {} });
+  const written = async (graph: Buffer, choice: ExportChoice, signal = AbortSignal.timeout(20_000)) =>
+    Buffer.concat(
+      await exportModel(
+        {
+          // In two pieces, as uploads come.
+          graph: [graph.subarray(0, 20), graph.subarray(20)],
+          request: { origin: "stranger", format: "auto", overrides: {}, source: "request", threads: 0 },
+          labels: COLOURS,
+          labelOffset: null,
+          temperature: 2,
+        },
+        choice,
+        signal,
+      ),
+    );
+
+  it("writes an ONNX model with its labels and settings", async () => {
+    const model = (await written(meanColourGraph(), { form: "onnx", preprocess: false })).toString("latin1");
+    for (const text of ["menagerie", "ReduceMean", "Softmax", '["red","green","blue"]', "temperature"])
+      expect(model).toContain(text);
+    expect(model).not.toContain("pixels");
+  });
+
+  it("writes graphs that take pixels and give probabilities", async () => {
+    for (const form of ["onnx", "frozen", "savedmodel"] as const) {
+      const model = (await written(meanColourGraph(), { form, preprocess: true })).toString("latin1");
+      expect(model, form).toContain("pixels");
+      expect(model, form).toContain("probabilities");
+    }
+  });
+
+  it("refuses what it would not serve, with the code and the words of a load", async () => {
+    await expect(written(fileReadingGraph(), { form: "onnx", preprocess: false })).rejects.toMatchObject({
+      code: "graph_op_forbidden",
+      message: expect.stringContaining("ReadFile"),
+    });
+    await expect(written(Buffer.from("no graph at all"), { form: "frozen", preprocess: false })).rejects.toMatchObject({
+      code: "graph_invalid",
+    });
+  });
+
+  it("is ended with the reason of the signal", async () => {
+    const reason = new Error("enough");
+    const stopped = written(meanColourGraph(), { form: "onnx", preprocess: false }, AbortSignal.abort(reason));
+    await expect(stopped).rejects.toBe(reason);
+  });
+});
+
+it("an engine that is not there is engine_unavailable", async () => {
+  const nowhere = createExporter({ command: { path: "/nowhere/engine", args: [], environment: {} }, log() {} });
+  const subject = {
+    graph: [],
+    request: { origin: "stranger", format: "auto", overrides: {}, source: "request", threads: 0 },
+    labels: null,
+    labelOffset: null,
+    temperature: 1,
+  } as const;
+  const choice = { form: "onnx", preprocess: false } as const;
+  await expect(nowhere(subject, choice, AbortSignal.timeout(5000))).rejects.toMatchObject({
+    code: "engine_unavailable",
+  });
+});
