@@ -17,7 +17,7 @@ use napi_derive::napi;
 
 use off_thread::OffThread;
 
-/// Settings of libtensorflow that have to stand in the environment before it is loaded, where nobody has set them: as
+/// Settings of the runtimes that have to stand in the environment before one is loaded, where nobody has set them: as
 /// assignments to `process.env`, which Node makes behind the lock of its own threads.
 #[napi(module_exports)]
 pub fn prepare_environment(_exports: Object, env: Env) -> napi::Result<()> {

@@ -31,7 +31,4 @@ mod scores;
 pub use error::EngineError;
 pub use model::{Model, RunScores};
 pub use probe::probe_graph;
-pub use runtime::{
-    Kernels, Library, RuntimeKind,
-    tensorflow::{ENVIRONMENT, LOG_LEVEL, set_environment},
-};
+pub use runtime::{ENVIRONMENT, Kernels, LOG_LEVEL, Library, RuntimeKind, is_of_runtime, set_environment};

@@ -81,6 +81,6 @@ fn read_in_new_thread() -> io::Result<()> {
 }
 
 fn read_environment() -> io::Result<()> {
-    let is_foreign = |(name, _): (std::ffi::OsString, _)| !name.as_encoded_bytes().starts_with(b"TF_");
+    let is_foreign = |(name, _): (std::ffi::OsString, _)| !menagerie_engine::is_of_runtime(&name);
     if env::vars_os().any(is_foreign) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
 }

@@ -16,6 +16,7 @@ mod system_calls;
 use std::{env, path::PathBuf};
 
 use menagerie_contract::{ErrorCode, Problem, Sandbox};
+use menagerie_engine::is_of_runtime;
 use menagerie_graph::{GraphLimits, allow_list};
 
 pub use self::priority::Priority;
@@ -176,11 +177,11 @@ fn number(name: &str, absent: u64) -> Result<u64, Problem> {
     })
 }
 
-/// Leaves no variable but those that libtensorflow is given by us.
+/// Leaves no variable but those that a runtime is given by us.
 fn forget_environment() {
     let names: Vec<_> = env::vars_os().map(|(name, _)| name).collect();
     for name in names {
-        if !name.as_encoded_bytes().starts_with(b"TF_") {
+        if !is_of_runtime(&name) {
             // SAFETY: the process has this one thread yet.
             unsafe { env::remove_var(name) };
         }

@@ -1,8 +1,8 @@
 //! `serve` through a real process.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::Path};
 
-use crate::host::{Host, Reply, engine};
+use crate::host::{Host, Reply, engine, engine_on, runtimes};
 use menagerie_contract::{
     ErrorCode, Frame,
     frame::{FRAME_BYTES_MAX, PROTOCOL},
@@ -160,4 +160,28 @@ fn a_killed_process_closes_its_pipe() {
     host.kill();
     assert_eq!(host.receive(), None);
     assert_eq!(host.end().0.code(), None);
+}
+
+#[test]
+fn nothing_is_written_for_the_makers_of_a_runtime_and_it_ends_at_once() {
+    for runtime in runtimes() {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("home-{}", runtime.name()));
+        drop(fs::remove_dir_all(&home));
+        fs::create_dir_all(&home).unwrap();
+        // Outside of the cell it could be.
+        let mut command = engine_on(runtime, "serve");
+        command
+            .env("SANDBOX", "off")
+            .env("HOME", &home)
+            .env_remove("XDG_CACHE_HOME")
+            .env_remove("ORT_DISABLE_TELEMETRY");
+        let mut host = Host::spawn_with_model(&mut command, &probe_graph());
+        host.infer(2, 1, &[0; IMAGE]);
+        assert!(matches!(host.receive(), Some((2, Reply::Scores(_)))));
+        host.close_stdin();
+        let started = std::time::Instant::now();
+        assert_eq!(host.end().0.code(), Some(0));
+        assert!(started.elapsed().as_secs() < 10, "{} took {:?} to end", runtime.name(), started.elapsed());
+        assert_eq!(fs::read_dir(&home).unwrap().count(), 0, "{} wrote into {}", runtime.name(), home.display());
+    }
 }

@@ -1,14 +1,18 @@
 //! What runs graphs: a library that is loaded at run time, and graphs in it. Everything else in this crate knows neither
 //! which library that is nor how it keeps its tensors.
 
+mod environment;
 mod library;
 mod onnx;
-pub mod tensorflow;
+mod tensorflow;
 
 use menagerie_contract::{Dtype, Layout};
 use menagerie_graph::Resolved;
 
-pub use self::library::{Library, RuntimeKind};
+pub use self::{
+    environment::{ENVIRONMENT, LOG_LEVEL, is_of_runtime, set_environment},
+    library::{Library, RuntimeKind},
+};
 use crate::EngineError;
 
 /// What computes a graph's layers.

@@ -4,7 +4,6 @@
 //! was tried first: at run time it takes the library's folder from `TENSORFLOW_DIR` alone, panics on a missing
 //! function, and brings protobuf 2.27 (RUSTSEC-2024-0437).
 
-mod environment;
 mod ffi;
 mod graph;
 mod probe;
@@ -17,7 +16,6 @@ use std::{ffi::CStr, path::Path};
 use menagerie_contract::message::LIBTENSORFLOW;
 use menagerie_graph::Resolved;
 
-pub use self::environment::{ENVIRONMENT, LOG_LEVEL, set_environment};
 use self::{ffi::Functions, graph::TensorflowGraph, session::SessionPlan};
 use super::{Kernels, Opened, Runtime};
 use crate::EngineError;
