@@ -4,10 +4,11 @@ import { type AutoEngineOptions, createAutoEngine } from "../src/engines/auto.js
 import { AppError, EngineError } from "../src/errors.js";
 import type { LoadRequest } from "../src/generated/contract.js";
 import type { InferenceEngine, LoadedModel, Pieces } from "../src/ports.js";
-import { ignoreLog, ONNXRUNTIME_DIR, processEngine } from "./support/engines.js";
+import { processEngine } from "./support/engines.js";
 import { FakeEngine, inferFrameOf, scoresOf } from "./support/fake-engine.js";
 import { meanColourGraph } from "./support/graph-def.js";
 import { party } from "./support/party.js";
+import { ONNXRUNTIME_DIR } from "./support/paths.js";
 
 const GRAPH = [Buffer.from("graph")];
 const REQUEST: LoadRequest = {
@@ -146,7 +147,7 @@ it.skipIf(ONNXRUNTIME_DIR === undefined)(
   "the real engines agree on a graph, which then runs on ONNX Runtime",
   async () => {
     const engine = createAutoEngine({
-      onnxruntime: processEngine({ log: ignoreLog }, "onnxruntime"),
+      onnxruntime: processEngine({}, "onnxruntime"),
       openLibtensorflow: () => processEngine({ spareCount: 0 }),
       log: () => {},
     });

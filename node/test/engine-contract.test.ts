@@ -2,10 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FRAME_KIND, type LoadRequest } from "../src/generated/contract.js";
 import type { InferenceEngine, LoadedModel } from "../src/ports.js";
-import { addonEngine, codec, ONNXRUNTIME_DIR, processEngine } from "./support/engines.js";
+import { addonEngine, codec, processEngine } from "./support/engines.js";
 import { FakeEngine, frameOf, inferFrameOf, scoresOf } from "./support/fake-engine.js";
 import { meanColourGraph } from "./support/graph-def.js";
 import { party } from "./support/party.js";
+import { runtimes } from "./support/paths.js";
 
 const RED = [255, 0, 0] as const;
 const GREEN = [0, 255, 0] as const;
@@ -34,23 +35,11 @@ interface Contender {
 
 const CONTENDERS: readonly Contender[] = [
   { name: "fake", open: () => new FakeEngine(), graph: Buffer.from(`graph side=${SIDE}`) },
-  { name: "process", open: () => processEngine(), graph: meanColourGraph(SIDE) },
-  { name: "addon", open: () => addonEngine(), graph: meanColourGraph(SIDE) },
-  ...onOnnxRuntime(),
+  ...runtimes().flatMap((runtime) => [
+    { name: `process (${runtime})`, open: () => processEngine({}, runtime), graph: meanColourGraph(SIDE) },
+    { name: `addon (${runtime})`, open: () => addonEngine(undefined, runtime), graph: meanColourGraph(SIDE) },
+  ]),
 ];
-
-/** Both, where ONNX Runtime is there. */
-function onOnnxRuntime(): Contender[] {
-  if (ONNXRUNTIME_DIR === undefined) {
-    console.log("skipped: ONNX Runtime is not there; node scripts/setup.mjs brings it");
-    return [];
-  }
-  const graph = meanColourGraph(SIDE);
-  return [
-    { name: "process on ONNX Runtime", open: () => processEngine({}, "onnxruntime"), graph },
-    { name: "addon on ONNX Runtime", open: () => addonEngine(undefined, "onnxruntime"), graph },
-  ];
-}
 
 const inferFrame = (...colours: Parameters<typeof inferFrameOf>[1][number][]) => inferFrameOf(SIDE, colours);
 

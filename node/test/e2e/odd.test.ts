@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { form } from "../support/fake-service.js";
-import { sharedFolder } from "../support/paths.js";
+import { runtimes, sharedFolder } from "../support/paths.js";
 import { solidPng } from "../support/png.js";
 import { serveColours } from "../support/server.js";
 
@@ -37,31 +37,31 @@ interface Outcome {
 const IMAGE_REFUSALS = ["image_unsupported", "image_undecodable", "image_too_large", "image_animated_limit"];
 const RED = solidPng(16, 16, [255, 0, 0]);
 
-const server = serveColours();
-
-async function infer(parts: Parameters<typeof form>[0]): Promise<Outcome> {
-  const response = await fetch(`${server().url}/infer?format=json`, { method: "POST", body: form(parts) });
+async function infer(url: string, parts: Parameters<typeof form>[0]): Promise<Outcome> {
+  const response = await fetch(`${url}/infer?format=json`, { method: "POST", body: form(parts) });
   const { code = "", detail = "" } = (await response.json()) as { code?: string; detail?: string };
   return { status: response.status, code, detail };
 }
 
 describe.skipIf(images === null)("every image of image-torture", () => {
+  const server = serveColours();
   const rows = manifestOf(images);
   it("is there", () => {
     expect(rows.length).toBeGreaterThan(100);
   });
 
   it.each(rows)("$file ($special): $expected", async ({ file, expected }) => {
-    const { status, code, detail } = await infer({ image_file: readFileSync(join(images ?? "", file)) });
+    const { status, code, detail } = await infer(server().url, { image_file: readFileSync(join(images ?? "", file)) });
     const answered = status === 200;
     if (expected === "decode") expect(answered, detail).toBe(true);
     if (expected === "refuse") expect(answered).toBe(false);
     if (!answered) expect(IMAGE_REFUSALS, detail).toContain(code);
-    expect((await infer({ image_file: RED })).status).toBe(200);
+    expect((await infer(server().url, { image_file: RED })).status).toBe(200);
   });
 });
 
-describe.skipIf(graphs === null)("every graph of graphs-odd", () => {
+describe.skipIf(graphs === null).each(runtimes())("every graph of graphs-odd, on %s", (runtime) => {
+  const server = serveColours({ RUNTIME: runtime });
   const rows = manifestOf(graphs);
   it("is there", () => {
     expect(rows.length).toBeGreaterThan(20);
@@ -71,7 +71,7 @@ describe.skipIf(graphs === null)("every graph of graphs-odd", () => {
     const labels = file.includes("mobilenet")
       ? Array.from({ length: 1001 }, (_, index) => `class ${index}`).join("\n")
       : "red\ngreen\nblue\n";
-    const outcome = await infer({
+    const outcome = await infer(server().url, {
       image_file: RED,
       model_file: readFileSync(join(graphs ?? "", file)),
       label_file: Buffer.from(labels),
@@ -87,6 +87,6 @@ describe.skipIf(graphs === null)("every graph of graphs-odd", () => {
     for (const canary of ["zoo-canary-writefile", "zoo-canary-save"]) {
       expect(existsSync(join("/tmp", canary)) || existsSync(join(tmpdir(), canary))).toBe(false);
     }
-    expect((await infer({ image_file: RED })).status).toBe(200);
+    expect((await infer(server().url, { image_file: RED })).status).toBe(200);
   });
 });

@@ -8,7 +8,7 @@ import { loadNativeStart } from "../../src/engines/native-child.js";
 import { createProcessEngine, type ProcessEngineOptions } from "../../src/engines/process.js";
 import type { InferenceEngine } from "../../src/ports.js";
 import { decodeReply, loadWasm } from "../../src/wasm-module.js";
-import { ENGINE_FILE, LIBTENSORFLOW_DIR } from "./paths.js";
+import { ENGINE_FILE, LIBTENSORFLOW_DIR, ONNXRUNTIME_DIR } from "./paths.js";
 
 const FIXTURE = fileURLToPath(new URL("../fixtures/engine.mjs", import.meta.url));
 
@@ -26,9 +26,6 @@ export function fixtureCommand(behaviour: string) {
 }
 
 const startChild = await loadNativeStart();
-
-/** ONNX Runtime as set-up leaves it; undefined where it is not there. */
-export const ONNXRUNTIME_DIR = readConfig().onnxruntimePath;
 
 export function processEngine(
   overrides: Partial<ProcessEngineOptions> = {},

@@ -33,6 +33,22 @@ export function meanColourGraph(side = 8, nonce = ""): Buffer {
   ]);
 }
 
+/** As `meanColourGraph`, with the colour times itself: by an op that ONNX Runtime has no translation for. */
+export function untranslatedGraph(): Buffer {
+  return graphDef([
+    { name: "input", op: "Placeholder", attributes: { dtype: type(DT_FLOAT), shape: shape([-1, 8, 8, 3]) } },
+    { name: "axes", op: "Const", attributes: { dtype: type(DT_INT32), value: int32Tensor([1, 2]) } },
+    {
+      name: "mean",
+      op: "Mean",
+      inputs: ["input", "axes"],
+      attributes: { T: type(DT_FLOAT), Tidx: type(DT_INT32), keep_dims: bool(false) },
+    },
+    { name: "square", op: "MulNoNan", inputs: ["mean", "mean"], attributes: { T: type(DT_FLOAT) } },
+    { name: "probabilities", op: "Softmax", inputs: ["square"], attributes: { T: type(DT_FLOAT) } },
+  ]);
+}
+
 /** A graph whose answer hangs on a file of the machine that runs it. */
 export function fileReadingGraph(): Buffer {
   return graphDef([

@@ -11,6 +11,16 @@ export const CLI_FILE = join(ROOT_DIR, "node/bin/menagerie.mjs");
 export const ENGINE_FILE = join(ROOT_DIR, "target/release/menagerie-engine");
 export const LIBTENSORFLOW_DIR = readConfig().libtensorflowPath;
 
+/** ONNX Runtime as set-up leaves it; undefined where it is not there. */
+export const ONNXRUNTIME_DIR = readConfig().onnxruntimePath;
+
+/** The runtimes that are there; says of ONNX Runtime that it is passed over where it is not. */
+export function runtimes(): ("libtensorflow" | "onnxruntime")[] {
+  if (ONNXRUNTIME_DIR !== undefined) return ["libtensorflow", "onnxruntime"];
+  console.log("skipped: ONNX Runtime is not there; node scripts/setup.mjs brings it");
+  return ["libtensorflow"];
+}
+
 const SHARED_DIR = process.env["MENAGERIE_SHARED"] ?? join(ROOT_DIR, "../shared");
 
 /** A folder of the test data beside the project; null, with the reason printed, where it is not there. */

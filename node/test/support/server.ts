@@ -25,12 +25,13 @@ export interface RunningServer {
 
 /** Starts the service on a free port and waits for its announcement. */
 export async function startServer(environment: Record<string, string>): Promise<RunningServer> {
-  const { LIBTENSORFLOW_PATH, PATH, TF_ENABLE_ONEDNN_OPTS } = process.env;
+  const { LIBTENSORFLOW_PATH, ONNXRUNTIME_PATH, PATH, TF_ENABLE_ONEDNN_OPTS } = process.env;
   const feedbackDir = join(tmpdir(), `menagerie-feedback-${randomUUID()}`);
   const child = spawn(process.execPath, [SERVER_FILE], {
     env: {
       ...(PATH === undefined ? {} : { PATH }),
       ...(LIBTENSORFLOW_PATH === undefined ? {} : { LIBTENSORFLOW_PATH }),
+      ...(ONNXRUNTIME_PATH === undefined ? {} : { ONNXRUNTIME_PATH }),
       ...(TF_ENABLE_ONEDNN_OPTS === undefined ? {} : { TF_ENABLE_ONEDNN_OPTS }),
       HOST: "127.0.0.1",
       PORT: "0",
@@ -125,12 +126,12 @@ function sha256(bytes: Buffer): string {
 }
 
 /** A service with the zoo of `makeColourZoo` for all tests of a file or a `describe`; it is there once they run. */
-export function serveColours(): () => RunningServer {
+export function serveColours(environment: Record<string, string> = {}): () => RunningServer {
   let server: RunningServer;
   let zoo: string;
   beforeAll(async () => {
     zoo = await makeColourZoo();
-    server = await startServer({ MODELS_DIR: zoo });
+    server = await startServer({ MODELS_DIR: zoo, ...environment });
   });
   afterAll(async () => {
     await server.stop();

@@ -1,6 +1,6 @@
 //! Landlock: no file and no network address, for this thread and all that it starts from now on.
 //!
-//! Threads that libtensorflow started before keep what they have, so writing is forbidden before it is loaded, and
+//! Threads that the runtime started before keep what they have, so writing is forbidden before it is loaded, and
 //! seccomp, which reaches every thread, denies all calls that open anything.
 
 use std::path::PathBuf;

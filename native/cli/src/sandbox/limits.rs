@@ -13,7 +13,7 @@ const PROCESSES_MAX: u64 = 8192;
 /// Files that a program may have open at a time.
 const PROGRAM_DESCRIPTORS_MAX: u64 = 256;
 
-/// Bounds the memory of the process's own: heap, stacks and other writable pages. The pages of libtensorflow's files,
+/// Bounds the memory of the process's own: heap, stacks and other writable pages. The pages of the runtime's files,
 /// which all processes share, do not count.
 pub fn bound_memory(bytes_max: u64) -> Result<(), String> {
     set(libc::RLIMIT_DATA, bytes_max, bytes_max)?;

@@ -1,7 +1,7 @@
 //! The cell of a process that runs strangers' graphs.
 //!
-//! It closes in two steps. [`Cell::narrow`] comes before libtensorflow is loaded: nothing inherited stays, and nothing
-//! can be written from then on. [`Cell::seal`] comes after libtensorflow has run its tiny graph, and before the first
+//! It closes in two steps. [`Cell::narrow`] comes before the runtime is loaded: nothing inherited stays, and nothing
+//! can be written from then on. [`Cell::seal`] comes after the runtime has run its tiny graph, and before the first
 //! byte of a model is read: from then on the process computes, reads stdin, writes stdout and stderr, and can do nothing
 //! else. What a system does not offer is said, never passed over.
 

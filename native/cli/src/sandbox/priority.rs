@@ -43,7 +43,7 @@ impl Priority {
 /// What `setpriority` is asked for, of this process.
 pub struct StepBack {
     /// Linux takes a process for one thread, and a process group for all threads of all its processes: only so are those
-    /// reached that libtensorflow has started already.
+    /// reached that the runtime has started already.
     pub scope: u32,
     /// The niceness then.
     pub niceness: i32,

@@ -17,7 +17,7 @@ use super::priority::StepBack;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Calls that libtensorflow and the engine make after the tiny graph, seen with strace on two dozen graphs, and the few
+/// Calls that the runtimes and the engine make after the tiny graph, seen with strace on two dozen graphs, and the few
 /// that belong to them.
 const ALLOWED: &[libc::c_long] = &[
     // Frames and log lines.

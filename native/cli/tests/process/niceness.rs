@@ -4,14 +4,14 @@
 use std::{collections::BTreeSet, fs, os::unix::process::CommandExt, path::Path};
 
 use menagerie_contract::{LoadRequest, Origin, Source, SpecOverrides};
-use menagerie_engine::probe_graph;
+use menagerie_engine::{RuntimeKind, probe_graph};
 
-use crate::host::{Host, Reply, engine};
+use crate::host::{Host, Reply, engine_on, runtimes};
 
 /// By how much each thread is nicer than this test, in a process that leads its group, as the service starts them, after
 /// this load.
-fn steps_back_after(origin: Origin, source: Source) -> BTreeSet<i32> {
-    let mut host = Host::spawn(engine("serve").process_group(0));
+fn steps_back_after(runtime: RuntimeKind, origin: Origin, source: Source) -> BTreeSet<i32> {
+    let mut host = Host::spawn(engine_on(runtime, "serve").process_group(0));
     host.receive();
     let request = LoadRequest { origin, ..LoadRequest::new(source, SpecOverrides::default()) };
     let Some((_, Reply::Loaded(_))) = host.load_as(1, request, &probe_graph()) else { panic!("not loaded") };
@@ -30,14 +30,18 @@ fn niceness_in(folder: &Path) -> i32 {
 
 #[test]
 fn every_thread_of_a_strangers_graph_steps_back_whoever_set_its_settings() {
-    for source in [Source::Request, Source::Manifest] {
-        assert_eq!(steps_back_after(Origin::Stranger, source), BTreeSet::from([5]));
+    for runtime in runtimes() {
+        for source in [Source::Request, Source::Manifest] {
+            assert_eq!(steps_back_after(runtime, Origin::Stranger, source), BTreeSet::from([5]), "{}", runtime.name());
+        }
     }
 }
 
 #[test]
 fn a_graph_of_the_zoo_does_not_also_with_settings_of_the_request() {
-    for source in [Source::Request, Source::Manifest] {
-        assert_eq!(steps_back_after(Origin::Zoo, source), BTreeSet::from([0]));
+    for runtime in runtimes() {
+        for source in [Source::Request, Source::Manifest] {
+            assert_eq!(steps_back_after(runtime, Origin::Zoo, source), BTreeSet::from([0]), "{}", runtime.name());
+        }
     }
 }

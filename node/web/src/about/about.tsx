@@ -67,6 +67,7 @@ function Told({ state }: { readonly state: Readiness | Refusal }) {
 
 function State({ now }: { readonly now: Readiness }) {
   const { engine } = now;
+  const { runtime } = engine;
   return (
     <>
       <p class="tags">
@@ -78,7 +79,7 @@ function State({ now }: { readonly now: Readiness }) {
           ["Version", service.value?.version ?? "not stated"],
           ["Default model", now.default_model ?? "none"],
           ["Models in memory", String(now.models_loaded)],
-          ["Engine", `${engine.kind}, libtensorflow ${engine.libtensorflow ?? "not loaded"}`],
+          ["Engine", `${engine.kind}, ${runtime === null ? "not started" : `${runtime.name} ${runtime.version}`}`],
           ["A model's process is confined by", engine.sandbox?.held.join(", ") || "nothing"],
           ...(engine.sandbox && engine.sandbox.missing.length > 0
             ? [["This system does not offer", engine.sandbox.missing.join("; ")] as const]
