@@ -94,6 +94,13 @@ describe("the classifier", () => {
     expect((await classifier.classify(other, image(), OPTIONS)).label).toBe("rot");
   });
 
+  it("gives a labelled photo away to the thread that views it, also where that has to be told of the model first", async () => {
+    const one = await target({ key: "never seen" });
+    const bytes = new Uint8Array(solidPng(16, 16, [255, 0, 0]));
+    const decision = await classifier.decide(one, [{ label: "red", bytes }]);
+    expect([decision.warnings, bytes.buffer.byteLength]).toEqual([[], 0]);
+  });
+
   it("describes a model with its labels, and a label file without a model", async () => {
     expect((await classifier.describe(await target())).labels).toMatchObject({ count: 3, offset: 0 });
     expect(await classifier.describeLabels(Buffer.from("a\nb\n"), party())).toEqual({ count: 2, format: "plain" });

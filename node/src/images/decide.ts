@@ -4,6 +4,7 @@ import { AppError } from "../errors.js";
 import type { Decision, Example, NextStep, Try } from "../generated/contract.js";
 import type { ClassifyTarget, ExamplePhoto } from "../ports.js";
 import { sha256 } from "../sha256.js";
+import { transferable } from "./transferable.js";
 import type { ModelCall, Reply } from "./wasm-worker.js";
 
 /** A decision takes a few kilobytes. */
@@ -65,9 +66,10 @@ async function decide(
   try {
     const examples: Example[] = [];
     const viewsOf: Uint8Array[] = [];
-    for (const { label, bytes: image } of photos) {
+    for (const { label, bytes } of photos) {
       // At most; what is the same in two ways is there once.
       const release = party.hold(viewsBytes);
+      const image = transferable(bytes);
       const viewCall = { kind: "exampleViews", model, image, label, optionsJson, memoryBytesKeptMax } as const;
       const viewed = await call("viewed", viewCall).finally(release);
       held.push(party.hold(viewed.pixels.length));

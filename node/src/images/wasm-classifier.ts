@@ -34,6 +34,7 @@ import type {
 import { codeOf, loadWasm, type WasmModule } from "../wasm-module.js";
 import { Decisions } from "./decide.js";
 import { readJson } from "./read-json.js";
+import { transferable } from "./transferable.js";
 import type { Call, ModelCall, PrepareCall, Reply } from "./wasm-worker.js";
 import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
 
@@ -353,7 +354,7 @@ function memoryOf(call: Call): ArrayBuffer[] {
   if (call.kind === "prepare") {
     return [call.image.buffer, call.room.buffer, ...(call.photo === null ? [] : [call.photo.rgb.buffer])];
   }
-  if (call.kind === "decode") return [call.image.buffer];
+  if (call.kind === "decode" || call.kind === "exampleViews") return [call.image.buffer];
   return call.kind === "readJson" ? [call.bytes.buffer] : [];
 }
 
@@ -375,12 +376,6 @@ async function exchange(target: ClassifyTarget, frame: Uint8Array): Promise<Uint
     if (error instanceof AppError) throw error;
     throw new AppError("internal", "The engine could not be asked.", { cause: error });
   }
-}
-
-/** Bytes in an ArrayBuffer of their own, copied only where they share one (small Buffers lie in Node's pool). */
-function transferable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const own = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
-  return own ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
 function lengthOf(image: GivenImage): number {

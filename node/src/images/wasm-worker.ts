@@ -79,11 +79,11 @@ export interface ExplainCall extends Omit<MaskedCall, "kind" | "from" | "countMa
   readonly replies: readonly Uint8Array[];
 }
 
-/** A photo whose label is known to its views. */
+/** A photo whose label is known to its views; it is given away. */
 export interface ExampleViewsCall {
   readonly kind: "exampleViews";
   readonly model: ModelRef;
-  readonly image: Uint8Array;
+  readonly image: Uint8Array<ArrayBuffer>;
   readonly label: string;
   /** `InferOptions`. */
   readonly optionsJson: string;
@@ -230,6 +230,7 @@ function replyTo(call: Call): Reply {
     }
     const model = compiled(call.model);
     if (model !== undefined) return make(call, model);
+    if (call.kind === "exampleViews") return { kind: "modelUnknown", given: { image: call.image, photo: null } };
     if (call.kind !== "prepare") return { kind: "modelUnknown" };
     const { image, photo } = call;
     return { kind: "modelUnknown", given: { image, photo } };
