@@ -29,7 +29,7 @@ export interface OwnModel {
   readonly labels?: Uint8Array;
   /** What is known of it; the rest is detected. */
   readonly overrides?: SpecOverrides;
-  /** Photos whose labels are known: they decide what neither `overrides` nor the graph say. */
+  /** Photos, best with their labels: they decide what neither `overrides` nor the graph say. */
   readonly examples?: readonly ExamplePhoto[];
 }
 

@@ -417,7 +417,7 @@ export interface Classifier {
     told?: (stages: Stages) => void,
   ): Promise<{ answer: Answer; explanation: Explanation }>;
   /**
-   * What photos whose labels are known say of the settings that the target's graph leaves open: it is asked again and again,
+   * What photos, most of them labelled, say of the settings that the target's graph leaves open: it is asked again and again,
    * in one exchange after the other. Their bytes may be transferred. Rejects with `field_invalid` for a label that the model
    * has not, and for an engine that takes no tensors.
    */
@@ -522,9 +522,10 @@ export interface UploadedGraph extends Omit<UploadedFile, "bytes"> {
   readonly byteLength: number;
 }
 
-/** A photo whose label is known. */
+/** A photo by which settings are decided. */
 export interface ExamplePhoto {
-  readonly label: string;
+  /** What it shows; null where nobody says. */
+  readonly label: string | null;
   readonly bytes: Uint8Array;
 }
 

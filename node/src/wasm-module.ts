@@ -95,17 +95,23 @@ export interface WasmModule {
     explainJson: string,
     replies: Uint8Array,
   ): string;
-  /** The views of a photo whose label is known, one after the other, and which of them each way of fitting gives. */
+  /** The views of a photo, one after the other, and which of them each way of fitting gives; its label has to be one. */
   exampleViews(
     model: WasmModel,
     image: Uint8Array,
-    label: string,
+    label: string | null,
     optionsJson: string,
   ): { pixels: Uint8Array<ArrayBuffer>; views: Uint32Array };
   /** The frame with these views of a photo, each in its way of scaling. */
   exampleFrame(model: WasmModel, pixels: Uint8Array, scalings: Uint32Array): Uint8Array<ArrayBuffer>;
-  /** What a label got in each answer of a reply to `exampleFrame`, a JSON list of `Try`. */
-  exampleTries(model: WasmModel, reply: Uint8Array, label: string, scalings: Uint32Array, views: Uint32Array): string;
+  /** What a label, where there is one, got in each answer of a reply to `exampleFrame`, a JSON list of `Try`. */
+  exampleTries(
+    model: WasmModel,
+    reply: Uint8Array,
+    label: string | null,
+    scalings: Uint32Array,
+    views: Uint32Array,
+  ): string;
   /** What is to be run next, a `NextStep` as JSON, after what a JSON list of `Example` has. */
   exampleStep(model: WasmModel, examplesJson: string): string;
   /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../src/errors.js";
-import { type InferRequest, parseInferFields } from "../src/routes/infer-fields.js";
+import { type InferRequest, parseExamples, parseInferFields } from "../src/routes/infer-fields.js";
 
 const IMAGE = { name: "a.png", bytes: new Uint8Array(1), sha256: "" };
 
@@ -21,6 +21,14 @@ describe("the fields of a request", () => {
       examples: [],
       options: { topK: 5, scoreThreshold: 0, picture: false },
     });
+  });
+
+  it("take a photo without a label as one of which nobody says what it shows", () => {
+    const fields = new Map([["example_label", ["roses", "", " "]]]);
+    const upload = { images: [], examples: [IMAGE, IMAGE, IMAGE], graph: null, labels: null, fields };
+    expect(parseExamples(upload).map(({ label }) => label)).toEqual(["roses", null, null]);
+    const none = { ...upload, examples: [], fields: new Map([["example_label", [""]]]) };
+    expect(parseExamples(none)).toEqual([]);
   });
 
   it.each<[Record<string, string>, object]>([

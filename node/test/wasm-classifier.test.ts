@@ -101,6 +101,36 @@ describe("the classifier", () => {
     expect([decision.warnings, bytes.buffer.byteLength]).toEqual([[], 0]);
   });
 
+  it("takes a labelled photo that came twice as one, and refuses it with two labels", async () => {
+    let runs = 0;
+    const one = await target({ key: "counted" });
+    const exchange = (frame: Uint8Array) => {
+      runs += 1;
+      return one.exchange(frame);
+    };
+    const red = (label: string) => ({ label, bytes: new Uint8Array(solidPng(16, 16, [255, 0, 0])) });
+    await classifier.decide({ ...one, key: "once", exchange }, [red("red")]);
+    const once = runs;
+    await classifier.decide({ ...one, key: "twice", exchange }, [red("red"), red("red")]);
+    expect([once > 0, runs]).toEqual([true, 2 * once]);
+    await expect(classifier.decide(one, [red("red"), red("blue")])).rejects.toMatchObject({
+      code: "field_invalid",
+      message: 'example_label=blue: the same photo came as "red" before; send it once.',
+    });
+  });
+
+  it.each<[string, string | null, Buffer, string]>([
+    ["nothing", "red", Buffer.alloc(0), 'Of the example_file labelled "red": The image is empty'],
+    ["text", null, Buffer.from("hello"), "Of an example_file without a label: This is plain text"],
+    ["a PNG that declares 60000x60000", "red", declaredPng(60_000, 60_000), 'labelled "red": The image is 60000x60000'],
+  ])("%s in place of a photo by which settings are decided is named", async (_what, label, bytes, message) => {
+    const examples = [
+      { label: "blue", bytes: solidPng(8, 8, [0, 0, 255]) },
+      { label, bytes },
+    ];
+    await expect(classifier.decide(await target(), examples)).rejects.toThrow(message);
+  });
+
   it("describes a model with its labels, and a label file without a model", async () => {
     expect((await classifier.describe(await target())).labels).toMatchObject({ count: 3, offset: 0 });
     expect(await classifier.describeLabels(Buffer.from("a\nb\n"), party())).toEqual({ count: 2, format: "plain" });

@@ -221,11 +221,16 @@ pub fn explain(
     Ok(to_json(&explain::explain(&model.0, frame, &seen, &infer, &options, replies).map_err(thrown)?))
 }
 
-/// The views of a photo whose label is known, one after the other, and which of them each way of fitting gives.
+/// The views of a photo, whose label is checked where it has one, one after the other, and which of them each way of fitting gives.
 #[wasm_bindgen(js_name = exampleViews, unchecked_return_type = "{ pixels: Uint8Array; views: Uint32Array }")]
-pub fn example_views(model: &Model, image: &[u8], label: &str, options_json: &str) -> Result<Object, JsError> {
+pub fn example_views(
+    model: &Model,
+    image: &[u8],
+    label: Option<String>,
+    options_json: &str,
+) -> Result<Object, JsError> {
     let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
-    let (pixels, views) = examples::views(&model.0, image, label, &options.limits).map_err(thrown)?;
+    let (pixels, views) = examples::views(&model.0, image, label.as_deref(), &options.limits).map_err(thrown)?;
     Ok(object(&[
         ("pixels", Uint8Array::from(pixels.as_slice()).into()),
         ("views", Uint32Array::from(views.as_slice()).into()),
@@ -238,16 +243,16 @@ pub fn example_frame(model: &Model, pixels: &[u8], scalings: &[u32]) -> Result<V
     examples::feed(&model.0, pixels, scalings).map_err(thrown)
 }
 
-/// What a label got in each answer of a reply to `exampleFrame`, a JSON list of `Try`.
+/// What a label, where there is one, got in each answer of a reply to `exampleFrame`, a JSON list of `Try`.
 #[wasm_bindgen(js_name = exampleTries)]
 pub fn example_tries(
     model: &Model,
     reply: &[u8],
-    label: &str,
+    label: Option<String>,
     scalings: &[u32],
     views: &[u32],
 ) -> Result<String, JsError> {
-    Ok(to_json(&examples::judge(&model.0, reply, label, scalings, views).map_err(thrown)?))
+    Ok(to_json(&examples::judge(&model.0, reply, label.as_deref(), scalings, views).map_err(thrown)?))
 }
 
 /// What is to be run next, a `NextStep` as JSON, after what a JSON list of `Example` has.

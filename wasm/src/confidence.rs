@@ -70,6 +70,14 @@ impl Ranking {
         self.candidates.iter().find(|class| class.index == index).map_or(0.0, |class| class.probability)
     }
 
+    /// Classes with their shares of all probabilities, of at least `least`.
+    #[must_use]
+    pub fn shares(&self, least: f32) -> Vec<(u32, f32)> {
+        let all: f32 = self.candidates.iter().map(|class| class.probability).sum();
+        let shares = self.candidates.iter().map(|class| (class.index, class.probability / all));
+        shares.filter(|(_, share)| *share >= least).collect()
+    }
+
     /// Once they are in their order, which rounding could change.
     fn temper(&mut self, temperature: f32) {
         let mut probabilities: Vec<f32> = self.candidates.iter().map(|class| class.probability).collect();

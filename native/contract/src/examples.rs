@@ -1,4 +1,4 @@
-//! What photos whose labels are known say of settings that a graph leaves open.
+//! What photos say of settings that a graph leaves open, most of all photos whose labels are known.
 
 #[cfg(feature = "typescript")]
 use schemars::JsonSchema;
@@ -8,13 +8,15 @@ use ts_rs::TS;
 
 use crate::spec::{Evidence, SpecOverrides};
 
-/// A photo with its label, and what was tried on it so far.
+/// A photo, mostly with its label, and what was tried on it so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(deny_unknown_fields)]
 pub struct Example {
-    /// What the photo shows, as the client says it.
-    pub label: String,
+    /// What the photo shows, as the client says it; absent where nobody does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub label: Option<String>,
     /// For each way of fitting the photo to the input, which of its views that gives: several ways may give the same pixels.
     pub views: Vec<u32>,
     /// What was answered.
@@ -22,7 +24,7 @@ pub struct Example {
 }
 
 /// One way of feeding a photo, with what its label got.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(deny_unknown_fields)]
 pub struct Try {
@@ -30,10 +32,12 @@ pub struct Try {
     pub scaling: u32,
     /// View of the photo.
     pub view: u32,
-    /// Probability of the photo's label.
+    /// Probability of the photo's label; without one, of the answer.
     pub probability: f32,
-    /// Whether its label was the answer.
-    pub best: bool,
+    /// Of a photo without a label, the likelier classes with their shares of all probabilities.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[cfg_attr(feature = "typescript", ts(optional, as = "Option<Vec<(u32, f32)>>"))]
+    pub classes: Vec<(u32, f32)>,
 }
 
 /// What is to be done next.
@@ -57,7 +61,7 @@ pub enum NextStep {
     },
 }
 
-/// What labelled photos decided of a model's settings.
+/// What photos decided of a model's settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(deny_unknown_fields)]

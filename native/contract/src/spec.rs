@@ -314,7 +314,7 @@ pub enum Source {
     Prior,
     /// Follows from a measurement on the graph.
     Measured,
-    /// Follows from photos whose labels are known.
+    /// Follows from photos that came with the graph, of which most have labels.
     Examples,
     /// Stands in the graph.
     Read,

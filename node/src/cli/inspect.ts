@@ -7,7 +7,7 @@ import { runEngine } from "./run-engine.js";
 
 interface Options {
   readonly json: boolean;
-  /** `label=photo`. */
+  /** `label=photo`, or `=photo`. */
   readonly example: readonly string[];
 }
 
@@ -19,7 +19,7 @@ export function addInspect(program: Command): void {
     .argument("[labels]", "label file")
     .option(
       "--example <label=photo>",
-      "a photo whose label is known: it decides what the graph leaves open; repeated",
+      "a photo, best one whose label is known: it decides what the graph leaves open; repeated",
       (given: string, before: readonly string[]) => [...before, given],
       [],
     )
@@ -53,7 +53,9 @@ async function decide(graph: string, labels: string | undefined, given: readonly
 /** `label=photo`, split at the first `=`. @throws AppError `field_invalid`, UnreadableInput. */
 async function readExample(given: string): Promise<ExamplePhoto> {
   const at = given.indexOf("=");
-  if (at < 1)
-    throw new AppError("field_invalid", `--example ${given}: write it as label=photo, such as roses=photo.jpg.`);
-  return { label: given.slice(0, at), bytes: await readInput(given.slice(at + 1)) };
+  if (at < 0) {
+    const detail = `--example ${given}: write it as label=photo, such as roses=photo.jpg, or as =photo where the label is not known.`;
+    throw new AppError("field_invalid", detail);
+  }
+  return { label: given.slice(0, at) || null, bytes: await readInput(given.slice(at + 1)) };
 }

@@ -107,7 +107,8 @@ export class FormReader implements PartReader {
   field(name: string, value: string, cut: { readonly name: boolean; readonly value: boolean }): void {
     if (cut.value) throw tooLarge(`Field ${JSON.stringify(name)}`, this.#limits.fieldBytesMax);
     if (cut.name) throw tooLarge("The name of a field", FIELD_NAME_BYTES_MAX);
-    if (value === "") return;
+    // Nothing was chosen. Labels stand in the order of their photos, and an empty one in its place.
+    if (value === "" && name !== "example_label") return;
     // A field of the form replaces one of the query string, and repeats one of the form.
     if (this.#queryNames.delete(name)) this.#fields.delete(name);
     this.#fields.set(name, [...(this.#fields.get(name) ?? []), value]);

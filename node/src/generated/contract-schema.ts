@@ -1766,7 +1766,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
       {
         const: "examples",
-        description: "Follows from photos whose labels are known.",
+        description: "Follows from photos that came with the graph, of which most have labels.",
         type: "string",
       },
       {
@@ -2652,7 +2652,7 @@ export const MANIFEST_JSON_SCHEMA: object = {
         },
         {
           const: "examples",
-          description: "Follows from photos whose labels are known.",
+          description: "Follows from photos that came with the graph, of which most have labels.",
           type: "string",
         },
         {

@@ -369,9 +369,9 @@ export type Evidence = {
 
 export type Example = {
   /**
-   * What the photo shows, as the client says it.
+   * What the photo shows, as the client says it; absent where nobody does.
    */
-  label: string;
+  label?: string;
   /**
    * For each way of fitting the photo to the input, which of its views that gives: several ways may give the same pixels.
    */
@@ -1322,13 +1322,13 @@ export type Try = {
    */
   view: number;
   /**
-   * Probability of the photo's label.
+   * Probability of the photo's label; without one, of the answer.
    */
   probability: number;
   /**
-   * Whether its label was the answer.
+   * Of a photo without a label, the likelier classes with their shares of all probabilities.
    */
-  best: boolean;
+  classes?: Array<[number, number]>;
 };
 
 export type Verdict = {

@@ -1,4 +1,4 @@
-/** Labelled photos decide what a graph leaves open: run by run, as the WebAssembly function asks for them. */
+/** Photos decide what a graph leaves open: run by run, as the WebAssembly function asks for them. */
 import { LRUCache } from "lru-cache";
 import { AppError } from "../errors.js";
 import type { Decision, Example, NextStep, Try } from "../generated/contract.js";
@@ -33,19 +33,46 @@ export class Decisions {
 
   /** As `Classifier.decide`. */
   async of(target: ClassifyTarget, photos: readonly ExamplePhoto[], bench: Bench): Promise<Decision> {
-    const parts = await Promise.all(photos.map(async ({ label, bytes }) => [label, await sha256(bytes)]));
-    const key = JSON.stringify([target.key, parts]);
+    const hashes = await Promise.all(photos.map(({ bytes }) => sha256(bytes)));
+    const different = differentOf(photos, hashes);
+    const key = JSON.stringify([target.key, [...different].map(([hash, { label }]) => [hash, label])]);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const decision = await decide(target, photos, bench);
+    const decision = await decide(target, [...different.values()], bench);
     this.#known.set(key, decision);
     return decision;
   }
 }
 
+/**
+ * The photos by their hashes: one that came twice says no more than once.
+ * @throws AppError `field_invalid` where it came with different labels.
+ */
+function differentOf(photos: readonly ExamplePhoto[], hashes: readonly string[]): Map<string, ExamplePhoto> {
+  const different = new Map<string, ExamplePhoto>();
+  for (const [place, photo] of photos.entries()) {
+    const hash = hashes[place] ?? "";
+    const known = different.get(hash)?.label ?? null;
+    if (known !== null && photo.label !== null && known !== photo.label) {
+      const detail = `example_label=${photo.label}: the same photo came as ${JSON.stringify(known)} before; send it once.`;
+      throw new AppError("field_invalid", detail);
+    }
+    if (known === null) different.set(hash, photo);
+  }
+  return different;
+}
+
+/** A photo that cannot be viewed, by its name among the others. */
+function named(error: unknown, { label }: ExamplePhoto): unknown {
+  if (!(error instanceof AppError) || !error.code.startsWith("image_")) return error;
+  const name =
+    label === null ? "an example_file without a label" : `the example_file labelled ${JSON.stringify(label)}`;
+  return new AppError(error.code, `Of ${name}: ${error.message}`);
+}
+
 async function decide(
   target: ClassifyTarget,
-  photos: readonly ExamplePhoto[],
+  given: readonly ExamplePhoto[],
   { optionsJson, memoryBytesKeptMax, call, exchange }: Bench,
 ): Promise<Decision> {
   const { spec, party, imagesMax, tensors } = target;
@@ -53,6 +80,8 @@ async function decide(
     const detail = "What serves this model takes no float32 tensors, so that no photo can be tried in several ways.";
     throw new AppError("field_invalid", detail);
   }
+  // Those without labels stand behind the others.
+  const photos = given.toSorted((one, other) => Number(one.label === null) - Number(other.label === null));
   const model = { key: target.key };
   const viewBytes = spec.input.width * spec.input.height * spec.input.channels;
   const viewsBytes = VIEWS_MAX * viewBytes;
@@ -66,15 +95,20 @@ async function decide(
   try {
     const examples: Example[] = [];
     const viewsOf: Uint8Array[] = [];
-    for (const { label, bytes } of photos) {
+    for (const photo of photos) {
+      const { label, bytes } = photo;
       // At most; what is the same in two ways is there once.
       const release = party.hold(viewsBytes);
       const image = transferable(bytes);
       const viewCall = { kind: "exampleViews", model, image, label, optionsJson, memoryBytesKeptMax } as const;
-      const viewed = await call("viewed", viewCall).finally(release);
+      const viewed = await call("viewed", viewCall)
+        .catch((error: unknown) => {
+          throw named(error, photo);
+        })
+        .finally(release);
       held.push(party.hold(viewed.pixels.length));
       viewsOf.push(viewed.pixels);
-      examples.push({ label, views: [...viewed.views], tries: [] });
+      examples.push({ ...(label === null ? {} : { label }), views: [...viewed.views], tries: [] });
     }
     for (;;) {
       const { json } = await call("json", { kind: "exampleStep", model, examplesJson: JSON.stringify(examples) });
@@ -88,7 +122,7 @@ async function decide(
         const shown = Buffer.concat(places.map((view) => pixels.subarray(view * viewBytes, (view + 1) * viewBytes)));
         const { frame } = await call("fed", { kind: "exampleFrame", model, pixels: shown, scalings });
         const reply = await exchange(frame);
-        const { label } = example;
+        const { label = null } = example;
         const judge = { kind: "exampleTries", model, reply, label, scalings, views: Uint32Array.from(places) } as const;
         example.tries.push(...(JSON.parse((await call("json", judge)).json) as Try[]));
       }

@@ -79,12 +79,12 @@ export interface ExplainCall extends Omit<MaskedCall, "kind" | "from" | "countMa
   readonly replies: readonly Uint8Array[];
 }
 
-/** A photo whose label is known to its views; it is given away. */
+/** A photo to its views; it is given away. */
 export interface ExampleViewsCall {
   readonly kind: "exampleViews";
   readonly model: ModelRef;
   readonly image: Uint8Array<ArrayBuffer>;
-  readonly label: string;
+  readonly label: string | null;
   /** `InferOptions`. */
   readonly optionsJson: string;
   readonly memoryBytesKeptMax: number;
@@ -98,12 +98,12 @@ export interface ExampleFrameCall {
   readonly scalings: Uint32Array;
 }
 
-/** An engine's reply to that frame to what the photo's label got in each answer, a list of `Try` as JSON. */
+/** An engine's reply to that frame to what the photo's label, where it has one, got in each answer, a list of `Try` as JSON. */
 export interface ExampleTriesCall {
   readonly kind: "exampleTries";
   readonly model: ModelRef;
   readonly reply: Uint8Array;
-  readonly label: string;
+  readonly label: string | null;
   readonly scalings: Uint32Array;
   readonly views: Uint32Array;
 }

@@ -198,14 +198,15 @@ export function parseSettings(upload: Upload): ModelSettings {
   return settingsOf(parseSingleFields(upload));
 }
 
-/** Photos with their labels, in the order of the form. @throws AppError `field_invalid`. */
+/** Photos with their labels, in the order of the form; an empty one says nothing. @throws AppError `field_invalid`. */
 export function parseExamples({ examples, fields }: Upload): ExamplePhoto[] {
-  const labels = fields.get("example_label") ?? [];
+  const given = fields.get("example_label") ?? [];
+  const labels = given.slice(0, Math.max(examples.length, given.findLastIndex((label) => label !== "") + 1));
   if (labels.length !== examples.length) {
-    const detail = `${examples.length} photos came as example_file and ${labels.length} labels as example_label; each photo takes one label.`;
+    const detail = `${examples.length} photos came as example_file and ${labels.length} labels as example_label; each photo takes one label, which may be empty.`;
     throw new AppError("field_invalid", detail);
   }
-  return examples.map(({ bytes }, place) => ({ label: labels[place] ?? "", bytes }));
+  return examples.map(({ bytes }, place) => ({ label: labels[place]?.trim() || null, bytes }));
 }
 
 function parseSingleFields(upload: Upload): z.infer<typeof FIELDS> {

@@ -66,9 +66,12 @@ export const GRAPH_FIELDS: Readonly<Record<string, Schema>> = {
 export const EXAMPLE_FIELDS: Readonly<Record<string, Schema>> = {
   example_file: {
     ...listOf(BYTES),
-    description: "A photo whose label is known: it decides settings that the graph leaves open; repeated.",
+    description: "A photo, best one whose label is known: it decides settings that the graph leaves open; repeated.",
   },
-  example_label: { ...listOf(STRING), description: "What it shows; repeated, in the order of the photos." },
+  example_label: {
+    ...listOf(STRING),
+    description: "What it shows, empty where nobody knows; repeated, in the order of the photos.",
+  },
 };
 /** A form with images, models and these text fields, or an image alone. */
 export const imageBody = (fields: Readonly<Record<string, object>>): Content => ({

@@ -1,19 +1,25 @@
 //! From probabilities to settings, in words.
 
 use menagerie_contract::{
-    ChannelOrder, Decision, Dtype, Evidence, Example, ModelSpec, Resize, Source, SpecOverrides, spec::Alternative,
+    ChannelOrder, Decision, Dtype, Evidence, Example, ModelSpec, Resize, Source, SpecOverrides,
+    spec::{Alternative, CERTAIN_MIN},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     posterior::{Posterior, tried},
+    spread::{self, Spread},
     ways::{Ways, is_fixed},
 };
 use crate::{calibrate::labels_of, model::Model};
 
 /// No probability is shown as more than this, as in detection.
 const CONFIDENCE_MAX: f64 = 0.99;
+/// Nothing but what the graph itself makes certain is shown as more than this, as in detection, unless the labels alone, with
+/// every way of scaling as probable before, make it [`BY_LABELS_MIN`] probable.
+const UNCERTAIN_MAX: f64 = 0.89;
+const BY_LABELS_MIN: f64 = 0.7;
 /// Below this the caller is warned, as in detection.
 const CONFIDENCE_WARNED: f32 = 0.75;
 /// What a probability has to move for the photos to be named as its source.
@@ -21,7 +27,13 @@ const MOVED_MIN: f64 = 0.02;
 /// Values that are less probable are not listed.
 const LISTED_MIN: f64 = 0.001;
 
-pub fn decide(model: &Model, ways: &Ways, examples: &[Example], posterior: &Posterior) -> Decision {
+/// `examples` have labels; the photos of `spread` have none.
+pub fn decide(model: &Model, ways: &Ways, examples: &[Example], by_labels: &Posterior, spread: &Spread) -> Decision {
+    let too_few = (spread.photo_count > 0 && !spread::tells(spread.photo_count)).then(|| too_few(spread.photo_count));
+    if examples.is_empty() && spread.logs.is_empty() {
+        return Decision { warnings: too_few.into_iter().collect(), ..Decision::default() };
+    }
+    let posterior = by_labels.with(spread);
     let (scaling, fit) = posterior.best();
     let classes = labels_of(model).len();
     let chance = 1.0 / classes.max(1) as f32;
@@ -32,16 +44,21 @@ pub fn decide(model: &Model, ways: &Ways, examples: &[Example], posterior: &Post
     };
     let got: Vec<f32> = examples.iter().map(of_one).collect();
     let mean = got.iter().sum::<f32>() / got.len().max(1) as f32;
-    if mean <= chance {
+    if !examples.is_empty() && mean <= chance {
         return Decision { warnings: vec![fits_nothing(examples, mean)], ..Decision::default() };
     }
     let Some((scaled, fitted)) = ways.scalings.get(scaling).zip(ways.fits.get(fit)) else { return Decision::default() };
     let (scaled, fitted) = (&scaled.value, fitted.value);
     let spec = &model.spec;
-    let photos =
-        if examples.len() == 1 { "1 labelled photo".to_owned() } else { format!("{} labelled photos", examples.len()) };
-    let prior = Posterior::of(ways, &[], 0, classes);
-    let said = Said { spec, prior: &prior, posterior, photos, mean };
+    let said = Said {
+        spec,
+        prior: Posterior::of(ways, &[], 0, classes),
+        labels_alone: by_labels.of_labels_alone(ways),
+        by_labels,
+        posterior: &posterior,
+        photos: photos(examples.len(), if spread.logs.is_empty() { 0 } else { spread.photo_count }),
+        mean: (!examples.is_empty()).then_some(mean),
+    };
     let of_scaling = |at: usize| &ways.scalings[at].value;
     let of_fit = |at: usize| &ways.fits[at].value;
     let mut overrides = SpecOverrides::default();
@@ -87,13 +104,14 @@ pub fn decide(model: &Model, ways: &Ways, examples: &[Example], posterior: &Post
             let sure = 100.0 * entry.confidence;
             format!("{} is only {sure:.0} % sure with {}; send more, of other labels", entry.field, said.photos)
         })
+        .chain(too_few)
         .collect();
     let odd = examples.iter().zip(&got).filter(|(_, probability)| **probability < chance);
     warnings.extend(odd.map(|(example, probability)| {
         let share = 100.0 * probability;
         format!(
             "the photo labelled {:?} gets {share:.1} % for that label where the others fit; the label may be wrong",
-            example.label
+            label_of(example)
         )
     }));
     Decision { overrides, evidence, warnings }
@@ -104,8 +122,29 @@ fn is_told_by_graphs(field: &str) -> bool {
     menagerie_contract::spec::SETTINGS_FIELDS.contains(&field)
 }
 
+fn label_of(example: &Example) -> &str {
+    example.label.as_deref().unwrap_or_default()
+}
+
+fn photos(labelled: usize, unlabelled: usize) -> String {
+    let labelled = match labelled {
+        0 => None,
+        1 => Some("1 labelled photo".to_owned()),
+        count => Some(format!("{count} labelled photos")),
+    };
+    let unlabelled = (unlabelled > 0).then(|| format!("{unlabelled} photos without labels"));
+    labelled.into_iter().chain(unlabelled).collect::<Vec<_>>().join(" and ")
+}
+
+fn too_few(photo_count: usize) -> String {
+    format!(
+        "{photo_count} photos without labels say nothing of the settings; send {} or more, of several classes, or say what one of them shows",
+        spread::PHOTOS_MIN
+    )
+}
+
 fn fits_nothing(examples: &[Example], mean: f32) -> String {
-    let mut labels: Vec<String> = examples.iter().map(|example| format!("{:?}", example.label)).collect();
+    let mut labels: Vec<String> = examples.iter().map(|example| format!("{:?}", label_of(example))).collect();
     labels.dedup();
     let share = 100.0 * mean;
     format!(
@@ -118,11 +157,15 @@ fn fits_nothing(examples: &[Example], mean: f32) -> String {
 /// What photos say of fields.
 struct Said<'a> {
     spec: &'a ModelSpec,
-    /// Without photos, and with them.
-    prior: &'a Posterior,
+    /// Without photos, with those that have labels, and with all.
+    prior: Posterior,
+    by_labels: &'a Posterior,
     posterior: &'a Posterior,
+    /// What the labels say without the graph.
+    labels_alone: Posterior,
     photos: String,
-    mean: f32,
+    /// Of what the labels get; absent where there are none.
+    mean: Option<f32>,
 }
 
 impl Said<'_> {
@@ -134,7 +177,7 @@ impl Said<'_> {
         let share_in =
             |shares: &[(Value, f64)]| shares.iter().find(|(value, _)| *value == taken).map_or(0.0, |(_, share)| *share);
         let share = share_in(&shares);
-        let moved = (share - share_in(&shares_of(self.prior, &of))).abs();
+        let moved = (share - share_in(&shares_of(&self.prior, &of))).abs();
         let known = self.spec.evidence.iter().find(|entry| entry.field == field);
         if let Some(entry) = known.filter(|entry| entry.value == taken && moved < MOVED_MIN) {
             return entry.clone();
@@ -146,12 +189,20 @@ impl Said<'_> {
         shares.sort_by(|a, b| b.1.total_cmp(&a.1));
         let alternatives =
             shares.into_iter().map(|(value, share)| Alternative { value, score: share as f32 }).collect();
+        // Photos without labels never make a setting sure.
+        let before = share_in(&shares_of(self.by_labels, &of));
+        let sure = share.min(spread::CONFIDENCE_MAX.max(before));
+        let is_certain = known.is_some_and(|entry| entry.confidence >= CERTAIN_MIN && entry.value == taken)
+            || share_in(&shares_of(&self.labels_alone, &of)) >= BY_LABELS_MIN;
+        let most = if is_certain { CONFIDENCE_MAX } else { UNCERTAIN_MAX };
+        let labels =
+            self.mean.map_or_else(String::new, |mean| format!(", whose labels get {mean:.2} on average this way"));
         Evidence {
             field: field.to_owned(),
             value: taken,
             source: Source::Examples,
-            because: format!("with {}, whose labels get {:.2} on average this way{alone}", self.photos, self.mean),
-            confidence: share.min(CONFIDENCE_MAX) as f32,
+            because: format!("with {}{labels}{alone}", self.photos),
+            confidence: sure.min(most) as f32,
             alternatives,
         }
     }

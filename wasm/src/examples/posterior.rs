@@ -5,35 +5,25 @@
 
 use menagerie_contract::{Example, Try};
 
-use super::ways::Ways;
+use super::{spread::Spread, ways::Ways};
 
 /// Share of labels that are taken to be wrong: they stand for any class.
 const WRONG_SHARE: f64 = 0.1;
 /// What any label gets at least, of however many classes: a label that is wrong does not outweigh four that are right.
 const LIKELIHOOD_MIN: f64 = 0.02;
-/// How often labels come first that are right, and of the others, for nets whose probabilities say little else.
-const FIRST: f64 = 0.75;
-const NOT_FIRST: f64 = 0.15;
 /// Ways of scaling whose logarithm of odds against the best is larger than this are not run on further photos: twice the
 /// most that one photo can say, `ln(0.92 / 0.02)`.
 pub const KEEP: f64 = 7.6;
 
-/// Natural logarithm of how well labels fit what was answered: half of the nets are taken to mean their probabilities, of the
-/// others only what comes first counts.
-fn log_likelihood(tries: impl Iterator<Item = Try>, classes: usize) -> f64 {
+/// Natural logarithm of how well labels fit what was answered.
+fn log_likelihood<'a>(tries: impl Iterator<Item = &'a Try>, classes: usize) -> f64 {
     let any = (WRONG_SHARE / classes.max(1) as f64).max(LIKELIHOOD_MIN);
-    let (mut by_probability, mut by_place) = (0.5_f64.ln(), 0.5_f64.ln());
-    for one in tries {
-        by_probability += ((1.0 - WRONG_SHARE) * f64::from(one.probability) + any).ln();
-        by_place += if one.best { FIRST } else { NOT_FIRST }.ln();
-    }
-    let most = by_probability.max(by_place);
-    most + ((by_probability - most).exp() + (by_place - most).exp()).ln()
+    tries.map(|one| ((1.0 - WRONG_SHARE) * f64::from(one.probability) + any).ln()).sum()
 }
 
 /// What a photo's label got, where that was tried.
-pub fn tried(example: &Example, scaling: u32, view: u32) -> Option<Try> {
-    example.tries.iter().find(|one| (one.scaling, one.view) == (scaling, view)).copied()
+pub fn tried(example: &Example, scaling: u32, view: u32) -> Option<&Try> {
+    example.tries.iter().find(|one| (one.scaling, one.view) == (scaling, view))
 }
 
 /// Probabilities of all pairs of a scaling and a fit.
@@ -49,8 +39,8 @@ pub struct Posterior {
 impl Posterior {
     /// What `examples` say, the first `fitted` of them in each fit and the others in the usual one. A fit that was not tried is
     /// taken to do as the usual one does; a scaling that was left out falls behind the best one no further.
-    pub fn of(ways: &Ways, examples: &[Example], fitted: usize, classes: usize) -> Self {
-        let usual = |example: &Example, scaling: usize| {
+    pub fn of<'a>(ways: &Ways, examples: &'a [Example], fitted: usize, classes: usize) -> Self {
+        let usual = |example: &'a Example, scaling: usize| {
             let view = example.views.first().copied().unwrap_or_default();
             tried(example, scaling as u32, view)
         };
@@ -65,7 +55,7 @@ impl Posterior {
             .filter(|scaling| is_whole[*scaling])
             .max_by(|a, b| score(*a).total_cmp(&score(*b)))
             .unwrap_or_default();
-        let of_one = |(place, example): (usize, &Example), scaling: usize, fit: usize| {
+        let of_one = |(place, example): (usize, &'a Example), scaling: usize, fit: usize| {
             let view = example.views.get(if place < fitted { fit } else { 0 }).copied().unwrap_or_default();
             let own = tried(example, scaling as u32, view);
             own.or_else(|| usual(example, scaling)).or_else(|| usual(example, leader))
@@ -77,6 +67,30 @@ impl Posterior {
             })
         });
         Self { fits: ways.fits.len(), logs: logs.collect(), is_whole }
+    }
+
+    /// What the labels say where every way of scaling is as probable before.
+    pub fn of_labels_alone(&self, ways: &Ways) -> Self {
+        let mut alone = self.clone();
+        for (logs, way) in alone.logs.chunks_exact_mut(self.fits).zip(&ways.scalings) {
+            for log in logs {
+                *log -= way.log_prior;
+            }
+        }
+        alone
+    }
+
+    /// With what photos without labels add; ways that were not run on them keep their distance from the best one.
+    pub fn with(&self, spread: &Spread) -> Self {
+        let mut all = self.clone();
+        let leader = spread.logs.first().map_or(0.0, |(_, log)| *log);
+        for (scaling, logs) in all.logs.chunks_exact_mut(self.fits).enumerate() {
+            let own = spread.logs.iter().find(|(other, _)| *other as usize == scaling);
+            for log in logs {
+                *log += own.map_or(leader, |(_, log)| *log);
+            }
+        }
+        all
     }
 
     /// The scalings that were run on every photo and lie at most `distance` behind the best one, the best first.

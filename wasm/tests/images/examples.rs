@@ -2,7 +2,7 @@
 
 use menagerie_contract::{
     ChannelOrder, Decision, Dtype, Evidence, Example, Frame, Layout, NextStep, OutputKind, Resize, ResizeFilter,
-    Scaling, Source, frame::Scores,
+    Scaling, Source, Try, frame::Scores,
 };
 use menagerie_wasm::{Model, examples};
 use serde_json::{Value, json};
@@ -91,11 +91,11 @@ fn decide_by(model: &Model, truth: &Model, photos: &[Photo], unlike: f32) -> (De
     let mut tried: Vec<Example> = Vec::new();
     let (mut pixels, mut wanted) = (Vec::new(), Vec::new());
     for Photo { bytes, label, .. } in photos {
-        let (all, views) = examples::views(model, bytes, label, &options().limits).unwrap();
-        let (own, _) = examples::views(truth, bytes, label, &options().limits).unwrap();
+        let (all, views) = examples::views(model, bytes, Some(label), &options().limits).unwrap();
+        let (own, _) = examples::views(truth, bytes, Some(label), &options().limits).unwrap();
         wanted.push(tensors(&examples::feed(truth, &own, &[0]).unwrap()).remove(0));
         pixels.push(all);
-        tried.push(Example { label: (*label).into(), views, tries: vec![] });
+        tried.push(Example { label: Some((*label).into()), views, tries: vec![] });
     }
     loop {
         let (photo, scalings, views) = match examples::next_step(model, &tried) {
@@ -112,7 +112,9 @@ fn decide_by(model: &Model, truth: &Model, photos: &[Photo], unlike: f32) -> (De
         let image_count = views.len() as u32;
         let reply = Scores { image_count, class_count: CLASSES, queue_us: 0, run_us: 0, values: scores };
         let reply = Frame::Scores(reply).encode(1).unwrap();
-        tried[photo].tries.extend(examples::judge(model, &reply, photos[photo].label, &scalings, &views).unwrap());
+        tried[photo]
+            .tries
+            .extend(examples::judge(model, &reply, Some(photos[photo].label), &scalings, &views).unwrap());
     }
 }
 
@@ -221,11 +223,75 @@ fn a_label_is_found_in_any_case_and_by_its_number_and_a_wrong_one_is_refused_wit
     model.spec.input.resize_filter = ResizeFilter::Nearest;
     let photo = &files()[0].1;
     for label in ["cat", "CAT", "3", "7:cat"] {
-        examples::views(&model, photo, label, &options().limits).unwrap();
+        examples::views(&model, photo, Some(label), &options().limits).unwrap();
     }
-    let error = examples::views(&model, photo, "dogs", &options().limits).unwrap_err();
+    let error = examples::views(&model, photo, Some("dogs"), &options().limits).unwrap_err();
     assert!(
         error.to_string().starts_with("example_label=dogs: the model has no such label; the nearest are \"dog\""),
         "{error}"
     );
+}
+
+/// Photos without labels that were run in two ways of scaling: in the one all are answered alike, in the other each way.
+fn unlabelled(count: usize) -> Vec<Example> {
+    let of = |photo: usize| {
+        let answered = |scaling, class| Try { scaling, view: 0, probability: 0.95, classes: vec![(class, 0.95)] };
+        let tries = vec![answered(0, 0), answered(1, photo as u32 % CLASSES)];
+        Example { label: None, views: vec![0; 12], tries }
+    };
+    (0..count).map(of).collect()
+}
+
+/// RGB on 0..1, or nearly as probable on -1..1.
+fn nearly_even_model() -> Model {
+    let mut model = open_model();
+    model.spec.scalings =
+        vec![scaling(0.0, 255.0, ChannelOrder::Rgb, 0.5), scaling(127.5, 127.5, ChannelOrder::Rgb, 0.4)];
+    model
+}
+
+#[test]
+fn eight_photos_without_labels_turn_what_is_nearly_even_and_are_never_sure() {
+    let model = nearly_even_model();
+    let mut untried = unlabelled(8);
+    untried.iter_mut().for_each(|photo| photo.tries.clear());
+    let NextStep::Run { photo, scalings, .. } = examples::next_step(&model, &untried) else { panic!("nothing to run") };
+    assert_eq!((photo, scalings), (0, vec![0, 1]));
+    let NextStep::Decided { decision } = examples::next_step(&model, &unlabelled(8)) else { panic!("not decided") };
+    assert_eq!(decision.overrides.std, Some(vec![127.5; 3]));
+    let std = entry(&decision, "input.std");
+    assert_eq!(std.source, Source::Examples);
+    assert!(std.because.starts_with("with 8 photos without labels"), "{}", std.because);
+    assert!((0.7..=0.75).contains(&std.confidence), "{}", std.confidence);
+}
+
+#[test]
+fn fewer_photos_without_labels_are_not_run_and_said_to_be_too_few() {
+    let mut photos = unlabelled(7);
+    photos.iter_mut().for_each(|photo| photo.tries.clear());
+    let NextStep::Decided { decision } = examples::next_step(&nearly_even_model(), &photos) else { panic!("runs") };
+    assert_eq!(decision.overrides, menagerie_contract::SpecOverrides::default());
+    assert!(decision.warnings[0].starts_with("7 photos without labels say nothing"), "{:?}", decision.warnings);
+}
+
+#[test]
+fn photos_without_labels_are_not_run_where_one_way_of_scaling_leads() {
+    let mut model = nearly_even_model();
+    model.spec.scalings[1].probability = 0.05;
+    let mut photos = unlabelled(8);
+    photos.iter_mut().for_each(|photo| photo.tries.clear());
+    let NextStep::Decided { decision } = examples::next_step(&model, &photos) else { panic!("runs") };
+    assert_eq!(decision, Decision::default());
+}
+
+#[test]
+fn labels_that_every_way_of_scaling_fits_as_well_make_nothing_surer_than_the_graph_can() {
+    let mut model = open_model();
+    model.spec.scalings[0].probability = 8.0;
+    let view_labels = [("cat", 0), ("dog", 1), ("bird", 2)];
+    let truth = trained(0.0, 255.0, ChannelOrder::Rgb, Resize::Stretch);
+    let (decision, _) = decide_by(&model, &truth, &photos(&view_labels), 0.8);
+    let std = entry(&decision, "input.std");
+    assert_eq!(std.value, json!([255.0, 255.0, 255.0]));
+    assert!(std.confidence <= 0.89, "{}", std.confidence);
 }
