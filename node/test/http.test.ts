@@ -392,6 +392,18 @@ describe("the zoo", () => {
     );
   });
 
+  it("is inspected by its SHA-256 where it was sent before, and one that was not is model_unknown", async () => {
+    const inspect = (parts: Parameters<typeof form>[0]) =>
+      get("/api/models/inspect", { method: "POST", body: form(parts) });
+    const model_file = Buffer.from("graph that stays");
+    const { input } = await (await inspect({ model_file, label_file: COLOURS })).json();
+    const model_sha256 = createHash("sha256").update(model_file).digest("hex");
+    const again = await inspect({ model_sha256, example_file: RED, example_label: "red" });
+    expect([again.status, await again.json()]).toMatchObject([200, { input: { ...input, channel_order: "BGR" } }]);
+    const never = await problemOf(await inspect({ model_sha256: "0".repeat(64) }));
+    expect(never).toMatchObject({ status: 404, code: "model_unknown" });
+  });
+
   it("answers as labelled photos decide, and warns of what is odd in them", async () => {
     const asked = { image_file: RED, model_file: Buffer.from("graph f"), label_file: COLOURS };
     const pairs = { example_file: [RED, GREEN], example_label: ["red", "green"] };

@@ -183,6 +183,22 @@ export function parseInferFields(upload: Upload, modelsPerRequestMax: number): I
   };
 }
 
+/**
+ * A graph that came with the request, or that the service still has.
+ * @throws AppError `field_invalid` where there is none.
+ */
+export function parseOwnGraph(upload: Upload): ModelChoice {
+  const { model_sha256 } = parseSingleFields(upload);
+  if (upload.graph === null && model_sha256 === undefined) {
+    const detail =
+      "model_file is missing; send the frozen graph to inspect, or the SHA-256 of one that was sent before.";
+    throw new AppError("field_invalid", detail);
+  }
+  const [choice] = chooseModels(upload, model_sha256, 0);
+  if (choice === undefined) throw new Error("a graph was seen");
+  return choice;
+}
+
 /** As `parseInferFields`, of one image and one model. @throws AppError `field_invalid` or `image_missing`. */
 export function parseWhyFields(upload: Upload): WhyQuestion {
   const { choices, settings, options } = parseInferFields(upload, 1);

@@ -23,7 +23,7 @@ import {
   type Role,
   type ZooModel,
 } from "../ports.js";
-import { parseExamples, parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
+import { FIELD_SCHEMAS, parseExamples, parseOwnGraph, parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
 import {
   BYTES,
   ENGINE,
@@ -87,11 +87,19 @@ export function modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow
       parameters: queryOf(SETTINGS_SCHEMAS),
       body: {
         "multipart/form-data": {
-          schema: { type: "object", properties: { ...GRAPH_FIELDS, ...EXAMPLE_FIELDS, ...SETTINGS_SCHEMAS } },
+          schema: {
+            type: "object",
+            properties: {
+              ...GRAPH_FIELDS,
+              model_sha256: FIELD_SCHEMAS["model_sha256"],
+              ...EXAMPLE_FIELDS,
+              ...SETTINGS_SCHEMAS,
+            },
+          },
         },
       },
       answers: ok("The resolved settings.", json(named("ModelSpec"))),
-      problems: [...GRAPH, ...LABELS, ...ENGINE],
+      problems: ["model_unknown", ...GRAPH, ...LABELS, ...ENGINE],
       handle: inspectModel(models, classifier),
     },
     {
@@ -189,10 +197,8 @@ function describeModel(models: Models, classifier: Classifier): RequestHandler {
 function inspectModel(models: Models, classifier: Classifier): RequestHandler {
   return async (_request, response) => {
     const upload = uploadOf(response);
-    const { graph, labels } = upload;
-    if (graph === null) throw new AppError("field_invalid", "model_file is missing; send the frozen graph to inspect.");
+    const choice = parseOwnGraph(upload);
     const settings = parseSettings(upload);
-    const choice = { kind: "upload", graph, labels } as const;
     const visit = visitOf(response);
     const examples = parseExamples(upload);
     const describe = async () => {

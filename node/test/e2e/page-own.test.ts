@@ -115,6 +115,11 @@ describeInBrowser("a model of one's own", (stage) => {
     await page.click(".teach button:has-text('blue')");
     await page.waitForFunction(() => document.querySelector("#rests")?.textContent?.includes("whose labels were said"));
     expect(await page.textContent("#sentence")).toContain("Detected blue");
+    // The panel tells what was decided, not what was detected before.
+    await page.waitForFunction(() =>
+      document.querySelector("#normalization-sure")?.textContent?.includes("examples, "),
+    );
+    expect(await page.textContent("#normalization-sure")).toContain("with 1 labelled photo");
     expect(complaints).toEqual([]);
 
     await page.fill(".teach input", "bleu");

@@ -1,6 +1,7 @@
 /** Asks what is in the photo, and how a graph of the user's own is read. */
+import type { ModelSpec } from "../../../src/generated/contract.js";
 import { classify, inspect, Refusal, type Result, type Sending } from "../api.js";
-import { announcement, chosenModels, own, type Photo, photo, photos, region, reply } from "../state.js";
+import { announcement, chosenModels, type OwnModel, own, type Photo, photo, photos, region, reply } from "../state.js";
 import { doWork } from "../work.js";
 import { askLightly } from "./light/light.js";
 import { readGraphHere } from "./own/read-graph.js";
@@ -54,11 +55,21 @@ async function readSpec(sending: Required<Sending>): Promise<void> {
   const mine = own.value;
   if (mine === null) return;
   const here = await readGraphHere(mine, sending.signal);
-  const spec = here ?? (await inspect(formOf(modelFields({ ...mine, keptSha256: null, examples: [] })), sending));
+  const spec = here ?? (await inspectOwn(mine, sending));
   if (own.value?.graph !== mine.graph) return;
   own.value = { ...own.value, spec, keptSha256: here === null ? spec.graph.sha256 : own.value.keptSha256 };
   const { input, output } = spec;
   announcement.value = `The graph takes ${input.width} by ${input.height} pixels and tells ${output.classes} classes apart.`;
+}
+
+/** The graph goes along where the service does not have it, or has it no more. */
+async function inspectOwn(mine: OwnModel, sending: Required<Sending>): Promise<ModelSpec> {
+  try {
+    return await inspect(formOf(modelFields(mine)), sending);
+  } catch (error) {
+    if (mine.keptSha256 === null || !(error instanceof Refusal) || error.code !== "model_unknown") throw error;
+    return inspectOwn({ ...mine, keptSha256: null }, sending);
+  }
 }
 
 /** The answer in a sentence. */

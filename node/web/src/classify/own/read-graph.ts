@@ -8,14 +8,14 @@ import type { OwnModel } from "../../state.js";
 import type { GraphFiles, GraphReading } from "./graph-reader.js";
 
 /**
- * The spec of the graph, or `null` when the service has to be asked: for settings, which the reader here does not know,
- * and where this browser cannot run it. Rejects with a `Refusal` when the graph or its labels cannot be used.
+ * The spec of the graph, or `null` when the service has to be asked: for settings and labelled photos, which the reader
+ * here does not know, and where this browser cannot run it. Rejects with a `Refusal` when the graph or its labels cannot be used.
  */
 export async function readGraphHere(
-  { graph, labels, settings }: OwnModel,
+  { graph, labels, settings, examples }: OwnModel,
   signal: AbortSignal,
 ): Promise<ModelSpec | null> {
-  if (Object.keys(settings).length > 0) return null;
+  if (Object.keys(settings).length > 0 || examples.length > 0) return null;
   const reading = await askReader({ graph, labels }, signal);
   if ("code" in reading) throw new Refusal(reading.code as ErrorCode, reading.message);
   return "specJson" in reading ? (JSON.parse(reading.specJson) as ModelSpec) : null;
