@@ -10,6 +10,10 @@ const DOUBT: f64 = 0.02;
 const HABIT: f32 = 0.7;
 /// Share of nets with three channels that are shown grey photos.
 const GREY_SHARE: f32 = 0.02;
+/// Divisor of pixels that the data set divides by 255, and the net once more. Without stored moments a graph shows nothing of it,
+/// so that only labels tell; it is shared by the orders of the channels.
+const TWICE: f32 = 255.0 * 255.0;
+const TWICE_SHARE: f32 = 0.002;
 /// Ways of fitting that are met beside the usual one, with their shares: torchvision keeps 0.875 of each side.
 const FITS: [(Resize, f32, f64); 4] = [
     (Resize::Stretch, 1.0, 3.0),
@@ -91,6 +95,8 @@ fn scalings(spec: &ModelSpec) -> Vec<Way<Scaling>> {
     }
     if met.is_empty() {
         met.push(taken);
+    } else if !is_mean_fixed && !is_std_fixed && !is_raw {
+        add_twice(&mut met);
     }
     temper(&mut met, spec);
     if input.channels == 3 && !is_order_fixed {
@@ -109,6 +115,24 @@ fn scalings(spec: &ModelSpec) -> Vec<Way<Scaling>> {
     let count = met.len() as f64;
     let log_prior = |way: &Scaling| ((1.0 - DOUBT) * f64::from(way.probability) / sum + DOUBT / count).ln();
     met.into_iter().map(|value| Way { log_prior: log_prior(&value), value }).collect()
+}
+
+/// Adds the divisor that detection weighs only where moments are stored.
+fn add_twice(met: &mut Vec<Scaling>) {
+    if met.iter().any(|way| way.std.contains(&TWICE)) {
+        return;
+    }
+    let orders: Vec<ChannelOrder> = [ChannelOrder::Rgb, ChannelOrder::Bgr, ChannelOrder::Gray]
+        .into_iter()
+        .filter(|order| met.iter().any(|way| way.channel_order == *order))
+        .collect();
+    let channels = met.first().map_or(0, |way| way.mean.len());
+    met.extend(orders.iter().map(|order| Scaling {
+        mean: vec![0.0; channels],
+        std: vec![TWICE; channels],
+        channel_order: *order,
+        probability: TWICE_SHARE / orders.len() as f32,
+    }));
 }
 
 /// Draws the probabilities of the orders within each scaling together, where the graph does not tell the order.

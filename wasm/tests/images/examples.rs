@@ -295,3 +295,14 @@ fn labels_that_every_way_of_scaling_fits_as_well_make_nothing_surer_than_the_gra
     assert_eq!(std.value, json!([255.0, 255.0, 255.0]));
     assert!(std.confidence <= 0.89, "{}", std.confidence);
 }
+
+#[test]
+fn labels_find_pixels_that_are_divided_by_255_twice_where_the_graph_shows_nothing_of_it() {
+    let truth = trained(0.0, 65_025.0, ChannelOrder::Rgb, Resize::Stretch);
+    let (decision, _) = decide_by(&open_model(), &truth, &photos(&RIGHT), 0.02);
+    assert_eq!(decision.overrides.std, Some(vec![65_025.0; 3]));
+    let mut request = open_model();
+    request.spec.evidence[1].source = Source::Request;
+    let (decision, _) = decide_by(&request, &truth, &photos(&RIGHT), 0.02);
+    assert_eq!(decision.overrides.std, None);
+}
