@@ -422,6 +422,8 @@ export interface Classifier {
    * has not, and for an engine that takes no tensors.
    */
   decide(target: ClassifyTarget, examples: readonly ExamplePhoto[]): Promise<Decision>;
+  /** What a photo looks like from afar, for `splitPhotos` of the WebAssembly module; its bytes may be transferred. */
+  look(image: Uint8Array, party: Party): Promise<Uint8Array>;
   /** The target's spec with its labels filled in. Rejects when the labels do not fit. */
   describe(target: ClassifyTarget): Promise<ModelSpec>;
   /** Reads a label file without a model. */

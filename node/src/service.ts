@@ -449,6 +449,15 @@ export async function openWorkbench(config: Config): Promise<Workbench> {
           everyClass: true,
         }),
       ),
+    scores: (model, photo) =>
+      use(model, {}, async ({ target }) => {
+        const options = { topK: 1, scoreThreshold: 0, picture: false, scores: true };
+        const { scores } = await service.classifier.classify(target, new Uint8Array(photo), options);
+        if (scores === undefined) throw new Error("scores were asked for");
+        return scores;
+      }),
+    look: (photo) =>
+      onOwnBehalf(settings.classifyMsMax, (party) => service.classifier.look(new Uint8Array(photo), party)),
     memoryBytesOf: (model) => service.models.memoryBytesOf(model),
     graphBytesMax: settings.graphBytesMax,
     close: () => service.close(),

@@ -119,6 +119,50 @@ export interface WasmModule {
    * class that was said, both places in a JSON list of labels.
    */
   agree(probabilities: Float32Array, answered: Uint32Array, truths: Uint32Array, labelsJson: string): string;
+  /** What a photo looks like from afar, for `splitPhotos`. */
+  photoLook(image: Uint8Array, optionsJson: string): Uint8Array<ArrayBuffer>;
+  /**
+   * Which photos are set aside (1), by their looks, one after the other, and by their classes, places in a JSON list of
+   * labels; which are nearly the same: those of one group, and pairs of places, one after the other.
+   */
+  splitPhotos(
+    looks: Uint8Array,
+    classes: Uint32Array,
+    labelsJson: string,
+    seed: number,
+  ): { heldOut: Uint8Array; groups: Uint32Array; pairs: Uint32Array };
+  /**
+   * Trains a class layer: `size` features of each photo, then of mirrored copies of those that are not set aside, or of none.
+   * `told` hears what share is done. The weights have a row for each feature; `reportJson` is a `TeachReport`.
+   */
+  trainHead(
+    features: Float32Array,
+    size: number,
+    classes: Uint32Array,
+    classCount: number,
+    heldOut: Uint8Array,
+    groups: Uint32Array,
+    seed: number,
+    told: (share: number) => void,
+  ): { weights: Float32Array<ArrayBuffer>; biases: Float32Array<ArrayBuffer>; reportJson: string };
+  /**
+   * A graph up to its features, or those of its mirror image, by the `SpecOverrides` that it is read with; `named` is their
+   * tensor, where they are not to be found. `featuresJson` is `{tensor, size, evidence, has_mirror}`.
+   */
+  featuresGraph(
+    graph: Uint8Array,
+    overridesJson: string,
+    mirrored: boolean,
+    named?: string | null,
+  ): { graph: Uint8Array<ArrayBuffer>; featuresJson: string };
+  /** The same graph with a class layer of `trainHead` behind its features. */
+  taughtGraph(
+    graph: Uint8Array,
+    overridesJson: string,
+    weights: Float32Array,
+    biases: Float32Array,
+    named?: string | null,
+  ): Uint8Array<ArrayBuffer>;
   /** Width times height as an image's header declares them, with nothing decoded; 0 where no header can be read. */
   declaredPixels(image: Uint8Array): number;
   /** Label file to JSON `{count, format}`. */

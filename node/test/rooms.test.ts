@@ -46,6 +46,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "wasm-module",
   ],
   zoo: ["models", "ports", "errors", "generated", "sha256", "wasm-module"],
+  teach: ["zoo", "models", "errors", "generated", "sha256", "wasm-module"],
   feedback: ["ports", "errors", "generated", "wasm-module"],
   keys: ["ports", "errors"],
   observe: ["ports", "generated", "printable"],
@@ -73,7 +74,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   server: ["app", "collect-garbage", "front", "service", "config", "errors", "ports", "generated", "listen-problem"],
   index: ["decide", "service", "sha256", "config", "errors", "ports", "generated"],
   doctor: ["service", "zoo", "listen-problem", "config", "places", "errors"],
-  cli: ["doctor", "zoo", "index", "printable", "server", "service", "config", "places", "errors", "generated"],
+  cli: ["doctor", "teach", "zoo", "index", "printable", "server", "service", "config", "places", "errors", "generated"],
   web: ["client", "generated"],
 };
 
@@ -81,12 +82,13 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
 const CRATE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   "native/contract": [],
   "native/graph": ["contract"],
+  "native/teach": ["contract"],
   "native/engine": ["contract", "graph"],
   "native/cli": ["contract", "graph", "engine", "wrapper"],
   "native/addon": ["contract", "graph", "engine"],
   "native/wrapper": ["contract"],
   "native/wrapper-template": ["wrapper"],
-  wasm: ["contract", "graph"],
+  wasm: ["contract", "graph", "teach"],
 };
 
 test("the rooms of node import along the arrows alone", async () => {

@@ -29,7 +29,7 @@ const RUST_INPUTS = [
 
 const ADDON_INPUTS = ["Cargo.toml", "build.rs", "package.json", "src"].map((name) => `native/addon/${name}`);
 
-const WASM_INPUTS = ["wasm/Cargo.toml", "wasm/src"];
+const WASM_INPUTS = ["wasm/Cargo.toml", "wasm/src", "native/teach"];
 
 /** @type {readonly import("./runner.mjs").Step[]} */
 export const STEPS = [

@@ -5,6 +5,8 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "wasm-bindgen hands over owned values, map_err owned errors")]
 
+mod teach;
+
 use js_sys::{Error as JsError, Object, Reflect, Uint8Array, Uint32Array};
 use menagerie_contract::{
     ClientTensor, Confidence, Example, ExplainOptions, Frame, InferOptions, InputSpec, LoadRequest, Manifest,

@@ -1,6 +1,7 @@
 //! Everything that can go wrong between image bytes and answer, grouped by whose fault it is.
 
 use menagerie_contract::{ErrorCode, FrameError, Problem};
+use menagerie_teach::TeachError;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +55,9 @@ pub enum Error {
     /// The engine refused the request.
     #[error("{}", .0.message)]
     Exchange(Problem),
+    /// No head can be trained on these photos.
+    #[error(transparent)]
+    Teach(#[from] TeachError),
     /// The host called with something that the contract does not allow.
     #[error("{0}")]
     Internal(String),
@@ -68,7 +72,7 @@ impl Error {
             Self::ImageUnsupported { .. } => ErrorCode::ImageUnsupported,
             Self::ImageUndecodable { .. } => ErrorCode::ImageUndecodable,
             Self::ImageTooLarge { .. } => ErrorCode::ImageTooLarge,
-            Self::FieldInvalid(_) => ErrorCode::FieldInvalid,
+            Self::FieldInvalid(_) | Self::Teach(_) => ErrorCode::FieldInvalid,
             Self::Labels { code, .. } => *code,
             Self::Engine(_) => ErrorCode::EngineFailed,
             Self::Graph(problem) | Self::Exchange(problem) => problem.code,

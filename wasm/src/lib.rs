@@ -13,6 +13,7 @@ pub mod error;
 pub mod examples;
 pub mod explain;
 pub mod labels;
+pub mod look;
 pub mod model;
 pub mod orientation;
 pub mod picture;

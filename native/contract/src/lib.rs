@@ -13,6 +13,7 @@ pub mod frame;
 pub mod manifest;
 pub mod message;
 pub mod spec;
+pub mod teach;
 
 /// Version of every crate and package here: that of the workspace.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -29,3 +30,4 @@ pub use spec::{
     ChannelOrder, Dtype, Evidence, ForbiddenOp, GraphFacts, Grounds, InputSpec, LabelsSpec, Layout, ModelSpec,
     OutputKind, OutputSpec, Resize, ResizeFilter, Scaling, Source, SpecOverrides, Verdict,
 };
+pub use teach::{CurvePoint, TeachReport, WrongPhoto};

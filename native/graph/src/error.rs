@@ -151,6 +151,10 @@ pub enum GraphError {
         reason: String,
     },
 
+    /// A new class layer cannot be put on the graph.
+    #[error("the graph has no features that a new class layer could take: {0}; name their tensor")]
+    NoFeatures(String),
+
     // A limit is hit.
     /// The file is too large.
     #[error("the graph is {bytes} bytes large, more than the limit of {limit} bytes")]

@@ -16,6 +16,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod base;
 pub mod data;
 pub mod encode;
 pub mod error;

@@ -135,7 +135,11 @@ pub fn inspect_files(graph: &[u8], label_file: Option<&[u8]>, limits: &GraphLimi
 }
 
 /// The GraphDef in `file`, which is one itself or an archive of a `SavedModel`.
-fn graph_bytes<'a>(file: &'a [u8], format: GraphFormat, limits: &GraphLimits) -> Result<Cow<'a, [u8]>, GraphError> {
+pub(crate) fn graph_bytes<'a>(
+    file: &'a [u8],
+    format: GraphFormat,
+    limits: &GraphLimits,
+) -> Result<Cow<'a, [u8]>, GraphError> {
     if file.len() as u64 > limits.file_bytes_max {
         return Err(GraphError::FileTooLarge { bytes: file.len() as u64, limit: limits.file_bytes_max });
     }
@@ -158,7 +162,7 @@ fn graph_bytes<'a>(file: &'a [u8], format: GraphFormat, limits: &GraphLimits) ->
 
 /// The graph of a GraphDef, without what only training needs and what stands in front of the input that is named, and the
 /// request as it is of that graph: to name a decoder of files, or what it decodes, is to name what comes of it.
-fn read<'a, 'r>(
+pub(crate) fn read<'a, 'r>(
     definition: &'a [u8],
     request: &'r LoadRequest,
     limits: &GraphLimits,

@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["rewrite"],
     &["resolve"],
     &["onnx"],
-    &["export"],
+    &["export", "base"],
 ];
 
 fn layer_of(module: &str) -> Option<usize> {

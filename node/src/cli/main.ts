@@ -18,6 +18,7 @@ import { addPush } from "./push.js";
 import { addRm } from "./rm.js";
 import { addServe } from "./serve.js";
 import { addShow } from "./show.js";
+import { addTeach } from "./teach.js";
 import { addWrapper } from "./wrapper.js";
 
 const USAGE_EXIT_CODE = 2;
@@ -26,7 +27,7 @@ const USAGE_EXIT_CODE = 2;
 const VERBS = [
   ...[addServe, addClassify, addBatch, addInspect, addExport],
   ...[addPull, addList, addShow, addRm],
-  ...[addNew, addCheck, addGolden, addCalibrate, addPush],
+  ...[addNew, addTeach, addCheck, addGolden, addCalibrate, addPush],
   ...[addFeedback, addKey, addDoctor, addWrapper],
 ];
 

@@ -41,6 +41,11 @@ export class Progress {
     if (this.total > 1) this.#show(this.#done / this.total, `${this.#done} of ${this.total}${this.#pace()}`);
   }
 
+  /** Shows how far a stage of the work is: a share from 0 to 1. */
+  share(stage: string, share: number): void {
+    this.#show(share, `${stage}: ${Math.floor(100 * share)} %`);
+  }
+
   /** Shows how far a download is; `bytesTotal` is null where nobody knows. */
   bytes(name: string, bytes: number, bytesTotal: number | null): void {
     const of = bytesTotal === null ? "" : ` of ${(bytesTotal / MEGABYTE).toFixed(1)}`;

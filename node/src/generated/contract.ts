@@ -288,6 +288,17 @@ export type Crop =
       side: number | null;
     };
 
+export type CurvePoint = {
+  /**
+   * Photos that it was trained on.
+   */
+  trained: number;
+  /**
+   * Photos that were set aside and it is right for.
+   */
+  right: number;
+};
+
 export type Decision = {
   /**
    * The settings; empty where the labels fit none.
@@ -1274,6 +1285,42 @@ export type SpecOverrides = {
   label_offset?: number;
 };
 
+export type TeachReport = {
+  /**
+   * Photos that it was trained on.
+   */
+  trained: number;
+  /**
+   * Photos that were set aside.
+   */
+  held_out: number;
+  /**
+   * Those of them that it is right for.
+   */
+  right: number;
+  /**
+   * Strength of the penalty on squared weights.
+   */
+  l2: number;
+  /**
+   * Parts that the trained photos were dealt into to choose it; 0 where there were too few.
+   */
+  folds: number;
+  /**
+   * What right answers of `held_out` were with fewer photos, and with all; the fewest first.
+   */
+  curve: Array<CurvePoint>;
+  /**
+   * The share of right answers that twice the photos would give, if errors went on shrinking as they did: 0–1. Absent
+   * where they did not shrink.
+   */
+  with_twice?: number | null;
+  /**
+   * Photos that were set aside and answered wrong, the surest answer first.
+   */
+  wrong: Array<WrongPhoto>;
+};
+
 export type Timings = {
   /**
    * Bytes to upright RGB photo.
@@ -1340,6 +1387,21 @@ export type Verdict = {
    * The ops that are not.
    */
   forbidden: Array<ForbiddenOp>;
+};
+
+export type WrongPhoto = {
+  /**
+   * Its place.
+   */
+  photo: number;
+  /**
+   * The class that it is answered with.
+   */
+  answered: number;
+  /**
+   * How sure that is, before any temperature: 0–1.
+   */
+  probability: number;
 };
 
 export const PROTOCOL = 2;

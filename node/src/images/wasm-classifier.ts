@@ -201,6 +201,20 @@ class WasmClassifier implements Classifier {
     }
   }
 
+  async look(image: Uint8Array, party: Party): Promise<Uint8Array> {
+    const { memoryBytesKeptMax } = this.#options;
+    const optionsJson = this.#inferJson({ topK: 1, scoreThreshold: 0, picture: false });
+    const given = transferable(image);
+    const release = party.hold(image.length);
+    try {
+      const heavy = isHeavy(this.#wasm, { image: given, photo: null });
+      const call = { kind: "look", image: given, optionsJson, memoryBytesKeptMax } as const;
+      return only("looked", await this.#call(call, { party, heavy })).look;
+    } finally {
+      release();
+    }
+  }
+
   async describe(target: ClassifyTarget): Promise<ModelSpec> {
     const call = { kind: "describe", model: { key: target.key } } as const;
     const options = { party: target.party, heavy: target.stranger };
@@ -354,7 +368,7 @@ function memoryOf(call: Call): ArrayBuffer[] {
   if (call.kind === "prepare") {
     return [call.image.buffer, call.room.buffer, ...(call.photo === null ? [] : [call.photo.rgb.buffer])];
   }
-  if (call.kind === "decode" || call.kind === "exampleViews") return [call.image.buffer];
+  if (call.kind === "decode" || call.kind === "exampleViews" || call.kind === "look") return [call.image.buffer];
   return call.kind === "readJson" ? [call.bytes.buffer] : [];
 }
 

@@ -130,6 +130,14 @@ export interface DecodeCall {
   readonly memoryBytesKeptMax: number;
 }
 
+/** Image bytes to what the photo looks like from afar. */
+export interface LookCall {
+  readonly kind: "look";
+  readonly image: Uint8Array<ArrayBuffer>;
+  readonly optionsJson: string;
+  readonly memoryBytesKeptMax: number;
+}
+
 /** A label file to JSON of what it holds. */
 export interface DescribeLabelsCall {
   readonly kind: "describeLabels";
@@ -154,7 +162,7 @@ export type ModelCall =
   | ExampleStepCall
   | DescribeCall;
 
-export type Call = ModelCall | DecodeCall | DescribeLabelsCall | ReadJsonCall;
+export type Call = ModelCall | DecodeCall | LookCall | DescribeLabelsCall | ReadJsonCall;
 
 /**
  * What came of a call. `modelUnknown`: it has to come again with the model's parts; the image is given back.
@@ -174,6 +182,7 @@ export type Reply =
       readonly shrink: number;
       readonly bytes: Uint8Array<ArrayBuffer>;
     }
+  | { readonly kind: "looked"; readonly look: Uint8Array<ArrayBuffer> }
   | { readonly kind: "masked"; readonly frame: Uint8Array<ArrayBuffer>; readonly maskCount: number }
   | { readonly kind: "json"; readonly json: string }
   | { readonly kind: "viewed"; readonly pixels: Uint8Array<ArrayBuffer>; readonly views: Uint32Array }
@@ -224,6 +233,7 @@ function replyTo(call: Call): Reply {
       const { image, optionsJson } = call;
       return { kind: "decoded", ...decode(image, optionsJson, null), bytes: image.slice() };
     }
+    if (call.kind === "look") return { kind: "looked", look: wasm.photoLook(call.image, call.optionsJson) };
     if (call.kind === "readJson") {
       const buffers: ArrayBuffer[] = [];
       return { kind: "read", value: readJson(call.bytes, buffers), buffers };

@@ -83,7 +83,7 @@ function confusions({ confusions: worst }: Calibration): string[] {
 }
 
 /** The 95 % interval of a share (Wilson 1927). */
-function wilson(right: number, n: number): [number, number] {
+export function wilson(right: number, n: number): [number, number] {
   const z = 1.959964;
   const p = right / n;
   const scale = 1 + z ** 2 / n;

@@ -22,7 +22,7 @@ import { overrideOf, shown } from "./settings.js";
 /** Detected settings that are less sure than this are left to a person: detection itself warns below it. */
 const SURE_MIN = 0.75;
 /** Beside the models' folders, for their `$schema`. */
-const SCHEMA_FILE = "manifest.schema.json";
+export const SCHEMA_FILE = "manifest.schema.json";
 
 /** Fields that a graph may not tell at all, with everything that they can be. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {

@@ -44,6 +44,13 @@ beforeAll(async () => {
     mkdirSync(join(dir, "photos", colour), { recursive: true });
     writeFileSync(join(dir, "photos", colour, "1.png"), solidPng(64, 48, rgb));
   }
+  for (const [shade, from] of Object.entries({ dark: 0, light: 160 })) {
+    mkdirSync(join(dir, "shades", shade), { recursive: true });
+    for (let step = 0; step < 12; step += 1) {
+      const rgb = [from + 7 * step, from + ((31 * step) % 84), from + ((53 * step) % 84)] as const;
+      writeFileSync(join(dir, "shades", shade, `${step}.png`), solidPng(32, 32, rgb));
+    }
+  }
   const archive = execFileSync("tar", ["-czf", "-", "colours.pb"], { cwd: dir });
   source = createServer((_request, response) => response.end(archive)).listen(0, "127.0.0.1");
   await once(source, "listening");

@@ -9,6 +9,7 @@ mod explain;
 mod hostile;
 mod jpeg_family;
 mod jpeg_writer;
+mod look;
 mod pipeline;
 mod reference;
 mod scaled;

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 use menagerie_contract::{
     Agreement, Answer, ClientTensor, Confidence, ErrorCode, Example, ExplainOptions, Explanation, ExportRequest, Hello,
-    InferOptions, LoadRequest, Loaded, Manifest, ModelSpec, NextStep, Problem, Runtime, Sandbox, VERSION, explanation,
-    frame, manifest, message, spec,
+    InferOptions, LoadRequest, Loaded, Manifest, ModelSpec, NextStep, Problem, Runtime, Sandbox, TeachReport, VERSION,
+    explanation, frame, manifest, message, spec,
 };
 use schemars::{Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Value, json};
@@ -46,6 +46,7 @@ fn types() -> String {
     declarations.visit::<Manifest>();
     declarations.visit::<ModelSpec>();
     declarations.visit::<NextStep>();
+    declarations.visit::<TeachReport>();
     declarations.visit::<menagerie_contract::Try>();
     declarations.visit::<Problem>();
     declarations.visit::<manifest::Finding>();

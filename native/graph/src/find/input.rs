@@ -66,6 +66,16 @@ pub fn find(graph: &Graph<'_>, request: &LoadRequest, limits: &GraphLimits) -> R
 }
 
 impl InputFound {
+    /// The axis along which pixels stand side by side; absent where all lie in one list.
+    #[must_use]
+    pub const fn width_axis(&self) -> Option<i32> {
+        match self.layout {
+            Layout::Nhwc | Layout::Nhw => Some(2),
+            Layout::Nchw => Some(3),
+            Layout::Flat => None,
+        }
+    }
+
     /// Extents of the fed tensor for `batch` images.
     #[must_use]
     pub fn extents(&self, batch: u64) -> Extents {

@@ -2,6 +2,7 @@
 
 pub mod allow_list;
 pub mod facts;
+pub mod features;
 pub mod found;
 pub mod input;
 pub mod normalization;

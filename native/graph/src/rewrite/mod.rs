@@ -3,5 +3,6 @@
 pub mod detach;
 pub mod functions;
 pub mod prepare;
+pub mod retrain;
 pub mod savedmodel;
 pub mod simplify;

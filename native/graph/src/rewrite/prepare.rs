@@ -7,7 +7,7 @@ mod channels_last;
 mod constants;
 mod fold;
 mod padding;
-mod serialise;
+pub(super) mod serialise;
 
 use std::collections::{HashMap, HashSet};
 

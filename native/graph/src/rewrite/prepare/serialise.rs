@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Attributes that name other nodes or cached facts; they would dangle or lie.
-fn is_dropped_attribute(name: &str) -> bool {
+pub(in crate::rewrite) fn is_dropped_attribute(name: &str) -> bool {
     name.starts_with('_')
 }
 
@@ -194,7 +194,7 @@ impl<'p, 'g, 'a> Layout<'p, 'g, 'a> {
 
 /// Adds the attributes that old or hand-made graphs leave out: element types, for which TensorFlow has no default, and
 /// the mode of BatchNorm, whose default is training.
-fn fill_attributes(piece: &mut Piece<'_>) {
+pub(in crate::rewrite) fn fill_attributes(piece: &mut Piece<'_>) {
     if piece.op.starts_with("FusedBatchNorm") && !piece.attributes.iter().any(|(key, _)| *key == "is_training") {
         piece.attributes.push(("is_training", encode::flag_attr(false).into()));
     }

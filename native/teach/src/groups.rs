@@ -1,0 +1,66 @@
+//! Photos that are nearly the same.
+
+/// What a photo looks like from afar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// One bit for each step between neighbours of its grey thumbnail, across and down: whether it gets lighter (the
+    /// difference hash of N. Krawetz, "Kind of Like That", 2013).
+    pub steps: u128,
+    /// Mean red, green and blue.
+    pub mean: [u8; 3],
+}
+
+/// Steps that two copies of one photo may differ in, of 128: other sizes and other quality of JPEG change fewer.
+const STEPS_APART_MAX: u32 = 10;
+/// Levels of a colour that they may be apart: plain pictures have no steps at all.
+const LEVELS_APART_MAX: u8 = 16;
+
+/// The bytes of a look: its steps, little-endian, then its mean colour.
+pub const LOOK_BYTES: usize = 19;
+
+impl Look {
+    /// From [`LOOK_BYTES`] bytes, as [`Self::to_bytes`] gives them; absent for others.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (steps, mean) = bytes.split_first_chunk::<16>()?;
+        Some(Self { steps: u128::from_le_bytes(*steps), mean: mean.try_into().ok()? })
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; LOOK_BYTES] {
+        let mut bytes = [0; LOOK_BYTES];
+        bytes[..16].copy_from_slice(&self.steps.to_le_bytes());
+        bytes[16..].copy_from_slice(&self.mean);
+        bytes
+    }
+
+    /// Whether both are nearly the same photo.
+    #[must_use]
+    pub fn is_near(&self, other: &Self) -> bool {
+        let near = |(one, other): (&u8, &u8)| one.abs_diff(*other) <= LEVELS_APART_MAX;
+        (self.steps ^ other.steps).count_ones() <= STEPS_APART_MAX && self.mean.iter().zip(&other.mean).all(near)
+    }
+}
+
+/// The pairs of near photos, and for each photo the first that it is near to, through others too.
+pub fn group(looks: &[Look]) -> (Vec<(u32, u32)>, Vec<u32>) {
+    let mut pairs = Vec::new();
+    let mut first: Vec<u32> = (0..looks.len() as u32).collect();
+    for (place, look) in looks.iter().enumerate() {
+        for earlier in (0..place).filter(|earlier| look.is_near(&looks[*earlier])) {
+            pairs.push((earlier as u32, place as u32));
+            let (one, two) = (root(&first, earlier), root(&first, place));
+            first[one.max(two)] = one.min(two) as u32;
+        }
+    }
+    let groups = (0..looks.len()).map(|place| root(&first, place) as u32).collect();
+    (pairs, groups)
+}
+
+fn root(first: &[u32], mut place: usize) -> usize {
+    while first[place] as usize != place {
+        place = first[place] as usize;
+    }
+    place
+}

@@ -1,0 +1,123 @@
+/**
+ * Photos to a model: a new class layer on the features of a base, measured, calibrated, in a folder that is whole or not there.
+ * Whoever calls it says where; doors only parse and show.
+ */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Calibration, Finding, Manifest, TeachReport } from "../generated/contract.js";
+import type { FileZooModel } from "../models/file-zoo.js";
+import { folderBlobs } from "../models/folder-blobs.js";
+import type { LabelledPhoto } from "../zoo/calibrate.js";
+import { folderFor, type Statement } from "../zoo/draft.js";
+import { LICENCE_FILE } from "../zoo/judge.js";
+import type { Workbench } from "../zoo/workbench.js";
+import { type AlbumPhoto, openAlbum } from "./album.js";
+import { type Base, type FeaturesFound, openBase } from "./base.js";
+import { computeFeatures } from "./features.js";
+import { trainHead } from "./training.js";
+import { moveModel, writeModel } from "./write-model.js";
+
+/** What takes its time, in this order. */
+export type Stage = "photos" | "features" | "training" | "measuring";
+
+export interface TeachOptions {
+  /** The folder of models that the new one is put into. */
+  readonly dir: string;
+  /** What is said of the new model; its licence is the base's. */
+  readonly statement: Omit<Statement, "licence">;
+  readonly base: FileZooModel;
+  /** The folder of the base. */
+  readonly baseFolder: string;
+  readonly photos: readonly LabelledPhoto[];
+  /** What the photos are called. */
+  readonly data: string;
+  /** The tensor of the features; null where it is to be found. */
+  readonly features: string | null;
+  /** Whether mirror images are trained on too: not where left and right differ, as in letters. */
+  readonly mirror: boolean;
+  /** A whole number from 0 to 2³² - 1; another one sets other photos aside. */
+  readonly seed: number;
+  /** Photos that are worked on at once. */
+  readonly lanes: number;
+  readonly signal: AbortSignal;
+  /** Hears how far each stage is: shares from 0 to 1. */
+  readonly told: (stage: Stage, share: number) => void;
+  /** Hears what is odd, a sentence each; what it hears before the stage `features` is of the photos. */
+  readonly remark: (sentence: string) => void;
+}
+
+export interface Lesson {
+  /** The folder, below `dir`. */
+  readonly folder: string;
+  readonly manifest: Manifest;
+  readonly report: TeachReport;
+  readonly calibration: Calibration;
+  readonly features: FeaturesFound;
+  /** Those photos that `report.wrong` names. */
+  readonly wrong: readonly {
+    readonly path: string;
+    readonly label: string;
+    readonly answered: string;
+    readonly probability: number;
+  }[];
+  /** What `menagerie check` says of it. */
+  readonly findings: readonly Finding[];
+  /** Settings that the graph alone does not tell. */
+  readonly untold: readonly string[];
+}
+
+const MODEL_FOLDER = "model";
+
+/**
+ * Teaches a model. What was computed of photos stays beside the models until it is done: a call with the same id that was
+ * ended goes on. Rejects with the signal's reason.
+ * @throws AppError `field_invalid` for too few photos or classes, `model_exists`, and whatever the base is refused with.
+ */
+export async function teach(workbench: Workbench, options: TeachOptions): Promise<Lesson> {
+  const { dir, photos, data, seed, signal, remark } = options;
+  const statement = { ...options.statement, licence: options.base.manifest.licence };
+  const lanes = (stage: Stage) => ({
+    count: options.lanes,
+    signal,
+    told: (share: number) => options.told(stage, share),
+  });
+  const folder = await folderFor(dir, statement);
+  const album = await openAlbum(workbench, photos, seed, remark, lanes("photos"));
+  const found = await openBase(workbench, options.base, options.features);
+  const base: Base = options.mirror ? found : { ...found, mirrored: null };
+  const licenceText = await licenceOf(options, remark);
+  const work = join(dir, `.teach-${statement.id}`);
+  await mkdir(work, { recursive: true });
+  const rows = await computeFeatures(workbench, base, album, work, lanes("features"));
+  const { classes, heldOut, groups, labels } = album;
+  const head = await trainHead(
+    { features: rows, size: base.found.size, classes, classCount: labels.length, heldOut, groups, seed },
+    signal,
+    lanes("training").told,
+  );
+  await rm(join(work, MODEL_FOLDER), { recursive: true, force: true });
+  const parts = { statement, base, licenceText, album, head, data, seed };
+  const written = await writeModel(workbench, work, MODEL_FOLDER, parts, lanes("measuring"));
+  signal.throwIfAborted();
+  await moveModel(work, MODEL_FOLDER, dir, folder);
+  await rm(work, { recursive: true, force: true });
+  const { report } = head;
+  const wrong = report.wrong.map(({ photo, answered, probability }) => {
+    const { path, label } = album.photos[photo] as AlbumPhoto;
+    return { path, label, answered: labels[answered] ?? "", probability };
+  });
+  return { folder, report, features: base.found, wrong, ...written };
+}
+
+/** The text of the base's licence, or what it is called where the base comes without. */
+async function licenceOf({ base, baseFolder }: TeachOptions, remark: (sentence: string) => void): Promise<Uint8Array> {
+  const text = await folderBlobs(baseFolder).get(LICENCE_FILE);
+  if (text !== null) return text;
+  const { id, licence } = base.manifest;
+  remark(
+    `The base ${id} comes without the text of its licence, ${licence}; put it into ${LICENCE_FILE} of the new model.`,
+  );
+  return Buffer.from(
+    `Everything but the class layer is from ${id}, under ${licence}: https://spdx.org/licenses/${licence}.html\n`,
+  );
+}

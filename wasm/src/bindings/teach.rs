@@ -1,0 +1,106 @@
+//! A new class layer on a net: photos are set aside, the head is trained, the graph is written.
+
+use js_sys::{Error as JsError, Float32Array, Function, Object, Uint8Array, Uint32Array};
+use menagerie_contract::{InferOptions, LoadRequest, Source, SpecOverrides};
+use menagerie_graph::{
+    GraphLimits,
+    base::{End, Retrained, retrain},
+};
+use menagerie_teach::{LOOK_BYTES, Lesson, Look, split, train};
+use serde_json::json;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+
+use super::{from_json, object, thrown, to_json};
+use crate::{error::Error, look};
+
+/// What a photo looks like from afar, 19 bytes. `options_json` is an `InferOptions`.
+#[wasm_bindgen(js_name = photoLook)]
+pub fn photo_look(image: &[u8], options_json: &str) -> Result<Vec<u8>, JsError> {
+    let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
+    Ok(look::look(image, &options).map_err(thrown)?.to_bytes().to_vec())
+}
+
+/// Which photos are set aside (1) by their looks, one after the other, and by their classes, places in a JSON list of labels;
+/// which are nearly the same, as groups and as pairs of places, one after the other.
+#[wasm_bindgen(
+    js_name = splitPhotos,
+    unchecked_return_type = "{ heldOut: Uint8Array; groups: Uint32Array; pairs: Uint32Array }"
+)]
+pub fn split_photos(looks: &[u8], classes: &[u32], labels_json: &str, seed: u32) -> Result<Object, JsError> {
+    let labels: Vec<String> = from_json("the labels", labels_json).map_err(thrown)?;
+    let looks: Vec<Look> = looks.chunks(LOOK_BYTES).filter_map(Look::from_bytes).collect();
+    let found = split(&looks, classes, &labels, seed).map_err(|error| thrown(error.into()))?;
+    let held_out: Vec<u8> = found.held_out.iter().map(|held| u8::from(*held)).collect();
+    let pairs: Vec<u32> = found.pairs.iter().flat_map(|(one, other)| [*one, *other]).collect();
+    Ok(object(&[
+        ("heldOut", Uint8Array::from(held_out.as_slice()).into()),
+        ("groups", Uint32Array::from(found.groups.as_slice()).into()),
+        ("pairs", Uint32Array::from(pairs.as_slice()).into()),
+    ]))
+}
+
+/// Trains a head: `features` are `size` values of each photo, then of mirrored copies of those that are not set aside, or of
+/// none. `told` is called with the share that is done. `weightsOf` has a row for each feature, `reportJson` is a
+/// `TeachReport`.
+#[wasm_bindgen(
+    js_name = trainHead,
+    unchecked_return_type = "{ weights: Float32Array; biases: Float32Array; reportJson: string }"
+)]
+#[allow(clippy::too_many_arguments, reason = "lists of numbers cross the border one by one")]
+pub fn train_head(
+    features: Vec<f32>,
+    size: usize,
+    classes: &[u32],
+    class_count: usize,
+    held_out: &[u8],
+    groups: &[u32],
+    seed: u32,
+    told: &Function,
+) -> Result<Object, JsError> {
+    let held_out: Vec<bool> = held_out.iter().map(|held| *held != 0).collect();
+    let lesson = Lesson { features, size, classes, class_count, held_out: &held_out, groups, seed };
+    // A listener that fails is its own affair.
+    let told = |share: f64| drop(told.call1(&JsValue::NULL, &share.into()));
+    let taught = train(lesson, told).map_err(|error| thrown(error.into()))?;
+    Ok(object(&[
+        ("weights", Float32Array::from(taught.head.weights.as_slice()).into()),
+        ("biases", Float32Array::from(taught.head.biases.as_slice()).into()),
+        ("reportJson", to_json(&taught.report).into()),
+    ]))
+}
+
+/// A graph up to its features, or those of its mirror image. `overrides_json` is the `SpecOverrides` by which it is read;
+/// `named` their tensor, where that is not to be found. `featuresJson` is `{"tensor", "size", "evidence", "has_mirror"}`.
+#[wasm_bindgen(js_name = featuresGraph, unchecked_return_type = "{ graph: Uint8Array; featuresJson: string }")]
+pub fn features_graph(
+    graph: &[u8],
+    overrides_json: &str,
+    mirrored: bool,
+    #[wasm_bindgen(unchecked_optional_param_type = "string | null")] named: Option<String>,
+) -> Result<Object, JsError> {
+    let end = if mirrored { End::MirroredFeatures } else { End::Features };
+    let Retrained { graph, features, has_mirror } = retrained(graph, overrides_json, named, end)?;
+    let about = json!({
+        "tensor": features.tensor, "size": features.size, "evidence": features.evidence, "has_mirror": has_mirror,
+    });
+    Ok(object(&[("graph", Uint8Array::from(graph.as_slice()).into()), ("featuresJson", about.to_string().into())]))
+}
+
+/// The same graph with a head of `trainHead` behind its features.
+#[wasm_bindgen(js_name = taughtGraph)]
+pub fn taught_graph(
+    graph: &[u8],
+    overrides_json: &str,
+    weights: &[f32],
+    biases: &[f32],
+    #[wasm_bindgen(unchecked_optional_param_type = "string | null")] named: Option<String>,
+) -> Result<Vec<u8>, JsError> {
+    Ok(retrained(graph, overrides_json, named, End::Head { weights, biases })?.graph)
+}
+
+fn retrained(graph: &[u8], overrides_json: &str, named: Option<String>, end: End<'_>) -> Result<Retrained, JsError> {
+    let overrides: SpecOverrides = from_json("the settings", overrides_json).map_err(thrown)?;
+    let request = LoadRequest::new(Source::Manifest, overrides);
+    retrain(graph, &request, named.as_deref(), end, &GraphLimits::default())
+        .map_err(|error| thrown(Error::Graph(error.into())))
+}
