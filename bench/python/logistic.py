@@ -9,6 +9,10 @@ from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+# As scikit-learn 1.11 will have it by default.
+MODERN = {"scoring": "neg_log_loss", "use_legacy_attributes": False, "l1_ratios": [0]}
+CROSS_VALIDATED = {"Cs": 7, "cv": 3, "max_iter": 500, **MODERN}
+
 folder = Path(sys.argv[1])
 facts = json.loads((folder / "facts.json").read_text())
 rows = np.fromfile(folder / "rows.f32", dtype="<f4").reshape(-1, facts["size"]).astype(np.float64)
@@ -17,9 +21,7 @@ test, truths = rows[facts["test"]], facts["testClasses"]
 models = {
     "plain": LogisticRegression(max_iter=5000),
     "standardised": make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)),
-    "cross_validated": make_pipeline(
-        StandardScaler(), LogisticRegressionCV(Cs=7, cv=3, max_iter=500, use_legacy_attributes=False, l1_ratios=[0])
-    ),
+    "cross_validated": make_pipeline(StandardScaler(), LogisticRegressionCV(**CROSS_VALIDATED)),
 }
 scores = {name: round(float(model.fit(train, classes).score(test, truths)), 4) for name, model in models.items()}
 print(json.dumps(scores))

@@ -3,7 +3,7 @@
 /// Rows of features, each with its class and weight.
 #[derive(Clone, Copy)]
 pub struct Rows<'a> {
-    /// Standardised features of all rows, `size` each.
+    /// Features of all rows, `size` each, as [`Scale`] leaves them.
     pub values: &'a [f32],
     /// Features of a row.
     pub size: usize,
@@ -25,11 +25,12 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Mean and the inverse of the standard deviation of each feature.
+/// What features are brought to a common size with: the mean of each, and one factor for all. A factor for each would make as
+/// much of those that hardly vary, which with few photos costs more than it gives (`docs/teach.md`).
 pub struct Scale {
     pub means: Vec<f64>,
-    /// 0 for a feature that never varies.
-    pub factors: Vec<f64>,
+    /// The inverse of the root of the mean variance; 0 where nothing varies.
+    pub factor: f64,
 }
 
 impl Scale {
@@ -39,28 +40,26 @@ impl Scale {
         let rows = || places.iter().map(|place| &values[place * size..][..size]);
         let mut means = vec![0.0; size];
         for row in rows() {
-            means.iter_mut().zip(row).for_each(|(mean, value)| *mean += f64::from(*value) / count);
-        }
-        let mut factors = vec![0.0; size];
-        for row in rows() {
-            for ((factor, value), mean) in factors.iter_mut().zip(row).zip(&means) {
-                let off = f64::from(*value) - mean;
-                *factor += off * off / count;
+            for (mean, value) in means.iter_mut().zip(row) {
+                *mean += f64::from(*value);
             }
         }
-        for (factor, mean) in factors.iter_mut().zip(&means) {
-            let deviation = factor.sqrt();
-            let varies = deviation > f64::from(f32::EPSILON) * mean.abs() && deviation > f64::from(f32::MIN_POSITIVE);
-            *factor = if varies { 1.0 / deviation } else { 0.0 };
+        for mean in &mut means {
+            *mean /= count;
         }
-        Self { means, factors }
+        let squares = rows().flat_map(|row| row.iter().zip(&means)).map(|(value, mean)| {
+            let off = f64::from(*value) - mean;
+            off * off
+        });
+        let deviation = (squares.sum::<f64>() / (count * size as f64)).sqrt();
+        Self { means, factor: if deviation > 0.0 { 1.0 / deviation } else { 0.0 } }
     }
 
-    /// Standardises all rows in place.
+    /// Brings all rows to that size, in place.
     pub fn apply(&self, values: &mut [f32]) {
         for row in values.chunks_exact_mut(self.means.len()) {
-            for ((value, mean), factor) in row.iter_mut().zip(&self.means).zip(&self.factors) {
-                *value = ((f64::from(*value) - mean) * factor) as f32;
+            for (value, mean) in row.iter_mut().zip(&self.means) {
+                *value = ((f64::from(*value) - mean) * self.factor) as f32;
             }
         }
     }

@@ -99,5 +99,5 @@ function training({ base, report, seed }: Lessons): string {
     report.folds > 0
       ? `chosen by ${report.folds}-fold cross-validation`
       : "the default: there were too few photos to choose";
-  return `Multinomial logistic regression on the ${found.size} features \`${cell(found.tensor)}\` of the base, standardised, classes weighed alike, ${mirrored === null ? "without" : "with"} mirrored copies; L2 ${report.l2}, ${chosen}; seed ${seed}. The same photos and seed give the same weights. Features were found so: ${found.evidence.map(({ because }) => cell(because)).join("; ")}.`;
+  return `Multinomial logistic regression on the ${found.size} features \`${cell(found.tensor)}\` of the base, classes weighed alike, ${mirrored === null ? "without" : "with"} mirrored copies; L2 ${report.l2}, ${chosen}; seed ${seed}. The same photos and seed give the same weights. Features were found so: ${found.evidence.map(({ because }) => cell(because)).join("; ")}.`;
 }

@@ -66,6 +66,8 @@ export interface Lesson {
   readonly untold: readonly string[];
 }
 
+/** Of the work folder, where the model is written: deeper than a zoo looks for models. */
+const NEW_FOLDER = "new";
 const MODEL_FOLDER = "model";
 
 /**
@@ -95,11 +97,12 @@ export async function teach(workbench: Workbench, options: TeachOptions): Promis
     signal,
     lanes("training").told,
   );
-  await rm(join(work, MODEL_FOLDER), { recursive: true, force: true });
+  const made = join(work, NEW_FOLDER);
+  await rm(made, { recursive: true, force: true });
   const parts = { statement, base, licenceText, album, head, data, seed };
-  const written = await writeModel(workbench, work, MODEL_FOLDER, parts, lanes("measuring"));
+  const written = await writeModel(workbench, made, MODEL_FOLDER, parts, lanes("measuring"));
   signal.throwIfAborted();
-  await moveModel(work, MODEL_FOLDER, dir, folder);
+  await moveModel(made, MODEL_FOLDER, dir, folder);
   await rm(work, { recursive: true, force: true });
   const { report } = head;
   const wrong = report.wrong.map(({ photo, answered, probability }) => {

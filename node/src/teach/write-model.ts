@@ -2,7 +2,7 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import type { Calibration, Finding, Manifest } from "../generated/contract.js";
-import { writeDurably } from "../models/durable-file.js";
+import { flushFolder, writeDurably } from "../models/durable-file.js";
 import { MANIFEST_FILE } from "../models/file-zoo.js";
 import { openModel, writeGolden } from "../zoo/answers.js";
 import { calibrate, openUncalibrated } from "../zoo/calibrate.js";
@@ -95,6 +95,7 @@ export async function moveModel(work: string, entry: string, dir: string, folder
   await rename(join(work, SCHEMA_FILE), join(dir, SCHEMA_FILE));
   await mkdir(join(dir, folder, ".."), { recursive: true });
   await rename(join(work, entry), join(dir, folder));
+  await flushFolder(dir);
 }
 
 function goldenOf(photos: readonly AlbumPhoto[]): AlbumPhoto[] {
