@@ -10,12 +10,12 @@ use crate::error::Error;
 pub struct ClassNames(Option<Vec<String>>);
 
 impl ClassNames {
-    /// Reads a label file and aligns it with the classes of `spec`: [`labels::of_output`].
+    /// Reads a label file and aligns it with the classes of `spec`: [`labels::Labels::of_output`].
     ///
     /// # Errors
     /// [`Error::Labels`] when the file is no label file or its count does not fit.
     pub fn read(file: &[u8], spec: &ModelSpec, offset: Option<i32>) -> Result<(Self, LabelsSpec), Error> {
-        let (labels_spec, names) = labels::of_output(file, &spec.output, offset)?;
+        let (labels_spec, names) = labels::read(file)?.of_output(&spec.output, offset)?;
         Ok((Self(Some(names)), labels_spec))
     }
 

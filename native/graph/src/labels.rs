@@ -101,24 +101,6 @@ fn of_text(text: &str, trimmed: &str) -> Result<Labels, LabelsError> {
     }
 }
 
-/// Reads a label file and aligns it with the classes of `output`: entry `i - offset` of the file names class `i`; without
-/// an `offset` it follows from the two counts. A single sigmoid or logit with one label is the probability of that label;
-/// the other one is then `not` it.
-///
-/// # Errors
-/// [`LabelsError`] when the file is no label file or its count does not fit.
-pub fn of_output(
-    file: &[u8],
-    output: &OutputSpec,
-    offset: Option<i32>,
-) -> Result<(LabelsSpec, Vec<String>), LabelsError> {
-    let (spec, mut names) = read(file)?.align(output.classes, output.kind, offset)?;
-    if let (true, [only]) = (output.kind.tells_two_apart(output.classes), names.as_slice()) {
-        names = vec![format!("not {only}"), only.clone()];
-    }
-    Ok((spec, names))
-}
-
 fn check(labels: Labels) -> Result<Labels, LabelsError> {
     if labels.names.is_empty() {
         return Err(invalid("it holds no labels"));
@@ -205,6 +187,23 @@ impl Labels {
         };
         let spec = LabelsSpec { count, offset, format: self.format.clone() };
         Ok((spec, (0..wanted).map(name).collect()))
+    }
+
+    /// As [`Self::align`] with the classes of `output`, with a name for both of two that one value tells apart: a single label
+    /// is that of a high value, and the other one is then `not` it.
+    ///
+    /// # Errors
+    /// As [`Self::align`].
+    pub fn of_output(
+        &self,
+        output: &OutputSpec,
+        offset: Option<i32>,
+    ) -> Result<(LabelsSpec, Vec<String>), LabelsError> {
+        let (spec, mut names) = self.align(output.classes, output.kind, offset)?;
+        if let (true, [only]) = (output.kind.tells_two_apart(output.classes), names.as_slice()) {
+            names = vec![format!("not {only}"), only.clone()];
+        }
+        Ok((spec, names))
     }
 
     fn natural_offset(&self, classes: u32) -> Option<i32> {

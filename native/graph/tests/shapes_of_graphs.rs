@@ -51,6 +51,17 @@ fn a_single_sigmoid_has_one_class() {
 }
 
 #[test]
+fn what_is_gathered_stands_in_the_place_of_its_axis() {
+    let mut graph = GraphBuilder::with_input(&[None, Some(8), Some(8), Some(3)]);
+    graph.ints("reversed", &[2, 1, 0]).constant("axis", DataType::Int32, &[], &3_i32.to_le_bytes());
+    let float = encode::dtype_attr(DataType::Float);
+    graph.node("bgr", "GatherV2", &["input", "reversed", "axis"], &[("Tparams", float)]);
+    graph.ints("row", &[-1, 192]).op("flat", "Reshape", &["bgr", "row"]).product("logits", "flat", [192, 5]);
+    let spec = resolved(&graph).spec;
+    assert_eq!((spec.input.batch, spec.output.classes), (None, 5));
+}
+
+#[test]
 fn independent_classes_are_said_to_be_so() {
     let spec = resolved(small_net(4).op("scores", "Sigmoid", &["logits"])).spec;
     assert_eq!(spec.output.kind, OutputKind::Sigmoid);

@@ -1,10 +1,13 @@
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { basename, extname, resolve } from "node:path";
+import { basename, extname, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { readConfig } from "../config.js";
 import { AppError } from "../errors.js";
 import type { ExportForm } from "../generated/contract.js";
 import { EXPORT_ENDINGS, onOwnBehalf, openExporter } from "../service.js";
+import { exportSubjectOf } from "../zoo/export-subject.js";
+import { findModel } from "../zoo/find-models.js";
 import { readInput } from "./files.js";
 
 interface Options {
@@ -13,11 +16,14 @@ interface Options {
   readonly out?: string;
 }
 
+/** An id, or id@version; what has a dot in it and is no file is a file that is missing. */
+const MODEL_NAME = /^[a-z0-9_-]+(@.+)?$/;
+
 export function addExport(program: Command): void {
   program
     .command("export")
     .description("writes a graph for other programs; docs/export.md says what is in the file")
-    .argument("<graph>", "frozen graph (.pb), or a SavedModel folder packed as .zip or .tar.gz")
+    .argument("<graph>", "frozen graph (.pb), a SavedModel folder packed as .zip or .tar.gz, or a model of MODELS_DIR")
     .argument("[labels]", "label file, which is written along")
     .addOption(new Option("--to <form>", "what is written").choices(Object.keys(EXPORT_ENDINGS)).makeOptionMandatory())
     .option("--preprocess", "a file that takes pixels and gives probabilities", false)
@@ -27,14 +33,8 @@ export function addExport(program: Command): void {
       if ([graph, labels].some((input) => input !== undefined && resolve(input) === resolve(file)))
         throw new AppError("field_invalid", `--out ${file}: it would replace what is read.`);
       const config = readConfig();
+      const subject = await subjectOf(graph, labels, config.modelsDir);
       const exportModel = await openExporter(config);
-      const subject = {
-        graph: [await readInput(graph)],
-        request: { origin: "stranger", format: "auto", overrides: {}, source: "request", threads: 0 },
-        labels: labels === undefined ? null : await readInput(labels),
-        labelOffset: null,
-        temperature: 1,
-      } as const;
       const pieces = await onOwnBehalf(config.engineLoadMsMax, ({ signal }) =>
         exportModel(subject, { form: to, preprocess }, signal),
       );
@@ -42,4 +42,17 @@ export function addExport(program: Command): void {
       const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
       process.stdout.write(`${file}: ${bytes} bytes\n`);
     });
+}
+
+/** What is to be written, of two files or of a model's folder. */
+async function subjectOf(graph: string, labels: string | undefined, modelsDir: string) {
+  if (labels === undefined && MODEL_NAME.test(graph) && !existsSync(graph))
+    return await exportSubjectOf(join(modelsDir, (await findModel(modelsDir, graph)).entry));
+  return {
+    graph: [await readInput(graph)],
+    request: { origin: "stranger", format: "auto", overrides: {}, source: "request", threads: 0 },
+    labels: labels === undefined ? null : await readInput(labels),
+    labelOffset: null,
+    temperature: 1,
+  } as const;
 }
