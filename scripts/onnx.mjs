@@ -6,22 +6,26 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findLibtensorflow } from "./setup/libtensorflow.mjs";
+import { findRuntime } from "./setup/bring-runtime.mjs";
 import { ROOT_DIR } from "./setup/paths.mjs";
+import { LIBTENSORFLOW } from "./setup/runtimes.mjs";
 import { installForTests, ONNX_TESTS } from "./setup/steps.mjs";
 import { buildEnvironment } from "./setup/tools.mjs";
 
 const python = installForTests(ONNX_TESTS);
+const { dir } = findRuntime(LIBTENSORFLOW);
 if ("reason" in python) {
   console.log(`skipped: ONNX Runtime for Python cannot be installed: ${python.reason}`);
+} else if (dir === undefined) {
+  console.log("skipped: libtensorflow, with which it is compared, is not here");
 } else {
   const folder = mkdtempSync(join(tmpdir(), "menagerie-onnx-"));
   try {
-    const { dir } = findLibtensorflow();
     const env = {
       ...buildEnvironment(),
       MENAGERIE_ONNX_DIR: folder,
-      ...(dir === undefined ? {} : { LIBTENSORFLOW_PATH: dir }),
+      RUNTIME: "libtensorflow",
+      LIBTENSORFLOW_PATH: dir,
     };
     const made = ["test", "--quiet", "--package", "menagerie-graph", "--locked", "--test", "onnx"];
     const commands = [
