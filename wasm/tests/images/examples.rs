@@ -254,7 +254,9 @@ fn nearly_even_model() -> Model {
 fn eight_photos_without_labels_turn_what_is_nearly_even_and_are_never_sure() {
     let model = nearly_even_model();
     let mut untried = unlabelled(8);
-    untried.iter_mut().for_each(|photo| photo.tries.clear());
+    for photo in &mut untried {
+        photo.tries.clear();
+    }
     let NextStep::Run { photo, scalings, .. } = examples::next_step(&model, &untried) else { panic!("nothing to run") };
     assert_eq!((photo, scalings), (0, vec![0, 1]));
     let NextStep::Decided { decision } = examples::next_step(&model, &unlabelled(8)) else { panic!("not decided") };
@@ -268,7 +270,9 @@ fn eight_photos_without_labels_turn_what_is_nearly_even_and_are_never_sure() {
 #[test]
 fn fewer_photos_without_labels_are_not_run_and_said_to_be_too_few() {
     let mut photos = unlabelled(7);
-    photos.iter_mut().for_each(|photo| photo.tries.clear());
+    for photo in &mut photos {
+        photo.tries.clear();
+    }
     let NextStep::Decided { decision } = examples::next_step(&nearly_even_model(), &photos) else { panic!("runs") };
     assert_eq!(decision.overrides, menagerie_contract::SpecOverrides::default());
     assert!(decision.warnings[0].starts_with("7 photos without labels say nothing"), "{:?}", decision.warnings);
@@ -279,7 +283,9 @@ fn photos_without_labels_are_not_run_where_one_way_of_scaling_leads() {
     let mut model = nearly_even_model();
     model.spec.scalings[1].probability = 0.05;
     let mut photos = unlabelled(8);
-    photos.iter_mut().for_each(|photo| photo.tries.clear());
+    for photo in &mut photos {
+        photo.tries.clear();
+    }
     let NextStep::Decided { decision } = examples::next_step(&model, &photos) else { panic!("runs") };
     assert_eq!(decision, Decision::default());
 }
