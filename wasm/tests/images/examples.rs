@@ -242,6 +242,11 @@ fn unlabelled(count: usize) -> Vec<Example> {
     (0..count).map(of).collect()
 }
 
+/// The same before anything was run.
+fn untried(count: usize) -> Vec<Example> {
+    unlabelled(count).into_iter().map(|photo| Example { tries: vec![], ..photo }).collect()
+}
+
 /// RGB on 0..1, or nearly as probable on -1..1.
 fn nearly_even_model() -> Model {
     let mut model = open_model();
@@ -253,11 +258,9 @@ fn nearly_even_model() -> Model {
 #[test]
 fn eight_photos_without_labels_turn_what_is_nearly_even_and_are_never_sure() {
     let model = nearly_even_model();
-    let mut untried = unlabelled(8);
-    for photo in &mut untried {
-        photo.tries.clear();
-    }
-    let NextStep::Run { photo, scalings, .. } = examples::next_step(&model, &untried) else { panic!("nothing to run") };
+    let NextStep::Run { photo, scalings, .. } = examples::next_step(&model, &untried(8)) else {
+        panic!("nothing to run")
+    };
     assert_eq!((photo, scalings), (0, vec![0, 1]));
     let NextStep::Decided { decision } = examples::next_step(&model, &unlabelled(8)) else { panic!("not decided") };
     assert_eq!(decision.overrides.std, Some(vec![127.5; 3]));
@@ -269,11 +272,7 @@ fn eight_photos_without_labels_turn_what_is_nearly_even_and_are_never_sure() {
 
 #[test]
 fn fewer_photos_without_labels_are_not_run_and_said_to_be_too_few() {
-    let mut photos = unlabelled(7);
-    for photo in &mut photos {
-        photo.tries.clear();
-    }
-    let NextStep::Decided { decision } = examples::next_step(&nearly_even_model(), &photos) else { panic!("runs") };
+    let NextStep::Decided { decision } = examples::next_step(&nearly_even_model(), &untried(7)) else { panic!("runs") };
     assert_eq!(decision.overrides, menagerie_contract::SpecOverrides::default());
     assert!(decision.warnings[0].starts_with("7 photos without labels say nothing"), "{:?}", decision.warnings);
 }
@@ -282,11 +281,7 @@ fn fewer_photos_without_labels_are_not_run_and_said_to_be_too_few() {
 fn photos_without_labels_are_not_run_where_one_way_of_scaling_leads() {
     let mut model = nearly_even_model();
     model.spec.scalings[1].probability = 0.05;
-    let mut photos = unlabelled(8);
-    for photo in &mut photos {
-        photo.tries.clear();
-    }
-    let NextStep::Decided { decision } = examples::next_step(&model, &photos) else { panic!("runs") };
+    let NextStep::Decided { decision } = examples::next_step(&model, &untried(8)) else { panic!("runs") };
     assert_eq!(decision, Decision::default());
 }
 
