@@ -3,6 +3,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
+/** What keeps ONNX Runtime from telling its makers of each session, and TensorFlow from saying what it finds. */
+export const QUIET = { ORT_DISABLE_TELEMETRY: "1", TF_CPP_MIN_LOG_LEVEL: "3" };
+
 export class LineProcess {
   #child;
   #waiting = [];
@@ -11,7 +14,7 @@ export class LineProcess {
   constructor(program, args, first) {
     this.#child = spawn(program, args, {
       stdio: ["pipe", "pipe", "inherit"],
-      env: { TF_ENABLE_ONEDNN_OPTS: "1", ...process.env, TF_CPP_MIN_LOG_LEVEL: "3" },
+      env: { TF_ENABLE_ONEDNN_OPTS: "1", ...process.env, ...QUIET },
     });
     if (first !== undefined) this.#child.stdin.write(first);
     createInterface({ input: this.#child.stdout }).on("line", (line) =>

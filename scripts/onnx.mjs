@@ -25,6 +25,8 @@ if ("reason" in python) {
       ...buildEnvironment(),
       MENAGERIE_ONNX_DIR: folder,
       RUNTIME: "libtensorflow",
+      // Else its builds for Python tell their makers of each session.
+      ORT_DISABLE_TELEMETRY: "1",
       LIBTENSORFLOW_PATH: dir,
     };
     const made = ["test", "--quiet", "--package", "menagerie-graph", "--locked", "--test", "onnx"];

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { encodePost } from "../http-client.mjs";
+import { QUIET } from "../line-process.mjs";
 import { asContender, startServer } from "../server-process.mjs";
 
 export const id = "express-onnx";
@@ -10,7 +11,7 @@ export async function start({ onnxPath, spec }) {
   const server = await startServer({
     command: process.execPath,
     args: [fileURLToPath(new URL("../express-server.mjs", import.meta.url))],
-    env: { BENCH_ONNX_PATH: onnxPath, BENCH_SPEC: JSON.stringify(spec) },
+    env: { ...QUIET, BENCH_ONNX_PATH: onnxPath, BENCH_SPEC: JSON.stringify(spec) },
   });
   return asContender(
     server,
