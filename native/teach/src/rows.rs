@@ -25,12 +25,13 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// What features are brought to a common size with: the mean of each, and one factor for all. A factor for each would make as
-/// much of those that hardly vary, which with few photos costs more than it gives (`docs/teach.md`).
+/// What features are brought to a common size with: the mean of each, and what it is multiplied with, the inverse of the
+/// geometric mean of its own spread and that of all. Its own alone makes as much of features that hardly vary, the common one
+/// alone as little; between them more answers are right, with few photos and with many (`docs/teach.md`).
 pub struct Scale {
     pub means: Vec<f64>,
-    /// The inverse of the root of the mean variance; 0 where nothing varies.
-    pub factor: f64,
+    /// 0 for a feature that never varies.
+    pub factors: Vec<f64>,
 }
 
 impl Scale {
@@ -47,19 +48,23 @@ impl Scale {
         for mean in &mut means {
             *mean /= count;
         }
-        let squares = rows().flat_map(|row| row.iter().zip(&means)).map(|(value, mean)| {
-            let off = f64::from(*value) - mean;
-            off * off
-        });
-        let deviation = (squares.sum::<f64>() / (count * size as f64)).sqrt();
-        Self { means, factor: if deviation > 0.0 { 1.0 / deviation } else { 0.0 } }
+        let mut variances = vec![0.0; size];
+        for row in rows() {
+            for ((variance, value), mean) in variances.iter_mut().zip(row).zip(&means) {
+                let off = f64::from(*value) - mean;
+                *variance += off * off / count;
+            }
+        }
+        let common = (variances.iter().sum::<f64>() / size as f64).sqrt();
+        let factor = |variance: &f64| if *variance > 0.0 { 1.0 / (variance.sqrt() * common).sqrt() } else { 0.0 };
+        Self { factors: variances.iter().map(factor).collect(), means }
     }
 
     /// Brings all rows to that size, in place.
     pub fn apply(&self, values: &mut [f32]) {
         for row in values.chunks_exact_mut(self.means.len()) {
-            for (value, mean) in row.iter_mut().zip(&self.means) {
-                *value = ((f64::from(*value) - mean) * self.factor) as f32;
+            for ((value, mean), factor) in row.iter_mut().zip(&self.means).zip(&self.factors) {
+                *value = ((f64::from(*value) - mean) * factor) as f32;
             }
         }
     }

@@ -252,13 +252,13 @@ fn answers(rows: &Rows<'_>, parameters: &[f64], places: &[usize]) -> impl Iterat
 }
 
 /// The same head for features as they came.
-fn folded(parameters: &[f64], Scale { means, factor }: &Scale, class_count: usize) -> Head {
+fn folded(parameters: &[f64], Scale { means, factors }: &Scale, class_count: usize) -> Head {
     let size = means.len();
     let (weights, biases) = parameters.split_at(class_count * size);
     let mut head = Head { weights: vec![0.0; weights.len()], biases: Vec::with_capacity(class_count) };
     for (class, (weights, bias)) in weights.chunks_exact(size).zip(biases).enumerate() {
         let mut shifted = *bias;
-        for (feature, (weight, mean)) in weights.iter().zip(means).enumerate() {
+        for (feature, ((weight, mean), factor)) in weights.iter().zip(means).zip(factors).enumerate() {
             head.weights[feature * class_count + class] = (weight * factor) as f32;
             shifted -= weight * factor * mean;
         }
