@@ -12,7 +12,7 @@ import { makeColourZoo } from "../support/server.js";
 const VERBS = [
   ...["serve", "classify", "batch", "inspect", "export"],
   ...["pull", "list", "show", "rm"],
-  ...["new", "check", "golden", "calibrate", "push"],
+  ...["new", "teach", "check", "golden", "calibrate", "push"],
   ...["feedback", "key", "doctor", "wrapper"],
 ];
 const RED = solidPng(64, 48, [255, 0, 0]);
