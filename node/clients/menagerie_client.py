@@ -40,10 +40,25 @@ Image = Union[File, Mapping[str, str]]
 """An image, or one that the service has or can get: `{"image_url": …}`, `{"image_path": …}` or `{"image_id": …}`."""
 
 
-class ModelIdentity(TypedDict):
+class _ModelRuntime(TypedDict):
+    name: str
+    version: str
+
+
+class ModelRuntime(_ModelRuntime, total=False):
+    """What ran a graph; with RUNTIME=auto why, where that is not the rule."""
+
+    reason: str
+
+
+class _ModelIdentity(TypedDict):
     id: str
     version: str
     sha256: str
+
+
+class ModelIdentity(_ModelIdentity, total=False):
+    runtime: ModelRuntime
 
 
 class TopEntry(TypedDict):
