@@ -673,7 +673,7 @@ export interface Registrar {
   register(
     registration: Registration,
     party: Party,
-  ): Promise<{ identity: ModelIdentity; spec: ModelSpec; added: boolean }>;
+  ): Promise<{ identity: ModelIdentity; spec: ModelSpec; confidence: Confidence | null; added: boolean }>;
   /** Removes a version, or every one; requests that use it are finished. */
   remove(id: string, version: string | null): Promise<void>;
   /** Chooses the version for requests that name none. */

@@ -210,7 +210,7 @@ pub struct Agreement {
 
 /// What an answer needs of a manifest to put its probabilities in words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "typescript", derive(JsonSchema, TS))]
 #[serde(deny_unknown_fields)]
 pub struct Confidence {
     /// Where bands begin.

@@ -4,6 +4,7 @@ import type {
   Agreement,
   Answer,
   Band,
+  Confidence,
   ErrorCode,
   Explanation,
   ModelSpec,
@@ -69,7 +70,13 @@ export interface InferAnswer {
    */
   error?: Problem;
 }
-export type DescribedModel = ModelIdentity & ModelSpec;
+export type DescribedModel = ModelIdentity &
+  ModelSpec & {
+    /**
+     * Absent where the model says nothing of it.
+     */
+    confidence?: Confidence;
+  };
 export interface ModelSummary {
   id: string;
   versions: string[];

@@ -381,6 +381,35 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
     ],
   },
+  Confidence: {
+    additionalProperties: false,
+    description: "What an answer needs of a manifest to put its probabilities in words.",
+    properties: {
+      bands: {
+        description: "As [`Calibration::bands`]; empty where nothing was measured.",
+        items: {
+          $ref: "#/components/schemas/MeasuredBand",
+        },
+        type: "array",
+      },
+      limits: {
+        $ref: "#/components/schemas/BandLimits",
+        description: "Where bands begin.",
+      },
+      temperature: {
+        description: "As [`Calibration::temperature`].",
+        format: "float",
+        type: "number",
+      },
+      unsure_below: {
+        description: "As [`Calibration::unsure_below`].",
+        format: "float",
+        type: "number",
+      },
+    },
+    required: ["limits", "temperature", "unsure_below", "bands"],
+    type: "object",
+  },
   Confusion: {
     additionalProperties: false,
     description: "A wrong answer.",

@@ -1,11 +1,10 @@
 /** Takes models in: what a client says of one becomes a manifest, the engine judges it, the store keeps it. */
 import { AppError, messageOf } from "../errors.js";
-import { MANIFEST_SCHEMA, type Manifest, type ModelSpec } from "../generated/contract.js";
+import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
 import {
   type Classifier,
   type ExamplePhoto,
   type ModelChoice,
-  type ModelIdentity,
   type ModelSettings,
   type Models,
   NO_SETTINGS,
@@ -39,10 +38,11 @@ const VERSION_DEFAULT = "1";
 const LICENCE_UNKNOWN = "NOASSERTION";
 
 export function createRegistrar({ models, classifier, store, decide, report }: RegistrarOptions): Registrar {
-  const load = (model: ZooModel, party: Party): Promise<{ identity: ModelIdentity; spec: ModelSpec }> =>
+  const load = (model: ZooModel, party: Party) =>
     models.use({ kind: "candidate", model }, NO_SETTINGS, party, async ({ identity, target }) => ({
       identity,
       spec: await classifier.describe(target),
+      confidence: target.confidence,
     }));
 
   return {

@@ -8,6 +8,7 @@ import type { SendBytes } from "../front/answers.js";
 import { visitOf } from "../front/enter.js";
 import type { Route, Schema } from "../front/route.js";
 import { uploadOf } from "../front/upload.js";
+import type { Confidence, ModelSpec } from "../generated/contract.js";
 import { MANIFEST_JSON_SCHEMA } from "../generated/contract-schema.js";
 import {
   type Classifier,
@@ -15,6 +16,7 @@ import {
   type ExportChoice,
   type FetchState,
   type ModelFetcher,
+  type ModelIdentity,
   type ModelListing,
   type Models,
   type ModelZoo,
@@ -185,12 +187,16 @@ function describeModel(models: Models, classifier: Classifier): RequestHandler {
     const choice = { kind: "zoo", id, version } as const;
     const visit = visitOf(response);
     const describe = () =>
-      models.use(choice, NO_SETTINGS, visit, async ({ identity, target }) => ({
-        ...identity,
-        ...(await classifier.describe(target)),
-      }));
+      models.use(choice, NO_SETTINGS, visit, async ({ identity, target }) =>
+        described(identity, await classifier.describe(target), target.confidence),
+      );
     response.json(await visit.run(describe, models.isStrangers(choice) ? "strangers" : "one"));
   };
+}
+
+/** A `DescribedModel`. */
+export function described(identity: ModelIdentity, spec: ModelSpec, confidence: Confidence | null) {
+  return { ...identity, ...spec, ...(confidence === null ? {} : { confidence }) };
 }
 
 /** The resolved spec of a graph that comes with the request. It is not registered, only kept warm as an upload is. */

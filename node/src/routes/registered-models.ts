@@ -9,7 +9,7 @@ import type { Route } from "../front/route.js";
 import { type Upload, uploadOf } from "../front/upload.js";
 import type { Registrar } from "../ports.js";
 import { parseExamples, parseSettings, SETTINGS_SCHEMAS } from "./infer-fields.js";
-import { idOf } from "./models.js";
+import { described, idOf } from "./models.js";
 import {
   CHANGE,
   ENGINE,
@@ -105,10 +105,13 @@ function registerModel(registrar: Registrar): RequestHandler {
       settings: parseSettings(upload),
       examples: parseExamples(upload),
     };
-    const { identity, spec, added } = await visit.run(() => registrar.register(registration, visit), "strangers");
+    const { identity, spec, confidence, added } = await visit.run(
+      () => registrar.register(registration, visit),
+      "strangers",
+    );
     response.location(`/api/models/${identity.id}@${identity.version}`);
     if (added) response.status(CREATED);
-    response.json({ ...identity, ...spec });
+    response.json(described(identity, spec, confidence));
   };
 }
 

@@ -157,7 +157,15 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     },
     ["degraded", "error"],
   ),
-  DescribedModel: { allOf: [named("ModelIdentity"), named("ModelSpec")] },
+  DescribedModel: {
+    allOf: [
+      named("ModelIdentity"),
+      named("ModelSpec"),
+      objectOf({ confidence: { ...named("Confidence"), description: "Absent where the model says nothing of it." } }, [
+        "confidence",
+      ]),
+    ],
+  },
   ModelSummary: objectOf({
     id: STRING,
     versions: listOf(STRING),

@@ -98,6 +98,7 @@ fn schemas() -> String {
         .into_generator();
     generator.subschema_for::<Agreement>();
     generator.subschema_for::<Answer>();
+    generator.subschema_for::<Confidence>();
     generator.subschema_for::<ErrorCode>();
     generator.subschema_for::<Explanation>();
     generator.subschema_for::<Manifest>();
