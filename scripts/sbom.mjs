@@ -11,7 +11,14 @@ import { RUNTIMES } from "./setup/runtimes.mjs";
 import { output, WASM_TARGET } from "./setup/tools.mjs";
 
 /** Packages that are built into the page, and so not installed with the service. */
-const BUILT_IN = ["preact", "@preact/signals", "@preact/signals-core", "swagger-ui-dist"];
+const BUILT_IN = [
+  "preact",
+  "@preact/signals",
+  "@preact/signals-core",
+  "swagger-ui-dist",
+  "onnxruntime-web",
+  "onnxruntime-common",
+];
 const CRATES = ["menagerie-cli", "menagerie-addon", "menagerie-wasm"];
 const TARGET = "x86_64-unknown-linux-gnu";
 const PLATFORM = { os: "linux", cpu: "x64", libc: "glibc" };

@@ -24,6 +24,10 @@ for (const file of ["menagerie_wasm.js", "menagerie_wasm_bg.wasm"]) {
   await copyFile(new URL(`../../wasm/pkg-web/${file}`, here), new URL(file, dist));
 }
 
+const runtime = dirname(fileURLToPath(import.meta.resolve("onnxruntime-web/wasm")));
+const RUNTIME_FILE = "ort-wasm-simd-threaded.wasm";
+await copyFile(join(runtime, RUNTIME_FILE), new URL(RUNTIME_FILE, dist));
+
 await copyFile(new URL("../clients/menagerie_client.py", here), new URL("menagerie_client.py", dist));
 
 const viewer = dirname(fileURLToPath(import.meta.resolve("swagger-ui-dist/package.json")));
@@ -38,6 +42,7 @@ const options = {
   entryPoints: {
     main: "src/main.tsx",
     "graph-reader": "src/classify/own/graph-reader.ts",
+    "model-runner": "src/classify/here/model-runner.ts",
     "pixel-maker": "src/classify/light/pixel-maker.ts",
     style: "style.css",
     "menagerie-client": "../src/client/index.ts",

@@ -191,6 +191,12 @@ pub fn answer(model: &Model, seen_json: &str, options_json: &str, reply: &[u8]) 
     Ok(to_json(&pipeline::answer(&model.0, seen, &options, reply, now_ms).map_err(thrown)?))
 }
 
+/// The reply for `answer` of whoever ran one image without an engine: the values that the graph gave, and how long it took.
+#[wasm_bindgen(js_name = scoresReply)]
+pub fn scores_reply(values: Vec<f32>, run_ms: f64) -> Result<Vec<u8>, JsError> {
+    Scores::reply(values, run_ms).map_err(thrown)
+}
+
 /// The values of an engine's reply to one image, as the graph gave them: one for each class, or the class number alone.
 #[wasm_bindgen]
 pub fn scores(model: &Model, reply: &[u8]) -> Result<Vec<f32>, JsError> {

@@ -38,6 +38,17 @@ impl Scores {
         }
     }
 
+    /// What an engine replies that ran one image in `run_ms` milliseconds, with request id 0.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the values are too many for a frame.
+    pub fn reply(values: Vec<f32>, run_ms: f64) -> Result<Vec<u8>, Error> {
+        let class_count = values.len() as u32;
+        let scores =
+            frame::Scores { image_count: 1, class_count, queue_us: 0, run_us: (run_ms * 1000.0) as u32, values };
+        Ok(Frame::Scores(scores).encode(0)?)
+    }
+
     /// Adds the engine's share to the timings.
     pub fn fill_in(&self, timings: &mut Timings) {
         timings.queue = self.queue_ms;
@@ -96,6 +107,13 @@ mod tests {
     fn scores_and_times_are_read() {
         let scores = Scores::read(&reply(1, &[0.25, 0.75]), &output(OutputKind::Softmax, 2)).unwrap();
         assert_eq!(scores, Scores { values: vec![0.25, 0.75], queue_ms: 1.5, run_ms: 0.25 });
+    }
+
+    #[test]
+    fn a_reply_that_was_made_of_values_is_read_as_them() {
+        let scores =
+            Scores::read(&Scores::reply(vec![0.25, 0.75], 0.25).unwrap(), &output(OutputKind::Softmax, 2)).unwrap();
+        assert_eq!(scores, Scores { values: vec![0.25, 0.75], queue_ms: 0.0, run_ms: 0.25 });
     }
 
     #[test]

@@ -31,6 +31,8 @@ export interface Asked {
 export type Result = AnsweredItem & {
   /** Where pixels were sent in place of the photo, and whether their hash is seen to be that of the answer. */
   readonly sent?: { readonly pixelBytes: number; readonly photoBytes: number; readonly isSame: boolean };
+  /** Whether it was made in this browser, and not by the service. */
+  readonly isMadeHere?: boolean;
   /** By what the service remembers it; absent where it remembers nothing of it. */
   readonly asked?: Asked;
 };

@@ -3,6 +3,7 @@ import type { ModelSpec } from "../../../src/generated/contract.js";
 import { classify, inspect, Refusal, type Result, type Sending } from "../api.js";
 import { announcement, chosenModels, type OwnModel, own, type Photo, photo, photos, region, reply } from "../state.js";
 import { doWork } from "../work.js";
+import { askHere } from "./here/here.js";
 import { askLightly } from "./light/light.js";
 import { readGraphHere } from "./own/read-graph.js";
 import { formOf, modelFields, questionFields } from "./question.js";
@@ -89,6 +90,8 @@ export function worth({ band, band_accuracy, unsure }: Result): string | null {
 async function sendQuestion(asked: Photo, sending: Required<Sending>): Promise<readonly Result[]> {
   const mine = own.value;
   try {
+    const here = await askHere(asked, sending.signal);
+    if (here !== null) return [here];
     const light = await askLightly(asked, sending.signal);
     if (light !== null) return [light];
     const results = await classify(formOf([["picture", "1"], ...questionFields(asked)]), sending);

@@ -5,6 +5,7 @@ import { useReveal } from "../components/reveal.js";
 import { batch, chosenModels, models, own, photo, photos } from "../state.js";
 import { AskedAnswer } from "./answer.js";
 import { ask, askOthers } from "./ask.js";
+import { HereChoice } from "./here/here-choice.js";
 import { ManyPhotos } from "./many/many-photos.js";
 import { ModelChoice } from "./model-choice.js";
 import { OwnFiles } from "./own/own-files.js";
@@ -31,6 +32,7 @@ export function Classify() {
           <KeyField />
           <PhotoBox />
           <ModelChoice />
+          <HereChoice />
           <OwnFiles />
           {batch.value === null && (
             <button id="submit" type="submit" class="primary">

@@ -17,7 +17,7 @@ type Why =
 const NONE: Why = { kind: "none" };
 
 export function Seen({ result, named }: { readonly result: Result; readonly named: (id: string) => string }) {
-  const { input, image, model, top, sent } = result;
+  const { input, image, model, top, sent, isMadeHere } = result;
   const [why, setWhy] = useState<Why>(NONE);
   const [index, setIndex] = useState(result.index);
   const asking = useRef<AbortController | null>(null);
@@ -75,6 +75,17 @@ export function Seen({ result, named }: { readonly result: Result; readonly name
           What {own.value === null ? <a href={addressOf({ view: "model", id: model.id })}>{model.id}</a> : "your model"}{" "}
           saw: {size(input.width, input.height)} pixels, made from {size(image.width, image.height)} ({image.format}).
         </p>
+        {isMadeHere && (
+          <p id={named("made-here")}>
+            This answer was made in this browser: nothing was sent for it.
+            {input.sha256 !== "" && (
+              <>
+                {" "}
+                SHA-256 of the pixels: <code>{input.sha256}</code>
+              </>
+            )}
+          </p>
+        )}
         {sent !== undefined && (
           <p id={named("sent")}>
             They were made in this browser: {megabytes(sent.pixelBytes)} were sent in place of{" "}

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode, InputSpec } from "../../../../src/generated/contract.js";
 import { classifyPixels, describeModel, Refusal, type Result } from "../../api.js";
+import { sha256 } from "../../sha256.js";
 import { chosenModels, models, own, type Photo, region, sendsPixels, service } from "../../state.js";
 import type { PixelsMade, PixelsWanted } from "./pixel-maker.js";
 
@@ -13,16 +14,16 @@ const PHOTO_BYTES_MIN = 1_000_000;
 /** Whether the question can be asked with pixels, and gains by it: a large photo, whole, to one model of the service's. */
 export function isLightOffered({ file }: Photo): boolean {
   const isLarge = file !== null && file.size >= PHOTO_BYTES_MIN;
-  return isLarge && own.value === null && region.value.kind === "whole" && modelId() !== null;
+  return isLarge && own.value === null && region.value.kind === "whole" && onlyModelId() !== null;
 }
 
 /** The answer to the pixels of the photo; null where the photo has to be sent. */
 export async function askLightly(photo: Photo, signal: AbortSignal): Promise<Result | null> {
-  const id = modelId();
+  const id = onlyModelId();
   const { file } = photo;
   if (!sendsPixels.value || !isLightOffered(photo) || file === null || id === null) return null;
   const { input } = await describeModel(id, signal);
-  const made = await askMaker({ file, input, limits: limits() }, signal);
+  const made = await askMaker({ file, input, limits: imageLimits() }, signal);
   if ("code" in made) throw new Refusal(made.code as ErrorCode, made.message);
   if ("unavailable" in made) return null;
   const { pixels, image } = made;
@@ -40,13 +41,14 @@ export async function askLightly(photo: Photo, signal: AbortSignal): Promise<Res
 }
 
 /** The one model that is asked; null where there are two or none. */
-function modelId(): string | null {
+export function onlyModelId(): string | null {
   const [first, second] = chosenModels.value;
   if (second !== undefined) return null;
   return first ?? models.value?.find((model) => model.default)?.id ?? null;
 }
 
-function limits(): PixelsWanted["limits"] {
+/** What the service lets an image cost. */
+export function imageLimits(): PixelsWanted["limits"] {
   const told = service.value?.limits;
   return {
     pixels_max: told?.["image_pixels_max"] ?? 50_000_000,
@@ -62,13 +64,6 @@ function askMaker(wanted: PixelsWanted, signal: AbortSignal): Promise<PixelsMade
     signal.addEventListener("abort", () => reject(signal.reason));
     worker.postMessage(wanted);
   }).finally(() => worker.terminate());
-}
-
-/** Lower-case hex; null where the browser hashes nothing, as for addresses without TLS. */
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
-  if (!("subtle" in crypto) || crypto.subtle === undefined) return null;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function pictureOf(pixels: Uint8Array, { width, height, channels }: InputSpec): string {
