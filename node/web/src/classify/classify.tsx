@@ -32,13 +32,13 @@ export function Classify() {
           <KeyField />
           <PhotoBox />
           <ModelChoice />
-          <HereChoice />
           <OwnFiles />
           {batch.value === null && (
             <button id="submit" type="submit" class="primary">
               Classify
             </button>
           )}
+          <HereChoice />
         </form>
         <div class="beside">
           {batch.value === null ? (
