@@ -12,6 +12,8 @@ import { run } from "./store.mjs";
 const MEMORY_BYTES_MAX = 512 * 1024 * 1024;
 const PROFILE = join(ROOT_DIR, "deploy/seccomp/menagerie.json");
 const HEALTH_MS_MAX = 60_000;
+/** Tenths of a second that a line of the log may take to come. */
+const LOG_WAITS = 50;
 
 /** @typedef {{ what: string, seen: string, problem: string | null }} Try */
 /** @typedef {import("./runtime.mjs").Image} Image */
@@ -171,7 +173,10 @@ async function withEnvironment(image, seccomp) {
 async function withForeignVolume(image, seccomp) {
   return await inContainer(image, { seccomp, volumeUser: 0 }, async (container) => {
     const photo = await classify(container, "daisy-1.jpg");
-    assert.match(container.log(), /EACCES|permission/i, "nothing in its log says so");
+    const saysSo = () => /EACCES|permission/i.test(container.log());
+    for (let waits = 0; waits < LOG_WAITS && !saysSo(); waits++)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.ok(saysSo(), "nothing in its log says so");
     return `answers ${describe(photo)}; its log says that nothing can be kept`;
   });
 }

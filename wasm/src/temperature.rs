@@ -6,6 +6,10 @@
 
 use menagerie_contract::calibration::{TEMPERATURE_MAX, TEMPERATURE_MIN};
 
+/// Wrong answers that it takes to make others surer: the share of `n` wrong answers is known to one in `sqrt(n)` of it, and
+/// where none is wrong the log loss is least at certainty.
+const WRONG_MIN: usize = 10;
+
 /// Halvings of the golden section: from the whole range, as a logarithm, to a ten-thousandth.
 const SECTIONS: u32 = 24;
 
@@ -42,7 +46,8 @@ pub fn temper(probabilities: &mut [f32], temperature: f32) {
 }
 
 /// The temperature that minimises the log loss of the photos for which `keep` holds, by its place; to three decimals. `None`
-/// where none does: where each photo is right, or none tells anything, the best one lies at an end of the range.
+/// where none does: where each photo is right, or none tells anything, the best one lies at an end of the range; and where it
+/// would make answers surer for want of wrong ones, of which it takes [`WRONG_MIN`].
 pub fn fit(rows: Rows, keep: impl Fn(usize) -> bool) -> Option<f32> {
     let kept: Vec<_> = rows.iter().enumerate().filter(|(place, _)| keep(*place)).map(|(_, row)| row).collect();
     let loss = |log: f64| kept.iter().map(|(row, truth)| log_loss(row, *truth, log.exp())).sum::<f64>();
@@ -61,7 +66,12 @@ pub fn fit(rows: Rows, keep: impl Fn(usize) -> bool) -> Option<f32> {
     let best = f64::midpoint(low, high);
     let margin = (most - least) / 1000.0;
     let is_inside = best > least + margin && best < most - margin;
-    is_inside.then(|| ((best.exp() * 1000.0).round() / 1000.0) as f32)
+    let wrong = kept.iter().filter(|(row, truth)| !is_right(row, *truth)).count();
+    (is_inside && (best >= 0.0 || wrong >= WRONG_MIN)).then(|| ((best.exp() * 1000.0).round() / 1000.0) as f32)
+}
+
+fn is_right(row: &[f32], truth: usize) -> bool {
+    row.get(truth).is_some_and(|probability| row.iter().all(|other| other <= probability))
 }
 
 /// `-ln` of the probability of the true class at a temperature.
@@ -117,6 +127,20 @@ pub(crate) mod tests {
             let rows = Rows { class_count: 4, probabilities: &probabilities, truths: &truths };
             let found = fit(rows, |_| true).unwrap();
             assert!((f64::from(found) / scale - 1.0).abs() < 0.03, "{found} in place of {scale}");
+        }
+    }
+
+    #[test]
+    fn a_few_photos_that_are_nearly_all_right_make_no_answer_surer() {
+        // Nine of ten right at 0.8: the log loss is least where the answers are surer.
+        let row = |truth: u32| ([0.8_f32, 0.2], truth);
+        for (photos, is_fitted) in [(20, false), (120, true)] {
+            let drawn: Vec<_> = (0..photos).map(|place| row(u32::from(place % 10 == 9))).collect();
+            let probabilities: Vec<f32> = drawn.iter().flat_map(|(row, _)| *row).collect();
+            let truths: Vec<u32> = drawn.iter().map(|(_, truth)| *truth).collect();
+            let rows = Rows { class_count: 2, probabilities: &probabilities, truths: &truths };
+            let fitted = fit(rows, |_| true);
+            assert_eq!(fitted.is_some_and(|temperature| temperature < 1.0), is_fitted, "{fitted:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 /** The photos of a batch, one after the other: there may be more than memory holds the names of. */
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { isPhoto, UnreadableInput } from "./files.js";
 
@@ -29,6 +29,12 @@ export async function openSource(path: string): Promise<BatchSource> {
     throw new UnreadableInput(path, "There is no such folder or list.", { cause });
   });
   if (found.isDirectory()) return { folder: path, names: () => below(path, "") };
+  if (isPhoto(basename(path))) {
+    throw new UnreadableInput(
+      path,
+      "It is a photo; a folder or a list of photos is meant. `menagerie classify` answers single ones.",
+    );
+  }
   return { folder: dirname(path), names: () => listed(path) };
 }
 
@@ -54,7 +60,7 @@ async function* below(root: string, folder: string): AsyncGenerator<string> {
     if (entry.name.startsWith(".")) continue;
     const name = folder === "" ? entry.name : `${folder}/${entry.name}`;
     if (entry.isDirectory()) yield* below(root, name);
-    else if (isPhoto(entry.name)) yield name;
+    else if (isPhoto(entry.name) && (entry.isFile() || entry.isSymbolicLink())) yield name;
   }
 }
 

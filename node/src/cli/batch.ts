@@ -1,11 +1,13 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { readdir, rename, stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { readConfig } from "../config.js";
 import { AppError } from "../errors.js";
 import { createClassifier, type ImageClassifier } from "../index.js";
+import { sha256 } from "../sha256.js";
 import { BatchPart } from "./batch-part.js";
 import { type BatchSource, isIn, openSource, placeOf, type Shard } from "./batch-source.js";
 import { modelOf } from "./classify.js";
@@ -68,8 +70,7 @@ async function batch(path: string, options: BatchOptions): Promise<boolean> {
   const end = () => ending.abort();
   process.once("SIGTERM", end).once("SIGINT", end);
   try {
-    const { id, version } = classifier.model;
-    await part.begin(chosen(source, shard), JSON.stringify({ model: `${id}@${version}`, shard }));
+    await part.begin(chosen(source, shard), await settingsOf(path, options, shard, classifier));
     const done = (await part.done()) ?? (await answerAll({ source, part, classifier, signal: ending.signal }));
     if (done === null) return false;
     const failed = done.failed === 0 ? "" : `, of which ${done.failed} could not be: their lines have "error"`;
@@ -79,6 +80,19 @@ async function batch(path: string, options: BatchOptions): Promise<boolean> {
     process.off("SIGTERM", end).off("SIGINT", end);
     await classifier.close();
   }
+}
+
+/** What the answers depend on, in words that differ where one of it does. */
+async function settingsOf(path: string, { labels }: BatchOptions, shard: Shard, { model, spec }: ImageClassifier) {
+  const digest = async (bytes: Uint8Array) => (await sha256(bytes)).slice(0, 16);
+  return JSON.stringify({
+    source: resolve(path),
+    model: `${model.id}@${model.version}`,
+    graph: model.sha256.slice(0, 16),
+    labels: labels === undefined ? null : await digest(await readInput(labels)),
+    settings: await digest(Buffer.from(JSON.stringify(spec))),
+    shard: `${shard.index}/${shard.count}`,
+  });
 }
 
 async function* chosen(source: BatchSource, shard: Shard): AsyncGenerator<string> {
@@ -155,11 +169,11 @@ async function answerOne(classifier: ImageClassifier, source: BatchSource, name:
 /** Many are read at once: what is too large is not read at all. */
 async function readPhoto(path: string): Promise<Buffer> {
   const { imageBytesMax } = readConfig();
-  const size = await stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );
-  if (size > imageBytesMax) throw new AppError("upload_too_large", `The image is larger than ${imageBytesMax} bytes.`);
+  const found = await stat(path).catch(() => null);
+  // Who reads a pipe waits for who writes it.
+  if (found !== null && !found.isFile()) throw new UnreadableInput(path, "It is no regular file.");
+  if (found !== null && found.size > imageBytesMax)
+    throw new AppError("upload_too_large", `The image is larger than ${imageBytesMax} bytes.`);
   return await readInput(path);
 }
 

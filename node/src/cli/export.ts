@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { readConfig } from "../config.js";
@@ -16,8 +16,8 @@ interface Options {
   readonly out?: string;
 }
 
-/** An id, or id@version; what has a dot in it and is no file is a file that is missing. */
-const MODEL_NAME = /^[a-z0-9_-]+(@.+)?$/;
+/** An id, or id@version; what ends as a graph does and is no file is a file that is missing. */
+const MODEL_NAME = /^(?!.*\.(pb|zip|gz|tgz)$)[a-z0-9][a-z0-9._-]*(@[^/@]+)?$/;
 
 export function addExport(program: Command): void {
   program
@@ -29,7 +29,8 @@ export function addExport(program: Command): void {
     .option("--preprocess", "a file that takes pixels and gives probabilities", false)
     .option("--out <file>", "where; in this folder, under the graph's name, without it")
     .action(async (graph: string, labels: string | undefined, { to, preprocess, out }: Options) => {
-      const file = out ?? basename(graph, extname(graph)) + EXPORT_ENDINGS[to];
+      const name = isModel(graph, labels) ? graph.replace("@", "-") : basename(graph, extname(graph));
+      const file = out ?? name + EXPORT_ENDINGS[to];
       if ([graph, labels].some((input) => input !== undefined && resolve(input) === resolve(file)))
         throw new AppError("field_invalid", `--out ${file}: it would replace what is read.`);
       const config = readConfig();
@@ -38,16 +39,22 @@ export function addExport(program: Command): void {
       const pieces = await onOwnBehalf(config.engineLoadMsMax, ({ signal }) =>
         exportModel(subject, { form: to, preprocess }, signal),
       );
-      await writeFile(file, pieces);
+      // A file that is there stays until the new one is whole.
+      await writeFile(`${file}.new`, pieces);
+      await rename(`${file}.new`, file);
       const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
       process.stdout.write(`${file}: ${bytes} bytes\n`);
     });
 }
 
+/** Whether a model of the zoo is named, not a file. */
+function isModel(graph: string, labels: string | undefined): boolean {
+  return labels === undefined && MODEL_NAME.test(graph) && !existsSync(graph);
+}
+
 /** What is to be written, of two files or of a model's folder. */
 async function subjectOf(graph: string, labels: string | undefined, modelsDir: string) {
-  if (labels === undefined && MODEL_NAME.test(graph) && !existsSync(graph))
-    return await exportSubjectOf(join(modelsDir, (await findModel(modelsDir, graph)).entry));
+  if (isModel(graph, labels)) return await exportSubjectOf(join(modelsDir, (await findModel(modelsDir, graph)).entry));
   return {
     graph: [await readInput(graph)],
     request: { origin: "stranger", format: "auto", overrides: {}, source: "request", threads: 0 },

@@ -61,7 +61,8 @@ async function isFolder(path: string): Promise<boolean> {
 async function photosBelow(folder: string): Promise<Photo[]> {
   try {
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-    const paths = entries.filter((entry) => !entry.isDirectory()).map(({ parentPath, name }) => join(parentPath, name));
+    const files = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink());
+    const paths = files.map(({ parentPath, name }) => join(parentPath, name));
     const photos = paths.filter((path) => isPhoto(relative(folder, path))).sort(NAMES.compare);
     if (photos.length > 0) return photos.map((path) => ({ path }));
     return [{ path: folder, problem: new UnreadableInput(folder, NO_PHOTO) }];

@@ -1,5 +1,5 @@
 /** The photos that a model is taught with, looked at before anything is trained. */
-import { messageOf } from "../errors.js";
+import { AppError, messageOf } from "../errors.js";
 import { sha256 } from "../sha256.js";
 import { loadWasm } from "../wasm-module.js";
 import type { LabelledPhoto } from "../zoo/calibrate.js";
@@ -40,6 +40,15 @@ export async function openAlbum(
   remark: (sentence: string) => void,
   lanes: Lanes,
 ): Promise<Album> {
+  for (const { path, label } of given) {
+    if (label !== label.trim() || /\p{Cc}/u.test(label)) {
+      const problem = "a label is one line, without white space around it";
+      throw new AppError(
+        "field_invalid",
+        `The class ${JSON.stringify(label)} of ${path} cannot be called so: ${problem}.`,
+      );
+    }
+  }
   const read = await inLanes(given, lanes, (photo) => readPhoto(workbench, photo));
   for (const one of read) if ("problem" in one) remark(`${one.path} is left out: ${one.problem}`);
   const photos = unambiguous(
@@ -59,7 +68,7 @@ export async function openAlbum(
   const across = near.filter(([one, other]) => one?.label !== other?.label);
   if (near.length > across.length)
     remark(
-      `${near.length - across.length} pairs of photos of one class are nearly the same; each stands on one side, trained on or set aside.`,
+      `Pairs of photos of one class that are nearly the same: ${near.length - across.length}; each stands on one side, trained on or set aside.`,
     );
   for (const [one, other] of across.slice(0, NAMED_MAX))
     remark(`${one?.path} and ${other?.path} are nearly the same photo in two classes; one of them may be misplaced.`);

@@ -2,8 +2,9 @@
  * Photos to a model: a new class layer on the features of a base, measured, calibrated, in a folder that is whole or not there.
  * Whoever calls it says where; doors only parse and show.
  */
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { AppError, isSystemError } from "../errors.js";
 import type { Calibration, Finding, Manifest, TeachReport } from "../generated/contract.js";
 import type { FileZooModel } from "../models/file-zoo.js";
 import { folderBlobs } from "../models/folder-blobs.js";
@@ -69,6 +70,8 @@ export interface Lesson {
 /** Of the work folder, where the model is written: deeper than a zoo looks for models. */
 const NEW_FOLDER = "new";
 const MODEL_FOLDER = "model";
+/** Names the process that works in it. */
+const OWNER_FILE = "owner";
 
 /**
  * Teaches a model. What was computed of photos stays beside the models until it is done: a call with the same id that was
@@ -90,6 +93,7 @@ export async function teach(workbench: Workbench, options: TeachOptions): Promis
   const licenceText = await licenceOf(options, remark);
   const work = join(dir, `.teach-${statement.id}`);
   await mkdir(work, { recursive: true });
+  await claim(work, statement.id);
   const rows = await computeFeatures(workbench, base, album, work, lanes("features"));
   const { classes, heldOut, groups, labels } = album;
   const head = await trainHead(
@@ -110,6 +114,32 @@ export async function teach(workbench: Workbench, options: TeachOptions): Promis
     return { path, label, answered: labels[answered] ?? "", probability };
   });
   return { folder, report, features: base.found, wrong, ...written };
+}
+
+/**
+ * Makes this process the one that works in a folder. What a process that ended left there is taken over.
+ * @throws AppError `model_exists` while another process works in it
+ */
+async function claim(work: string, id: string): Promise<void> {
+  const file = join(work, OWNER_FILE);
+  try {
+    await writeFile(file, String(process.pid), { flag: "wx" });
+  } catch (error) {
+    if (!isSystemError(error, "EEXIST")) throw error;
+    const owner = Number(await readFile(file, "utf8"));
+    if (owner !== process.pid && isAlive(owner)) {
+      throw new AppError("model_exists", `Process ${owner} teaches ${id} already; wait for it, or name another id.`);
+    }
+    await writeFile(file, String(process.pid));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    return isSystemError(error, "EPERM");
+  }
 }
 
 /** The text of the base's licence, or what it is called where the base comes without. */

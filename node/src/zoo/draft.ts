@@ -21,6 +21,11 @@ import { overrideOf, shown } from "./settings.js";
 
 /** Detected settings that are less sure than this are left to a person: detection itself warns below it. */
 const SURE_MIN = 0.75;
+
+/** What an id and a version may be, as the manifest's schema says. */
+const MANIFEST_PATTERNS = MANIFEST_JSON_SCHEMA as {
+  readonly properties: Readonly<Record<"id" | "version", { readonly pattern: string }>>;
+};
 /** Beside the models' folders, for their `$schema`. */
 export const SCHEMA_FILE = "manifest.schema.json";
 
@@ -169,6 +174,16 @@ function overridesOf(fields: readonly string[], values: readonly unknown[]): Spe
  * @throws AppError `model_exists`.
  */
 export async function folderFor(dir: string, { id, version }: Pick<Statement, "id" | "version">): Promise<string> {
+  const { properties } = MANIFEST_PATTERNS;
+  if (!RegExp(properties.id.pattern).test(id)) {
+    throw new AppError(
+      "field_invalid",
+      `id=${id}: it must be lower-case letters, digits, ., _ and -, and begin with a letter or a digit.`,
+    );
+  }
+  if (!RegExp(properties.version.pattern).test(version) || /^\.+$/.test(version)) {
+    throw new AppError("field_invalid", `version=${version}: it must have neither / nor @ in it.`);
+  }
   const versions = (await placesIn(dir)).filter((place) => place.id === id);
   if (versions.length === 0) return id;
   if (versions.some((place) => place.version === null)) {

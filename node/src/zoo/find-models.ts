@@ -12,11 +12,15 @@ export async function findOwnModels(dir: string): Promise<ModelPlace[]> {
 }
 
 async function hasSource(path: string): Promise<boolean> {
+  return (await manifestAt(path)).source !== undefined;
+}
+
+/** As it stands there, right or wrong; empty where it cannot be read. */
+async function manifestAt(path: string): Promise<{ readonly source?: unknown; readonly version?: unknown }> {
   try {
-    const manifest = JSON.parse(await readFile(path, "utf8")) as { source?: unknown } | null;
-    return manifest?.source !== undefined;
+    return (JSON.parse(await readFile(path, "utf8")) as object | null) ?? {};
   } catch {
-    return false;
+    return {};
   }
 }
 
@@ -25,7 +29,7 @@ async function hasSource(path: string): Promise<boolean> {
  * @throws AppError `model_unknown`, `version_unknown`.
  */
 export async function findModels(dir: string, names: readonly string[]): Promise<ModelPlace[]> {
-  const places = await placesIn(dir);
+  const places = await Promise.all((await placesIn(dir)).map(async (place) => await withVersion(dir, place)));
   return names.flatMap((name) => {
     const [id = "", version] = name.split("@");
     const versions = places.filter((place) => place.id === id);
@@ -41,6 +45,13 @@ export async function findModels(dir: string, names: readonly string[]): Promise
     const known = versions.map((place) => place.version).join(", ");
     throw new AppError("version_unknown", `Model ${id} has no version ${version} in ${dir}; it has: ${known}.`);
   });
+}
+
+/** A folder without versions has that of its manifest; none where that cannot be read. */
+async function withVersion(dir: string, place: ModelPlace): Promise<ModelPlace> {
+  if (place.version !== null) return place;
+  const { version } = await manifestAt(join(dir, place.entry, MANIFEST_FILE));
+  return typeof version === "string" ? { ...place, version } : place;
 }
 
 /** The one folder that `name` stands for: of several versions the latest. @throws AppError, as `findModels`. */

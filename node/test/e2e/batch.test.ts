@@ -1,7 +1,7 @@
 /** `menagerie batch`: many photos into a file, however often it is ended. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -139,6 +139,21 @@ describe("menagerie batch", () => {
     await run("photos/list.txt", "--out", "listed");
     const lines = await linesOf("listed/answers.jsonl");
     expect(lines.map(({ label, error }) => label ?? error?.detail)).toEqual(["blue", "red", "There is no such file."]);
+  });
+
+  it("refuses to go on with another source, as with other labels, and takes no photo for a list", async () => {
+    const other = await run("photos/red", "--out", "all");
+    expect(other.stderr).toContain("name another folder with --out");
+    expect(other.exitCode).toBe(1);
+    expect((await run("photos/red/1.png", "--out", "one")).stderr).toContain("It is a photo;");
+  });
+
+  it("does not wait for pipes", async () => {
+    await mkdir(join(dir, "pipes"));
+    execFileSync("mkfifo", [join(dir, "pipes/one.png"), join(dir, "other.png")]);
+    await symlink(join(dir, "other.png"), join(dir, "pipes/two.png"));
+    expect((await run("pipes", "--out", "piped")).stdout).toContain("1 images answered");
+    expect(await linesOf("piped/answers.jsonl")).toMatchObject([{ error: { detail: "It is no regular file." } }]);
   });
 
   it("refuses to go on with another model, and a part that there is not", async () => {

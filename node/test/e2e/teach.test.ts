@@ -56,17 +56,25 @@ describe("menagerie teach", () => {
     ["one class", { "one/across": 6 }, "only one class"],
     ["too few photos", { "few/across": 6, "few/down": 3 }, '"down" (3): too few photos; each class needs at least 5'],
     ["an empty class", { "empty/across": 6, "empty/down": 0 }, "down: There is no photo in this folder"],
+    ["a label of two lines", { "lines/across": 6, "lines/down\nhill": 6 }, "a label is one line"],
   ])("refuses %s before anything is trained, and leaves nothing", async (_what, folders, words) => {
     for (const [folder, count] of Object.entries(folders)) {
       await mkdir(join(dir, folder), { recursive: true });
       for (let number = 0; number < Number(count); number += 1)
         await writeFile(
           join(dir, folder, `${number}.png`),
-          wave(folder.endsWith("down") ? SHAPES.down : SHAPES.across, number),
+          wave(folder.includes("down") ? SHAPES.down : SHAPES.across, number),
         );
     }
     const { exitCode, stderr } = await teach(Object.keys(folders)[0]?.split("/")[0] ?? "", "nothing");
     expect(stderr).toContain(words);
+    expect(exitCode).toBe(1);
+    expect(await readdir(zoo)).toEqual(["flowers5"]);
+  });
+
+  it.each(["x/../../escaped", "..", "-x", "two words"])("writes nothing for the id %j", async (id) => {
+    const { exitCode, stderr } = await teach("photos", id);
+    expect(stderr).toContain("must be lower-case letters");
     expect(exitCode).toBe(1);
     expect(await readdir(zoo)).toEqual(["flowers5"]);
   });
