@@ -7,8 +7,8 @@ use ort::{AsPointer, Error, Result, environment::Environment, sys};
 /// `kSameAsRequested` of `ArenaExtendStrategy`: an arena grows by what is asked of it, not to the next power of two.
 const AS_REQUESTED: usize = 1;
 
-/// Makes one arena for the sessions that ask for it (`session.use_env_allocators`). Sessions of one model seldom run at once:
-/// with arenas of their own they would keep twice as much.
+/// Makes one arena for the sessions that ask for it (`session.use_env_allocators`): one of a session's own grows to the next
+/// power of two.
 pub fn share(environment: &Environment) -> Result<()> {
     let api = ort::api();
     let (mut arena, mut memory) = (ptr::null_mut(), ptr::null_mut());

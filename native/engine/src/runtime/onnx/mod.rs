@@ -70,7 +70,6 @@ impl Runtime for Onnxruntime {
         let input = Input { shape, dtype: input.dtype, fill: &fill };
         // Two threads at least, so that a pool of threads has been started once.
         let graph = self.open(resolved, 0, 2)?.graph;
-        graph.optimize(&input)?;
         let sum: f32 = graph.run(&input)?.values.iter().sum();
         if (sum - 1.0).abs() > 1e-3 {
             return Err(EngineError::Run(format!("the probe's probabilities add up to {sum}")));
@@ -85,7 +84,7 @@ impl Runtime for Onnxruntime {
         })?;
         drop(resolved);
         let input_layout = model.input_layout;
-        let graph = Box::new(OnnxGraph::open(&self.environment, model, threads, cores)?);
+        let graph = Box::new(OnnxGraph::open(&self.environment, &model, threads, cores)?);
         Ok(Opened { graph, input_layout })
     }
 }

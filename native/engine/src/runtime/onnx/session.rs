@@ -1,9 +1,13 @@
 //! A session of ONNX Runtime that runs a model.
 
 use std::{
-    ffi::CString,
+    ffi::{CString, c_void},
     fmt::Debug,
     ptr::{self, NonNull},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
 };
 
 use half::f16;
@@ -17,6 +21,7 @@ use ort::{
 };
 
 use menagerie_contract::Dtype;
+use menagerie_graph::onnx::OnnxModel;
 
 use crate::{
     EngineError,
@@ -27,20 +32,33 @@ use crate::{
 /// hardly faster than one; ONNX Runtime's own choice keeps cores busy for milliseconds that other runs could use.
 const SPIN_MICROSECONDS: &str = "50";
 
+/// Which threads make a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// As many for each run: the one that asks for it, helped by those of the session.
+    Each(u32),
+    /// As many for all runs. One run at a time is made by the thread that asks for it, helped by those of the session that
+    /// are free; each one beside it by a thread of the session. So a run that goes on alone has all of them, and of as many
+    /// runs as there are threads none waits for another's layers.
+    All(u32),
+}
+
 /// A model with one input and one output, ready to run. Runs may go on side by side.
 pub struct OnnxSession {
     session: Session,
     input: CString,
     output: CString,
+    threads: Threads,
+    /// With [`Threads::All`]: whether a thread that asked makes its run itself.
+    is_taken: AtomicBool,
 }
 
 impl OnnxSession {
-    /// Opens a session on a serialised `ModelProto`, which is not needed afterwards, whose runs are shared by `threads`
-    /// threads.
+    /// Opens a session on a serialised `ModelProto`, which is not needed afterwards, whose runs are made by `threads`.
     ///
     /// # Errors
     /// [`EngineError::GraphRefused`] with ONNX Runtime's reason.
-    pub fn open(environment: &Environment, model: &Model, threads: u32) -> Result<Self, EngineError> {
+    pub fn open(environment: &Environment, model: &OnnxModel, threads: Threads) -> Result<Self, EngineError> {
         let name = |name: &str| {
             CString::new(name).map_err(|_| EngineError::GraphRefused(format!("it holds no tensor {name:?}")))
         };
@@ -49,6 +67,8 @@ impl OnnxSession {
                 .map_err(|error| EngineError::GraphRefused(first_line(error.message())))?,
             input: name(&model.input)?,
             output: name(&model.output)?,
+            threads,
+            is_taken: AtomicBool::new(false),
         })
     }
 
@@ -77,13 +97,28 @@ impl OnnxSession {
         read(&output)
     }
 
-    /// `Session::run` of `ort` wants the session for itself, for the sake of execution providers of other kinds.
     fn run_raw(&self, input: *const sys::OrtValue) -> ort::Result<DynValue> {
         let mut output = ptr::null_mut();
+        if !matches!(self.threads, Threads::All(2..)) {
+            self.run_here(input, &mut output)?;
+        } else if self.is_taken.swap(true, Ordering::Acquire) {
+            self.run_in_pool(input, &mut output)?;
+        } else {
+            let run = self.run_here(input, &mut output);
+            self.is_taken.store(false, Ordering::Release);
+            run?;
+        }
+        let output = NonNull::new(output).ok_or_else(|| Error::new("it gave no output"))?;
+        // SAFETY: the session made the value for us, with an allocator that lives as long as the environment.
+        Ok(unsafe { DynValue::from_ptr(output, Some(self.session.allocator())) })
+    }
+
+    /// `Session::run` of `ort` wants the session for itself, for the sake of execution providers of other kinds.
+    fn run_here(&self, input: *const sys::OrtValue, output: &mut *mut sys::OrtValue) -> ort::Result<()> {
         // SAFETY: session, names and input are live, and one of each is named. `Run` may be called from many threads at once
-        // on the CPU (https://github.com/microsoft/onnxruntime/issues/114).
-        let status = unsafe {
-            (ort::api().Run)(
+        // on the CPU (https://github.com/microsoft/onnxruntime/issues/114). The status is the call's own.
+        unsafe {
+            Error::result_from_status((ort::api().Run)(
                 self.session.ptr().cast_mut(),
                 ptr::null(),
                 &self.input.as_ptr(),
@@ -91,30 +126,49 @@ impl OnnxSession {
                 1,
                 &self.output.as_ptr(),
                 1,
-                &raw mut output,
-            )
-        };
-        // SAFETY: the status is the call's own.
-        unsafe { Error::result_from_status(status) }?;
-        let output = NonNull::new(output).ok_or_else(|| Error::new("it gave no output"))?;
-        // SAFETY: the session made the value for us, with an allocator that lives as long as the environment.
-        Ok(unsafe { DynValue::from_ptr(output, Some(self.session.allocator())) })
+                output,
+            ))
+        }
+    }
+
+    /// Has a thread of the session make the run, and waits for it.
+    fn run_in_pool(&self, input: *const sys::OrtValue, output: &mut *mut sys::OrtValue) -> ort::Result<()> {
+        let (done, end) = mpsc::sync_channel::<ort::Result<()>>(1);
+        let (input_name, output_name) = (self.input.as_ptr(), self.output.as_ptr());
+        // SAFETY: as of `Run`. Names, input, output and sender live until the callback has been called, which is waited for;
+        // it is not called where the call itself fails.
+        unsafe {
+            Error::result_from_status((ort::api().RunAsync)(
+                self.session.ptr().cast_mut(),
+                ptr::null(),
+                &raw const input_name,
+                &raw const input,
+                1,
+                &raw const output_name,
+                1,
+                output,
+                Some(ended),
+                (&raw const done).cast_mut().cast(),
+            ))?;
+        }
+        end.recv().map_err(|_| Error::new("the run did not end"))?
     }
 }
 
-/// A model as it is loaded.
-pub struct Model {
-    /// The `ModelProto`.
-    pub bytes: Vec<u8>,
-    /// The fed value.
-    pub input: String,
-    /// The fetched value.
-    pub output: String,
+/// Says how a run has ended to the [`mpsc::SyncSender`] that `done` points to.
+unsafe extern "C" fn ended(done: *mut c_void, _: *mut *mut sys::OrtValue, _: usize, status: sys::OrtStatusPtr) {
+    // SAFETY: `run_in_pool` keeps the sender until it has received. The copy is what is sent with, for the sender may be
+    // gone as soon as it has.
+    let done = unsafe { &*done.cast::<mpsc::SyncSender<ort::Result<()>>>() }.clone();
+    // SAFETY: the status is the callback's to free.
+    let run = unsafe { Error::result_from_status(status) };
+    let _: Result<(), mpsc::SendError<_>> = done.send(run);
 }
 
-fn commit(environment: &Environment, bytes: &[u8], threads: u32) -> ort::Result<Session> {
+fn commit(environment: &Environment, bytes: &[u8], threads: Threads) -> ort::Result<Session> {
+    let (Threads::Each(count) | Threads::All(count)) = threads;
     let builder = Session::builder(environment)?
-        .with_intra_threads(threads.max(1) as usize)?
+        .with_intra_threads(count.max(1) as usize)?
         .with_inter_threads(1)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_execution_providers([ep::CPU::default().with_arena_allocator(true).build()])?
