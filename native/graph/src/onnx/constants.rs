@@ -212,18 +212,42 @@ fn reorder<'g>(content: Content<'g>, extents: &[u64], element: Element, form: Fo
 
 /// Appends the values of `bytes`, each of `size` bytes and of four axes of `extents`, with the axes in `order`.
 fn put_reordered(out: &mut Vec<u8>, bytes: &[u8], extents: &[usize], order: &[usize; 4], size: usize) {
-    let mut strides = [size; 4];
+    match size {
+        1 => put_values::<1>(out, bytes, extents, order),
+        2 => put_values::<2>(out, bytes, extents, order),
+        4 => put_values::<4>(out, bytes, extents, order),
+        _ => put_values::<8>(out, bytes, extents, order),
+    }
+}
+
+/// As [`put_reordered`], for values of `SIZE` bytes.
+fn put_values<const SIZE: usize>(out: &mut Vec<u8>, bytes: &[u8], extents: &[usize], order: &[usize; 4]) {
+    /// As many floats as a line of the processor's cache: what stands side by side before is written to as many places.
+    const BLOCK: usize = 16;
+    let (values, _) = bytes.as_chunks::<SIZE>();
+    if values.is_empty() {
+        return;
+    }
+    let mut strides = [1; 4];
     for axis in (0..3).rev() {
         strides[axis] = strides[axis + 1] * extents[axis + 1];
     }
     let [counts, steps] = [order.map(|axis| extents[axis]), order.map(|axis| strides[axis])];
-    for first in 0..counts[0] {
+    let row = counts[1] * counts[2] * counts[3];
+    let start = out.len();
+    out.resize(start + bytes.len(), 0);
+    let (written, _) = out[start..].as_chunks_mut::<SIZE>();
+    for first in (0..counts[0]).step_by(BLOCK) {
+        let mut to = first * row;
         for second in 0..counts[1] {
             for third in 0..counts[2] {
-                let start = first * steps[0] + second * steps[1] + third * steps[2];
                 for fourth in 0..counts[3] {
-                    let at = start + fourth * steps[3];
-                    out.extend_from_slice(&bytes[at..at + size]);
+                    let from = first * steps[0] + second * steps[1] + third * steps[2] + fourth * steps[3];
+                    let block = values[from..].iter().step_by(steps[0]).take(BLOCK);
+                    for (to, value) in written[to..].iter_mut().step_by(row).zip(block) {
+                        *to = *value;
+                    }
+                    to += 1;
                 }
             }
         }
@@ -254,5 +278,17 @@ mod tests {
         assert_eq!(written(&[2, 6], Form::Image), (vec![1, 6, 1, 2], vec![0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11]));
         assert_eq!(written(&[12], Form::Image), (vec![1, 12, 1, 1], (0..12).collect()));
         assert!(reorder(content(), &[12], Element::Uint8, Form::Kernel).is_none());
+    }
+
+    #[test]
+    fn a_kernel_of_many_outputs_is_written_output_by_output() {
+        let (inputs, outputs) = (3_u16, 37_u16);
+        let values = (0..inputs * outputs).flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        let extents = [1, 1, u64::from(inputs), u64::from(outputs)];
+        let (_, content) = reorder(Content::from(values), &extents, Element::Uint16, Form::Kernel).unwrap();
+        let mut out = vec![7];
+        content.put(&mut out);
+        let wanted = (0..outputs).flat_map(|output| (0..inputs).map(move |input| input * outputs + output));
+        assert_eq!(out[1..], wanted.flat_map(u16::to_le_bytes).collect::<Vec<_>>());
     }
 }

@@ -223,17 +223,23 @@ impl<'p> Scaled<'p> {
         put_header(out, 8, self.tensor_bytes());
         out.extend_from_slice(&encode::tensor_head(DataType::Float, &self.tensor.shape));
         put_header(out, 4, self.tensor.content.len());
+        let start = out.len();
+        out.resize(start + self.tensor.content.len(), 0);
         let (values, _) = self.tensor.content.as_chunks::<4>();
+        let (written, _) = out[start..].as_chunks_mut::<4>();
+        let scale = |value: [u8; 4], factor: f32| (f32::from_le_bytes(value) * factor).to_le_bytes();
         if self.stride == 1 {
-            for row in values.chunks(self.factors.len()) {
-                for (value, factor) in row.iter().zip(self.factors) {
-                    out.extend_from_slice(&(f32::from_le_bytes(*value) * factor).to_le_bytes());
+            let width = self.factors.len();
+            for (to, row) in written.chunks_mut(width).zip(values.chunks(width)) {
+                for ((to, value), factor) in to.iter_mut().zip(row).zip(self.factors) {
+                    *to = scale(*value, *factor);
                 }
             }
         } else {
-            for (row, factor) in values.chunks(self.stride).zip(self.factors.iter().cycle()) {
-                for value in row {
-                    out.extend_from_slice(&(f32::from_le_bytes(*value) * factor).to_le_bytes());
+            let rows = written.chunks_mut(self.stride).zip(values.chunks(self.stride));
+            for ((to, row), factor) in rows.zip(self.factors.iter().cycle()) {
+                for (to, value) in to.iter_mut().zip(row) {
+                    *to = scale(*value, *factor);
                 }
             }
         }
