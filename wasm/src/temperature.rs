@@ -8,7 +8,7 @@ use menagerie_contract::calibration::{TEMPERATURE_MAX, TEMPERATURE_MIN};
 
 /// Wrong answers that it takes to make others surer: the share of `n` wrong answers is known to one in `sqrt(n)` of it, and
 /// where none is wrong the log loss is least at certainty.
-const WRONG_MIN: usize = 10;
+const WRONG_MIN: usize = 3;
 
 /// Halvings of the golden section: from the whole range, as a logarithm, to a ten-thousandth.
 const SECTIONS: u32 = 24;

@@ -178,7 +178,7 @@ export async function folderFor(dir: string, { id, version }: Pick<Statement, "i
   if (!RegExp(properties.id.pattern).test(id)) {
     throw new AppError(
       "field_invalid",
-      `id=${id}: it must be lower-case letters, digits, ., _ and -, and begin with a letter or a digit.`,
+      `id=${id}: must be lower-case letters, digits, ., _ and -, and begin with a letter or digit.`,
     );
   }
   if (!RegExp(properties.version.pattern).test(version) || /^\.+$/.test(version)) {
