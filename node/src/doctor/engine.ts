@@ -32,12 +32,21 @@ export async function checkEngine(config: EngineConfig): Promise<Finding[]> {
   }
   const runtimes = config.runtime === "auto" ? RUNTIMES : [config.runtime];
   const reports = await Promise.all(runtimes.map((runtime) => askEngine(config, runtime)));
-  const broken = reports.findIndex((report) => typeof report === "string");
-  if (broken >= 0)
-    return [red("library", String(reports[broken]), mendOf(config, runtimes[broken] ?? "libtensorflow"))];
-  const facts = reports.filter((report) => typeof report !== "string");
-  const library = green("library", facts.map((report, index) => loadingOf(runtimes[index] ?? "", report)).join("; "));
-  const { held = "", missing } = facts[0] ?? {};
+  const asked = runtimes.map((runtime, index) => ({ runtime, report: reports[index] ?? {} }));
+  const broken = asked.find(({ report }) => typeof report === "string");
+  // ONNX Runtime alone does: its answers are not compared then.
+  const isEnough = broken?.runtime === "libtensorflow" && runtimes.length > 1 && typeof reports[1] !== "string";
+  if (broken !== undefined && !isEnough) {
+    return [red("library", String(broken.report), mendOf(config, broken.runtime))];
+  }
+  const loading = asked.flatMap(({ runtime, report }) =>
+    typeof report === "string" ? [] : [loadingOf(runtime, report)],
+  );
+  const library =
+    broken === undefined
+      ? green("library", loading.join("; "))
+      : amber("library", `${loading.join("; ")}; not compared: ${broken.report}`, mendOf(config, broken.runtime));
+  const { held = "", missing } = reports.find((report) => typeof report !== "string") ?? {};
   if (missing === undefined) return [library, green("sandbox", `holds: ${held}`)];
   const found = `missing: ${missing}; holds: ${held}`;
   if (sandbox === "required") return [library, red("sandbox", found, "SANDBOX=best-effort npm start")];
