@@ -74,7 +74,20 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   server: ["app", "collect-garbage", "front", "service", "config", "errors", "ports", "generated", "listen-problem"],
   index: ["decide", "service", "sha256", "config", "errors", "ports", "generated"],
   doctor: ["service", "zoo", "listen-problem", "config", "places", "errors"],
-  cli: ["doctor", "teach", "zoo", "index", "printable", "server", "service", "config", "places", "errors", "generated"],
+  cli: [
+    "doctor",
+    "teach",
+    "zoo",
+    "index",
+    "printable",
+    "sha256",
+    "server",
+    "service",
+    "config",
+    "places",
+    "errors",
+    "generated",
+  ],
   web: ["client", "generated"],
 };
 
