@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{Read, Write, stdin},
+    io::{Write, stdin},
 };
 
 use menagerie_contract::{ErrorCode, ExportRequest, Origin, Problem};
@@ -27,14 +27,7 @@ pub fn export(arguments: &[OsString]) -> Result<(), Problem> {
     let sandbox = cell.seal();
     let limits = cell.graph_limits();
     let mut input = stdin().lock();
-    let mut read = |bytes_max: u64| {
-        let mut bytes = Vec::new();
-        (&mut input)
-            .take(bytes_max)
-            .read_to_end(&mut bytes)
-            .map_err(|error| startup::broken("stdin cannot be read", &error))?;
-        Ok::<_, Problem>(bytes)
-    };
+    let mut read = |bytes_max| startup::read_at_most(&mut input, bytes_max);
     let length: [u8; 4] = read(4)?.try_into().map_err(|_| invalid("stdin closed before a message came".into()))?;
     let json = read(u64::from(u32::from_le_bytes(length)).min(REQUEST_BYTES_MAX))?;
     let request: ExportRequest =

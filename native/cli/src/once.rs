@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{Read, Write, stdin},
+    io::{Write, stdin},
 };
 
 use menagerie_contract::{ErrorCode, LoadRequest, Problem, Source, SpecOverrides};
@@ -25,14 +25,7 @@ pub fn once(arguments: &[OsString]) -> Result<(), Problem> {
     let library = startup::load_library(cell)?;
     cell.admit(&cell.seal())?;
     let mut input = stdin().lock();
-    let mut read = |bytes_max: u64| {
-        let mut bytes = Vec::new();
-        (&mut input)
-            .take(bytes_max)
-            .read_to_end(&mut bytes)
-            .map_err(|error| startup::broken("stdin cannot be read", &error))?;
-        Ok::<_, Problem>(bytes)
-    };
+    let mut read = |bytes_max| startup::read_at_most(&mut input, bytes_max);
     let graph = read(form.graph_bytes)?;
     if (graph.len() as u64) < form.graph_bytes {
         return Err(invalid(format!(

@@ -3,7 +3,7 @@
 use std::{
     env,
     fs::{File, OpenOptions},
-    io,
+    io::{self, Read},
     os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
 };
 
@@ -91,6 +91,13 @@ impl Drop for Silence {
         // SAFETY: both descriptors are open. Were this to fail, log lines would be lost and nothing else.
         unsafe { libc::dup2(self.stderr.as_raw_fd(), libc::STDERR_FILENO) };
     }
+}
+
+/// The next bytes of stdin, fewer than `bytes_max` where it closes before.
+pub fn read_at_most(stdin: &mut impl Read, bytes_max: u64) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    stdin.take(bytes_max).read_to_end(&mut bytes).map_err(|error| broken("stdin cannot be read", &error))?;
+    Ok(bytes)
 }
 
 /// A failure of the surroundings, such as a closed pipe.

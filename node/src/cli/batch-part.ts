@@ -56,7 +56,7 @@ export class BatchPart {
       () => false,
     );
     if (isThere) {
-      const [begun] = await firstLine(list);
+      const begun = await firstLine(list);
       if (begun === settings) return;
       throw new Error(`${list} was begun with ${begun ?? "nothing"}, not ${settings}: name another folder with --out`);
     }
@@ -175,11 +175,11 @@ async function linesOf(path: string): Promise<{ count: number; bytes: number }> 
   return { count, bytes };
 }
 
-async function firstLine(path: string): Promise<string[]> {
+async function firstLine(path: string): Promise<string | undefined> {
   const lines = createInterface({ input: createReadStream(path) });
   for await (const line of lines) {
     lines.close();
-    return [line];
+    return line;
   }
-  return [];
+  return undefined;
 }

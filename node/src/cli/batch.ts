@@ -118,8 +118,8 @@ async function answerAll({
   const progress = new Progress(photos, process.stderr, { begun: answered, logMs: LOG_MS });
   let faultsInARow = 0;
   try {
-    const { workerThreads } = readConfig();
-    const work = (name: string) => answerOne(classifier, source, name);
+    const { workerThreads, imageBytesMax } = readConfig();
+    const work = (name: string) => answerOne(classifier, name, () => readPhoto(placeOf(source, name), imageBytesMax));
     for await (const { line, isFault } of inOrder(until(signal, names), PHOTOS_PER_THREAD * workerThreads, work)) {
       await writer.add(line);
       faultsInARow = isFault ? faultsInARow + 1 : 0;
@@ -149,10 +149,10 @@ async function* until(signal: AbortSignal, names: AsyncIterable<string>): AsyncG
 }
 
 /** The line of one photo; whether it is the service's fault that it has no answer. */
-async function answerOne(classifier: ImageClassifier, source: BatchSource, name: string) {
+async function answerOne(classifier: ImageClassifier, name: string, read: () => Promise<Buffer>) {
   for (let tries = 1; ; tries++) {
     try {
-      const answer = await classifier.classify(await readPhoto(placeOf(source, name)));
+      const answer = await classifier.classify(await read());
       return { line: JSON_LINES.answered(name, answer, classifier), isFault: false };
     } catch (error) {
       const isFault = error instanceof AppError ? error.status >= 500 : !(error instanceof UnreadableInput);
@@ -167,8 +167,7 @@ async function answerOne(classifier: ImageClassifier, source: BatchSource, name:
 }
 
 /** Many are read at once: what is too large is not read at all. */
-async function readPhoto(path: string): Promise<Buffer> {
-  const { imageBytesMax } = readConfig();
+async function readPhoto(path: string, imageBytesMax: number): Promise<Buffer> {
   const found = await stat(path).catch(() => null);
   // Who reads a pipe waits for who writes it.
   if (found !== null && !found.isFile()) throw new UnreadableInput(path, "It is no regular file.");

@@ -29,7 +29,10 @@ async function manifestAt(path: string): Promise<{ readonly source?: unknown; re
  * @throws AppError `model_unknown`, `version_unknown`.
  */
 export async function findModels(dir: string, names: readonly string[]): Promise<ModelPlace[]> {
-  const places = await Promise.all((await placesIn(dir)).map(async (place) => await withVersion(dir, place)));
+  const ids = new Set(names.map((name) => name.split("@")[0]));
+  const places = await Promise.all(
+    (await placesIn(dir)).map(async (place) => (ids.has(place.id) ? await withVersion(dir, place) : place)),
+  );
   return names.flatMap((name) => {
     const [id = "", version] = name.split("@");
     const versions = places.filter((place) => place.id === id);
