@@ -1,6 +1,6 @@
 /** The page's files over HTTP: compressed where they can be, and themselves where not. */
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { request as ask, createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -25,6 +25,8 @@ describe("the page's files", () => {
     await writeFile(join(dir, "main.js"), SCRIPT);
     await writeFile(join(dir, "main.js.gz"), gzipSync(SCRIPT));
     await writeFile(join(dir, "plain.css"), "a {}");
+    await mkdir(join(dir, "large"));
+    await writeFile(join(dir, "large/run.wasm.gz"), gzipSync(SCRIPT));
     app.use(servePage(dir));
     await once(server.listen(0, "127.0.0.1"), "listening");
   });
@@ -68,6 +70,18 @@ describe("the page's files", () => {
     const [headers, body] = await get("/main.js", { "accept-encoding": "gzip", range: "bytes=0-5" });
     expect(headers["content-encoding"]).toBeUndefined();
     expect(body.toString()).toBe("export");
+  });
+
+  it("a file of which the compressed form alone is kept comes so, or unpacked to whoever does not take that", async () => {
+    const [headers, body] = await get("/large/run.wasm", { "accept-encoding": "gzip" });
+    expect(headers).toMatchObject({ "content-encoding": "gzip", "content-type": "application/wasm" });
+    expect(gunzipSync(body).toString()).toBe(SCRIPT);
+    for (const asked of [{}, { range: "bytes=0-5", "accept-encoding": "gzip" }]) {
+      const [plain, whole] = await get("/large/run.wasm", asked);
+      expect(plain).toMatchObject({ "content-type": "application/wasm", "cache-control": "no-cache" });
+      expect(plain["content-encoding"]).toBeUndefined();
+      expect(whole.toString()).toBe(SCRIPT);
+    }
   });
 
   it.each(["/nope.js", "/../serve-page.test.ts", "/%2e%2e%2fpackage.json"])("%s is not found", async (path) => {

@@ -1,10 +1,10 @@
 /**
  * Builds the page into node/web/dist: one script and its workers, one style sheet, one document, one icon, and the
  * WebAssembly that they read graphs and photos with; the viewer of `/openapi.json`, which is Swagger UI as it comes; the
- * clients for programs, which the service hands out; beside each its compressed form. Run it with `--watch`, which leaves
- * those out, while working on the page.
+ * clients for programs, which the service hands out; beside each its compressed form, which stands alone for large files.
+ * Run it with `--watch`, which compresses nothing, while working on the page.
  */
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -13,6 +13,9 @@ import { build, context } from "esbuild";
 
 const here = new URL(".", import.meta.url);
 const dist = new URL("dist/", here);
+
+/** Larger files would weigh most of the package; `front/serve-page.ts` unpacks them for whoever takes no gzip. */
+const PLAIN_BYTES_MAX = 1_000_000;
 
 await rm(dist, { recursive: true, force: true });
 await mkdir(dist, { recursive: true });
@@ -68,5 +71,6 @@ if (process.argv.includes("--watch")) {
       level: constants.Z_BEST_COMPRESSION,
     });
     await writeFile(`${file}.gz`, compressed);
+    if ((await stat(file)).size > PLAIN_BYTES_MAX) await rm(file);
   }
 }

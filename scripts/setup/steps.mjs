@@ -120,7 +120,7 @@ export const STEPS = [
       ...RUST_INPUTS,
       ...WASM_INPUTS,
     ],
-    outputs: ["node/web/dist/index.html", "node/web/dist/main.js", "node/web/dist/menagerie_wasm_bg.wasm"],
+    outputs: ["node/web/dist/index.html", "node/web/dist/main.js", "node/web/dist/menagerie_wasm_bg.wasm.gz"],
     run: ({ exec }) => exec("node", ["node/web/build.mjs"]),
   },
   {

@@ -28,7 +28,7 @@ test("the page is built in a folder whose name has a space and a letter outside 
     symlinkSync(join(ROOT_DIR, "node_modules"), join(dir, "node_modules"));
     const { status, stderr } = spawnSync(process.execPath, ["node/web/build.mjs"], { cwd: dir, encoding: "utf8" });
     assert.equal(status, 0, stderr);
-    for (const file of ["index.html", "main.js", "graph-reader.js", "style.css", "menagerie_wasm_bg.wasm"]) {
+    for (const file of ["index.html", "main.js", "graph-reader.js", "style.css", "menagerie_wasm_bg.wasm.gz"]) {
       assert.ok(existsSync(join(dir, "node/web/dist", file)), `${file} is missing`);
     }
   } finally {

@@ -1,5 +1,8 @@
 /** The files of the page, compressed where the build left them so and the browser takes that. */
-import { extname } from "node:path";
+import { createReadStream, existsSync, readdirSync } from "node:fs";
+import { extname, join, relative, sep } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
 import express, { type RequestHandler, type Response } from "express";
 
 const COMPRESSED = ".gz";
@@ -33,7 +36,26 @@ export function servePage(dir: string): RequestHandler[] {
       });
     },
     plain,
+    unpacking(dir),
   ];
+}
+
+/** Files of which the build kept the compressed form alone, whole, for whoever does not take that or asks for a part. */
+function unpacking(dir: string): RequestHandler {
+  const entries = existsSync(dir) ? readdirSync(dir, { recursive: true, withFileTypes: true }) : [];
+  const names = new Set(
+    entries
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => `/${relative(dir, join(parentPath, name)).split(sep).join("/")}`),
+  );
+  return async (request, response, next) => {
+    const { path, method } = request;
+    if (!names.has(path + COMPRESSED) || names.has(path) || !["GET", "HEAD"].includes(method)) return next();
+    asksAgain(response);
+    response.type(extname(path));
+    if (method === "HEAD") return response.end();
+    await pipeline(createReadStream(join(dir, path + COMPRESSED)), createGunzip(), response);
+  };
 }
 
 function asksAgain(response: Response): void {
