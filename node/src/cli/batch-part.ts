@@ -8,6 +8,7 @@ import { type FileHandle, mkdir, open, readFile, rename, stat, writeFile } from 
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { isSystemError } from "../errors.js";
+import { writeParquet } from "./batch-parquet.js";
 import type { Shard } from "./batch-source.js";
 
 const WRITE_BYTES = 64 * 1024;
@@ -51,11 +52,7 @@ export class BatchPart {
   async begin(names: AsyncIterable<string>, settings: string): Promise<void> {
     await mkdir(dirname(this.#base), { recursive: true });
     const list = `${this.#base}.list`;
-    const isThere = await stat(list).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) {
+    if (await isThere(list)) {
       const begun = await firstLine(list);
       if (begun === settings) return;
       throw new Error(`${list} was begun with ${begun ?? "nothing"}, not ${settings}: name another folder with --out`);
@@ -95,10 +92,21 @@ export class BatchPart {
     await rename(`${this.#base}.done.new`, `${this.#base}.done`);
   }
 
+  /** Those of the answers. */
+  lines(): AsyncIterable<string> {
+    return createInterface({ input: createReadStream(this.answersFile) });
+  }
+
+  /** Writes all answers, once they are there, as `NAME.parquet`, where that is not there. */
+  async writeParquet(): Promise<void> {
+    const file = `${this.#base}.parquet`;
+    if (!(await isThere(file))) await writeParquet(this.lines(), file);
+  }
+
   /** Lines of answers that say what failed. */
   async failedCount(): Promise<number> {
     let failed = 0;
-    for await (const line of createInterface({ input: createReadStream(this.answersFile) })) {
+    for await (const line of this.lines()) {
       if ("error" in (JSON.parse(line) as object)) failed += 1;
     }
     return failed;
@@ -156,6 +164,13 @@ export class LineWriter {
     this.#bytes += bytes.length;
     this.#isBroken = false;
   }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** How many whole lines a file has, and their bytes; none where it is not there. */

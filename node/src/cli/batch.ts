@@ -8,6 +8,7 @@ import { readConfig } from "../config.js";
 import { AppError } from "../errors.js";
 import { createClassifier, type ImageClassifier } from "../index.js";
 import { sha256 } from "../sha256.js";
+import { writeParquet } from "./batch-parquet.js";
 import { BatchPart } from "./batch-part.js";
 import { type BatchSource, isIn, openSource, placeOf, type Shard } from "./batch-source.js";
 import { modelOf } from "./classify.js";
@@ -33,6 +34,7 @@ interface BatchOptions {
   readonly labels?: string;
   readonly shard?: Shard;
   readonly merge?: boolean;
+  readonly parquet?: boolean;
 }
 
 export function addBatch(program: Command): void {
@@ -45,8 +47,9 @@ export function addBatch(program: Command): void {
     .option("--labels <file>", "labels of your own graph; without them its classes are numbered")
     .option("--shard <K/N>", "only part K, 0 to N - 1, of N", shardOf)
     .option("--merge", "puts the answers of all parts into one file, each photo once")
+    .option("--parquet", "writes the answers as Parquet too once all are there; with --merge in place of JSON lines")
     .action(async (path: string, options: BatchOptions) => {
-      if (options.merge) await merge(path, options.out);
+      if (options.merge) await merge(path, options);
       else if (!(await batch(path, options))) process.exitCode = 1;
     });
 }
@@ -74,6 +77,7 @@ async function batch(path: string, options: BatchOptions): Promise<boolean> {
     const done = (await part.done()) ?? (await answerAll({ source, part, classifier, signal: ending.signal }));
     if (done === null) return false;
     const failed = done.failed === 0 ? "" : `, of which ${done.failed} could not be: their lines have "error"`;
+    if (options.parquet) await part.writeParquet();
     process.stdout.write(`${done.photos} images answered in ${part.answersFile}${failed}\n`);
     return true;
   } finally {
@@ -177,7 +181,7 @@ async function readPhoto(path: string, imageBytesMax: number): Promise<Buffer> {
 }
 
 /** @throws Error that says which part is missing */
-async function merge(folder: string, out: string): Promise<void> {
+async function merge(folder: string, { out, parquet }: BatchOptions): Promise<void> {
   const counts = new Set<number>();
   for (const name of await readdir(folder)) {
     const [found, , count = "1"] = PART_FILE.exec(name) ?? [];
@@ -201,12 +205,19 @@ async function merge(folder: string, out: string): Promise<void> {
     photos += done.photos;
     failed += done.failed;
   }
-  for (const [at, { part }] of parts.entries()) {
-    await pipeline(
-      createReadStream(part.answersFile),
-      createWriteStream(`${out}.new`, { flags: at === 0 ? "w" : "a" }),
-    );
+  if (parquet) await writeParquet(linesOfAll(parts.map(({ part }) => part)), out);
+  else {
+    for (const [at, { part }] of parts.entries()) {
+      await pipeline(
+        createReadStream(part.answersFile),
+        createWriteStream(`${out}.new`, { flags: at === 0 ? "w" : "a" }),
+      );
+    }
+    await rename(`${out}.new`, out);
   }
-  await rename(`${out}.new`, out);
   process.stdout.write(`${photos} images in ${out}${failed === 0 ? "" : `, ${failed} of them without an answer`}\n`);
+}
+
+async function* linesOfAll(parts: readonly BatchPart[]): AsyncGenerator<string> {
+  for (const part of parts) yield* part.lines();
 }

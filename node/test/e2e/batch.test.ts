@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCommand } from "../support/command.js";
 import { CLI_FILE } from "../support/paths.js";
@@ -54,6 +55,10 @@ async function linesOf(file: string): Promise<Line[]> {
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as Line);
+}
+
+async function rowsOf(file: string): Promise<Record<string, unknown>[]> {
+  return parquetReadObjects({ file: await asyncBufferFromFile(join(dir, file)) });
 }
 
 /** Each photo once, each with its colour, but for the broken one. */
@@ -132,6 +137,23 @@ describe("menagerie batch", () => {
     expect(stdout).toBe("301 images in merged.jsonl, 1 of them without an answer\n");
     expect(exitCode).toBe(0);
     expectAll(await linesOf("merged.jsonl"), "any");
+  });
+
+  it("writes the answers as Parquet too, those of one part as those of all", async () => {
+    await run("photos", "--out", "all", "--parquet");
+    const rows = await rowsOf("all/answers.parquet");
+    const lines = await linesOf("all/answers.jsonl");
+    expect(rows.map(({ answer }) => JSON.parse(String(answer)))).toEqual(lines);
+    expect(rows.map(({ image, label, error_code }) => ({ image, label, error_code }))).toEqual(
+      lines.map(({ image, label, error }) => ({
+        image: image.name,
+        label: label ?? null,
+        error_code: error?.code ?? null,
+      })),
+    );
+    expect(rows.find(({ label }) => label === "red")).toMatchObject({ width: 64, height: 48, format: "png", index: 0 });
+    await run("parts", "--merge", "--parquet", "--out", "merged.parquet");
+    expect((await rowsOf("merged.parquet")).map(({ image }) => image).toSorted()).toEqual(names.toSorted());
   });
 
   it("takes a list, whose paths are from its own folder, and says what is not there", async () => {
