@@ -136,11 +136,11 @@ const SCHEMA = z.object({
   onnxruntimePath: z
     .string()
     .optional()
-    .describe("Folder that holds ONNX Runtime; else the project's cache, else the system."),
+    .describe("Folder that holds ONNX Runtime, and where it is looked for alone; when it is not set the project's cache, then the system."),
   libtensorflowPath: z
     .string()
     .optional()
-    .describe("Folder that holds libtensorflow; else the project's cache, else the system."),
+    .describe("Folder that holds libtensorflow, and where it is looked for alone; when it is not set the project's cache, then the system."),
   tfEnableOnednnOpts: z
     .enum(["0", "1"])
     .default("1")

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     thread,
@@ -99,13 +100,14 @@ pub struct Library {
 }
 
 impl Library {
-    /// Finds the library in `dir`, and there alone; without a `dir` in the first of: the folder in `LIBTENSORFLOW_PATH` or
-    /// `ONNXRUNTIME_PATH`, the loader's own path, the project's cache beside the executable, the system's folders.
+    /// Finds the library in `dir`, or where there is none in the folder that `LIBTENSORFLOW_PATH` or `ONNXRUNTIME_PATH` names, and
+    /// there alone; where neither says anything in the first of: the loader's own path, the project's cache beside the
+    /// executable, the system's folders.
     ///
     /// # Errors
     /// [`EngineError::LibraryNotFound`] lists every place tried.
     pub fn find(kind: RuntimeKind, dir: Option<&Path>) -> Result<PathBuf, EngineError> {
-        find(kind, &dir.map_or_else(|| places(kind), |dir| vec![dir.to_path_buf()]))
+        find(kind, &dir.map_or_else(|| places(kind, |name| env::var_os(name)), |dir| vec![dir.to_path_buf()]))
     }
 
     /// Loads the library that [`Library::find`] finds.
@@ -182,12 +184,15 @@ impl Library {
     }
 }
 
-/// Where to look, in order, when no folder is given.
-fn places(kind: RuntimeKind) -> Vec<PathBuf> {
-    let mut places: Vec<PathBuf> = [kind.files().variable]
+/// Where to look, in order, when no folder is given; `variable` has the environment's. A folder that was named is not
+/// looked beside: who names one means it.
+fn places(kind: RuntimeKind, variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    if let Some(named) = variable(kind.files().variable).filter(|named| !named.is_empty()) {
+        return env::split_paths(&named).collect();
+    }
+    let mut places: Vec<PathBuf> = PATH_VARIABLES
         .into_iter()
-        .chain(PATH_VARIABLES)
-        .filter_map(env::var_os)
+        .filter_map(variable)
         .flat_map(|paths| env::split_paths(&paths).collect::<Vec<_>>())
         .collect();
     places.extend(project_caches(kind));
@@ -233,6 +238,15 @@ fn first_file(dir: &Path, names: &[&str]) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_was_named_is_looked_in_alone() {
+        let with = |named: &'static str| move |name: &str| (name == "ONNXRUNTIME_PATH").then(|| named.into());
+        assert_eq!(places(RuntimeKind::Onnx, with("/own")), [PathBuf::from("/own")]);
+        for places in [places(RuntimeKind::Onnx, with("")), places(RuntimeKind::Tensorflow, with("/own"))] {
+            assert!(places.contains(&PathBuf::from("/usr/local/lib")), "{places:?}");
+        }
+    }
 
     #[test]
     fn an_error_lists_every_place_tried() {
