@@ -57,6 +57,9 @@ import { modelRoutes } from "./routes/models.js";
 import { withOpenApi } from "./routes/openapi.js";
 import { registeredModelRoutes } from "./routes/registered-models.js";
 import { type ServiceDeps, serviceRoutes } from "./routes/service.js";
+import { teachRoutes } from "./routes/teach.js";
+import { teachEventRoutes } from "./routes/teach-events.js";
+import type { TeachJobs } from "./teach-jobs.js";
 
 export interface AppDeps {
   readonly classifier: Classifier;
@@ -66,6 +69,8 @@ export interface AppDeps {
   readonly fetcher: ModelFetcher;
   /** Null where nothing is remembered. */
   readonly feedback: Feedback | null;
+  /** Null where nothing is taught. */
+  readonly jobs: TeachJobs | null;
   readonly logger: Logger;
   readonly readiness: () => Readiness;
   readonly observer: Observer;
@@ -111,6 +116,7 @@ export function createApp({
   registrar,
   fetcher,
   feedback,
+  jobs,
   logger,
   readiness,
   fetchImage,
@@ -142,7 +148,7 @@ export function createApp({
   const upload = createUploadReader(limits, takeTurn);
   const readBody = createBodyReader(limits, takeTurn);
   const { imagesPerRequestMax, modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
-  const { watch, send: sendBytes } = createAnswers(limits);
+  const { watch, send: sendBytes, sendFile } = createAnswers(limits);
   const sources = { fetchImage, readImagePath, imageStore, imageBytesMax };
   const parts = { models, classifier, ...sources, answerBytesMax, feedback };
   const classify = createClassify(parts);
@@ -160,6 +166,8 @@ export function createApp({
     ...registeredModelRoutes(registrar),
     ...listedModelRoutes({ fetcher, allow }),
     ...feedbackRoutes({ feedback, zoo, callerOf, anonymousRole }),
+    ...teachRoutes({ jobs, registrar, callerOf, sendFile }),
+    ...teachEventRoutes({ jobs, callerOf, graceMs: limits.uploadGraceMs }),
     ...oipRoutes({ classify, models, zoo, classifier, readiness, sendBytes, imagesPerRequestMax }),
     ...tfServingRoutes({ classify, models, zoo, classifier, sendBytes, imagesPerRequestMax }),
     ...huggingFaceRoutes({ classify, classifier, sendBytes }),

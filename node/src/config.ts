@@ -114,6 +114,14 @@ const SCHEMA = z.object({
     .optional()
     .describe("PostgreSQL database for them in place of FEEDBACK_DIR, as `postgres://USER:PASSWORD@HOST/NAME`."),
   keepImages: z.enum(["0", "1"]).default("0").describe("1: the images of remembered answers are kept as well."),
+  teach: z
+    .enum(["on", "off"])
+    .default("on")
+    .describe("Whether clients may teach models of their own photos: [teach.md](teach.md#over-http)."),
+  teachDir: z
+    .string()
+    .default(join(DATA_DIR, "teach"))
+    .describe("Folder of jobs of teaching, with their photos; it belongs to one service at a time."),
   webDir: z.string().default(WEB_DIR).describe("Folder of the built page."),
   engine: z.enum(["process", "addon"]).default("process").describe("What runs graphs; `addon` takes zoo models only."),
   sandbox: z
@@ -212,6 +220,13 @@ const SCHEMA = z.object({
   registeredBytesMax: bytes(4096 * MIB, DISK_BYTES_MAX).describe(
     "Bytes of all files of registered models on disk; past it: 507.",
   ),
+  teachJobsMax: count(100, 1, 10_000).describe("Jobs of teaching that are kept, of all callers; past it: 507."),
+  teachPhotosMax: count(20_000).describe("Photos of one job of teaching; past it: 400."),
+  teachBytesMax: bytes(8192 * MIB, DISK_BYTES_MAX).describe(
+    "Bytes on disk of all jobs of teaching: photos, features and results; past it: 507.",
+  ),
+  teachMinutesMax: count(120, 1, 10_000).describe("Minutes of one run of teaching; past it the job has failed."),
+  teachDaysMax: count(30, 1, 36_500).describe("Days that a job of teaching is kept after its last change."),
   feedbackDaysMax: count(90, 1, 36_500).describe("Age of remembered answers in days; older ones are removed."),
   feedbackAnswersMax: count(1_000_000, 1, 1_000_000_000).describe(
     "Remembered answers; past it the oldest ones are removed, each minute.",
@@ -321,6 +336,11 @@ const RULE_OF = {
   modelsMemoryBytesMax: "memory",
   registeredModelsMax: "memory",
   registeredBytesMax: "memory",
+  teachJobsMax: "shares",
+  teachPhotosMax: "work",
+  teachBytesMax: "shares",
+  teachMinutesMax: "shares",
+  teachDaysMax: "memory",
   feedbackDaysMax: "memory",
   feedbackAnswersMax: "memory",
   feedbackWaitingMax: "memory",

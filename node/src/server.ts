@@ -16,6 +16,7 @@ import {
   openLogger,
   openObserving,
   openService,
+  openTeach,
   refuseLaterFeedback,
   type Service,
   warmUp,
@@ -51,9 +52,11 @@ await refuseLaterFeedback(config).catch(endWith);
 const service = await openService(config, logger, observing.observer).catch(endWith);
 await service.tidy();
 const feedback = openFeedback(config, logger);
+const jobs = await openTeach(config, service, logger).catch(endWith);
 const app = createApp({
   ...service,
   feedback,
+  jobs,
   logger,
   limits: config,
   webDir: config.webDir,
@@ -188,7 +191,8 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   ]);
   // A connection that is kept alive becomes idle when its last answer is out.
   const sweep = setInterval(() => connections.closeIdle(), IDLE_SWEEP_MS);
-  await closed;
+  // Streams of their events end with them.
+  await Promise.all([closed, jobs?.close()]);
   clearInterval(sweep);
   await Promise.all([service.close(), feedback?.close()]);
   const { dropped = 0, images_dropped = 0 } = feedback?.status() ?? {};
@@ -213,7 +217,7 @@ async function listen(listener: NetServer, port: number, variable: string): Prom
   });
   if (error === undefined) return;
   process.stderr.write(`${listenProblem(error, port, host, variable)}\n`);
-  await Promise.all([service.close(), feedback?.close()]);
+  await Promise.all([service.close(), feedback?.close(), jobs?.close()]);
   process.exit(1);
 }
 

@@ -1,5 +1,6 @@
 /** Puts the adapters together: what the server, the library and the command line stand on. */
 import { setMaxListeners } from "node:events";
+import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import { type Config, isLoopback } from "./config.js";
 import { decided } from "./decide.js";
@@ -51,9 +52,13 @@ import {
   type ZooModel,
 } from "./ports.js";
 import { sha256 } from "./sha256.js";
+import { openTeachJobs } from "./teach/jobs.js";
+import type { TeachJobs } from "./teach-jobs.js";
 import { unlessAborted } from "./unless-aborted.js";
 import { decodeReply, loadWasm } from "./wasm-module.js";
 import { createModelFetcher } from "./zoo/fetcher.js";
+import { findModel } from "./zoo/find-models.js";
+import { LICENCE_FILE } from "./zoo/judge.js";
 import type { Workbench } from "./zoo/workbench.js";
 
 export { EXPORT_ENDINGS } from "./ports.js";
@@ -269,6 +274,22 @@ async function useOfFeedback<T>(config: Config, use: (place: Place) => Promise<T
 
 function placeOfFeedback({ databaseUrl, feedbackDir }: Config): Place {
   return { url: databaseUrl ?? null, dir: feedbackDir };
+}
+
+/** Jobs of teaching, of which those that were at work go on; null where the settings turn it off. */
+export async function openTeach(config: Config, { zoo }: Service, logger: Logger): Promise<TeachJobs | null> {
+  if (config.teach === "off") return null;
+  return await openTeachJobs({
+    dir: config.teachDir,
+    limits: config,
+    zoo,
+    async licenceOf(id, version) {
+      const place = await findModel(config.modelsDir, `${id}@${version}`).catch(() => null);
+      return place === null ? null : await folderBlobs(join(config.modelsDir, place.entry)).get(LICENCE_FILE);
+    },
+    program: { file: new URL("./teach-process.js", import.meta.url), settings: config },
+    log: (facts, message) => logger.info(facts, message),
+  });
 }
 
 /** Runs a picture of one pixel through every part, so that the first client does not wait for what is done once. */

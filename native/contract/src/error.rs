@@ -45,6 +45,10 @@ error_codes! {
     VersionUnknown = "version_unknown",
     /// No request of that id is remembered.
     RequestUnknown = "request_unknown",
+    /// This caller has no job of that id.
+    JobUnknown = "job_unknown",
+    /// The job is not in a state that allows this.
+    JobBusy = "job_busy",
     /// No such page or call.
     NotFound = "not_found",
     /// The address exists, the method does not.

@@ -7,10 +7,20 @@ import { keepAnswerPace, type PaceLimits } from "./keep-pace.js";
 /** Sends a body whose type is set, in one or in pieces. Resolves once all of it is handed on, or the client is gone. */
 export type SendBytes = (response: Response, body: Uint8Array | Pieces) => Promise<void>;
 
+/** Sends a file whose type is set while it is read. Resolves as `SendBytes`. */
+export type SendFile = (
+  response: Response,
+  file: { readonly bytes: number; readonly content: AsyncIterable<Uint8Array> },
+) => Promise<void>;
+
 const PIECE_BYTES = 64 * 1024;
 
 /** `watch` comes before the routes: it holds every answer to its pace. */
-export function createAnswers(limits: PaceLimits): { readonly watch: RequestHandler; readonly send: SendBytes } {
+export function createAnswers(limits: PaceLimits): {
+  readonly watch: RequestHandler;
+  readonly send: SendBytes;
+  readonly sendFile: SendFile;
+} {
   const keepPace = keepAnswerPace(limits);
   return {
     watch(_request, response, next) {
@@ -33,6 +43,16 @@ export function createAnswers(limits: PaceLimits): { readonly watch: RequestHand
           const isTaken = response.write(piece.subarray(start, start + PIECE_BYTES));
           if (!isTaken) await drained(response);
         }
+      }
+      response.end();
+    },
+
+    async sendFile(response, { bytes, content }) {
+      response.set("content-length", String(bytes));
+      keepPace(response);
+      for await (const piece of content) {
+        if (response.closed) break;
+        if (!response.write(piece)) await drained(response);
       }
       response.end();
     },

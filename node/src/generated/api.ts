@@ -4,14 +4,173 @@ import type {
   Agreement,
   Answer,
   Band,
+  Calibration,
   Confidence,
   ErrorCode,
+  Evidence,
   Explanation,
+  Finding,
   ModelSpec,
   Runtime,
   Sandbox,
+  TeachReport,
 } from "./contract.js";
 
+/**
+ * What a model is taught of, and how.
+ */
+export interface NewTeachJob {
+  /**
+   * The model whose class layer is replaced: id or id@version.
+   */
+  base: string;
+  /**
+   * What the new model is called; `taught` when absent.
+   */
+  id?: string;
+  /**
+   * Its name for people; the id when absent.
+   */
+  title?: string;
+  /**
+   * What it tells apart; its labels when absent.
+   */
+  description?: string;
+  /**
+   * What the photos are called; `photos` when absent.
+   */
+  data?: string;
+  /**
+   * Whether mirror images are trained on too: not for letters, and whatever has a left and a right.
+   */
+  mirror?: boolean;
+  /**
+   * Another one sets other photos aside.
+   */
+  seed?: number;
+}
+/**
+ * What a taught model is registered as.
+ */
+export interface NewTaughtModel {
+  /**
+   * What the model is called; the job's when absent.
+   */
+  id?: string;
+  /**
+   * 1 when absent.
+   */
+  version?: string;
+  /**
+   * Its name for people; the job's when absent.
+   */
+  title?: string;
+  /**
+   * What it tells apart; the job's when absent.
+   */
+  description?: string;
+}
+/**
+ * A photo of a job.
+ */
+export interface TeachPhoto {
+  sha256: string;
+  label: string;
+  name: string;
+  bytes: number;
+}
+/**
+ * What came of teaching.
+ */
+export interface TaughtModel {
+  labels: string[];
+  /**
+   * Of `model.zip`.
+   */
+  bytes: number;
+  report: TeachReport;
+  calibration: Calibration;
+  features: {
+    tensor: string;
+    size: number;
+    evidence: Evidence[];
+  };
+  /**
+   * Photos that were set aside and are answered wrong, the surest answer first.
+   */
+  wrong: {
+    sha256: string;
+    name: string;
+    label: string;
+    answered: string;
+    probability: number;
+  }[];
+  /**
+   * What `menagerie check` says of it.
+   */
+  findings: Finding[];
+  /**
+   * Fields of its manifest that its graph alone does not tell.
+   */
+  untold: string[];
+}
+/**
+ * A model that is taught, with its photos.
+ */
+export interface TeachJob {
+  id: string;
+  state: "collecting" | "waiting" | "running" | "interrupted" | "done" | "failed" | "cancelled";
+  model: {
+    id: string;
+    title?: string;
+    description?: string;
+  };
+  /**
+   * As id@version.
+   */
+  base: string;
+  data: string;
+  mirror: boolean;
+  seed: number;
+  created: string;
+  changed: string;
+  photos: number;
+  /**
+   * Of its photos and of what its runs left.
+   */
+  bytes: number;
+  /**
+   * By label.
+   */
+  classes: {
+    label: string;
+    photos: number;
+  }[];
+  /**
+   * While it waits: so many jobs at most run before it.
+   */
+  ahead?: number;
+  /**
+   * While it runs.
+   */
+  stage?: "photos" | "features" | "training" | "measuring";
+  /**
+   * Of that stage.
+   */
+  share?: number;
+  /**
+   * What the run has to say, a sentence each.
+   */
+  remarks: string[];
+  /**
+   * Why it failed.
+   */
+  problem?: {
+    code: ErrorCode;
+    detail: string;
+  };
+  result?: TaughtModel;
+}
 /**
  * RFC 9457 problem details; error is the same as detail.
  */

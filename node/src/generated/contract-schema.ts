@@ -432,6 +432,26 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     required: ["label", "answered", "n"],
     type: "object",
   },
+  CurvePoint: {
+    additionalProperties: false,
+    description: "A head that was trained on a part of the photos.",
+    properties: {
+      right: {
+        description: "Photos that were set aside and it is right for.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      trained: {
+        description: "Photos that it was trained on.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+    },
+    required: ["trained", "right"],
+    type: "object",
+  },
   Dtype: {
     description: "Element types that an image input may have.",
     oneOf: [
@@ -488,6 +508,16 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       {
         const: "request_unknown",
         description: "No request of that id is remembered.",
+        type: "string",
+      },
+      {
+        const: "job_unknown",
+        description: "This caller has no job of that id.",
+        type: "string",
+      },
+      {
+        const: "job_busy",
+        description: "The job is not in a state that allows this.",
         type: "string",
       },
       {
@@ -728,6 +758,29 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
     },
     required: ["tensor", "size"],
+    type: "object",
+  },
+  Finding: {
+    description: "One thing that a model's folder has wrong or unsure.",
+    properties: {
+      field: {
+        description: "Path of a field of the manifest, or name of a file.",
+        type: "string",
+      },
+      mend: {
+        description: "What to do.",
+        type: "string",
+      },
+      problem: {
+        description: "What is so.",
+        type: "string",
+      },
+      severity: {
+        $ref: "#/components/schemas/Severity",
+        description: "Whether the model is refused for it.",
+      },
+    },
+    required: ["severity", "field", "problem", "mend"],
     type: "object",
   },
   ForbiddenOp: {
@@ -1780,6 +1833,21 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     required: ["mean", "std", "channel_order", "probability"],
     type: "object",
   },
+  Severity: {
+    description: "How much a finding matters.",
+    oneOf: [
+      {
+        const: "error",
+        description: "The model is refused.",
+        type: "string",
+      },
+      {
+        const: "warning",
+        description: "A person looks at it.",
+        type: "string",
+      },
+    ],
+  },
   Source: {
     description: "How a field was found; the weakest first.",
     oneOf: [
@@ -1814,6 +1882,63 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: "string",
       },
     ],
+  },
+  TeachReport: {
+    additionalProperties: false,
+    description: "How a head was trained, and what it answered for the photos that were set aside.",
+    properties: {
+      curve: {
+        description: "What right answers of `held_out` were with fewer photos, and with all; the fewest first.",
+        items: {
+          $ref: "#/components/schemas/CurvePoint",
+        },
+        type: "array",
+      },
+      folds: {
+        description: "Parts that the trained photos were dealt into to choose it; 0 where there were too few.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      held_out: {
+        description: "Photos that were set aside.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      l2: {
+        description: "Strength of the penalty on squared weights.",
+        format: "double",
+        type: "number",
+      },
+      right: {
+        description: "Those of them that it is right for.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      trained: {
+        description: "Photos that it was trained on.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      with_twice: {
+        description:
+          "The share of right answers that twice the photos would give, if errors went on shrinking as they did: 0–1. Absent\nwhere they did not shrink.",
+        format: "double",
+        type: ["number", "null"],
+      },
+      wrong: {
+        description: "Photos that were set aside and answered wrong, the surest answer first.",
+        items: {
+          $ref: "#/components/schemas/WrongPhoto",
+        },
+        type: "array",
+      },
+    },
+    required: ["trained", "held_out", "right", "l2", "folds", "curve", "wrong"],
+    type: "object",
   },
   Timings: {
     description: "Milliseconds.",
@@ -1885,6 +2010,31 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
       },
     },
     required: ["allowed", "forbidden"],
+    type: "object",
+  },
+  WrongPhoto: {
+    additionalProperties: false,
+    description: "A photo that is answered with another class than its own.",
+    properties: {
+      answered: {
+        description: "The class that it is answered with.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      photo: {
+        description: "Its place.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      probability: {
+        description: "How sure that is, before any temperature: 0–1.",
+        format: "double",
+        type: "number",
+      },
+    },
+    required: ["photo", "answered", "probability"],
     type: "object",
   },
 };

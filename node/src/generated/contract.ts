@@ -325,6 +325,8 @@ export type ErrorCode =
   | "model_unknown"
   | "version_unknown"
   | "request_unknown"
+  | "job_unknown"
+  | "job_busy"
   | "not_found"
   | "method_not_allowed"
   | "image_unknown"
@@ -1462,6 +1464,8 @@ export const ERROR_CODES = [
   "model_unknown",
   "version_unknown",
   "request_unknown",
+  "job_unknown",
+  "job_busy",
   "not_found",
   "method_not_allowed",
   "image_unknown",

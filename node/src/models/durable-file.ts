@@ -43,15 +43,15 @@ export async function flushFolder(dir: string): Promise<void> {
   }
 }
 
-/** What the operator can mend, as `storage_full`; another error as it is. */
-export function asStorageProblem(error: unknown): unknown {
+/** What the operator can mend, as `storage_full`; another error as it is. `setting` names the folder of `what`. */
+export function asStorageProblem(error: unknown, what = "models", setting = "REGISTERED_MODELS_DIR"): unknown {
   const problem = (why: string) => new AppError("storage_full", `${why} Nothing was stored.`, { cause: error });
   if (isSystemError(error, ...FULL)) {
-    return problem(`The disk has no room for this (${error.code}); delete models, or give it more.`);
+    return problem(`The disk has no room for this (${error.code}); delete ${what}, or give it more.`);
   }
   if (isSystemError(error, ...UNWRITABLE)) {
     return problem(
-      `The service may not write its folder of models (${error.code}); its operator sets REGISTERED_MODELS_DIR to one that it may write.`,
+      `The service may not write its folder of ${what} (${error.code}); its operator sets ${setting} to one that it may write.`,
     );
   }
   return error;

@@ -16,6 +16,7 @@ const TAGS: Readonly<Record<string, string>> = {
   images: "classify",
   feedback: "classify",
   models: "models",
+  teach: "teach",
   v1: "TensorFlow Serving",
   v2: "Open Inference Protocol v2",
   hf: "Hugging Face",

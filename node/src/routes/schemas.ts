@@ -16,6 +16,7 @@ import {
 import type { ErrorCode } from "../generated/contract.js";
 import { CONTRACT_SCHEMAS } from "../generated/contract-schema.js";
 import { STORE_PROBLEMS } from "../ports.js";
+import { TEACH_COMPONENTS } from "./teach-schemas.js";
 
 export * from "../front/schema.js";
 
@@ -112,6 +113,7 @@ export const FORMAT: Schema = {
 /** Schemas by the name that they are referred to with. */
 export const COMPONENTS: Readonly<Record<string, Schema>> = {
   ...(CONTRACT_SCHEMAS as Record<string, Schema>),
+  ...TEACH_COMPONENTS,
   Problem: {
     description: "RFC 9457 problem details; error is the same as detail.",
     ...objectOf({

@@ -57,6 +57,7 @@ export interface Lesson {
   /** Those photos that `report.wrong` names. */
   readonly wrong: readonly {
     readonly path: string;
+    readonly sha256: string;
     readonly label: string;
     readonly answered: string;
     readonly probability: number;
@@ -91,7 +92,7 @@ export async function teach(workbench: Workbench, options: TeachOptions): Promis
   const found = await openBase(workbench, options.base, options.features);
   const base: Base = options.mirror ? found : { ...found, mirrored: null };
   const licenceText = await licenceOf(options, remark);
-  const work = join(dir, `.teach-${statement.id}`);
+  const work = workFolder(dir, statement.id);
   await mkdir(work, { recursive: true });
   await claim(work, statement.id);
   const rows = await computeFeatures(workbench, base, album, work, lanes("features"));
@@ -110,10 +111,19 @@ export async function teach(workbench: Workbench, options: TeachOptions): Promis
   await rm(work, { recursive: true, force: true });
   const { report } = head;
   const wrong = report.wrong.map(({ photo, answered, probability }) => {
-    const { path, label } = album.photos[photo] as AlbumPhoto;
-    return { path, label, answered: labels[answered] ?? "", probability };
+    const { path, sha256, label } = album.photos[photo] as AlbumPhoto;
+    return { path, sha256, label, answered: labels[answered] ?? "", probability };
   });
   return { folder, report, features: base.found, wrong, ...written };
+}
+
+function workFolder(dir: string, id: string): string {
+  return join(dir, `.teach-${id}`);
+}
+
+/** Says that no process works at `id` any more: for who knows better than the number of a process, which may be another one's by now. */
+export async function forgetOwner(dir: string, id: string): Promise<void> {
+  await rm(join(workFolder(dir, id), OWNER_FILE), { force: true });
 }
 
 /**

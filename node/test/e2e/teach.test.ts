@@ -10,16 +10,9 @@ import { ROOT_DIR, readConfig } from "../../src/config.js";
 import type { Lesson } from "../../src/teach/teach.js";
 import { runCommand } from "../support/command.js";
 import { CLI_FILE, DIST_DIR } from "../support/paths.js";
-import { rgbPng } from "../support/png.js";
+import { SHAPES, wave } from "../support/waves.js";
 
-const SIDE = 48;
 const PHOTOS = 12;
-/** What photos of a class show: a wave across, a wave down, rings. */
-const SHAPES = {
-  across: (x: number, _y: number) => x,
-  down: (_x: number, y: number) => y,
-  rings: (x: number, y: number) => Math.hypot(x - SIDE / 2, y - SIDE / 2),
-};
 
 let dir: string;
 let zoo: string;
@@ -34,17 +27,6 @@ beforeAll(async () => {
   }
 });
 afterAll(() => rm(dir, { recursive: true }));
-
-/** Another colour, another width and another place each. */
-function wave(shape: (x: number, y: number) => number, number: number): Buffer {
-  const colour = [60 + 13 * number, 200 - 11 * number, 40 + ((97 * number) % 160)];
-  const width = 3 + (number % 5);
-  const rgb = Array.from({ length: SIDE * SIDE }, (_, place) => {
-    const height = 0.5 + 0.5 * Math.sin((shape(place % SIDE, Math.floor(place / SIDE)) + 7 * number) / width);
-    return colour.map((value) => Math.round(value * height));
-  });
-  return rgbPng(SIDE, SIDE, Uint8Array.from(rgb.flat()));
-}
 
 const env = () => ({ MODELS_DIR: zoo });
 const run = (...args: string[]) => runCommand(args, { cwd: dir, env: env() });

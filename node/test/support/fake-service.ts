@@ -54,6 +54,7 @@ import type {
   Stages,
   ZooModel,
 } from "../../src/ports.js";
+import type { TeachJobs } from "../../src/teach-jobs.js";
 import { FakeEngine, fakeExport, frameOf, inferFrame, NO_CGROUP, scoresOf } from "./fake-engine.js";
 import { COLOURS } from "./graph-def.js";
 
@@ -318,6 +319,7 @@ export async function startFakeService(
   apiKeys: ApiKeys | null = null,
   fetchImage: FetchImage = createImageFetcher({ hosts: [], bytesMax: 1, msMax: 1 }),
   feedback: Feedback | null = null,
+  openJobs: (zoo: ModelZoo) => Promise<TeachJobs | null> = async () => null,
 ): Promise<FakeService> {
   const limits: Config = { ...readConfig({}, false), ...config };
   const engine = new FakeEngine();
@@ -371,6 +373,7 @@ export async function startFakeService(
   };
   const fetcher = new FakeFetcher();
   const imageStore = createImageStore(limits);
+  const jobs = await openJobs(store);
   const { listener, routes, held, openGrpc } = createApp({
     classifier,
     models,
@@ -386,6 +389,7 @@ export async function startFakeService(
     }),
     fetcher,
     feedback,
+    jobs,
     logger,
     fetchImage,
     readImagePath: createPathReader({ dir: limits.imagesDir, bytesMax: limits.imageBytesMax }),
@@ -451,6 +455,7 @@ export async function startFakeService(
       await Promise.all(closing.map((close) => close()));
       server.closeAllConnections();
       await feedback?.close();
+      await jobs?.close();
       await new Promise((resolve) => server.close(resolve));
     },
   });

@@ -37,6 +37,7 @@ export async function startServer(environment: Record<string, string>): Promise<
       PORT: "0",
       REGISTERED_MODELS_DIR: join(tmpdir(), `menagerie-registered-${randomUUID()}`),
       FEEDBACK_DIR: feedbackDir,
+      TEACH_DIR: join(tmpdir(), `menagerie-teach-${randomUUID()}`),
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe"],

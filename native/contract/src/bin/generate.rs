@@ -105,6 +105,8 @@ fn schemas() -> String {
     generator.subschema_for::<ModelSpec>();
     generator.subschema_for::<Runtime>();
     generator.subschema_for::<Sandbox>();
+    generator.subschema_for::<TeachReport>();
+    generator.subschema_for::<manifest::Finding>();
     let schemas = Value::Object(generator.take_definitions(true));
     let manifest = manifest_schema();
     format!(

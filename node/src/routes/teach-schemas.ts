@@ -1,0 +1,121 @@
+/** What is said of jobs of teaching, and taken for them. */
+import { z } from "zod";
+import type { Schema } from "../front/route.js";
+import { COUNT, listOf, named, objectOf, STRING } from "../front/schema.js";
+import { MANIFEST_JSON_SCHEMA } from "../generated/contract-schema.js";
+import { PRINTABLE_LINE } from "../printable.js";
+import { STAGES, STATES } from "../teach-jobs.js";
+
+const SEED_MAX = 2 ** 32 - 1;
+const SEED_DEFAULT = 1;
+const WORDS_MAX = 1000;
+const NAME_CHARACTERS_MAX = 200;
+const ID_DEFAULT = "taught";
+export const SHA256 = /^[0-9a-f]{64}$/;
+
+/** What an id and a version may be, as the manifest's schema says. */
+const { id: ID_SCHEMA, version: VERSION_SCHEMA } = (
+  MANIFEST_JSON_SCHEMA as { readonly properties: Readonly<Record<"id" | "version", { readonly pattern: string }>> }
+).properties;
+
+const modelId = () =>
+  z.string().regex(new RegExp(ID_SCHEMA.pattern), "must be lower-case letters, digits, ., _ and -; at most 64");
+const line = (charactersMax: number) =>
+  z.string().trim().max(charactersMax).regex(PRINTABLE_LINE, "must be one line without control characters");
+
+/** What `POST /api/teach` takes. */
+export const JOB_BODY = z.strictObject({
+  base: z
+    .string()
+    .min(1)
+    .max(NAME_CHARACTERS_MAX)
+    .describe("The model whose class layer is replaced: id or id@version."),
+  id: modelId().default(ID_DEFAULT).describe(`What the new model is called; \`${ID_DEFAULT}\` when absent.`),
+  title: line(NAME_CHARACTERS_MAX).optional().describe("Its name for people; the id when absent."),
+  description: line(WORDS_MAX).optional().describe("What it tells apart; its labels when absent."),
+  data: line(NAME_CHARACTERS_MAX).default("photos").describe("What the photos are called; `photos` when absent."),
+  mirror: z
+    .boolean()
+    .default(true)
+    .describe("Whether mirror images are trained on too: not for letters, and whatever has a left and a right."),
+  seed: z.int().min(0).max(SEED_MAX).default(SEED_DEFAULT).describe("Another one sets other photos aside."),
+});
+
+/** What a photo's address says of it. */
+export const PHOTO_QUERY = z.object({
+  label: line(NAME_CHARACTERS_MAX).describe("Its class."),
+  name: line(NAME_CHARACTERS_MAX).optional().describe("What it is called in words about it."),
+});
+
+/** What `POST /api/teach/{job}/register` takes. */
+export const REGISTER_BODY = z.strictObject({
+  id: modelId().optional().describe("What the model is called; the job's when absent."),
+  version: z
+    .string()
+    .regex(new RegExp(VERSION_SCHEMA.pattern), "must be letters, digits, ., _ and -; at most 64")
+    .default("1")
+    .describe("1 when absent."),
+  title: line(NAME_CHARACTERS_MAX).optional().describe("Its name for people; the job's when absent."),
+  description: line(WORDS_MAX).optional().describe("What it tells apart; the job's when absent."),
+});
+
+/** A schema of zod's as one of OpenAPI. */
+export function schemaOf(body: z.ZodType): Schema {
+  const { $schema: _, ...schema } = z.toJSONSchema(body, { io: "input" });
+  return schema;
+}
+
+const TIME: Schema = { type: "string", format: "date-time" };
+const SHARE: Schema = { type: "number", minimum: 0, maximum: 1 };
+
+/** Schemas by the name that they are referred to with. */
+export const TEACH_COMPONENTS: Readonly<Record<string, Schema>> = {
+  NewTeachJob: { ...schemaOf(JOB_BODY), description: "What a model is taught of, and how." },
+  NewTaughtModel: { ...schemaOf(REGISTER_BODY), description: "What a taught model is registered as." },
+  TeachPhoto: {
+    ...objectOf({ sha256: STRING, label: STRING, name: STRING, bytes: COUNT }),
+    description: "A photo of a job.",
+  },
+  TaughtModel: {
+    ...objectOf({
+      labels: listOf(STRING),
+      bytes: { ...COUNT, description: "Of `model.zip`." },
+      report: named("TeachReport"),
+      calibration: named("Calibration"),
+      features: objectOf({ tensor: STRING, size: COUNT, evidence: listOf(named("Evidence")) }),
+      wrong: {
+        ...listOf(objectOf({ sha256: STRING, name: STRING, label: STRING, answered: STRING, probability: SHARE })),
+        description: "Photos that were set aside and are answered wrong, the surest answer first.",
+      },
+      findings: { ...listOf(named("Finding")), description: "What `menagerie check` says of it." },
+      untold: { ...listOf(STRING), description: "Fields of its manifest that its graph alone does not tell." },
+    }),
+    description: "What came of teaching.",
+  },
+  TeachJob: {
+    ...objectOf(
+      {
+        id: STRING,
+        state: { enum: STATES },
+        model: objectOf({ id: STRING, title: STRING, description: STRING }, ["title", "description"]),
+        base: { ...STRING, description: "As id@version." },
+        data: STRING,
+        mirror: { type: "boolean" },
+        seed: COUNT,
+        created: TIME,
+        changed: TIME,
+        photos: COUNT,
+        bytes: { ...COUNT, description: "Of its photos and of what its runs left." },
+        classes: { ...listOf(objectOf({ label: STRING, photos: COUNT })), description: "By label." },
+        ahead: { ...COUNT, description: "While it waits: so many jobs at most run before it." },
+        stage: { enum: STAGES, description: "While it runs." },
+        share: { ...SHARE, description: "Of that stage." },
+        remarks: { ...listOf(STRING), description: "What the run has to say, a sentence each." },
+        problem: { ...objectOf({ code: named("ErrorCode"), detail: STRING }), description: "Why it failed." },
+        result: named("TaughtModel"),
+      },
+      ["ahead", "stage", "share", "problem", "result"],
+    ),
+    description: "A model that is taught, with its photos.",
+  },
+};

@@ -1,0 +1,81 @@
+/**
+ * The process of one run of teaching (`teach/run.ts`): it takes its order from the service, teaches, leaves the result in the
+ * job's folder, and ends when the service does.
+ */
+import { readdirSync, writeFileSync } from "node:fs";
+import { setPriority } from "node:os";
+import type { Config } from "./config.js";
+import { AppError, messageOf } from "./errors.js";
+import { openWorkbench } from "./service.js";
+import { runLesson } from "./teach/lesson.js";
+import type { RunMessage, RunOrder } from "./teach/run.js";
+
+/** The lowest that there is. */
+const NICENESS = 19;
+const PROGRESS_EVERY_MS = 250;
+
+stepBack();
+const ending = new AbortController();
+process.once("disconnect", () => ending.abort(new Error("the service has ended")));
+process.once("message", (message: { order: RunOrder; settings: Config }) => void run(message));
+
+async function run({ order, settings }: { order: RunOrder; settings: Config }): Promise<void> {
+  await say(await outcomeOf(order, settings));
+  process.exit();
+}
+
+async function outcomeOf(order: RunOrder, settings: Config): Promise<RunMessage> {
+  try {
+    const workbench = await openWorkbench(settings);
+    try {
+      await runLesson(workbench, order, {
+        lanes: settings.workerThreads,
+        signal: ending.signal,
+        told: throttled((stage, share) => void say({ kind: "progress", stage, share })),
+        remark: (sentence) => void say({ kind: "remark", sentence }),
+      });
+    } finally {
+      await workbench.close();
+    }
+    return { kind: "done" };
+  } catch (error) {
+    if (error instanceof AppError) return { kind: "failed", code: error.code, detail: error.message, stack: null };
+    const stack = error instanceof Error ? (error.stack ?? null) : null;
+    return { kind: "failed", code: "internal", detail: `The run failed: ${messageOf(error)}.`, stack };
+  }
+}
+
+/** Resolves once it is handed over, or the service is gone. */
+function say(message: RunMessage): Promise<void> {
+  return new Promise((done) => {
+    if (process.connected) process.send?.(message, undefined, undefined, () => done());
+    else done();
+  });
+}
+
+/** Passes on the first of each stage, the last one, and a few a second between them. */
+function throttled<Name>(tell: (name: Name, share: number) => void): (name: Name, share: number) => void {
+  let toldMs = Number.NEGATIVE_INFINITY;
+  let last: Name | null = null;
+  return (name, share) => {
+    const now = performance.now();
+    if (name === last && share < 1 && now - toldMs < PROGRESS_EVERY_MS) return;
+    [toldMs, last] = [now, name];
+    tell(name, share);
+  };
+}
+
+/**
+ * What the service leaves of the processor, for all that is started from here. Linux has a niceness for each thread, and
+ * some were there before this ran. Where memory is short, this is what the system ends first.
+ */
+function stepBack(): void {
+  setPriority(NICENESS);
+  if (process.platform !== "linux") return;
+  try {
+    for (const thread of readdirSync("/proc/self/task")) setPriority(Number(thread), NICENESS);
+    writeFileSync("/proc/self/oom_score_adj", "1000");
+  } catch {
+    // Without /proc shares are as the system gives them.
+  }
+}

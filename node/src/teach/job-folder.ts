@@ -1,0 +1,170 @@
+/**
+ * One job on disk, in a folder of its own. `job.json` says what is asked and how far it is; each change of it is whole or not
+ * there. `photos` has the photos by their SHA-256, and `photos.jsonl` what each is called: one line a change, the last one
+ * of a photo holds.
+ */
+import { mkdir, open, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { isSystemError } from "../errors.js";
+import type { TaughtModel, TeachJob, TeachPhoto } from "../generated/api.js";
+import { flushFolder, writeDurably } from "../models/durable-file.js";
+import type { NewJob, State } from "../teach-jobs.js";
+
+/** A job of another form cannot be read. */
+const SCHEMA = 1;
+const JOB_FILE = "job.json";
+const INDEX_FILE = "photos.jsonl";
+const PHOTOS_FOLDER = "photos";
+
+/** What is kept of a job beside its photos. */
+export interface JobFacts {
+  readonly id: string;
+  readonly caller: string;
+  /** Its base as id@version. */
+  readonly asked: NewJob;
+  readonly state: State;
+  readonly created: string;
+  readonly changed: string;
+  /** How often the service ended while it ran. */
+  readonly interruptions: number;
+  readonly remarks: readonly string[];
+  readonly problem: NonNullable<TeachJob["problem"]> | null;
+  readonly result: TaughtModel | null;
+  /** Of what its runs left. */
+  readonly runBytes: number;
+}
+
+interface IndexLine extends Partial<TeachPhoto> {
+  readonly sha256: string;
+}
+
+export class JobFolder {
+  readonly photos = new Map<string, TeachPhoto>();
+  #facts: JobFacts;
+  #photoBytes = 0;
+  /** Of the index, as far as it is whole. */
+  #indexBytes = 0;
+
+  private constructor(
+    readonly dir: string,
+    facts: JobFacts,
+  ) {
+    this.#facts = facts;
+  }
+
+  static async create(dir: string, facts: JobFacts): Promise<JobFolder> {
+    await mkdir(join(dir, PHOTOS_FOLDER), { recursive: true });
+    const folder = new JobFolder(dir, facts);
+    await writeDurably(folder.pathOf(INDEX_FILE), "");
+    await folder.save({});
+    await flushFolder(dirname(dir));
+    return folder;
+  }
+
+  /** Null for a folder that was not made whole, or is about to be removed. Rejects for what cannot be read. */
+  static async read(dir: string): Promise<JobFolder | null> {
+    const text = await textOf(join(dir, JOB_FILE));
+    if (text === null) return null;
+    const { schema, ...facts } = JSON.parse(text) as JobFacts & { schema: number };
+    if (schema !== SCHEMA) throw new Error(`${JOB_FILE} is of another version of the service`);
+    const folder = new JobFolder(dir, facts);
+    await folder.#readIndex();
+    const { mtime } = await stat(folder.pathOf(INDEX_FILE));
+    if (mtime.toISOString() > facts.changed) folder.#facts = { ...facts, changed: mtime.toISOString() };
+    return folder;
+  }
+
+  get facts(): JobFacts {
+    return this.#facts;
+  }
+
+  /** Of its photos and of what its runs left. */
+  get bytes(): number {
+    return this.#photoBytes + this.#facts.runBytes;
+  }
+
+  pathOf(...names: readonly string[]): string {
+    return join(this.dir, ...names);
+  }
+
+  photoPath(sha256: string): string {
+    return this.pathOf(PHOTOS_FOLDER, sha256);
+  }
+
+  /** The change is on disk once this resolves; `changed` is now. */
+  async save(change: Partial<JobFacts>): Promise<void> {
+    const facts = { ...this.#facts, changed: new Date().toISOString(), ...change };
+    await writeDurably(this.pathOf(JOB_FILE), JSON.stringify({ schema: SCHEMA, ...facts }));
+    this.#facts = facts;
+  }
+
+  /** Keeps a photo, or what it is called from now on. Without `content` it is there. */
+  async put(photo: TeachPhoto, content: Uint8Array | null): Promise<void> {
+    if (content !== null) await writeDurably(this.photoPath(photo.sha256), content);
+    await this.#append(photo);
+  }
+
+  async drop(sha256: string): Promise<void> {
+    await this.#append({ sha256 });
+    await rm(this.photoPath(sha256), { force: true });
+  }
+
+  /** Once this resolves the job is gone; what is left of it is removed at the next start. */
+  async remove(): Promise<void> {
+    await rm(this.pathOf(JOB_FILE), { force: true });
+    await flushFolder(this.dir);
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  #note(line: IndexLine): void {
+    this.#photoBytes -= this.photos.get(line.sha256)?.bytes ?? 0;
+    const { sha256, label, name, bytes } = line;
+    if (label === undefined || name === undefined || bytes === undefined) {
+      this.photos.delete(sha256);
+      return;
+    }
+    this.photos.set(sha256, { sha256, label, name, bytes });
+    this.#photoBytes += bytes;
+  }
+
+  async #append(line: IndexLine): Promise<void> {
+    const path = this.pathOf(INDEX_FILE);
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    try {
+      const file = await open(path, "a");
+      try {
+        await file.appendFile(bytes);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      await truncate(path, this.#indexBytes).catch(() => {});
+      throw error;
+    }
+    this.#indexBytes += bytes.length;
+    this.#note(line);
+    this.#facts = { ...this.#facts, changed: new Date().toISOString() };
+  }
+
+  /** Takes over the whole lines, writes the rest away, and removes photos that no line names. */
+  async #readIndex(): Promise<void> {
+    const text = (await textOf(this.pathOf(INDEX_FILE))) ?? "";
+    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+    for (const line of whole.split("\n").slice(0, -1)) this.#note(JSON.parse(line) as IndexLine);
+    const compact = [...this.photos.values()].map((photo) => `${JSON.stringify(photo)}\n`).join("");
+    if (compact !== text) await writeDurably(this.pathOf(INDEX_FILE), compact);
+    this.#indexBytes = Buffer.byteLength(compact);
+    for (const name of await readdir(this.pathOf(PHOTOS_FOLDER)))
+      if (!this.photos.has(name)) await rm(this.photoPath(name), { force: true });
+  }
+}
+
+async function textOf(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isSystemError(error, "ENOENT", "ENOTDIR")) return null;
+    throw error;
+  }
+}

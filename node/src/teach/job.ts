@@ -1,0 +1,123 @@
+/** A job in memory: what its folder has, how far its run is, and who listens. Its changes happen one after the other. */
+import { AppError } from "../errors.js";
+import type { TeachJob } from "../generated/api.js";
+import { asStorageProblem } from "../models/durable-file.js";
+import type { JobListener, Stage, State } from "../teach-jobs.js";
+import type { JobFacts, JobFolder } from "./job-folder.js";
+
+/** Sentences of a run that are kept. */
+const REMARKS_MAX = 200;
+
+/** States in which a job is in the line or at work. */
+const ACTIVE: readonly State[] = ["waiting", "running", "interrupted"];
+
+export class Job {
+  readonly #listeners = new Set<JobListener>();
+  #lastChange: Promise<unknown> = Promise.resolve();
+  #progress: { readonly stage: Stage; readonly share: number } | null = null;
+  #remarks: string[] = [];
+  #leftOut = 0;
+  isRemoved = false;
+
+  /** `aheadOf` says how many jobs run before this one while it waits. */
+  constructor(
+    readonly folder: JobFolder,
+    private readonly aheadOf: (job: Job) => number,
+  ) {}
+
+  get facts(): JobFacts {
+    return this.folder.facts;
+  }
+
+  get caller(): string {
+    return this.facts.caller;
+  }
+
+  get isActive(): boolean {
+    return ACTIVE.includes(this.facts.state);
+  }
+
+  /** Does `work` when all changes before it are done. Rejects where the job was removed meanwhile, and as `work` does. */
+  async change<T>(work: () => Promise<T>): Promise<T> {
+    const changed = this.#lastChange.then(() => {
+      if (this.isRemoved) throw new AppError("job_unknown", "The job was removed.");
+      return work();
+    });
+    this.#lastChange = changed.catch(() => {});
+    try {
+      return await changed;
+    } catch (error) {
+      throw asStorageProblem(error, "jobs", "TEACH_DIR");
+    } finally {
+      this.tell();
+    }
+  }
+
+  /** @throws AppError `job_busy` while it waits or runs. */
+  refuseActive(): void {
+    const { state } = this.facts;
+    if (this.isActive)
+      throw new AppError("job_busy", `The job is ${state}; cancel it first, or wait until it is done.`);
+  }
+
+  /** Before a run. */
+  begin(): void {
+    [this.#progress, this.#remarks, this.#leftOut] = [null, [], 0];
+  }
+
+  progress(stage: Stage, share: number): void {
+    this.#progress = { stage, share };
+    this.tell();
+  }
+
+  remark(sentence: string): void {
+    if (this.#remarks.length < REMARKS_MAX) this.#remarks.push(sentence);
+    else this.#leftOut += 1;
+    this.tell();
+  }
+
+  /** What its run has said. */
+  get remarks(): readonly string[] {
+    return this.#leftOut === 0 ? this.#remarks : [...this.#remarks, `So are ${this.#leftOut} remarks more.`];
+  }
+
+  watch(listener: JobListener): () => void {
+    this.#listeners.add(listener);
+    listener(this.json());
+    return () => this.#listeners.delete(listener);
+  }
+
+  tell(): void {
+    if (this.#listeners.size === 0) return;
+    const job = this.json();
+    for (const listener of this.#listeners) listener(job);
+  }
+
+  /** Says that there is no more to hear. */
+  dismiss(): void {
+    for (const listener of this.#listeners) listener(null);
+    this.#listeners.clear();
+  }
+
+  /** As clients see it. */
+  json(): TeachJob {
+    const { id, asked, state, created, changed, remarks, problem, result } = this.facts;
+    const { base, data, mirror, seed, title, description } = asked;
+    const counts = new Map<string, number>();
+    for (const { label } of this.folder.photos.values()) counts.set(label, (counts.get(label) ?? 0) + 1);
+    const isRunning = state === "running";
+    return {
+      ...{ id, state },
+      model: { id: asked.id, ...(title !== undefined && { title }), ...(description !== undefined && { description }) },
+      ...{ base, data, mirror, seed, created, changed },
+      photos: this.folder.photos.size,
+      bytes: this.folder.bytes,
+      classes: [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([label, photos]) => ({ label, photos })),
+      ...((state === "waiting" || state === "interrupted") && { ahead: this.aheadOf(this) }),
+      ...(isRunning && this.#progress),
+      remarks: [...(isRunning ? this.remarks : remarks)],
+      ...(problem !== null && { problem }),
+      ...(result !== null && { result }),
+    };
+  }
+}

@@ -1,0 +1,344 @@
+/** Jobs of teaching: what each caller has, and may do with it. They lie in a folder that belongs to one service at a time. */
+import { randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError, messageOf } from "../errors.js";
+import type { TeachJob, TeachPhoto } from "../generated/api.js";
+import type { Manifest } from "../generated/contract.js";
+import { asStorageProblem } from "../models/durable-file.js";
+import { namesIn, sizeOf } from "../models/folder-blobs.js";
+import type { ModelZoo, Registration } from "../ports.js";
+import { sha256 } from "../sha256.js";
+import { Shares } from "../shares.js";
+import type {
+  GivenPhoto,
+  JobListener,
+  NewJob,
+  NewModel,
+  ResultFile,
+  StoredFile,
+  TeachJobs,
+  TeachStatus,
+} from "../teach-jobs.js";
+import { copyBase, findBase } from "./copy-base.js";
+import { Job } from "./job.js";
+import { JobFolder } from "./job-folder.js";
+import { JobLine } from "./job-line.js";
+import { RUN_PLACES, type RunOptions } from "./run.js";
+
+export interface TeachLimits {
+  /** Bytes of all jobs. */
+  readonly teachBytesMax: number;
+  readonly teachJobsMax: number;
+  /** Photos of one job. */
+  readonly teachPhotosMax: number;
+  /** Of one run. */
+  readonly teachMinutesMax: number;
+  /** Since a job was last changed. */
+  readonly teachDaysMax: number;
+}
+
+export interface TeachJobsOptions {
+  readonly dir: string;
+  readonly limits: TeachLimits;
+  readonly zoo: ModelZoo;
+  /** The text of a model's licence; null where it comes without. */
+  readonly licenceOf: (id: string, version: string) => Promise<Uint8Array | null>;
+  readonly program: RunOptions["program"];
+  readonly log: (facts: { readonly job: string } & Readonly<Record<string, string>>, message: string) => void;
+}
+
+const DAY_MS = 86_400_000;
+const SWEEP_MS = 3_600_000;
+/** A job during which the service ended so often does not go on by itself: it may be why. */
+const INTERRUPTIONS_MAX = 3;
+
+/** Reads the jobs; those that were in the line, or at work, go on. */
+export async function openTeachJobs(options: TeachJobsOptions): Promise<TeachJobs> {
+  const jobs = new FolderJobs(options);
+  await jobs.read();
+  return jobs;
+}
+
+class FolderJobs implements TeachJobs {
+  readonly #options: TeachJobsOptions;
+  readonly #jobs = new Map<string, Job>();
+  readonly #line: JobLine;
+  readonly #places: Shares;
+  readonly #bytes: Shares;
+  /** What is counted of each job. */
+  readonly #counted = new WeakMap<Job, number>();
+  readonly #sweeping: NodeJS.Timeout;
+
+  constructor(options: TeachJobsOptions) {
+    const { limits, program, zoo, licenceOf, log } = options;
+    this.#options = options;
+    this.#places = new Shares(limits.teachJobsMax);
+    this.#bytes = new Shares(limits.teachBytesMax);
+    this.#line = new JobLine({
+      minutesMax: limits.teachMinutesMax,
+      program,
+      copyBase: (base, folder) => copyBase(findBase(zoo, base), licenceOf, folder),
+      counted: (job) => this.#count(job),
+      log: (job, line) => log({ job, line }, "a run of teaching"),
+      ended: (job, state) => log({ job, state }, "a run of teaching has ended"),
+    });
+    this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS).unref();
+  }
+
+  async read(): Promise<void> {
+    const { dir, log } = this.#options;
+    const found: Job[] = [];
+    const names = await namesIn(dir).catch((error: unknown) => {
+      log({ job: "all", reason: messageOf(error) }, "the jobs of teaching cannot be read");
+      return [];
+    });
+    for (const name of names) {
+      const path = join(dir, name);
+      try {
+        const folder = await JobFolder.read(path);
+        if (folder === null) await rm(path, { recursive: true, force: true });
+        else found.push(this.#add(folder));
+      } catch (error) {
+        log({ job: name, reason: messageOf(error) }, "a job of teaching cannot be read, and is passed over");
+      }
+    }
+    await this.#sweep();
+    const byStart = found.toSorted((a, b) => (a.facts.changed < b.facts.changed ? -1 : 1));
+    for (const job of byStart) if (!job.isRemoved) await this.#resume(job);
+  }
+
+  async create(caller: string, asked: NewJob): Promise<TeachJob> {
+    const { id, version } = findBase(this.#options.zoo, asked.base).manifest;
+    if (!this.#places.allows(caller)) {
+      const { teachJobsMax } = this.#options.limits;
+      const detail = `${teachJobsMax} jobs are kept (TEACH_JOBS_MAX), of which one caller leaves as many to others as it has; delete one of yours.`;
+      throw new AppError("storage_full", detail);
+    }
+    this.#places.take(caller);
+    const job = randomUUID();
+    const created = new Date().toISOString();
+    try {
+      const folder = await JobFolder.create(join(this.#options.dir, job), {
+        ...{ id: job, caller, state: "collecting", created, changed: created },
+        asked: { ...asked, base: `${id}@${version}` },
+        ...{ interruptions: 0, remarks: [], problem: null, result: null, runBytes: 0 },
+      });
+      this.#places.giveBack(caller);
+      return this.#add(folder).json();
+    } catch (error) {
+      this.#places.giveBack(caller);
+      throw asStorageProblem(error, "jobs", "TEACH_DIR");
+    }
+  }
+
+  list(caller: string): TeachJob[] {
+    const own = [...this.#jobs.values()].filter((job) => job.caller === caller);
+    return own.toSorted((a, b) => (a.facts.created > b.facts.created ? -1 : 1)).map((job) => job.json());
+  }
+
+  find(caller: string, job: string): TeachJob {
+    return this.#of(caller, job).json();
+  }
+
+  photosOf(caller: string, job: string): TeachPhoto[] {
+    return [...this.#of(caller, job).folder.photos.values()];
+  }
+
+  async putPhoto(caller: string, id: string, { content, ...said }: GivenPhoto): Promise<void> {
+    const job = this.#of(caller, id);
+    const found = await sha256(content);
+    if (found !== said.sha256)
+      throw new AppError(
+        "field_invalid",
+        `The address names SHA-256 ${said.sha256}, and the photo that came has ${found}.`,
+      );
+    const photo = { ...said, bytes: content.length };
+    await job.change(async () => {
+      job.refuseActive();
+      if (job.folder.photos.has(found)) {
+        await job.folder.put(photo, null);
+        return;
+      }
+      this.#refuseFull(job, photo.bytes);
+      this.#bytes.take(caller, photo.bytes);
+      try {
+        await job.folder.put(photo, content);
+      } finally {
+        this.#bytes.giveBack(caller, photo.bytes);
+        this.#count(job);
+      }
+    });
+  }
+
+  async removePhoto(caller: string, id: string, photo: string): Promise<void> {
+    const job = this.#of(caller, id);
+    await job.change(async () => {
+      job.refuseActive();
+      if (job.folder.photos.has(photo)) await job.folder.drop(photo);
+      this.#count(job);
+    });
+  }
+
+  async start(caller: string, id: string): Promise<TeachJob> {
+    const job = this.#of(caller, id);
+    await job.change(async () => {
+      if (job.isActive) return;
+      if (job.folder.photos.size === 0)
+        throw new AppError("field_invalid", "The job has no photos yet; put some for each class.");
+      findBase(this.#options.zoo, job.facts.asked.base);
+      await job.folder.save({ state: "waiting", interruptions: 0, remarks: [], problem: null, result: null });
+      this.#line.push(job);
+    });
+    return job.json();
+  }
+
+  async cancel(caller: string, id: string): Promise<TeachJob> {
+    const job = this.#of(caller, id);
+    await job.change(async () => {
+      if (!job.isActive) return;
+      await job.folder.save({ state: "cancelled", remarks: [...job.remarks] });
+      this.#line.drop(job);
+    });
+    return job.json();
+  }
+
+  async remove(caller: string, id: string): Promise<void> {
+    await this.#remove(this.#of(caller, id));
+  }
+
+  watch(caller: string, id: string, listener: JobListener): () => void {
+    return this.#of(caller, id).watch(listener);
+  }
+
+  async openFile(caller: string, id: string, name: ResultFile): Promise<StoredFile> {
+    const job = this.#of(caller, id);
+    refuseWithoutResult(job);
+    const path = name === RUN_PLACES.zip ? job.folder.pathOf(name) : modelPath(job, name);
+    const bytes = await sizeOf(path);
+    if (bytes === null) throw new AppError("not_found", `The result has no file ${name}.`);
+    return { bytes, content: createReadStream(path) };
+  }
+
+  async registration(
+    caller: string,
+    id: string,
+    asked: NewModel,
+    hold: (bytes: number) => void,
+  ): Promise<Registration> {
+    const job = this.#of(caller, id);
+    refuseWithoutResult(job);
+    const manifest = JSON.parse(await readFile(modelPath(job, "manifest.json"), "utf8")) as Manifest;
+    const fileOf = async (name: string) => {
+      hold((await sizeOf(modelPath(job, name))) ?? 0);
+      const bytes = await readFile(modelPath(job, name));
+      return { name, bytes, sha256: await sha256(bytes) };
+    };
+    const { bytes, ...graph } = await fileOf("graph.pb");
+    const { id: modelId = manifest.id, version, title = manifest.title, description = manifest.description } = asked;
+    return {
+      ...{ id: modelId, version },
+      graph: { ...graph, pieces: [bytes], byteLength: bytes.length },
+      labels: await fileOf("labels.txt"),
+      settings: { overrides: {}, labelOffset: null },
+      examples: [],
+      manifest: JSON.stringify({ ...manifest, title, description }),
+    };
+  }
+
+  status(): TeachStatus {
+    return { waiting: this.#line.waiting, running: this.#line.running, bytes: this.#bytes.total };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweeping);
+    for (const job of this.#jobs.values()) job.dismiss();
+    await this.#line.close();
+  }
+
+  #of(caller: string, id: string): Job {
+    const job = this.#jobs.get(id);
+    if (job?.caller === caller) return job;
+    throw new AppError("job_unknown", "You have no job of this id; it may have been removed.");
+  }
+
+  #add(folder: JobFolder): Job {
+    const job = new Job(folder, (one) => this.#line.aheadOf(one));
+    this.#jobs.set(job.facts.id, job);
+    this.#places.take(job.caller);
+    this.#count(job);
+    return job;
+  }
+
+  #count(job: Job): void {
+    if (job.isRemoved) return;
+    const { bytes } = job.folder;
+    this.#bytes.giveBack(job.caller, this.#counted.get(job) ?? 0);
+    this.#bytes.take(job.caller, bytes);
+    this.#counted.set(job, bytes);
+  }
+
+  /** @throws AppError where there is no room for one more photo. */
+  #refuseFull(job: Job, bytes: number): void {
+    const { teachPhotosMax, teachBytesMax } = this.#options.limits;
+    if (job.folder.photos.size >= teachPhotosMax)
+      throw new AppError("field_invalid", `A job has at most ${teachPhotosMax} photos (TEACH_PHOTOS_MAX).`);
+    if (this.#bytes.allows(job.caller, bytes)) return;
+    const detail = `Jobs take ${teachBytesMax} bytes at most (TEACH_BYTES_MAX), of which one caller leaves as much to others as it has, and yours take ${this.#bytes.heldBy(job.caller)}; delete a job or photos.`;
+    throw new AppError("storage_full", detail);
+  }
+
+  async #resume(job: Job): Promise<void> {
+    const { state, interruptions } = job.facts;
+    if (state === "running") {
+      const isLast = interruptions + 1 >= INTERRUPTIONS_MAX;
+      const detail = `The service ended ${INTERRUPTIONS_MAX} times while this ran, so it does not go on by itself; start it again.`;
+      await job
+        .change(() =>
+          job.folder.save({
+            interruptions: interruptions + 1,
+            ...(isLast ? { state: "failed", problem: { code: "engine_failed", detail } } : { state: "interrupted" }),
+          }),
+        )
+        .catch((error: unknown) => this.#options.log({ job: job.facts.id, reason: messageOf(error) }, "a job is lost"));
+    }
+    if (job.isActive) this.#line.push(job);
+  }
+
+  async #remove(job: Job): Promise<void> {
+    await job.change(async () => {
+      job.isRemoved = true;
+      this.#jobs.delete(job.facts.id);
+      this.#line.drop(job);
+      job.dismiss();
+    });
+    // Its run may wait for a change, which is refused from now on.
+    await this.#line.settled(job);
+    this.#places.giveBack(job.caller);
+    this.#bytes.giveBack(job.caller, this.#counted.get(job) ?? 0);
+    await job.folder.remove();
+  }
+
+  /** Removes jobs that nobody has changed for long. */
+  async #sweep(): Promise<void> {
+    const since = new Date(Date.now() - DAY_MS * this.#options.limits.teachDaysMax).toISOString();
+    for (const job of [...this.#jobs.values()]) {
+      if (job.isActive || job.facts.changed >= since) continue;
+      const { id } = job.facts;
+      await this.#remove(job).then(
+        () => this.#options.log({ job: id }, "a job of teaching was removed for its age"),
+        (error: unknown) => this.#options.log({ job: id, reason: messageOf(error) }, "a job of teaching stays"),
+      );
+    }
+  }
+}
+
+function modelPath(job: Job, name: string): string {
+  return job.folder.pathOf(RUN_PLACES.models, job.facts.asked.id, name);
+}
+
+function refuseWithoutResult(job: Job): void {
+  const { state, result } = job.facts;
+  if (result === null) throw new AppError("job_busy", `The job has no result: it is ${state}.`);
+}

@@ -1,0 +1,64 @@
+/** What a run does in its process: the one place where a job becomes a call of `teach`. */
+import { readFile, rm } from "node:fs/promises";
+import { extname, join } from "node:path";
+import type { TaughtModel } from "../generated/api.js";
+import { asStorageProblem, writeDurably } from "../models/durable-file.js";
+import { openModel } from "../zoo/answers.js";
+import type { Workbench } from "../zoo/workbench.js";
+import { RUN_PLACES, type RunOrder, type RunPhoto } from "./run.js";
+import { forgetOwner, type TeachOptions, teach } from "./teach.js";
+import { zipFolder } from "./zip-folder.js";
+
+/** Endings that may be those of a file's name here. */
+const ENDING = /^\.[a-z0-9]{1,8}$/i;
+
+/** Teaches, and leaves the model, its archive and what came of it in the job's folder; the last one says that all are there. */
+export async function runLesson(
+  workbench: Workbench,
+  order: RunOrder,
+  { lanes, signal, told, remark }: Pick<TeachOptions, "lanes" | "signal" | "told" | "remark">,
+): Promise<void> {
+  const { dir, photos, statement, data, mirror, seed } = order;
+  const baseFolder = join(dir, RUN_PLACES.base);
+  const models = join(dir, RUN_PLACES.models);
+  const labels = [...new Set(photos.map(({ label }) => label))].sort();
+  try {
+    await rm(join(models, statement.id), { recursive: true, force: true });
+    await forgetOwner(models, statement.id);
+    const lesson = await teach(workbench, {
+      dir: models,
+      base: await openModel(baseFolder),
+      baseFolder,
+      photos: photos.map((photo) => ({ path: pathOf(photo), label: photo.label, read: () => readFile(photo.file) })),
+      statement: {
+        id: statement.id,
+        version: "1",
+        title: statement.title ?? statement.id,
+        description: statement.description ?? `Tells ${labels.join(", ")} apart.`,
+      },
+      ...{ data, features: null, mirror, seed, lanes, signal, told, remark },
+    });
+    const archive = await zipFolder(join(models, lesson.folder), statement.id);
+    await writeDurably(join(dir, RUN_PLACES.zip), archive);
+    const { report, calibration, features, findings, untold } = lesson;
+    const names = new Map(photos.map(({ sha256, name }) => [sha256, name]));
+    const wrong = lesson.wrong.map(({ sha256, label, answered, probability }) => ({
+      ...{ sha256, name: names.get(sha256) ?? "", label, answered, probability },
+    }));
+    const { tensor, size, evidence } = features;
+    const taught: TaughtModel = {
+      ...{ labels, bytes: archive.length, report, calibration, wrong },
+      features: { tensor, size, evidence: [...evidence] },
+      findings: [...findings],
+      untold: [...untold],
+    };
+    await writeDurably(join(dir, RUN_PLACES.lesson), JSON.stringify(taught));
+  } catch (error) {
+    throw asStorageProblem(error, "jobs", "TEACH_DIR");
+  }
+}
+
+/** As sentences name a photo; its ending becomes that of a file. */
+function pathOf({ name, sha256 }: RunPhoto): string {
+  return ENDING.test(extname(name)) || extname(name) === "" ? name : `${name} (${sha256.slice(0, 8)})`;
+}

@@ -1,0 +1,111 @@
+/**
+ * One run of a job as a process of its own, which can be killed at any moment: it shares no memory with the service, takes
+ * what the service leaves of the processor, and ends with it. What both say to each other, and the service's side.
+ */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { AppError } from "../errors.js";
+import type { ErrorCode } from "../generated/contract.js";
+import type { Stage } from "../teach-jobs.js";
+
+/** A photo of the job. */
+export interface RunPhoto {
+  readonly sha256: string;
+  readonly label: string;
+  readonly name: string;
+  readonly file: string;
+}
+
+/** What a run is told at its begin. */
+export interface RunOrder {
+  /** The job's folder. */
+  readonly dir: string;
+  readonly statement: { readonly id: string; readonly title: string | null; readonly description: string | null };
+  readonly data: string;
+  readonly mirror: boolean;
+  readonly seed: number;
+  readonly photos: readonly RunPhoto[];
+}
+
+/** What it says. */
+export type RunMessage =
+  | { readonly kind: "progress"; readonly stage: Stage; readonly share: number }
+  | { readonly kind: "remark"; readonly sentence: string }
+  | { readonly kind: "done" }
+  | { readonly kind: "failed"; readonly code: ErrorCode; readonly detail: string; readonly stack: string | null };
+
+/** Where in a job's folder a run has what it stands on, and leaves what came of it. */
+export const RUN_PLACES = { base: "base", models: "models", zip: "model.zip", lesson: "lesson.json" } as const;
+
+export interface RunOptions {
+  /** The program, and what else it is to be told. */
+  readonly program: { readonly file: URL; readonly settings: object };
+  readonly order: RunOrder;
+  /** Ends it: at once, or soon where its reason is no problem of the run. */
+  readonly signal: AbortSignal;
+  readonly progress: (stage: Stage, share: number) => void;
+  readonly remark: (sentence: string) => void;
+  /** Hears what it writes on stderr, and of bugs. */
+  readonly log: (line: string) => void;
+}
+
+/** Time for a run that was told to end, to end its engines. */
+const END_MS = 3000;
+
+/**
+ * Resolves once the result is on disk, and rejects once the process has ended: with the signal's reason, or with why it failed.
+ */
+export async function runJob({ program, order, signal, progress, remark, log }: RunOptions): Promise<void> {
+  signal.throwIfAborted();
+  // Of its own session: what a terminal sends to the service is the service's to handle.
+  const child = fork(program.file, {
+    detached: true,
+    env: {},
+    execArgv: [],
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const end = () => {
+    if (child.connected) child.disconnect();
+    timer ??= setTimeout(() => child.kill("SIGKILL"), END_MS);
+  };
+  signal.addEventListener("abort", end);
+  let outcome: Extract<RunMessage, { kind: "done" | "failed" }> | null = null;
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => log(text.trimEnd()));
+  child.on("message", (message: RunMessage) => {
+    if (message.kind === "progress") progress(message.stage, message.share);
+    else if (message.kind === "remark") remark(message.sentence);
+    else {
+      outcome = message;
+      end();
+    }
+  });
+  try {
+    child.send({ order, settings: program.settings }, (error) => {
+      if (error !== null) log(error.message);
+    });
+    // Node emits no `close` where this side has disconnected.
+    const [code, killedBy] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+    throwFailure(outcome, killedBy ?? `code ${code}`, signal, log);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+  }
+}
+
+function throwFailure(
+  outcome: Extract<RunMessage, { kind: "done" | "failed" }> | null,
+  end: string,
+  signal: AbortSignal,
+  log: (line: string) => void,
+): void {
+  if (outcome?.kind === "done") return;
+  signal.throwIfAborted();
+  if (outcome === null)
+    throw new AppError(
+      "engine_failed",
+      `The run was ended (${end}) before it was done, as a system does that is short of memory. What it had computed is kept: start it again, or take fewer photos.`,
+    );
+  if (outcome.stack !== null) log(outcome.stack);
+  throw new AppError(outcome.code, outcome.detail);
+}

@@ -1,0 +1,146 @@
+/** `/api/teach` of the service: photos to a model that it serves, by HTTP alone, with its real engine. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { unzipSync } from "fflate";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { TeachJob } from "../../src/generated/api.js";
+import { childrenOf, isRunning, type RunningServer, startServer } from "../support/server.js";
+import { SHAPES, wave } from "../support/waves.js";
+
+const PHOTOS = 8;
+
+let dir: string;
+let server: RunningServer;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "menagerie-teach-"));
+  server = await start();
+});
+afterAll(async () => {
+  await server.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const start = () =>
+  startServer({
+    TEACH_DIR: join(dir, "jobs"),
+    REGISTERED_MODELS_DIR: join(dir, "registered"),
+    ENGINE_THREADS: "1",
+  });
+
+const ask = (path: string, init: RequestInit = {}) => fetch(`${server.url}/api/teach${path}`, init);
+const json = async <T = TeachJob>(path: string, init: RequestInit = {}) => (await (await ask(path, init)).json()) as T;
+const post = (path: string, body?: object) =>
+  ask(path, {
+    method: "POST",
+    ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+  });
+
+/** A job with photos of three classes. */
+async function collected(): Promise<string> {
+  const { id } = (await (await post("", { base: "flowers5" })).json()) as TeachJob;
+  for (const [label, shape] of Object.entries(SHAPES)) {
+    for (let number = 0; number < PHOTOS; number += 1) {
+      const photo = wave(shape, number);
+      const sha256 = createHash("sha256").update(photo).digest("hex");
+      const query = new URLSearchParams({ label, name: `${label}-${number}.png` });
+      const kept = await ask(`/${id}/photos/${sha256}?${query}`, {
+        method: "PUT",
+        body: photo,
+        headers: { "content-type": "image/png" },
+      });
+      expect(kept.status, await kept.text()).toBe(204);
+    }
+  }
+  return id;
+}
+
+/** The jobs that its events tell, until they end. */
+async function eventsOf(id: string): Promise<TeachJob[]> {
+  const response = await ask(`/${id}/events`);
+  expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
+  const text = await response.text();
+  return [...text.matchAll(/^event: job\ndata: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data) as TeachJob);
+}
+
+async function until(id: string, ...states: readonly TeachJob["state"][]): Promise<TeachJob> {
+  for (;;) {
+    const job = await json(`/${id}`);
+    if (states.includes(job.state)) return job;
+    await delay(20);
+  }
+}
+
+/** The process of the run; undefined while there is none. */
+function runProcess(): number | undefined {
+  return childrenOf(server.child.pid ?? 0).find((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("teach-process"),
+  );
+}
+
+async function runBegun(): Promise<number> {
+  for (;;) {
+    const pid = runProcess();
+    if (pid !== undefined) return pid;
+    await delay(5);
+  }
+}
+
+/** Resolves once none of the processes is there. */
+async function gone(...pids: readonly number[]): Promise<void> {
+  while (pids.some(isRunning)) await delay(20);
+}
+
+describe("a job of teaching", () => {
+  it("takes photos, tells how its run goes, and leaves a model that is registered and answers at once", async () => {
+    const id = await collected();
+    const before = await json(`/${id}`);
+    expect(before).toMatchObject({
+      state: "collecting",
+      base: "flowers5@1",
+      photos: 3 * PHOTOS,
+      classes: Object.keys(SHAPES).map((label) => ({ label, photos: PHOTOS })),
+    });
+    const events = eventsOf(id);
+    const begun = await post(`/${id}/start`);
+    expect(begun.status).toBe(202);
+    const told = await events;
+    expect(told[0]?.state).toBe("collecting");
+    expect(told.some(({ state, stage }) => state === "running" && stage !== undefined)).toBe(true);
+    const done = told.at(-1);
+    expect(done).toMatchObject({ state: "done", result: { labels: ["across", "down", "rings"], untold: [] } });
+    expect(done?.result?.report.right).toBe(done?.result?.report.held_out);
+    expect(done?.result?.findings.filter(({ severity }) => severity === "error")).toEqual([]);
+    expect(await json(`/${id}`)).toEqual(done);
+
+    const zip = unzipSync(new Uint8Array(await (await ask(`/${id}/model.zip`)).arrayBuffer()));
+    expect(Object.keys(zip)).toEqual(
+      expect.arrayContaining(["taught/LICENSE", "taught/MODEL.md", "taught/golden.json", "taught/samples/1.png"]),
+    );
+    for (const name of ["graph.pb", "labels.txt", "manifest.json"]) {
+      const file = Buffer.from(await (await ask(`/${id}/${name}`)).arrayBuffer());
+      expect(file.equals(Buffer.from(zip[`taught/${name}`] ?? [])), name).toBe(true);
+    }
+
+    const registered = await post(`/${id}/register`, { id: "waves", title: "Waves" });
+    expect(registered.headers.get("location")).toBe("/api/models/waves@1");
+    expect(registered.status).toBe(201);
+    expect(await registered.json()).toMatchObject({ id: "waves", confidence: { bands: expect.any(Array) } });
+    expect((await post(`/${id}/register`, { id: "waves", title: "Waves" })).status).toBe(200);
+    const answer = await fetch(`${server.url}/infer?model=waves`, {
+      method: "POST",
+      headers: { "content-type": "image/png", accept: "application/json" },
+      body: wave(SHAPES.down, 3),
+    });
+    expect(await answer.json()).toMatchObject({ results: [{ label: "down", model: { id: "waves" } }] });
+    const { models } = (await (await fetch(`${server.url}/api/models`)).json()) as { models: { id: string }[] };
+    expect(models.find((model) => model.id === "waves")).toMatchObject({ title: "Waves", accuracy: { top1: 1 } });
+
+    expect((await ask(`/${id}`, { method: "DELETE" })).status).toBe(204);
+    expect((await ask(`/${id}`)).status).toBe(404);
+    expect(await readdir(join(dir, "jobs"))).toEqual([]);
+  });
+});

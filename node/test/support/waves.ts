@@ -1,0 +1,22 @@
+/** Photos of three classes that are easily told apart, made of numbers. */
+import { rgbPng } from "./png.js";
+
+const SIDE = 48;
+
+/** What photos of a class show: a wave across, a wave down, rings. */
+export const SHAPES = {
+  across: (x: number, _y: number) => x,
+  down: (_x: number, y: number) => y,
+  rings: (x: number, y: number) => Math.hypot(x - SIDE / 2, y - SIDE / 2),
+};
+
+/** Another colour, another width and another place each. */
+export function wave(shape: (x: number, y: number) => number, number: number): Buffer<ArrayBuffer> {
+  const colour = [60 + 13 * number, 200 - 11 * number, 40 + ((97 * number) % 160)];
+  const width = 3 + (number % 5);
+  const rgb = Array.from({ length: SIDE * SIDE }, (_, place) => {
+    const height = 0.5 + 0.5 * Math.sin((shape(place % SIDE, Math.floor(place / SIDE)) + 7 * number) / width);
+    return colour.map((value) => Math.round(value * height));
+  });
+  return Buffer.from(rgbPng(SIDE, SIDE, Uint8Array.from(rgb.flat())));
+}
