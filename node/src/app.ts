@@ -158,7 +158,10 @@ export function createApp({
   const described = [
     ...healthRoutes(readiness),
     ...metricsRoutes(metrics, metricsRole),
-    ...serviceRoutes({ callerOf, anonymousRole, hasKeys: apiKeys !== null, hasFeedback: feedback !== null, limits }),
+    ...serviceRoutes({
+      ...{ callerOf, anonymousRole, hasKeys: apiKeys !== null },
+      ...{ hasFeedback: feedback !== null, hasTeach: jobs !== null, limits },
+    }),
     ...inferRoutes({ classify, sendBytes, modelsPerRequestMax, note: noteProblem }),
     ...explainRoutes({ explain: createExplain(parts), sendBytes }),
     ...imageRoutes({ classifier, callerOf, ...sources, keptMsMax: limits.imageKeptMsMax }),

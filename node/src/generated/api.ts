@@ -354,6 +354,7 @@ export interface ServiceFacts {
   image_url: boolean;
   image_path: boolean;
   feedback: boolean;
+  teach: boolean;
   limits: {
     image_bytes_max: number;
     image_pixels_max: number;
@@ -372,6 +373,11 @@ export interface ServiceFacts {
     classify_ms_max: number;
     registered_models_max: number;
     registered_bytes_max: number;
+    teach_jobs_max: number;
+    teach_photos_max: number;
+    teach_bytes_max: number;
+    teach_minutes_max: number;
+    teach_days_max: number;
   };
 }
 /**

@@ -25,6 +25,11 @@ export interface ToldLimits {
   readonly classifyMsMax: number;
   readonly registeredModelsMax: number;
   readonly registeredBytesMax: number;
+  readonly teachJobsMax: number;
+  readonly teachPhotosMax: number;
+  readonly teachBytesMax: number;
+  readonly teachMinutesMax: number;
+  readonly teachDaysMax: number;
 }
 
 export interface ServiceDeps {
@@ -32,6 +37,7 @@ export interface ServiceDeps {
   readonly anonymousRole: Role | "none";
   readonly hasKeys: boolean;
   readonly hasFeedback: boolean;
+  readonly hasTeach: boolean;
   readonly limits: ToldLimits & { readonly imageUrlHosts: readonly string[]; readonly imagesDir?: string | undefined };
 }
 
@@ -53,6 +59,11 @@ const TOLD = [
   "classifyMsMax",
   "registeredModelsMax",
   "registeredBytesMax",
+  "teachJobsMax",
+  "teachPhotosMax",
+  "teachBytesMax",
+  "teachMinutesMax",
+  "teachDaysMax",
 ] as const satisfies readonly (keyof ToldLimits)[];
 
 /** What `GET /api/service` answers. */
@@ -63,10 +74,18 @@ export const SERVICE_FACTS: Schema = objectOf({
   image_url: { type: "boolean" },
   image_path: { type: "boolean" },
   feedback: { type: "boolean" },
+  teach: { type: "boolean" },
   limits: objectOf(Object.fromEntries(TOLD.map((setting) => [snakeCase(setting), COUNT]))),
 });
 
-export function serviceRoutes({ callerOf, anonymousRole, hasKeys, hasFeedback, limits }: ServiceDeps): Route[] {
+export function serviceRoutes({
+  callerOf,
+  anonymousRole,
+  hasKeys,
+  hasFeedback,
+  hasTeach,
+  limits,
+}: ServiceDeps): Route[] {
   const told = Object.fromEntries(TOLD.map((setting) => [snakeCase(setting), limits[setting]]));
   return [
     {
@@ -85,6 +104,7 @@ export function serviceRoutes({ callerOf, anonymousRole, hasKeys, hasFeedback, l
           image_url: limits.imageUrlHosts.length > 0,
           image_path: limits.imagesDir !== undefined,
           feedback: hasFeedback,
+          teach: hasTeach,
           limits: told,
         });
       },

@@ -105,7 +105,8 @@ class FolderJobs implements TeachJobs {
       }
     }
     await this.#sweep();
-    const byStart = found.toSorted((a, b) => (a.facts.changed < b.facts.changed ? -1 : 1));
+    const startOf = ({ facts }: Job) => (facts.state === "waiting" ? facts.changed : "");
+    const byStart = found.toSorted((a, b) => startOf(a).localeCompare(startOf(b)));
     for (const job of byStart) if (!job.isRemoved) await this.#resume(job);
   }
 

@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { unzipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TeachJob } from "../../src/generated/api.js";
-import { childrenOf, isRunning, type RunningServer, startServer } from "../support/server.js";
+import { childrenOf, isRunning, type RunningServer, signalAll, startServer } from "../support/server.js";
 import { SHAPES, wave } from "../support/waves.js";
 
 const PHOTOS = 8;
@@ -66,7 +66,7 @@ async function eventsOf(id: string): Promise<TeachJob[]> {
   return [...text.matchAll(/^event: job\ndata: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data) as TeachJob);
 }
 
-async function until(id: string, ...states: readonly TeachJob["state"][]): Promise<TeachJob> {
+async function _until(id: string, ...states: readonly TeachJob["state"][]): Promise<TeachJob> {
   for (;;) {
     const job = await json(`/${id}`);
     if (states.includes(job.state)) return job;
@@ -81,7 +81,7 @@ function runProcess(): number | undefined {
   );
 }
 
-async function runBegun(): Promise<number> {
+async function _runBegun(): Promise<number> {
   for (;;) {
     const pid = runProcess();
     if (pid !== undefined) return pid;
@@ -90,7 +90,7 @@ async function runBegun(): Promise<number> {
 }
 
 /** Resolves once none of the processes is there. */
-async function gone(...pids: readonly number[]): Promise<void> {
+async function _gone(...pids: readonly number[]): Promise<void> {
   while (pids.some(isRunning)) await delay(20);
 }
 
@@ -142,5 +142,45 @@ describe("a job of teaching", () => {
     expect((await ask(`/${id}`, { method: "DELETE" })).status).toBe(204);
     expect((await ask(`/${id}`)).status).toBe(404);
     expect(await readdir(join(dir, "jobs"))).toEqual([]);
+  });
+
+  it("fails with the reason when its process is killed at any moment, and serves no half model", async () => {
+    const id = await collected();
+    for (const ms of [0, 150, 400, 700, 1100]) {
+      await post(`/${id}/start`);
+      const pid = await runBegun();
+      const engines = () => childrenOf(pid);
+      await delay(ms);
+      const mine = [pid, ...engines()];
+      signalAll([pid], "SIGKILL");
+      const ended = await until(id, "failed", "done");
+      await gone(...mine);
+      if (ended.state === "done") continue;
+      expect(ended.problem).toMatchObject({ code: "engine_failed", detail: expect.stringContaining("SIGKILL") });
+      expect(ended.result).toBeUndefined();
+      expect((await ask(`/${id}/model.zip`)).status).toBe(409);
+      expect((await post(`/${id}/register`, { id: "half" })).status).toBe(409);
+    }
+    await post(`/${id}/start`);
+    expect((await until(id, "failed", "done")).state).toBe("done");
+    expect((await ask(`/${id}`, { method: "DELETE" })).status).toBe(204);
+  });
+
+  it("goes on by itself after the service was killed or stopped while it ran, and ends with it", async () => {
+    const id = await collected();
+    await post(`/${id}/start`);
+    for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+      const pid = await runBegun();
+      await until(id, "running");
+      while ((await json(`/${id}`)).stage === undefined) await delay(5);
+      const all = [pid, ...childrenOf(pid)];
+      await server.stop(signal);
+      await gone(...all);
+      server = await start();
+    }
+    const done = await until(id, "done", "failed");
+    expect(done).toMatchObject({ state: "done", result: { labels: ["across", "down", "rings"] } });
+    const { status } = await post(`/${id}/register`, { id: "twice" });
+    expect(status).toBe(201);
   });
 });

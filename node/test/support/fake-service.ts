@@ -451,11 +451,11 @@ export async function startFakeService(
     limits,
     registeredModelsDir,
     async close() {
+      await jobs?.close();
       await rm(registeredModelsDir, { recursive: true, force: true });
       await Promise.all(closing.map((close) => close()));
       server.closeAllConnections();
       await feedback?.close();
-      await jobs?.close();
       await new Promise((resolve) => server.close(resolve));
     },
   });

@@ -1,0 +1,357 @@
+/** Jobs of teaching: who may do what with them, their limits, their line, and what becomes of them when something ends. */
+import { readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { startFakeService } from "./support/fake-service.js";
+import { sha256Of, Teaching } from "./support/teach.js";
+
+let teaching: Teaching | undefined;
+afterEach(async () => {
+  await teaching?.close();
+  teaching = undefined;
+});
+
+async function start(...args: Parameters<typeof Teaching.start>): Promise<Teaching> {
+  teaching = await Teaching.start(...args);
+  return teaching;
+}
+
+const CALLS = [
+  ["GET", ""],
+  ["GET", "/photos"],
+  ["POST", "/start"],
+  ["POST", "/cancel"],
+  ["GET", "/events"],
+  ["GET", "/model.zip"],
+  ["DELETE", `/photos/${"0".repeat(64)}`],
+  ["DELETE", ""],
+] as const;
+
+describe("a job", () => {
+  it("is its caller's alone, and takes the role models", async () => {
+    const at = await start();
+    const id = await at.job();
+    for (const [method, path] of CALLS) {
+      const [strange, weak] = [
+        await at.ask(`/${id}${path}`, method, undefined, "bob"),
+        await at.ask(`/${id}${path}`, method, undefined, "eve"),
+      ];
+      expect([strange.status, strange.body["code"]], path).toEqual([404, "job_unknown"]);
+      expect([weak.status, weak.body["code"]], path).toEqual([403, "forbidden"]);
+    }
+    expect((await at.put(id, "cat", "another", "bob")).body["code"]).toBe("job_unknown");
+    expect((await at.ask(`/${id}/register`, "POST", {}, "bob")).body["code"]).toBe("job_unknown");
+    expect((await at.ask("", "GET", undefined, "bob")).body["jobs"]).toEqual([]);
+    expect((await at.ask("")).body["jobs"]).toMatchObject([{ id, photos: 2 }]);
+  });
+
+  it.each([
+    [{ base: "nobody" }, "model_unknown"],
+    [{ base: "colours@9" }, "version_unknown"],
+    [{ base: "listed" }, "engine_unavailable"],
+    [{ base: "damaged" }, "engine_unavailable"],
+    [{}, "field_invalid"],
+    [{ base: "colours", seed: -1 }, "field_invalid"],
+    [{ base: "colours", id: "../x" }, "field_invalid"],
+    [{ base: "colours", title: "two\nlines" }, "field_invalid"],
+    [{ base: "colours", mirrors: true }, "field_invalid"],
+  ])("of %j is refused with %s, and nothing is kept", async (asked, code) => {
+    const at = await start();
+    expect((await at.ask("", "POST", asked)).body["code"]).toBe(code);
+    expect((await at.ask("")).body["jobs"]).toEqual([]);
+  });
+
+  it("has no calls where teaching is off", async () => {
+    const service = await startFakeService();
+    const response = await fetch(`${service.url}/api/teach`);
+    expect([response.status, await response.text()]).toEqual([404, expect.stringContaining("TEACH=off")]);
+    await service.close();
+  });
+});
+
+describe("photos of a job", () => {
+  it("are kept by their bytes, move to another label, and go", async () => {
+    const at = await start();
+    const id = await at.job();
+    await at.put(id, "dog", "cat of done");
+    const { body } = await at.ask(`/${id}/photos`);
+    expect(body["photos"]).toEqual(
+      expect.arrayContaining([{ sha256: sha256Of("cat of done"), label: "dog", name: "dog.png", bytes: 11 }]),
+    );
+    expect((await at.ask(`/${id}`)).body).toMatchObject({
+      photos: 2,
+      bytes: 22,
+      classes: [{ label: "dog", photos: 2 }],
+    });
+    expect((await at.ask(`/${id}/photos/${sha256Of("cat of done")}`, "DELETE")).status).toBe(204);
+    expect((await at.ask(`/${id}/photos/${sha256Of("cat of done")}`, "DELETE")).status).toBe(204);
+    expect((await at.ask(`/${id}`)).body).toMatchObject({ photos: 1, bytes: 11 });
+    expect(await readdir(join(at.jobsDir, id, "photos"))).toEqual([sha256Of("dog of done")]);
+  });
+
+  it.each([
+    ["another hash", `/photos/${sha256Of("other")}?label=cat`, /names SHA-256/],
+    ["no hash", "/photos/cat.png?label=cat", /names no SHA-256/],
+    ["no label", `/photos/${sha256Of("photo")}`, /label/],
+    ["a label of white space", `/photos/${sha256Of("photo")}?label=%20`, /label/],
+    ["a label of two lines", `/photos/${sha256Of("photo")}?label=a%0Ab`, /label/],
+    ["two labels", `/photos/${sha256Of("photo")}?label=a&label=b`, /label may be sent once/],
+    ["a misspelt field", `/photos/${sha256Of("photo")}?lable=a`, /did you mean label/],
+  ])("are refused with %s", async (_what, path, detail) => {
+    const at = await start();
+    const id = await at.job();
+    const { status, body } = await at.ask(`/${id}${path}`, "PUT", "photo");
+    expect([status, body["detail"]]).toEqual([400, expect.stringMatching(detail)]);
+    expect((await at.ask(`/${id}`)).body.photos).toBe(2);
+  });
+
+  it("are refused past the limits of a photo, of a job and of all bytes, and those that are there stay", async () => {
+    const at = await start({ teachPhotosMax: 3, teachBytesMax: 1000 }, { imageBytesMax: 600 });
+    const id = await at.job();
+    expect((await at.put(id, "cat", "x".repeat(601))).body["code"]).toBe("upload_too_large");
+    const full = await at.put(id, "cat", "x".repeat(500));
+    expect([full.status, full.body["code"]]).toEqual([507, "storage_full"]);
+    expect(full.body["detail"]).toMatch(/TEACH_BYTES_MAX.*delete/);
+    expect((await at.put(id, "cat", "x".repeat(400))).status).toBe(204);
+    expect((await at.put(id, "cat", "one more")).body["detail"]).toMatch(/at most 3 photos \(TEACH_PHOTOS_MAX\)/);
+    expect((await at.put(id, "dog", "x".repeat(400))).status, "it moves").toBe(204);
+    const other = await at.job("done", "bob");
+    expect((await at.put(other, "cat", "y".repeat(250), "bob")).status, "what one leaves is another's").toBe(204);
+    await at.ask(`/${id}`, "DELETE");
+    expect((await at.put(other, "cat", "z".repeat(300), "bob")).body["code"]).toBe("field_invalid");
+    expect((await at.ask(`/${other}`, "GET", undefined, "bob")).body.photos).toBe(3);
+  });
+
+  it("stay as they were while the job runs", async () => {
+    const at = await start();
+    const id = await at.started("hold");
+    await at.until(id, "running");
+    for (const { status, body } of [
+      await at.put(id, "cat", "another"),
+      await at.ask(`/${id}/photos/${sha256Of("cat of hold")}`, "DELETE"),
+    ])
+      expect([status, body["code"], body["detail"]]).toEqual([
+        409,
+        "job_busy",
+        expect.stringContaining("cancel it first"),
+      ]);
+    expect((await at.ask(`/${id}`)).body.photos).toBe(2);
+  });
+
+  it("are refused when the disk does not take them, and nothing is counted", async () => {
+    const at = await start();
+    const id = await at.job();
+    await rename(join(at.jobsDir, id, "photos"), join(at.dir, "away"));
+    await writeFile(join(at.jobsDir, id, "photos"), "no folder");
+    const { status, body } = await at.put(id, "cat", "another");
+    expect([status, body["code"]]).toEqual([507, "storage_full"]);
+    expect(body["detail"]).toContain("TEACH_DIR");
+    expect((await at.ask(`/${id}`)).body).toMatchObject({ photos: 2, bytes: 22 });
+    await rm(join(at.jobsDir, id, "photos"));
+    await rename(join(at.dir, "away"), join(at.jobsDir, id, "photos"));
+    expect((await at.put(id, "cat", "another")).status).toBe(204);
+  });
+});
+
+describe("the number of jobs", () => {
+  it("is bounded, and one caller leaves as many to others as it has", async () => {
+    const at = await start({ teachJobsMax: 5 });
+    const [first] = [await at.job(), await at.job()];
+    const full = await at.ask("", "POST", { base: "colours" });
+    expect([full.status, full.body["code"]]).toEqual([507, "storage_full"]);
+    expect(full.body["detail"]).toMatch(/TEACH_JOBS_MAX.*delete one/);
+    expect((await at.ask("", "POST", { base: "colours" }, "bob")).status).toBe(201);
+    await at.ask(`/${first}`, "DELETE");
+    expect((await at.ask("", "POST", { base: "colours" })).status).toBe(201);
+    expect(await readdir(at.jobsDir)).toHaveLength(3);
+  });
+});
+
+describe("a run", () => {
+  it("is one at a time, by turns of the callers, and holds no permit", async () => {
+    const at = await start();
+    const first = await at.started("hold 1");
+    await at.until(first, "running");
+    const mine = [await at.started("mine 1"), await at.started("mine 2")];
+    const other = await at.started("other", "bob");
+    expect((await at.ask(`/${mine[0]}`)).body).toMatchObject({ state: "waiting", ahead: 2 });
+    expect((await at.ask(`/${mine[1]}`)).body).toMatchObject({ state: "waiting", ahead: 3 });
+    expect((await at.ask(`/${other}`, "GET", undefined, "bob")).body).toMatchObject({ ahead: 2 });
+    expect(at.service.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
+    await at.ask(`/${first}/cancel`, "POST");
+    await at.until(mine[1] ?? "", "done");
+    expect(await at.diary()).toEqual(["hold 1 2", "mine 1 2", "other 2", "mine 2 2"]);
+  });
+
+  it("leaves files and a model that can be registered, and begins anew with other photos", async () => {
+    const at = await start();
+    const id = await at.started();
+    const done = await at.until(id, "done");
+    expect(done).toMatchObject({ remarks: ["2 photos"], result: { labels: ["cat", "dog"], bytes: 7 } });
+    const file = async (name: string) =>
+      await (await fetch(`${at.service.url}/api/teach/${id}/${name}`, { headers: { "x-api-key": "ann" } })).text();
+    expect([await file("model.zip"), await file("labels.txt")]).toEqual(["archive", "cat\ndog\n"]);
+    await at.put(id, "owl", "an owl");
+    expect((await at.ask(`/${id}`)).body).toMatchObject({ state: "done", result: { labels: ["cat", "dog"] } });
+    await at.ask(`/${id}/start`, "POST");
+    expect(await at.until(id, "done")).toMatchObject({ result: { labels: ["cat", "dog", "owl"] } });
+    const registered = await at.ask(`/${id}/register`, "POST", { id: "pets", title: "Pets" });
+    expect([registered.status, registered.body.id]).toEqual([201, "pets"]);
+    const again = await at.ask(`/${id}/register`, "POST", { id: "pets", title: "Pets" });
+    expect(again.status).toBe(200);
+  });
+
+  it.each(["model.zip", "graph.pb", "labels.txt", "manifest.json"])("that was not there leaves no %s", async (name) => {
+    const at = await start();
+    const { status, body } = await at.ask(`/${await at.job()}/${name}`);
+    expect([status, body["code"]]).toEqual([409, "job_busy"]);
+  });
+
+  it("of no photos is refused", async () => {
+    const at = await start();
+    const { body } = await at.ask("", "POST", { base: "colours" });
+    expect((await at.ask(`/${body.id}/start`, "POST")).body["detail"]).toContain("no photos yet");
+  });
+
+  it.each([
+    ["crash", "engine_failed", "SIGKILL"],
+    ["late", "engine_failed", "SIGKILL"],
+    ["refuse", "field_invalid", "Too few photos."],
+  ])("that ends by %s has failed with %s, and leaves nothing to serve", async (data, code, words) => {
+    const at = await start();
+    const id = await at.started(data);
+    const failed = await at.until(id, "failed");
+    expect(failed.problem).toMatchObject({ code, detail: expect.stringContaining(words) });
+    expect(failed.result).toBeUndefined();
+    expect((await at.ask(`/${id}/register`, "POST", { id: "half" })).body["code"]).toBe("job_busy");
+    expect((await at.ask(`/${id}/start`, "POST")).status).toBe(202);
+  });
+
+  it("that takes too long has failed, and the next one runs", async () => {
+    const at = await start({ teachMinutesMax: 0.01 });
+    const [long, next] = [await at.started("hold"), await at.started("next")];
+    expect((await at.until(long, "failed")).problem).toMatchObject({ code: "engine_timeout" });
+    await at.until(next, "done");
+  });
+
+  it.each(["hold", "stubborn"])("that is cancelled ends (%s), and may be started again", async (data) => {
+    const at = await start();
+    const id = await at.started(data);
+    await at.begun(1);
+    expect((await at.ask(`/${id}/cancel`, "POST")).body.state).toBe("cancelled");
+    expect((await at.put(id, "cat", "another")).status).toBe(204);
+    await at.ask(`/${id}/start`, "POST");
+    expect(await at.begun(2)).toEqual([`${data} 2`, `${data} 3`]);
+    expect((await at.ask(`/${id}`, "DELETE")).status).toBe(204);
+    expect(await readdir(at.jobsDir)).toEqual([]);
+  });
+});
+
+describe("after a restart", () => {
+  it("jobs, photos and results are there, and what waited or ran goes on", async () => {
+    const at = await start();
+    const done = await at.started("done");
+    const before = await at.until(done, "done");
+    const collecting = await at.job("collecting");
+    const running = await at.started("hold");
+    await at.begun(2);
+    const waiting = await at.started("waiting");
+    await at.service.close();
+    const stored = JSON.parse(await readFile(join(at.jobsDir, running, "job.json"), "utf8"));
+    expect(stored).toMatchObject({ state: "interrupted", interruptions: 0 });
+    await at.open();
+    expect((await at.ask(`/${done}`)).body).toEqual(before);
+    expect((await at.ask(`/${collecting}`)).body).toMatchObject({ state: "collecting", photos: 2 });
+    await at.begun(3);
+    expect((await at.ask(`/${waiting}`)).body).toMatchObject({ state: "waiting", ahead: 1 });
+    await at.ask(`/${running}/cancel`, "POST");
+    await at.until(waiting, "done");
+    expect(await at.diary()).toEqual(["done 2", "hold 2", "hold 2", "waiting 2"]);
+  });
+
+  /** Ends the service, and changes what it left of a job. */
+  async function left(at: Teaching, id: string, change: object): Promise<void> {
+    await at.service.close();
+    const path = join(at.jobsDir, id, "job.json");
+    await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, "utf8")), ...change }));
+    await at.open();
+  }
+
+  it("a job whose run was killed with the service goes on twice, then has failed and says why", async () => {
+    const at = await start();
+    const id = await at.started("hold");
+    for (const interruptions of [0, 1]) {
+      await at.until(id, "running");
+      await left(at, id, { state: "running", interruptions });
+    }
+    await at.until(id, "running");
+    await left(at, id, { state: "running", interruptions: 2 });
+    expect((await at.until(id, "failed")).problem?.detail).toContain("3 times");
+    expect((await at.ask(`/${id}/start`, "POST")).status).toBe(202);
+  });
+
+  it("a result that was whole when the service was killed is taken over, and nothing is run again", async () => {
+    const at = await start();
+    const id = await at.started("late");
+    await at.until(id, "failed");
+    await left(at, id, { state: "running", problem: null });
+    expect((await at.until(id, "done")).result).toMatchObject({ labels: ["cat", "dog"] });
+    expect(await at.diary()).toEqual(["late 2"]);
+  });
+
+  it("photos that were half written are gone, and the others are there", async () => {
+    const at = await start();
+    const id = await at.job();
+    await at.service.close();
+    const index = join(at.jobsDir, id, "photos.jsonl");
+    await writeFile(index, `${await readFile(index, "utf8")}{"sha256":"ab`);
+    await writeFile(join(at.jobsDir, id, "photos", "orphan"), "half");
+    await at.open();
+    expect((await at.put(id, "owl", "an owl")).status).toBe(204);
+    await at.service.close();
+    await at.open();
+    expect((await at.ask(`/${id}`)).body).toMatchObject({ photos: 3, bytes: 28 });
+    expect(await readdir(join(at.jobsDir, id, "photos"))).toHaveLength(3);
+  });
+
+  it("a job that was half made or half removed is gone, and one that cannot be read is passed over", async () => {
+    const at = await start();
+    const [half, broken, whole] = [await at.job(), await at.job(), await at.job()];
+    await at.service.close();
+    await rm(join(at.jobsDir, half, "job.json"));
+    await writeFile(join(at.jobsDir, broken, "job.json"), "{");
+    await at.open();
+    expect((await at.ask("")).body["jobs"]).toMatchObject([{ id: whole }]);
+    expect((await readdir(at.jobsDir)).toSorted()).toEqual([broken, whole].toSorted());
+  });
+
+  it("a job that nobody has changed for long is gone", async () => {
+    const at = await start({ teachDaysMax: 2 });
+    const [old, young] = [await at.started(), await at.job()];
+    await at.until(old, "done");
+    await utimes(join(at.jobsDir, old, "photos.jsonl"), 0, 0);
+    await left(at, old, { changed: new Date(Date.now() - 3 * 86_400_000).toISOString() });
+    expect((await at.ask("")).body["jobs"]).toMatchObject([{ id: young }]);
+    expect(await readdir(at.jobsDir)).toEqual([young]);
+  });
+});
+
+describe("events", () => {
+  it("tell a job until its end, hold no permit, and end with the service", async () => {
+    const at = await start();
+    const id = await at.started("hold");
+    await at.until(id, "running");
+    const headers = { "x-api-key": "ann" };
+    const stream = await fetch(`${at.service.url}/api/teach/${id}/events`, { headers });
+    expect(at.service.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
+    await at.ask(`/${id}/cancel`, "POST");
+    const states = [...(await stream.text()).matchAll(/"state":"(\w+)"/g)].map(([, state]) => state);
+    expect([states[0], states.at(-1)]).toEqual(["running", "cancelled"]);
+    const head = await fetch(`${at.service.url}/api/teach/${id}/events`, { method: "HEAD", headers });
+    expect(head.status).toBe(200);
+    const open = await fetch(`${at.service.url}/api/teach/${await at.job()}/events`, { headers });
+    await at.service.close();
+    expect(await open.text()).toContain('"state":"collecting"');
+    await at.open();
+  });
+});
