@@ -1,6 +1,6 @@
 /** `/api/teach` of the service: photos to a model that it serves, by HTTP alone, with its real engine. */
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -91,6 +91,36 @@ async function _runBegun(): Promise<number> {
 
 /** Resolves once none of the processes is there. */
 async function _gone(...pids: readonly number[]): Promise<void> {
+  while (pids.some(isRunning)) await delay(20);
+}
+
+async function until(id: string, ...states: readonly TeachJob["state"][]): Promise<TeachJob> {
+  for (;;) {
+    const job = await json(`/${id}`);
+    if (states.includes(job.state)) return job;
+    await delay(20);
+  }
+}
+
+/** The process of the run, once there is one. */
+async function runBegun(): Promise<number> {
+  for (;;) {
+    const pid = childrenOf(server.child.pid ?? 0).find((child) => commandOf(child).includes("teach-process"));
+    if (pid !== undefined) return pid;
+    await delay(5);
+  }
+}
+
+/** Empty for one that has ended. */
+function commandOf(pid: number): string {
+  return execFileSync("ps", ["-A", "-o", "pid=,args="], { encoding: "utf8" })
+    .split("\n")
+    .filter((line) => Number(line.trim().split(" ")[0]) === pid)
+    .join("");
+}
+
+/** Resolves once none of the processes is there. */
+async function gone(...pids: readonly number[]): Promise<void> {
   while (pids.some(isRunning)) await delay(20);
 }
 
