@@ -93,6 +93,7 @@ async function startService(registeredModelsDir) {
       LOG_LEVEL: "error",
       REGISTERED_MODELS_DIR: registeredModelsDir,
       FEEDBACK_DIR: join(registeredModelsDir, "feedback"),
+      TEACH_DIR: join(registeredModelsDir, "teach"),
     },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -31,6 +31,7 @@ export async function startService(environment = {}, diskMib) {
       LOG_LEVEL: "error",
       REGISTERED_MODELS_DIR: modelsDir,
       FEEDBACK_DIR: join(modelsDir, "feedback"),
+      TEACH_DIR: join(modelsDir, "teach"),
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe", "ipc"],

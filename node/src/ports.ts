@@ -783,8 +783,20 @@ export interface Held {
   readonly bytes: number;
 }
 
+/** Jobs of teaching. */
+export interface TeachStatus {
+  readonly waiting: number;
+  readonly running: number;
+  /** Bytes on disk. */
+  readonly bytes: number;
+  /** Runs that have ended since the start, by the state of their job. */
+  readonly ended: Readonly<Record<"done" | "failed" | "cancelled" | "interrupted", number>>;
+}
+
 /** What `/metrics` says of this moment. */
 export interface Moment {
+  /** Null where nothing is taught. */
+  readonly teach: TeachStatus | null;
   readonly held: Readiness["held"];
   readonly imagesKept: ImagesKept;
   readonly modelsLoaded: number;

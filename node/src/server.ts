@@ -160,6 +160,7 @@ async function momentOf({ classifier, engine, models, imageStore }: Service): Pr
     modelsLoaded: models.loadedCount(),
     waiting: { permit: held.waiting, thread: classifier.waitingCount, engine: waitingCount },
     feedback,
+    teach: jobs?.status() ?? null,
     sandbox,
     runtime,
     kernels,

@@ -1,6 +1,6 @@
 /** Models that clients teach here: the port between routes and `teach`. */
 import type { TeachJob, TeachPhoto } from "./generated/api.js";
-import type { Registration } from "./ports.js";
+import type { Registration, TeachStatus } from "./ports.js";
 
 /** `interrupted` is a job that ran when the service ended: it goes on by itself. */
 export const STATES = ["collecting", "waiting", "running", "interrupted", "done", "failed", "cancelled"] as const;
@@ -49,14 +49,6 @@ export interface StoredFile {
 
 /** Hears how a job is, at each change; null once there is no more to hear. */
 export type JobListener = (job: TeachJob | null) => void;
-
-/** What there is now. */
-export interface TeachStatus {
-  readonly waiting: number;
-  readonly running: number;
-  /** Bytes on disk. */
-  readonly bytes: number;
-}
 
 /**
  * Jobs of teaching, each its caller's alone. Each method rejects or throws with an `AppError`: `job_unknown` where the caller

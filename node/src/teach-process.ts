@@ -3,7 +3,7 @@
  * job's folder, and ends when the service does.
  */
 import { readdirSync, writeFileSync } from "node:fs";
-import { setPriority } from "node:os";
+import { availableParallelism, setPriority } from "node:os";
 import type { Config } from "./config.js";
 import { AppError, messageOf } from "./errors.js";
 import { openWorkbench } from "./service.js";
@@ -12,6 +12,8 @@ import type { RunMessage, RunOrder } from "./teach/run.js";
 
 /** The lowest that there is. */
 const NICENESS = 19;
+/** Photos that are worked on at once, each on one core: caches and memory are shared at any priority, so a core is left. */
+const LANES = Math.max(1, availableParallelism() - 1);
 const PROGRESS_EVERY_MS = 250;
 
 stepBack();
@@ -26,10 +28,10 @@ async function run({ order, settings }: { order: RunOrder; settings: Config }): 
 
 async function outcomeOf(order: RunOrder, settings: Config): Promise<RunMessage> {
   try {
-    const workbench = await openWorkbench(settings);
+    const workbench = await openWorkbench({ ...settings, workerThreads: LANES + 1, engineThreads: 1 });
     try {
       await runLesson(workbench, order, {
-        lanes: settings.workerThreads,
+        lanes: LANES,
         signal: ending.signal,
         told: throttled((stage, share) => void say({ kind: "progress", stage, share })),
         remark: (sentence) => void say({ kind: "remark", sentence }),

@@ -355,3 +355,19 @@ describe("events", () => {
     await at.open();
   });
 });
+
+it("runs and bytes are counted for whoever watches the service", async () => {
+  const at = await start({}, { metricsRole: "models" });
+  await at.until(await at.started("done"), "done");
+  await at.until(await at.started("crash"), "failed");
+  const metrics = await fetch(`${at.service.url}/metrics`, { headers: { "x-api-key": "ann" } });
+  const lines = (await metrics.text()).split("\n");
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'menagerie_teach_runs_total{state="done"} 1',
+      'menagerie_teach_runs_total{state="failed"} 1',
+      'menagerie_teach_jobs{state="running"} 0',
+      expect.stringMatching(/^menagerie_teach_bytes [1-9]/),
+    ]),
+  );
+});

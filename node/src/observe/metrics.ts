@@ -72,6 +72,13 @@ export function createMetrics(): Metrics {
   );
   const heldRequests = gauge("held_requests", "Places taken now: requests that are worked on, and others.", "state");
   const heldBytes = gauge("held_bytes", "Bytes of bodies, photos in the making and answers held now.");
+  const teachRuns = counter(
+    "teach_runs_total",
+    "Runs of teaching that have ended, by the state of their job.",
+    "state",
+  );
+  const teachJobs = gauge("teach_jobs", "Jobs of teaching that wait or run now.", "state");
+  const teachBytes = gauge("teach_bytes", "Bytes on disk of all jobs of teaching.");
   const imagesKept = gauge("images_kept", "Images that clients keep here now, beside their requests.");
   const imagesKeptBytes = gauge("images_kept_bytes", "Bytes of these, and of what was decoded of them.");
   const connections = gauge("connections", "Open connections.");
@@ -115,6 +122,7 @@ export function createMetrics(): Metrics {
       modelsLoaded: loadedCount,
       waiting,
       feedback,
+      teach,
       sandbox: cell,
       runtime,
       kernels,
@@ -129,6 +137,13 @@ export function createMetrics(): Metrics {
         feedbackDropped.inc({ kind: "answer" }, status.dropped);
         feedbackDropped.inc({ kind: "image" }, status.images_dropped);
         queueDepth.set({ queue: "store" }, status.waiting);
+      }
+      if (teach !== null) {
+        teachRuns.reset();
+        for (const [state, count] of Object.entries(teach.ended)) teachRuns.inc({ state }, count);
+        teachJobs.set({ state: "waiting" }, teach.waiting);
+        teachJobs.set({ state: "running" }, teach.running);
+        teachBytes.set(teach.bytes);
       }
       modelsLoaded.set(loadedCount);
       queueDepth.set({ queue: "permit" }, waiting.permit);

@@ -8,19 +8,10 @@ import type { TeachJob, TeachPhoto } from "../generated/api.js";
 import type { Manifest } from "../generated/contract.js";
 import { asStorageProblem } from "../models/durable-file.js";
 import { namesIn, sizeOf } from "../models/folder-blobs.js";
-import type { ModelZoo, Registration } from "../ports.js";
+import type { ModelZoo, Registration, TeachStatus } from "../ports.js";
 import { sha256 } from "../sha256.js";
 import { Shares } from "../shares.js";
-import type {
-  GivenPhoto,
-  JobListener,
-  NewJob,
-  NewModel,
-  ResultFile,
-  StoredFile,
-  TeachJobs,
-  TeachStatus,
-} from "../teach-jobs.js";
+import type { GivenPhoto, JobListener, NewJob, NewModel, ResultFile, StoredFile, TeachJobs } from "../teach-jobs.js";
 import { copyBase, findBase } from "./copy-base.js";
 import { Job } from "./job.js";
 import { JobFolder } from "./job-folder.js";
@@ -69,6 +60,7 @@ class FolderJobs implements TeachJobs {
   readonly #bytes: Shares;
   /** What is counted of each job. */
   readonly #counted = new WeakMap<Job, number>();
+  readonly #ended = { done: 0, failed: 0, cancelled: 0, interrupted: 0 };
   readonly #sweeping: NodeJS.Timeout;
 
   constructor(options: TeachJobsOptions) {
@@ -82,7 +74,10 @@ class FolderJobs implements TeachJobs {
       copyBase: (base, folder) => copyBase(findBase(zoo, base), licenceOf, folder),
       counted: (job) => this.#count(job),
       log: (job, line) => log({ job, line }, "a run of teaching"),
-      ended: (job, state) => log({ job, state }, "a run of teaching has ended"),
+      ended: (job, state) => {
+        if (state in this.#ended) this.#ended[state as keyof TeachStatus["ended"]] += 1;
+        log({ job, state }, "a run of teaching has ended");
+      },
     });
     this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS).unref();
   }
@@ -249,7 +244,12 @@ class FolderJobs implements TeachJobs {
   }
 
   status(): TeachStatus {
-    return { waiting: this.#line.waiting, running: this.#line.running, bytes: this.#bytes.total };
+    return {
+      waiting: this.#line.waiting,
+      running: this.#line.running,
+      bytes: this.#bytes.total,
+      ended: { ...this.#ended },
+    };
   }
 
   async close(): Promise<void> {

@@ -412,6 +412,7 @@ export async function startFakeService(
         modelsLoaded: models.loadedCount(),
         waiting: { permit: held().waiting, thread: 0, engine: 0 },
         feedback,
+        teach: jobs?.status() ?? null,
         sandbox: engine.sandbox,
         runtime: engine.status().runtime,
         kernels: engine.status().kernels,
