@@ -445,15 +445,22 @@ function logEngineLine(logger: Logger, pid: number, line: string): void {
   }
 }
 
-/** The engine, in its cell, for judging models of the zoo. */
-export async function openWorkbench(config: Config): Promise<Workbench> {
+/** The engine, in its cell, for judging models of the zoo, or graphs that are clients' as `areStrangers` says. */
+export async function openWorkbench(config: Config, areStrangers = false): Promise<Workbench> {
   // The addon has no cell.
   const settings: Config = { ...config, engine: "process", engineSpares: 0 };
   const service = await openService(settings, pino({ level: "silent" }));
+  const strangers = new WeakMap<ZooModel, ZooModel>();
+  const asked = (model: ZooModel) => {
+    if (!areStrangers) return model;
+    const stranger = strangers.get(model) ?? strangersModel(model);
+    strangers.set(model, stranger);
+    return stranger;
+  };
   const use = <T>(model: ZooModel, overrides: SpecOverrides, work: (open: OpenModel) => Promise<T>) =>
     onOwnBehalf(settings.classifyMsMax, (party) =>
       service.models.use(
-        { kind: "candidate", model },
+        { kind: "candidate", model: asked(model) },
         { overrides, labelOffset: overrides.label_offset ?? null },
         party,
         work,
@@ -482,6 +489,18 @@ export async function openWorkbench(config: Config): Promise<Workbench> {
     memoryBytesOf: (model) => service.models.memoryBytesOf(model),
     graphBytesMax: settings.graphBytesMax,
     close: () => service.close(),
+  };
+}
+
+/** The same model as one that a client brought. */
+function strangersModel(model: ZooModel): ZooModel {
+  const { manifest, present, damage, rejected, program, samples } = model;
+  return {
+    ...{ manifest, present, damage, rejected, program, samples },
+    registered: true,
+    readGraph: () => model.readGraph(),
+    readLabels: () => model.readLabels(),
+    readSample: (name) => model.readSample(name),
   };
 }
 

@@ -28,7 +28,10 @@ async function run({ order, settings }: { order: RunOrder; settings: Config }): 
 
 async function outcomeOf(order: RunOrder, settings: Config): Promise<RunMessage> {
   try {
-    const workbench = await openWorkbench({ ...settings, workerThreads: LANES + 1, engineThreads: 1 });
+    const workbench = await openWorkbench(
+      { ...settings, workerThreads: LANES + 1, engineThreads: 1 },
+      order.isStrangers,
+    );
     try {
       await runLesson(workbench, order, {
         lanes: LANES,

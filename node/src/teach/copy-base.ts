@@ -25,12 +25,12 @@ export function findBase(zoo: ModelZoo, name: string): ZooModel {
   return model;
 }
 
-/** Writes it into `folder`; what lay there is gone. */
+/** Writes it into `folder`, and says whether a client brought it; what lay there is gone. */
 export async function copyBase(
   model: ZooModel,
   licenceOf: (id: string, version: string) => Promise<Uint8Array | null>,
   folder: string,
-): Promise<void> {
+): Promise<{ readonly isStrangers: boolean }> {
   const { manifest } = model;
   const { graph, labels, id, version } = manifest;
   await rm(folder, { recursive: true, force: true });
@@ -41,4 +41,5 @@ export async function copyBase(
   const licence = await licenceOf(id, version);
   if (licence !== null) await writeFile(join(folder, LICENCE_FILE), licence);
   await writeFile(join(folder, MANIFEST_FILE), JSON.stringify(manifest));
+  return { isStrangers: model.registered };
 }

@@ -12,8 +12,8 @@ import { RUN_PLACES, type RunOptions, runJob } from "./run.js";
 export interface JobLineOptions {
   readonly minutesMax: number;
   readonly program: RunOptions["program"];
-  /** Writes the base of a job, `id@version`, into a folder. */
-  readonly copyBase: (base: string, folder: string) => Promise<void>;
+  /** Writes the base of a job, `id@version`, into a folder, and says whether a client brought it. */
+  readonly copyBase: (base: string, folder: string) => Promise<{ readonly isStrangers: boolean }>;
   /** Hears of a job whose bytes may have changed. */
   readonly counted: (job: Job) => void;
   readonly log: (job: string, line: string) => void;
@@ -146,14 +146,17 @@ export class JobLine {
       await folder.save({ state: "running" });
     });
     if (state === "interrupted" && hasResult) return;
-    await copyBase(asked.base, folder.pathOf(RUN_PLACES.base));
+    const { isStrangers } = await copyBase(asked.base, folder.pathOf(RUN_PLACES.base));
     const photos = [...folder.photos.values()].map(({ sha256, label, name }) => ({
       ...{ sha256, label, name, file: folder.photoPath(sha256) },
     }));
     const { title = null, description = null, data, mirror, seed } = asked;
     await runJob({
       program,
-      order: { dir: folder.dir, statement: { id: asked.id, title, description }, data, mirror, seed, photos },
+      order: {
+        ...{ dir: folder.dir, isStrangers, statement: { id: asked.id, title, description } },
+        ...{ data, mirror, seed, photos },
+      },
       signal,
       progress: (stage, share) => job.progress(stage, share),
       remark: (sentence) => job.remark(sentence),

@@ -20,6 +20,8 @@ export interface RunPhoto {
 export interface RunOrder {
   /** The job's folder. */
   readonly dir: string;
+  /** Whether its base is a graph that a client brought. */
+  readonly isStrangers: boolean;
   readonly statement: { readonly id: string; readonly title: string | null; readonly description: string | null };
   readonly data: string;
   readonly mirror: boolean;

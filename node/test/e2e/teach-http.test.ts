@@ -40,8 +40,8 @@ const post = (path: string, body?: object) =>
   });
 
 /** A job with photos of three classes. */
-async function collected(): Promise<string> {
-  const { id } = (await (await post("", { base: "flowers5" })).json()) as TeachJob;
+async function collected(base = "flowers5"): Promise<string> {
+  const { id } = (await (await post("", { base })).json()) as TeachJob;
   for (const [label, shape] of Object.entries(SHAPES)) {
     for (let number = 0; number < PHOTOS; number += 1) {
       const photo = wave(shape, number);
@@ -64,34 +64,6 @@ async function eventsOf(id: string): Promise<TeachJob[]> {
   expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
   const text = await response.text();
   return [...text.matchAll(/^event: job\ndata: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data) as TeachJob);
-}
-
-async function _until(id: string, ...states: readonly TeachJob["state"][]): Promise<TeachJob> {
-  for (;;) {
-    const job = await json(`/${id}`);
-    if (states.includes(job.state)) return job;
-    await delay(20);
-  }
-}
-
-/** The process of the run; undefined while there is none. */
-function runProcess(): number | undefined {
-  return childrenOf(server.child.pid ?? 0).find((pid) =>
-    readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("teach-process"),
-  );
-}
-
-async function _runBegun(): Promise<number> {
-  for (;;) {
-    const pid = runProcess();
-    if (pid !== undefined) return pid;
-    await delay(5);
-  }
-}
-
-/** Resolves once none of the processes is there. */
-async function _gone(...pids: readonly number[]): Promise<void> {
-  while (pids.some(isRunning)) await delay(20);
 }
 
 async function until(id: string, ...states: readonly TeachJob["state"][]): Promise<TeachJob> {
@@ -172,6 +144,14 @@ describe("a job of teaching", () => {
     expect((await ask(`/${id}`, { method: "DELETE" })).status).toBe(204);
     expect((await ask(`/${id}`)).status).toBe(404);
     expect(await readdir(join(dir, "jobs"))).toEqual([]);
+  });
+
+  it("is taught on a registered model as on one of the zoo", async () => {
+    const id = await collected("waves");
+    await post(`/${id}/start`);
+    const done = await until(id, "done", "failed");
+    expect(done).toMatchObject({ state: "done", base: "waves@1", result: { report: { held_out: 3, right: 3 } } });
+    expect((await ask(`/${id}`, { method: "DELETE" })).status).toBe(204);
   });
 
   it("fails with the reason when its process is killed at any moment, and serves no half model", async () => {
