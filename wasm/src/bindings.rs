@@ -5,6 +5,7 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "wasm-bindgen hands over owned values, map_err owned errors")]
 
+mod elsewhere;
 mod teach;
 
 use js_sys::{Error as JsError, Object, Reflect, Uint8Array, Uint32Array};
@@ -194,7 +195,7 @@ pub fn answer(model: &Model, seen_json: &str, options_json: &str, reply: &[u8]) 
 /// The reply for `answer` of whoever ran one image without an engine: the values that the graph gave, and how long it took.
 #[wasm_bindgen(js_name = scoresReply)]
 pub fn scores_reply(values: Vec<f32>, run_ms: f64) -> Result<Vec<u8>, JsError> {
-    Scores::reply(values, run_ms).map_err(thrown)
+    Scores::reply(values, 1, run_ms).map_err(thrown)
 }
 
 /// The values of an engine's reply to one image, as the graph gave them: one for each class, or the class number alone.

@@ -12,6 +12,7 @@ pub mod decode;
 pub mod error;
 pub mod examples;
 pub mod explain;
+pub mod fed;
 pub mod labels;
 pub mod look;
 pub mod model;

@@ -38,14 +38,13 @@ impl Scores {
         }
     }
 
-    /// What an engine replies that ran one image in `run_ms` milliseconds, with request id 0.
+    /// What an engine replies that ran `image_count` images, 1 or more, in `run_ms` milliseconds, with request id 0.
     ///
     /// # Errors
     /// [`Error::Engine`] when the values are too many for a frame.
-    pub fn reply(values: Vec<f32>, run_ms: f64) -> Result<Vec<u8>, Error> {
-        let class_count = values.len() as u32;
-        let scores =
-            frame::Scores { image_count: 1, class_count, queue_us: 0, run_us: (run_ms * 1000.0) as u32, values };
+    pub fn reply(values: Vec<f32>, image_count: u32, run_ms: f64) -> Result<Vec<u8>, Error> {
+        let class_count = values.len() as u32 / image_count.max(1);
+        let scores = frame::Scores { image_count, class_count, queue_us: 0, run_us: (run_ms * 1000.0) as u32, values };
         Ok(Frame::Scores(scores).encode(0)?)
     }
 
@@ -112,7 +111,7 @@ mod tests {
     #[test]
     fn a_reply_that_was_made_of_values_is_read_as_them() {
         let scores =
-            Scores::read(&Scores::reply(vec![0.25, 0.75], 0.25).unwrap(), &output(OutputKind::Softmax, 2)).unwrap();
+            Scores::read(&Scores::reply(vec![0.25, 0.75], 1, 0.25).unwrap(), &output(OutputKind::Softmax, 2)).unwrap();
         assert_eq!(scores, Scores { values: vec![0.25, 0.75], queue_ms: 0.0, run_ms: 0.25 });
     }
 
