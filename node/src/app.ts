@@ -210,7 +210,7 @@ export function createApp({
     async openGrpc() {
       const [{ createGrpcDoor }, { loadMessages }] = await Promise.all([
         import("./protocols/grpc/door.js"),
-        import("./protocols/grpc/messages.js"),
+        import("./grpc-messages.js"),
       ]);
       const messages = loadMessages();
       const asking = { classify, models, zoo, readiness, imagesPerRequestMax, encode: messages.encode };

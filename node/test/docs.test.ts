@@ -10,8 +10,8 @@ import { describeConfig, RULES } from "../src/config.js";
 import { HTTP_STATUS } from "../src/errors.js";
 import { templateOf } from "../src/front/route.js";
 import { LICENCES } from "../src/generated/contract.js";
+import { loadMessages } from "../src/grpc-messages.js";
 import { parseManifest } from "../src/models/manifest.js";
-import { loadMessages } from "../src/protocols/grpc/messages.js";
 import { GRPC_STATUS } from "../src/protocols/grpc/statuses.js";
 import { startFakeService } from "./support/fake-service.js";
 
@@ -96,7 +96,7 @@ test("docs/protocols.md has every error code with its gRPC status, and every met
   const documented = [...services].flatMap(([, service, methods = ""]) =>
     [...methods.matchAll(/`(\w+)`/g)].map(([, method]) => `/${service}/${method}`),
   );
-  const there = Object.values(loadMessages().definition).flatMap((part) =>
+  const there = Object.values(loadMessages().definition()).flatMap((part) =>
     "format" in part ? [] : Object.values(part as ServiceDefinition).map(({ path }) => path),
   );
   expect(documented.toSorted()).toEqual(there.toSorted());

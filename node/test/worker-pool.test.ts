@@ -1,7 +1,7 @@
 /** Calls of worker threads: their order, their end, and what a thread's death costs. */
 import { afterEach, describe, expect, it } from "vitest";
 import { Company } from "../src/fair-queue.js";
-import { TooLongError, WorkerPool } from "../src/images/worker-pool.js";
+import { TooLongError, WorkerPool } from "../src/worker-pool.js";
 import { party } from "./support/party.js";
 
 const ASKED = { party: party() };

@@ -32,11 +32,11 @@ import type {
   Visit,
 } from "../ports.js";
 import { codeOf, loadWasm, type WasmModule } from "../wasm-module.js";
+import { type CallOptions, TooLongError, WorkerPool } from "../worker-pool.js";
 import { Decisions } from "./decide.js";
 import { readJson } from "./read-json.js";
 import { transferable } from "./transferable.js";
 import type { Call, ModelCall, PrepareCall, Reply } from "./wasm-worker.js";
-import { type CallOptions, TooLongError, WorkerPool } from "./worker-pool.js";
 
 /** More than an image of 512x512 takes. */
 const FRAME_BYTES_KEPT_MAX = 1024 * 1024;

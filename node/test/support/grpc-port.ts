@@ -11,10 +11,10 @@ import { createCallerOf } from "../../src/front/caller.js";
 import { boundConnections, type Connections } from "../../src/front/connections.js";
 import { createRates } from "../../src/front/limit-rate.js";
 import { createReadingTurns } from "../../src/front/reading-turns.js";
+import { loadMessages } from "../../src/grpc-messages.js";
 import { createLogger } from "../../src/observe/logger.js";
 import { type ApiKeys, type RequestFacts, UNOBSERVED } from "../../src/ports.js";
 import { createGrpcDoor, type GrpcDoor } from "../../src/protocols/grpc/door.js";
-import { loadMessages } from "../../src/protocols/grpc/messages.js";
 import type { GrpcMethod } from "../../src/protocols/grpc/method.js";
 import { type Answered, type Asking, ask, openClient } from "./grpc.js";
 

@@ -10,9 +10,9 @@ import {
 } from "@grpc/grpc-js";
 import type { MethodDefinition, ServiceDefinition } from "@grpc/proto-loader";
 import { service as HEALTH } from "grpc-health-check";
-import { loadMessages } from "../../src/protocols/grpc/messages.js";
+import { loadMessages } from "../../src/grpc-messages.js";
 
-const DEFINITION = { ...loadMessages().definition, "grpc.health.v1.Health": HEALTH };
+const DEFINITION = { ...loadMessages().definition(), "grpc.health.v1.Health": HEALTH };
 
 export interface Answered {
   /** Name of the status. */

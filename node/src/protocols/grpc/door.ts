@@ -17,9 +17,10 @@ import { ReflectionService } from "@grpc/reflection";
 import { protoPath as HEALTH_PROTO, HealthImplementation } from "grpc-health-check";
 import type { Logger } from "pino";
 import { asAppError } from "../../front/problems.js";
+import type { Messages } from "../../grpc-messages.js";
 import type { Readiness } from "../../ports.js";
+import { completeDescriptors } from "./descriptors.js";
 import { createGate, type GateDeps, type GrpcLimits } from "./gate.js";
-import type { Messages } from "./messages.js";
 import type { Access, Ends, GrpcMethod } from "./method.js";
 import { statusOf } from "./statuses.js";
 
@@ -109,7 +110,7 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
   const services = [...new Set(methods.map(({ path }) => path.split("/")[0] ?? ""))];
   const stopHealth = serveHealth(server, ["", ...services], readiness);
   new ReflectionService(
-    { ...messages.definition, ...loadSync(HEALTH_PROTO) },
+    { ...completeDescriptors(messages.definition()), ...loadSync(HEALTH_PROTO) },
     { services: [...services, "grpc.health.v1.Health"] },
   ).addToServer(server);
 

@@ -1,20 +1,11 @@
 /** What the protocol tells of the service and of each model. */
 import { AppError } from "../../errors.js";
-import { type ModelSpec, VERSION } from "../../generated/contract.js";
+import { VERSION } from "../../generated/contract.js";
 import { type Models, type ModelZoo, NO_SETTINGS, type OpenModel, type Visit } from "../../ports.js";
+import { ANY, fedShape, type TensorMetadata, valuesPerImage } from "../../tensors.js";
 import type { NamedModel } from "./infer.js";
 import { OTHER_NAMES } from "./inputs.js";
-import { ANSWER, valuesPerImage } from "./outputs.js";
-
-/** Any number of images. */
-const BATCH = -1;
-
-export interface TensorMetadata {
-  readonly name: string;
-  readonly datatype: string;
-  /** -1 is any length. */
-  readonly shape: readonly number[];
-}
+import { ANSWER } from "./outputs.js";
 
 export interface ModelMetadata {
   readonly name: string;
@@ -64,7 +55,7 @@ export function checkReady(models: Models, zoo: ModelZoo, { id, version }: Named
 function metadataOf({ identity, target: { spec, tensors } }: OpenModel, zoo: ModelZoo): ModelMetadata {
   const { id } = identity;
   const { input, output } = spec;
-  const pixels = { datatype: "UINT8", shape: [BATCH, input.height, input.width, input.channels] };
+  const pixels = { datatype: "UINT8", shape: [ANY, input.height, input.width, input.channels] };
   const isFed = tensors && input.dtype === "float32";
   return {
     name: id,
@@ -72,30 +63,16 @@ function metadataOf({ identity, target: { spec, tensors } }: OpenModel, zoo: Mod
     platform: zoo.find(id, identity.version)?.program ? "program" : "tensorflow_graphdef",
     inputs: [
       isFed
-        ? { name: input.tensor, datatype: "FP32", shape: [BATCH, ...fedShape(spec)] }
+        ? { name: input.tensor, datatype: "FP32", shape: [ANY, ...fedShape(spec)] }
         : { name: input.tensor, ...pixels },
     ],
     alternative_inputs: [
       { name: OTHER_NAMES.UINT8, ...pixels },
-      { name: OTHER_NAMES.BYTES, datatype: "BYTES", shape: [BATCH] },
+      { name: OTHER_NAMES.BYTES, datatype: "BYTES", shape: [ANY] },
     ],
     outputs: [
-      { name: output.tensor, datatype: "FP32", shape: [BATCH, valuesPerImage(spec)] },
-      { name: ANSWER, datatype: "BYTES", shape: [BATCH] },
+      { name: output.tensor, datatype: "FP32", shape: [ANY, valuesPerImage(spec)] },
+      { name: ANSWER, datatype: "BYTES", shape: [ANY] },
     ],
   };
-}
-
-/** Of one image, as the graph is fed it. */
-function fedShape({ input: { layout, width, height, channels } }: ModelSpec): number[] {
-  switch (layout) {
-    case "NHWC":
-      return [height, width, channels];
-    case "NCHW":
-      return [channels, height, width];
-    case "NHW":
-      return [height, width];
-    case "FLAT":
-      return [height * width * channels];
-  }
 }

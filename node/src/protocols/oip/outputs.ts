@@ -2,6 +2,7 @@
 import type { AnsweredItem } from "../../classify.js";
 import { AppError } from "../../errors.js";
 import type { ModelSpec } from "../../generated/contract.js";
+import { valuesPerImage } from "../../tensors.js";
 import type { OutputTensor, RequestedOutput } from "./message.js";
 
 /** The second output of every model: of each image the text that `POST /infer` answers of it, as JSON. */
@@ -10,11 +11,6 @@ export const ANSWER = "answer";
 export const ANSWER_CLASSES = 5;
 /** As `std::to_string` of C++, with which Triton writes scores. */
 const SCORE_DIGITS = 6;
-
-/** Values of the graph's output for one image. */
-export function valuesPerImage({ output }: ModelSpec): number {
-  return output.kind === "index" ? 1 : output.classes;
-}
 
 /** All outputs where the request names none. @throws AppError `field_invalid` for one that there is not. */
 export function requestedOf(outputs: readonly RequestedOutput[], { output }: ModelSpec): readonly RequestedOutput[] {

@@ -1,10 +1,11 @@
 /** TensorFlow Serving over gRPC: the messages of `node/protos/tensorflow_serving.proto`. */
 import { AppError } from "../../errors.js";
 import type { Models, ModelZoo } from "../../ports.js";
+import type { TensorMetadata } from "../../tensors.js";
 import { type Call, checkName, type GrpcMethod, type Long, visitOf } from "../grpc/method.js";
 import type { InferDeps, NamedModel } from "../oip/infer.js";
 import type { Content, InputTensor, OutputTensor } from "../oip/message.js";
-import { modelMetadata, type TensorMetadata } from "../oip/metadata.js";
+import { modelMetadata } from "../oip/metadata.js";
 import { classifyExamples } from "./classify.js";
 import { predict } from "./predict.js";
 import { ENCODED, signaturesOf } from "./signatures.js";

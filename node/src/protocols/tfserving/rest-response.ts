@@ -2,8 +2,10 @@
  * Messages as TensorFlow Serving's REST API carries them, written: protobuf's JSON, in which whole numbers of 64 bits are texts.
  * https://www.tensorflow.org/tfx/serving/api_rest
  */
+
+import type { TensorMetadata } from "../../tensors.js";
 import type { InferResponse } from "../oip/message.js";
-import type { ModelMetadata, TensorMetadata } from "../oip/metadata.js";
+import type { ModelMetadata } from "../oip/metadata.js";
 import type { Classified } from "./classify.js";
 import type { PredictFormat } from "./rest-request.js";
 import { type Signature, signaturesOf } from "./signatures.js";

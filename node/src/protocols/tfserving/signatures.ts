@@ -1,6 +1,7 @@
 /** The signatures of a model: TensorFlow Serving's name for what a request may hold and what is answered. */
 import { AppError } from "../../errors.js";
-import type { ModelMetadata, TensorMetadata } from "../oip/metadata.js";
+import type { TensorMetadata } from "../../tensors.js";
+import type { ModelMetadata } from "../oip/metadata.js";
 
 export interface Signature {
   /** `tensorflow/serving/predict` or `…/classify`. */

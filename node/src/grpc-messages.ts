@@ -2,11 +2,10 @@
 import { fileURLToPath } from "node:url";
 import { fromJSON, type PackageDefinition } from "@grpc/proto-loader";
 import protobuf, { type Field, type Method, type Reader, type Type } from "protobufjs";
-import { AppError, messageOf } from "../../errors.js";
-import { completeDescriptors } from "./descriptors.js";
+import { AppError, messageOf } from "./errors.js";
 
 const FILES = ["inference.proto", "tensorflow_serving.proto"];
-const PROTOS_DIR = fileURLToPath(new URL("../../../protos/", import.meta.url));
+const PROTOS_DIR = fileURLToPath(new URL("../protos/", import.meta.url));
 
 /** Messages, texts and byte strings in one message: of two bytes on the wire each becomes an object. */
 const OBJECTS_MAX = 10_000;
@@ -16,8 +15,7 @@ const NUMBERS_MAX = 8_000_000;
 const [FIXED_64, LENGTH_DELIMITED, FIXED_32] = [1, 2, 5];
 
 export interface Messages {
-  /** For reflection. */
-  readonly definition: PackageDefinition;
+  definition(): PackageDefinition;
   /** `method` is a path such as `inference.GRPCInferenceService/ServerLive`. */
   find(method: string): MethodMessages;
   /** The bytes of a message that travels in another one. */
@@ -28,6 +26,9 @@ export interface MethodMessages {
   /** @throws AppError `field_invalid`. */
   decode(bytes: Uint8Array): unknown;
   encode(answer: object): Buffer;
+  encodeRequest(request: object): Buffer;
+  /** @throws AppError `field_invalid`. */
+  decodeAnswer(bytes: Uint8Array): unknown;
 }
 
 export function loadMessages(): Messages {
@@ -37,14 +38,16 @@ export function loadMessages(): Messages {
   root.loadSync(FILES, { keepCase: true });
   root.resolveAll();
   return {
-    definition: completeDescriptors(fromJSON(root.toJSON(), { keepCase: true })),
+    definition: () => fromJSON(root.toJSON(), { keepCase: true }),
     find(path) {
       const [service = "", name = ""] = path.split("/");
       const { request, response } = typesOf(root.lookupService(service).methods[name]);
-      const shape = shapeOf(request);
+      const [asked, answered] = [shapeOf(request), shapeOf(response)];
       return {
-        decode: (bytes) => decode(request, shape, bytes),
+        decode: (bytes) => decode(request, asked, bytes),
         encode: (answer) => Buffer.from(response.encode(answer).finish()),
+        encodeRequest: (message) => Buffer.from(request.encode(message).finish()),
+        decodeAnswer: (bytes) => decode(response, answered, bytes),
       };
     },
     encode: (type, message) => root.lookupType(type).encode(message).finish(),

@@ -8,8 +8,8 @@
  * being made ends by itself, or with its thread at `callMsMax`.
  */
 import { type Transferable, Worker } from "node:worker_threads";
-import { Company, Counts, FairQueue } from "../fair-queue.js";
-import type { Party } from "../ports.js";
+import { Company, Counts, FairQueue } from "./fair-queue.js";
+import type { Party } from "./ports.js";
 
 export interface CallOptions {
   readonly party: Party;
