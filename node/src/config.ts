@@ -123,7 +123,29 @@ const SCHEMA = z.object({
     .default(join(DATA_DIR, "teach"))
     .describe("Folder of jobs of teaching, with their photos; it belongs to one service at a time."),
   webDir: z.string().default(WEB_DIR).describe("Folder of the built page."),
-  engine: z.enum(["process", "addon"]).default("process").describe("What runs graphs; `addon` takes zoo models only."),
+  engine: z
+    .string()
+    .refine(
+      isEngine,
+      "must be process, addon, or the address of a server: v2+http://HOST[:PORT], v2+grpc://HOST[:PORT] or tfs+http://HOST[:PORT]",
+    )
+    .default("process")
+    .describe(
+      "What runs graphs: `process`, `addon`, or a server such as `v2+http://HOST:8000`; the last two take zoo models only.",
+    ),
+  remoteModels: z
+    .string()
+    .refine(
+      (text) => splitList(text).every((line) => NAMED_ELSEWHERE.test(line)),
+      "must be ID[@VERSION]=NAME[@VERSION]",
+    )
+    .transform((text) => splitList(text).map(namedElsewhere))
+    .default([])
+    .describe("Models that another server has by another name, `ID=NAME` or `ID@VERSION=NAME@VERSION`; none."),
+  remoteTokenFile: z
+    .string()
+    .optional()
+    .describe("File with the bearer token that another server asks for; it is read again and again."),
   sandbox: z
     .enum(["best-effort", "required"])
     .default("best-effort")
@@ -249,6 +271,8 @@ const SCHEMA = z.object({
   engineCpuSecondsMax: count(300).describe("Processor time that one load or one run may take."),
   engineThreads: count(0, 0, 256).describe("Threads for one run of a graph; 0 lets the engine choose."),
 
+  remoteRequestsMax: count(8, 1, 1000).describe("Runs that are with another server at once; more wait."),
+  remoteImagesMax: count(16, 1, 64).describe("Images in one run on another server, such as its `max_batch_size`."),
   engineStartMsMax: milliseconds(60_000).describe("Deadline for an engine process to say hello; past it: 503."),
   engineLoadMsMax: milliseconds(60_000).describe("Deadline for a graph to load; past it: 504."),
   engineFirstRunMsMax: milliseconds(60_000).describe("Deadline for the first run of a loaded graph; past it: 504."),
@@ -350,6 +374,8 @@ const RULE_OF = {
   engineRetries: "engine",
   engineMemoryBytesMax: "engine",
   engineCpuSecondsMax: "engine",
+  remoteRequestsMax: "engine",
+  remoteImagesMax: "engine",
   engineStartMsMax: "engine",
   engineLoadMsMax: "engine",
   engineFirstRunMsMax: "engine",
@@ -424,6 +450,23 @@ function splitList(text: string): string[] {
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
+}
+
+/** A model here, and the one that another server has; neither has an `@` in its name. */
+const NAMED_ELSEWHERE = /^([^=@]+)(?:@([^=@]+))?=([^=@]+)(?:@([^=@]+))?$/;
+
+function namedElsewhere(line: string) {
+  const [, id = "", version = null, name = "", remoteVersion = null] = NAMED_ELSEWHERE.exec(line) ?? [];
+  return { id, version, remote: { name, version: remoteVersion } };
+}
+
+/** Whether it names a kind of engine, or another server: its address alone, for a password in it would be shown. */
+function isEngine(text: string): boolean {
+  if (text === "process" || text === "addon") return true;
+  const [, protocol, rest] = /^(v2\+https?|v2\+grpcs?|tfs\+https?):\/\/([\w.:[\]/-]+)$/.exec(text) ?? [];
+  if (protocol === undefined || !URL.canParse(`http://${rest}`)) return false;
+  const { host, pathname } = new URL(`http://${rest}`);
+  return host !== "" && (pathname === "/" || !protocol.startsWith("v2+grpc"));
 }
 
 /** A list in which capitals mean nothing, such as one of hosts. */

@@ -99,7 +99,7 @@ export class EngineError extends AppError {
     code: Extract<ErrorCode, "engine_failed" | "engine_timeout" | "engine_unavailable">,
     readonly stage: EngineStage,
     detail: string,
-    options?: { cause?: unknown },
+    options?: { cause?: unknown; retryAfterSeconds?: number },
   ) {
     super(code, detail, options);
   }

@@ -216,14 +216,19 @@ export interface ProgramStatus {
   readonly sandbox: Sandbox;
 }
 
-/** Runs frozen graphs. Implemented by the engine process, the addon and the test fake; one contract suite runs on all three. */
+/** Runs frozen graphs. Implemented by the engine process, the addon, a remote server and the test fake; one contract suite runs on all of them. */
 export interface InferenceEngine {
   /**
    * Loads a graph, once: whoever asks decides whether to try again. Rejects with an `AppError` that carries the engine's
    * code, an `EngineError` where a process was lost; its `stage` says whether that had been given the graph. Where there
-   * is a program, it is started and given the graph.
+   * is a program, it is started and given the graph. `identity` is what the model is called, for an engine that has it already.
    */
-  load(graph: Pieces, request: LoadRequest, program?: ModelProgram | null): Promise<LoadedModel>;
+  load(
+    graph: Pieces,
+    request: LoadRequest,
+    program?: ModelProgram | null,
+    identity?: ModelIdentity,
+  ): Promise<LoadedModel>;
   /** What `/readyz` reports. */
   status(): EngineStatus;
   /** Memory of all its processes that they share with no other one; 0 where it has none. */
@@ -239,9 +244,11 @@ export interface CgroupStatus {
 }
 
 export interface EngineStatus {
-  readonly kind: "process" | "addon" | "fake";
+  readonly kind: "process" | "addon" | "remote" | "fake";
   /** Whether a load would be served now. */
   readonly ready: boolean;
+  /** Why nothing is served, not even by what is loaded; null where that is not so. */
+  readonly problem: string | null;
   /** Null until an engine has said hello, as are the next two. */
   readonly runtime: Runtime | null;
   /** What computes layers, such as `oneDNN` or `Eigen`. */

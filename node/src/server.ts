@@ -133,10 +133,10 @@ async function warmUpProblem(): Promise<string | null> {
 }
 
 function readinessOf({ engine, models, zoo, imageStore }: Service): Readiness {
-  const { kind, ready, runtime, kernels, sandbox, cgroup, programs } = engine.status();
+  const { kind, ready, problem, runtime, kernels, sandbox, cgroup, programs } = engine.status();
   const libtensorflow = runtime?.name === LIBTENSORFLOW ? runtime.version : null;
   const loadedCount = models.loadedCount();
-  const engineFailure = ready || loadedCount > 0 ? null : "the engine cannot be started";
+  const engineFailure = problem ?? (ready || loadedCount > 0 ? null : "the engine cannot be started");
   const reason = phase === "up" ? (warmUpFailure ?? engineFailure) : phase;
   return {
     ready: reason === null,

@@ -11,6 +11,9 @@ import type { EngineCommand, LogLine } from "./engines/child.js";
 import { createExporter } from "./engines/exporter.js";
 import { loadNativeStart } from "./engines/native-child.js";
 import { createProcessEngine } from "./engines/process.js";
+import { remoteAddressOf } from "./engines/remote/address.js";
+import { openRemoteServer } from "./engines/remote/open.js";
+import { createRemoteEngine } from "./engines/remote/remote.js";
 import { AppError, messageOf } from "./errors.js";
 import { Company } from "./fair-queue.js";
 import { isThere, openDatabase, type Place, probeDatabase, refuseLaterStore } from "./feedback/database.js";
@@ -372,6 +375,8 @@ async function openEngine(
   observer: Observer,
 ): Promise<InferenceEngine> {
   const { tfEnableOnednnOpts } = config;
+  const remote = await openRemoteEngine(config, logger);
+  if (remote !== null) return remote;
   refuseWithoutEngine(config);
   const libtensorflowPath =
     config.libtensorflowPath ??
@@ -431,6 +436,29 @@ async function openEngine(
     onnxruntime: open("onnxruntime", config.engineSpares),
     openLibtensorflow: () => open("libtensorflow", 0),
     log: ({ runtime, reason, sha256: graph }) => logger.info({ graph, reason }, `a graph runs on ${runtime}`),
+  });
+}
+
+/** Null where this service runs its graphs itself. */
+async function openRemoteEngine(config: Config, logger: Logger): Promise<InferenceEngine | null> {
+  const address = remoteAddressOf(config.engine);
+  if (address === null) return null;
+  return createRemoteEngine({
+    server: await openRemoteServer(address, config.remoteRequestsMax, config.remoteTokenFile ?? null),
+    names: config.remoteModels,
+    requestsMax: config.remoteRequestsMax,
+    imagesMax: config.remoteImagesMax,
+    threadCount: Math.ceil(config.workerThreads / 2),
+    threadMsMax: config.engineLoadMsMax,
+    askMsMax: config.engineStartMsMax,
+    firstRunMsMax: config.engineFirstRunMsMax,
+    runMsMax: config.engineRunMsMax,
+    log: (problem, error) => {
+      if (problem === null) logger.info({ engine: config.engine }, "the remote server is ready");
+      else logger.error({ engine: config.engine, err: error }, problem);
+    },
+    logLoad: ({ id, version }, answering) =>
+      logger.info({ model: id, version, remote: answering }, "answered elsewhere"),
   });
 }
 

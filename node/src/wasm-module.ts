@@ -177,6 +177,17 @@ export interface WasmModule {
   judgeManifest(manifestJson: string, placeJson: string): string;
   /** How a graph is read, with the labels of its file where there are any: a `ModelSpec` as JSON. */
   inspect(graph: Uint8Array, labels?: Uint8Array | null): string;
+  /** How a graph is served, as an engine resolves it: a `ModelSpec` as JSON. */
+  resolveGraph(graph: Uint8Array, loadRequestJson: string): string;
+  /**
+   * The tensor that a graph with this `InputSpec` is fed for an infer or a tensors frame: little-endian, or as JSON in one
+   * list or in lists nested by its axes.
+   */
+  fedTensor(inputSpecJson: string, frame: Uint8Array, form: "raw" | "flat" | "nested"): Uint8Array<ArrayBuffer>;
+  /** An engine's reply: the scores of some images, one image after the other. */
+  batchReply(values: Float32Array, imageCount: number, runMs: number): Uint8Array<ArrayBuffer>;
+  /** An engine's reply that refuses: a `Problem` as JSON. */
+  problemReply(problemJson: string): Uint8Array<ArrayBuffer>;
   /** Everything of a load frame that stands before the graph. */
   encodeLoadHead(requestId: number, loadRequestJson: string, graphBytes: number): Uint8Array;
   /** Frame to `Reply` JSON. */

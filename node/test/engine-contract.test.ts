@@ -1,12 +1,14 @@
 /** One suite for every engine: what holds for one holds for all, so they can stand in for each other. */
+import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FRAME_KIND, type LoadRequest } from "../src/generated/contract.js";
-import type { InferenceEngine, LoadedModel } from "../src/ports.js";
-import { addonEngine, codec, processEngine } from "./support/engines.js";
+import type { InferenceEngine, LoadedModel, ModelIdentity, Pieces } from "../src/ports.js";
+import { addonEngine, codec, processEngine, remoteEngine } from "./support/engines.js";
 import { FakeEngine, frameOf, inferFrameOf, scoresOf } from "./support/fake-engine.js";
 import { meanColourGraph } from "./support/graph-def.js";
 import { party } from "./support/party.js";
 import { runtimes } from "./support/paths.js";
+import { makeColourZoo, type RunningServer, startServer } from "./support/server.js";
 
 const RED = [255, 0, 0] as const;
 const GREEN = [0, 255, 0] as const;
@@ -17,6 +19,8 @@ const OTHER = 1 / (Math.E + 2);
 
 /** Frames of 786 kB: more than a pipe takes, so that each is written while the engine reads. */
 const SIDE = 512;
+/** Where values travel as text. */
+const REMOTE_SIDE = 64;
 
 const REQUEST: LoadRequest = {
   origin: "stranger",
@@ -31,6 +35,31 @@ interface Contender {
   readonly name: string;
   readonly open: () => InferenceEngine | Promise<InferenceEngine>;
   readonly graph: Uint8Array;
+  /** Of its pictures, where that is not `SIDE`. */
+  readonly side?: number;
+  /** For an engine that has the zoo's models alone. */
+  readonly request?: LoadRequest;
+}
+
+/** A second service, which runs the tensors of the remote contenders. */
+let second: RunningServer;
+let zoo: string;
+const IDENTITY: ModelIdentity = { id: "colours", version: "1", sha256: "" };
+const REMOTE = ["v2+http", "v2+grpc", "tfs+http"] as const;
+
+beforeAll(async () => {
+  zoo = await makeColourZoo(REMOTE_SIDE);
+  second = await startServer({ MODELS_DIR: zoo, GRPC_PORT: "0" });
+});
+afterAll(async () => {
+  await second.stop();
+  await rm(zoo, { recursive: true });
+});
+
+/** Of the second service, for `ENGINE`. */
+function addressOf(speech: (typeof REMOTE)[number]): string {
+  const grpc = /gRPC (\S+?)[ )]*$/.exec(second.announcement)?.[1] ?? "";
+  return `${speech}://${speech === "v2+grpc" ? grpc : second.url.replace("http://", "")}`;
 }
 
 const CONTENDERS: readonly Contender[] = [
@@ -39,25 +68,31 @@ const CONTENDERS: readonly Contender[] = [
     { name: `process (${runtime})`, open: () => processEngine({}, runtime), graph: meanColourGraph(SIDE) },
     { name: `addon (${runtime})`, open: () => addonEngine(undefined, runtime), graph: meanColourGraph(SIDE) },
   ]),
+  ...REMOTE.map((speech) => ({
+    name: `remote (${speech})`,
+    open: () => remoteEngine(addressOf(speech)),
+    graph: meanColourGraph(REMOTE_SIDE),
+    side: REMOTE_SIDE,
+    request: { ...REQUEST, origin: "zoo" } as const,
+  })),
 ];
 
-const inferFrame = (...colours: Parameters<typeof inferFrameOf>[1][number][]) => inferFrameOf(SIDE, colours);
-
-/** A tensors frame with the values that the pixels of an infer frame stand for. */
-function tensorsFrame(...colours: Parameters<typeof inferFrame>): Uint8Array {
-  const [count, pixels] = [inferFrame(...colours).subarray(9, 13), inferFrame(...colours).subarray(13)];
-  const values = Float32Array.from(pixels, (pixel) => pixel / 255);
-  return frameOf(FRAME_KIND.tensors, 0, Buffer.concat([count, new Uint8Array(values.buffer)]));
-}
-
-describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
+describe.each(CONTENDERS)("the $name engine", ({ open, graph, side = SIDE, request = REQUEST }) => {
   let engine: InferenceEngine;
   let model: LoadedModel;
   const { decodeReply } = codec();
+  const inferFrame = (...colours: Parameters<typeof inferFrameOf>[1][number][]) => inferFrameOf(side, colours);
+  /** A tensors frame with the values that the pixels of an infer frame stand for. */
+  const tensorsFrame = (...colours: Parameters<typeof inferFrame>) => {
+    const [count, pixels] = [inferFrame(...colours).subarray(9, 13), inferFrame(...colours).subarray(13)];
+    const values = Float32Array.from(pixels, (pixel) => pixel / 255);
+    return frameOf(FRAME_KIND.tensors, 0, Buffer.concat([count, new Uint8Array(values.buffer)]));
+  };
+  const load = (pieces: Pieces) => engine.load(pieces, request, null, IDENTITY);
 
   beforeAll(async () => {
     engine = await open();
-    model = await engine.load([graph.subarray(0, 2), graph.subarray(2)], REQUEST);
+    model = await load([graph.subarray(0, 2), graph.subarray(2)]);
   });
   afterAll(async () => {
     await engine.close();
@@ -65,7 +100,7 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
 
   it("resolves the spec of a graph", () => {
     const { input, output, verdict } = model.spec;
-    expect(input).toMatchObject({ tensor: "input", layout: "NHWC", width: SIDE, height: SIDE, channels: 3 });
+    expect(input).toMatchObject({ tensor: "input", layout: "NHWC", width: side, height: side, channels: 3 });
     expect(input.mean).toEqual([0, 0, 0]);
     expect(input.std).toEqual([255, 255, 255]);
     expect(output).toMatchObject({ tensor: "probabilities", kind: "softmax", classes: 3 });
@@ -138,7 +173,7 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
   });
 
   it("refuses bytes that are no graph with graph_invalid, and other models do not notice", async () => {
-    await expect(engine.load([Buffer.from("no graph at all")], REQUEST)).rejects.toMatchObject({
+    await expect(load([Buffer.from("no graph at all")])).rejects.toMatchObject({
       code: "graph_invalid",
     });
     expect((await model.exchange(inferFrame(RED), party()))[4]).toBe(FRAME_KIND.scores);
@@ -149,7 +184,7 @@ describe.each(CONTENDERS)("the $name engine", ({ open, graph }) => {
   });
 
   it("finishes what is in flight when a model is closed, and refuses what comes after", async () => {
-    const brief = await engine.load([graph], REQUEST);
+    const brief = await load([graph]);
     const inFlight = Promise.all(Array.from({ length: 6 }, () => brief.exchange(inferFrame(RED), party())));
     await brief.close();
     expect((await inFlight).map((reply) => reply[4])).toEqual(Array(6).fill(FRAME_KIND.scores));

@@ -91,6 +91,7 @@ class AddonEngine implements InferenceEngine {
   status(): EngineStatus {
     return {
       kind: "addon",
+      problem: null,
       ready: true,
       runtime: this.#runtime,
       kernels: this.#kernels,

@@ -46,6 +46,11 @@ async function probabilities(model: LoadedModel, tile: Uint8Array, party: Party)
   return model.spec.output.kind === "logits" ? softmax(scores) : scores;
 }
 
+/** A frame with one grey picture. */
+export function greyFrame(spec: ModelSpec): Uint8Array {
+  return inferFrame(spec, new Uint8Array(TILE_BYTES).fill(128));
+}
+
 function inferFrame({ input }: ModelSpec, tile: Uint8Array): Uint8Array {
   const count = input.width * input.height * input.channels;
   const frame = new Uint8Array(FRAME_HEADER_BYTES + 4 + count);

@@ -87,6 +87,7 @@ class ProcessEngine implements InferenceEngine {
     const spareCount = this.#spares.filter((spare) => spare.alive).length;
     return {
       kind: "process",
+      problem: null,
       ready:
         this.#hello !== null &&
         !this.#closing &&

@@ -312,7 +312,7 @@ export interface Readiness {
     images_dropped: number;
   } | null;
   engine: {
-    kind: "process" | "addon" | "fake";
+    kind: "process" | "addon" | "remote" | "fake";
     ready: boolean;
     runtime: Runtime | null;
     libtensorflow: string | null;

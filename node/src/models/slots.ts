@@ -271,7 +271,7 @@ export class Slots {
       if (source.stranger) release = await this.#strangerLoads.take(party);
       const wanted = { ...request, graph_sha256: identity.sha256 };
       const loaded = await this.#observed(slot, async () =>
-        this.#options.engine.load(await readGraph(), wanted, program),
+        this.#options.engine.load(await readGraph(), wanted, program, identity),
       );
       slot.state = { kind: "ready", loaded };
       if (model !== null) this.#failures.delete(model);

@@ -223,7 +223,7 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
       }),
     ),
     engine: objectOf({
-      kind: { enum: ["process", "addon", "fake"] },
+      kind: { enum: ["process", "addon", "remote", "fake"] },
       ready: { type: "boolean" },
       runtime: orNull(named("Runtime")),
       libtensorflow: orNull(STRING),

@@ -6,9 +6,12 @@ import type { LogLine } from "../../src/engines/child.js";
 import type { FrameCodec } from "../../src/engines/connection.js";
 import { loadNativeStart } from "../../src/engines/native-child.js";
 import { createProcessEngine, type ProcessEngineOptions } from "../../src/engines/process.js";
+import { remoteAddressOf } from "../../src/engines/remote/address.js";
+import { openRemoteServer } from "../../src/engines/remote/open.js";
+import { createRemoteEngine, type RemoteEngineOptions } from "../../src/engines/remote/remote.js";
 import type { InferenceEngine } from "../../src/ports.js";
 import { decodeReply, loadWasm } from "../../src/wasm-module.js";
-import { ENGINE_FILE, LIBTENSORFLOW_DIR, ONNXRUNTIME_DIR } from "./paths.js";
+import { ENGINE_FILE, LIBTENSORFLOW_DIR, ONNXRUNTIME_DIR, REMOTE_THREAD_FILE } from "./paths.js";
 
 const FIXTURE = fileURLToPath(new URL("../fixtures/engine.mjs", import.meta.url));
 
@@ -65,6 +68,30 @@ export function addonEngine(
     ...(LIBTENSORFLOW_DIR === undefined ? {} : { libtensorflowPath: LIBTENSORFLOW_DIR }),
     tfEnableOnednnOpts: readConfig().tfEnableOnednnOpts,
     isTrusted,
+  });
+}
+
+/** The engine that another server is; `address` is as in `ENGINE`. */
+export async function remoteEngine(
+  address: string,
+  overrides: Partial<RemoteEngineOptions> = {},
+): Promise<InferenceEngine> {
+  const parsed = remoteAddressOf(address);
+  if (parsed === null) throw new Error(`${address} is no address`);
+  return createRemoteEngine({
+    server: await openRemoteServer(parsed, 4, null),
+    names: [],
+    requestsMax: 4,
+    imagesMax: 16,
+    threadCount: 2,
+    threadMsMax: 60_000,
+    askMsMax: 60_000,
+    firstRunMsMax: 60_000,
+    runMsMax: 60_000,
+    log: () => {},
+    logLoad: () => {},
+    threadFile: REMOTE_THREAD_FILE,
+    ...overrides,
   });
 }
 

@@ -67,7 +67,7 @@ export class FakeEngine implements InferenceEngine {
 
   status(): EngineStatus {
     const modelCount = this.models.filter((model) => model.alive).length;
-    const facts = { kind: "fake", ready: true, runtime: null, kernels: null, spareCount: 0 } as const;
+    const facts = { kind: "fake", ready: true, problem: null, runtime: null, kernels: null, spareCount: 0 } as const;
     return { ...facts, sandbox: this.sandbox, cgroup: NO_CGROUP, programs: [], modelCount, waitingCount: 0 };
   }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { ROOT_DIR, readConfig } from "../../src/config.js";
 
 export const WORKER_FILE = new URL("../../dist/images/wasm-worker.js", import.meta.url);
+export const REMOTE_THREAD_FILE = new URL("../../dist/engines/remote/thread.js", import.meta.url);
 export const DIST_DIR = join(ROOT_DIR, "node/dist");
 export const SERVER_FILE = join(DIST_DIR, "server.js");
 export const FEEDBACK_THREAD_FILE = new URL("../../dist/feedback/thread.js", import.meta.url);

@@ -68,10 +68,10 @@ export async function startServer(environment: Record<string, string>): Promise<
   };
 }
 
-/** A zoo with one default model that tells red, green and blue apart. */
-export async function makeColourZoo(): Promise<string> {
+/** A zoo with one default model that tells red, green and blue apart, of pictures with so many pixels a side. */
+export async function makeColourZoo(side = 8): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "menagerie-e2e-"));
-  const graph = meanColourGraph();
+  const graph = meanColourGraph(side);
   const manifest = {
     schema: 1,
     id: "colours",
@@ -82,7 +82,7 @@ export async function makeColourZoo(): Promise<string> {
     default: true,
     graph: { file: "graph.pb", bytes: graph.length, sha256: sha256(graph) },
     labels: { file: "labels.txt", sha256: sha256(COLOURS) },
-    input: { tensor: "input", width: 8, height: 8, mean: [0], std: [255], channel_order: "RGB" },
+    input: { tensor: "input", width: side, height: side, mean: [0], std: [255], channel_order: "RGB" },
     output: { tensor: "probabilities", kind: "softmax", classes: 3 },
   };
   await mkdir(join(dir, "colours"));
