@@ -19,7 +19,7 @@ import { Company } from "./fair-queue.js";
 import { isThere, openDatabase, type Place, probeDatabase, refuseLaterStore } from "./feedback/database.js";
 import { createFeedback } from "./feedback/feedback.js";
 import { FeedbackStore } from "./feedback/store.js";
-import type { ErrorCode, SpecOverrides } from "./generated/contract.js";
+import type { ErrorCode, Runtime, SpecOverrides } from "./generated/contract.js";
 import { createImageFetcher } from "./images/fetch-image.js";
 import { createImageStore } from "./images/image-store.js";
 import { createPathReader } from "./images/read-path.js";
@@ -470,6 +470,33 @@ function logEngineLine(logger: Logger, pid: number, line: string): void {
     else logger.debug({ engine: facts, engine_pid: pid }, "engine");
   } catch {
     logger.debug({ engine: line, engine_pid: pid }, "engine");
+  }
+}
+
+/** What another server says of itself, and whether it answers for each model of the zoo whose files are here. */
+export interface RemoteReport {
+  /** Null where it is not reached. */
+  readonly runtime: Runtime | null;
+  /** Why nothing is served; null where it is ready. */
+  readonly problem: string | null;
+  readonly models: readonly { readonly id: string; readonly problem: string | null }[];
+}
+
+/** Null where the settings name no other server. */
+export async function examineRemote(config: Config): Promise<RemoteReport | null> {
+  if (remoteAddressOf(config.engine) === null) return null;
+  const service = await openService(config, pino({ level: "silent" }));
+  try {
+    const models = service.zoo.list().filter(({ present, registered }) => present && !registered);
+    const reports: { id: string; problem: string | null }[] = [];
+    for (const model of models) {
+      const problem = await judge(service, model, config).catch(messageOf);
+      reports.push({ id: model.manifest.id, problem });
+    }
+    const { runtime, problem } = service.engine.status();
+    return { runtime, problem, models: reports };
+  } finally {
+    await service.close();
   }
 }
 

@@ -9,6 +9,7 @@ import { type Finding, green, red } from "./finding.js";
 import { checkKeys } from "./keys.js";
 import { checkPorts } from "./port.js";
 import { checkProcessor } from "./processor.js";
+import { checkRemote } from "./remote.js";
 import { checkZoo } from "./zoo.js";
 
 /** In this order, each as soon as it and those before it are known. Without settings that can be read that is all. */
@@ -24,7 +25,7 @@ export async function* examine(): AsyncGenerator<Finding> {
   yield green("settings", "can be used");
   const checks = [
     checkProcessor(),
-    checkEngine(config),
+    checkRuns(config),
     checkPorts(config),
     checkDisk(config),
     checkFeedback(config),
@@ -35,6 +36,11 @@ export async function* examine(): AsyncGenerator<Finding> {
   // What fails here is told where it is awaited.
   for (const check of checks) check.catch(() => {});
   for (const check of checks) yield* await foundBy(check);
+}
+
+/** What runs graphs, here or elsewhere. */
+async function checkRuns(config: Config): Promise<Finding[]> {
+  return (await checkRemote(config)) ?? (await checkEngine(config));
 }
 
 async function foundBy(check: Promise<Finding | Finding[]>): Promise<Finding[]> {
