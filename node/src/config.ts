@@ -415,7 +415,8 @@ export function readConfig(
     const complaints = parsed.error.issues.map((issue) => {
       const setting = String(issue.path[0]);
       // What holds a password is not shown.
-      const shown = setting === "databaseUrl" ? "…" : (input[setting] ?? "");
+      const value = input[setting] ?? "";
+      const shown = setting === "databaseUrl" || (setting === "engine" && value.includes("@")) ? "…" : value;
       return `${variableName(setting)}=${shown}: ${issue.message}`;
     });
     throw new Error(`the configuration cannot be used: ${complaints.join("; ")}`);

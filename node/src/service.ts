@@ -450,7 +450,7 @@ async function openRemoteEngine(config: Config, logger: Logger): Promise<Inferen
     imagesMax: config.remoteImagesMax,
     threadCount: Math.ceil(config.workerThreads / 2),
     threadMsMax: config.engineLoadMsMax,
-    askMsMax: config.engineStartMsMax,
+    describeMsMax: config.engineLoadMsMax,
     firstRunMsMax: config.engineFirstRunMsMax,
     runMsMax: config.engineRunMsMax,
     log: (problem, error) => {

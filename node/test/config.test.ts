@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { describeConfig, readConfig, variableName } from "../src/config.js";
+import { remoteAddressOf } from "../src/engines/remote/address.js";
 
 describe("the configuration", () => {
   it("has a default for everything", () => {
@@ -76,6 +77,39 @@ describe("the configuration", () => {
     for (const wrong of ["true", "example.org", "-1"]) {
       expect(() => readConfig({ TRUST_PROXY: wrong }), wrong).toThrow(/TRUST_PROXY=.*must be a number of proxies/);
     }
+  });
+
+  it.each([
+    "v2+http://triton:8000",
+    "v2+https://[::1]:8000/serving/v1-alpha",
+    "v2+grpc://10.0.0.7:8001",
+    "v2+grpcs://kserve.example.org",
+    "tfs+http://localhost",
+    "tfs+https://tf-serving.example.org:8501",
+  ])("takes the address of another server for an engine: %s", (engine) => {
+    expect(readConfig({ ENGINE: engine }).engine).toBe(engine);
+    expect(remoteAddressOf(engine)).not.toBeNull();
+  });
+
+  it("takes no address with a password, a query or another protocol for an engine", () => {
+    for (const rest of ["u:secret@host", "host?x=1", "host/#a", "", "host:99999", "a host", "host\nx"]) {
+      expect(() => readConfig({ ENGINE: `v2+http://${rest}` }), rest).toThrow(
+        /ENGINE=.*must be process, addon, or the address/s,
+      );
+    }
+    expect(() => readConfig({ ENGINE: "v2+http://u:secret@host" })).not.toThrow(/secret/);
+    for (const engine of ["http://host", "v2://host", "v2+grpc://host/path", "tfs+grpc://host", "v2+http:host"]) {
+      expect(() => readConfig({ ENGINE: engine }), engine).toThrow(/ENGINE=/);
+    }
+  });
+
+  it("reads which model of another server answers for one here", () => {
+    expect(readConfig({ REMOTE_MODELS: "a=b, flowers@2=team/flowers@7" }).remoteModels).toEqual([
+      { id: "a", version: null, remote: { name: "b", version: null } },
+      { id: "flowers", version: "2", remote: { name: "team/flowers", version: "7" } },
+    ]);
+    expect(() => readConfig({ REMOTE_MODELS: "a" })).toThrow(/REMOTE_MODELS=a: must be ID/);
+    expect(() => readConfig({ REMOTE_MODELS: "a=b=c" })).toThrow(/REMOTE_MODELS/);
   });
 
   it("names every variable that is out of its range", () => {

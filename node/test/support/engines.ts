@@ -85,7 +85,7 @@ export async function remoteEngine(
     imagesMax: 16,
     threadCount: 2,
     threadMsMax: 60_000,
-    askMsMax: 60_000,
+    describeMsMax: 60_000,
     firstRunMsMax: 60_000,
     runMsMax: 60_000,
     log: () => {},

@@ -1,8 +1,13 @@
 /** Whether a model of the remote server is the one that was resolved here, as far as its tensors tell. */
 import type { ModelSpec } from "../../generated/contract.js";
+import { printable } from "../../printable.js";
 import { ANY, fedShape, valuesPerImage } from "../../tensors.js";
 import type { ToldModel, ToldTensor } from "./server.js";
 import { SCORE_DATATYPES } from "./values.js";
+
+/** Tensors that a sentence names, and characters of each name. */
+const SHOWN_MAX = 4;
+const CHARACTERS_MAX = 100;
 
 /** How it is fed and read there. */
 export interface Fit {
@@ -57,9 +62,11 @@ function isAlike(told: readonly number[] | null, wanted: readonly number[]): boo
 }
 
 function listed(tensors: readonly ToldTensor[]): string {
-  return tensors.map(shown).join(", ");
+  const more = tensors.length > SHOWN_MAX ? " and others" : "";
+  return `${tensors.slice(0, SHOWN_MAX).map(shown).join(", ")}${more}`;
 }
 
 function shown({ name, datatype, shape }: ToldTensor): string {
-  return `${JSON.stringify(name)} ${datatype} ${shape === null ? "of any shape" : `[${shape.join(", ")}]`}`;
+  const [shortName, shortType] = [name, datatype].map((text) => printable(text.slice(0, CHARACTERS_MAX)));
+  return `${JSON.stringify(shortName)} ${shortType} ${shape === null ? "of any shape" : `[${shape.join(", ")}]`}`;
 }

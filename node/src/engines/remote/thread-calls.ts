@@ -1,5 +1,9 @@
 /** What the threads of a remote engine are asked for, and what they answer. */
+import { setMaxListeners } from "node:events";
+import { AppError } from "../../errors.js";
 import type { ErrorCode } from "../../generated/contract.js";
+import type { Party } from "../../ports.js";
+import type { WorkerPool } from "../../worker-pool.js";
 
 /** How a tensor is written: little-endian, or as JSON in one list or in lists nested by its axes. */
 export type Form = "raw" | "flat" | "nested";
@@ -43,3 +47,21 @@ export type Reply =
   /** A reply frame: the scores, or why there are none. */
   | { readonly kind: "frame"; readonly frame: Uint8Array<ArrayBuffer> }
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string };
+
+/** The service itself: whose turn it is was decided by the lanes. */
+const PARTY: Party = {
+  caller: "menagerie",
+  request: {},
+  signal: new AbortController().signal,
+  hold: () => () => {},
+};
+setMaxListeners(0, PARTY.signal);
+
+/** Reading an answer goes before making a tensor: it ends work that was begun. */
+export async function askThread(threads: WorkerPool<Call, Reply>, call: Call): Promise<Reply> {
+  try {
+    return await threads.call(call, { party: PARTY, urgent: call.kind === "reply", heavy: call.kind === "resolve" });
+  } catch (error) {
+    throw new AppError("engine_failed", `A thread did not ${call.kind} what it was given.`, { cause: error });
+  }
+}

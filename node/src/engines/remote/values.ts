@@ -11,9 +11,6 @@ const READERS: Readonly<Record<string, readonly [number, (view: DataView, at: nu
 /** Datatypes that scores may have. */
 export const SCORE_DATATYPES: readonly string[] = Object.keys(READERS);
 
-/** Bytes that one value takes as it is. */
-export const VALUE_BYTES_MAX = 8;
-
 /** Lists within lists of an answer. */
 const DEPTH_MAX = 16;
 
