@@ -1,6 +1,6 @@
 /**
  * Tensors on other servers under load: MLServer from its package, and a second Menagerie, over each protocol, beside the
- * engine here; then MLServer killed and started again in the middle. Nothing may be lost or wrong.
+ * engine here, in turn; then MLServer killed and started again in the middle. Nothing may be lost or wrong.
  *
  *   node bench/load/remote.mjs [--seconds 20] [--clients 8] [--write]
  *
@@ -17,8 +17,10 @@ import { ROOT, startService } from "./service.mjs";
 import { prepareQuestions } from "./traffic.mjs";
 
 const MODELS = ["flowers5", "waste6"];
-/** One after the other, by one client. */
-const ALONE_COUNT = 100;
+/** One after the other, by one client, each in turn with the engine here. */
+const ALONE_COUNT = 150;
+/** Of the clients, in turn with the engine here: what else the machine does concerns both. */
+const SLICE_MS = 4000;
 const KILL_EVERY_MS = 10_000;
 const DOWN_MS = 3000;
 const BEGIN = "<!-- measured -->";
@@ -39,7 +41,7 @@ const choose = () => questions[Math.floor(random() * questions.length)];
 const OWN = { RUNTIME: "onnxruntime", GRPC_PORT: "0", FEEDBACK: "off" };
 const own = await startService(OWN);
 await learnOutcomes(own.url, { photo: questions });
-const rows = [await measure("the engine here", own.url)];
+const rows = [];
 const second = await startService(OWN);
 for (const [speech, port] of [
   ["v2+http", new URL(second.url).port],
@@ -69,26 +71,33 @@ for (const { title, tally } of rows) {
 if (flags.write) await writeTable(renderTable(rows));
 if (rows.some(({ tally }) => tally.lost.length + tally.wrong.length > 0)) process.exitCode = 1;
 
+/** `disturb` begins something that goes on until what it answers is called; then the engine here is not asked in turn. */
 async function throughServer(title, address, disturb) {
   const service = await startService({ ...OWN, ENGINE: address });
   try {
-    return await measure(title, service.url, disturb);
+    const largest = await largestDifference(service.url);
+    const [ownMs, aloneMs] = await mediansAlone([own.url, service.url]);
+    const [tally, ownTally] = [new Tally(), new Tally()];
+    const stop = disturb?.();
+    const endMs = performance.now() + 1000 * Number(flags.seconds) * (disturb === undefined ? 2 : 1);
+    while (performance.now() < endMs) {
+      await runSlice(service.url, tally);
+      if (disturb === undefined) await runSlice(own.url, ownTally);
+    }
+    await stop?.();
+    const pace = disturb === undefined ? tally.answered / ownTally.answered : null;
+    console.error(
+      `${title}: ${tally.answered} of ${tally.sent}, alone ${aloneMs.toFixed(1)} ms beside ${ownMs.toFixed(1)}`,
+    );
+    return { title, largest, aloneMs, alone: aloneMs / ownMs, pace, tally };
   } finally {
     await service.stop();
   }
 }
 
-/** `disturb` begins something that goes on until what it answers is called. */
-async function measure(title, url, disturb = () => async () => {}) {
-  const largest = await largestDifference(url);
-  const aloneMs = await medianAlone(url);
-  const tally = new Tally();
-  const endMs = performance.now() + 1000 * Number(flags.seconds);
-  const stop = disturb();
+async function runSlice(url, tally) {
+  const endMs = performance.now() + SLICE_MS;
   await runClients(url, Number(flags.clients), choose, () => performance.now() > endMs, tally);
-  await stop();
-  console.error(`${title}: ${tally.answered} of ${tally.sent}, ${aloneMs.toFixed(1)} ms alone`);
-  return { title, largest, aloneMs, tally };
 }
 
 /** Of a probability from that of the engine here, over all photos and classes. */
@@ -109,16 +118,19 @@ async function topOf(url, { path, headers, body }) {
   return new Map(results[0].top.map(({ label, probability }) => [label, probability]));
 }
 
-async function medianAlone(url) {
-  const client = createClient(url);
-  const times = [];
+async function mediansAlone(urls) {
+  const clients = urls.map(createClient);
+  const times = urls.map(() => []);
   for (let count = 0; count < ALONE_COUNT; count += 1) {
-    const began = performance.now();
-    await client.ask(choose());
-    times.push(performance.now() - began);
+    const question = choose();
+    for (const [at, client] of clients.entries()) {
+      const began = performance.now();
+      await client.ask(question);
+      times[at].push(performance.now() - began);
+    }
   }
-  client.close();
-  return times.sort((a, b) => a - b)[ALONE_COUNT / 2];
+  for (const client of clients) client.close();
+  return times.map((list) => list.sort((a, b) => a - b)[ALONE_COUNT / 2]);
 }
 
 function killAgainAndAgain(server) {
@@ -139,16 +151,14 @@ function killAgainAndAgain(server) {
 }
 
 function renderTable(all) {
-  const [first] = all;
   return [
     "| tensors run on | sent | answered | refused | lost | wrong | largest difference | one client, median | beside the engine here | answers a second beside it |",
     "|---|---:|---:|---|---:|---:|---:|---:|---:|---:|",
-    ...all.map(({ title, largest, aloneMs, tally }) => {
+    ...all.map(({ title, largest, aloneMs, alone, pace, tally }) => {
       const refused = Object.entries(tally.refused).map(([code, count]) => `${count} \`${code}\``);
       const cells = [title, tally.sent, tally.answered, refused.join(", ") || 0, tally.lost.length, tally.wrong.length];
-      const times = [`${aloneMs.toFixed(1)} ms`, (aloneMs / first.aloneMs).toFixed(2)];
-      const pace = (tally.answered / first.tally.answered).toFixed(2);
-      return `| ${[...cells, largest === 0 ? 0 : largest.toExponential(0), ...times, pace].join(" | ")} |`;
+      const times = [`${aloneMs.toFixed(1)} ms`, alone.toFixed(2), pace === null ? "" : pace.toFixed(2)];
+      return `| ${[...cells, largest === 0 ? 0 : largest.toExponential(0), ...times].join(" | ")} |`;
     }),
   ].join("\n");
 }

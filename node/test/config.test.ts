@@ -80,15 +80,16 @@ describe("the configuration", () => {
   });
 
   it.each([
-    "v2+http://triton:8000",
-    "v2+https://[::1]:8000/serving/v1-alpha",
-    "v2+grpc://10.0.0.7:8001",
-    "v2+grpcs://kserve.example.org",
-    "tfs+http://localhost",
-    "tfs+https://tf-serving.example.org:8501",
-  ])("takes the address of another server for an engine: %s", (engine) => {
+    ["v2+http://triton:8000", "triton:8000", ""],
+    ["v2+https://[::1]:8000/serving/v1-alpha/", "[::1]:8000", "/serving/v1-alpha"],
+    ["v2+grpc://10.0.0.7:80", "10.0.0.7:80", ""],
+    ["v2+grpcs://kserve.example.org", "kserve.example.org:443", ""],
+    ["tfs+http://localhost", "localhost:80", ""],
+    ["tfs+https://tf-serving.example.org:8501", "tf-serving.example.org:8501", ""],
+  ])("takes the address of another server for an engine: %s", (engine, host, path) => {
     expect(readConfig({ ENGINE: engine }).engine).toBe(engine);
-    expect(remoteAddressOf(engine)).not.toBeNull();
+    const [speech] = engine.split(/s?:/);
+    expect(remoteAddressOf(engine)).toEqual({ speech, secure: /s:/.test(engine), host, path });
   });
 
   it("takes no address with a password, a query or another protocol for an engine", () => {

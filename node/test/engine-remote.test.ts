@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { remoteAddressOf } from "../src/engines/remote/address.js";
 import { openRemoteServer } from "../src/engines/remote/open.js";
 import type { RemoteEngineOptions } from "../src/engines/remote/remote.js";
@@ -69,6 +69,31 @@ async function loaded(
   const model = await load(engine);
   remote.run = run;
   return { model, engine, remote };
+}
+
+/** As `loaded`, of one server and one engine for all tests: threads take their time to start. */
+const shared = new Map<string, Promise<{ remote: FakeRemote; engine: InferenceEngine }>>();
+afterAll(async () => {
+  for (const opened of shared.values()) {
+    const { remote, engine } = await opened;
+    await engine.close();
+    await remote.close();
+  }
+});
+
+async function loadedFromShared(speech: (typeof HTTP)[number], run: FakeRemote["run"]): Promise<LoadedModel> {
+  const opened =
+    shared.get(speech) ??
+    startFakeRemote().then(async (remote) => ({
+      remote,
+      engine: await remoteEngine(`${speech}://${remote.host}`, { threadCount: 1 }),
+    }));
+  shared.set(speech, opened);
+  const { remote, engine } = await opened;
+  remote.run = null;
+  const model = await load(engine);
+  remote.run = run;
+  return model;
 }
 
 /** Code and message of a run that gives no scores, whether it is refused by a frame or rejects. */
@@ -138,8 +163,7 @@ describe("a remote server's answer", () => {
     ["is cut off", "v2+http", cutOff, /ended its answer in the middle/],
     ["does not come", "tfs+http", (response) => response.socket?.destroy(), /ended the connection before it answered/],
   ])("that %s (%s) is engine_failed", async (_what, speech, run, told) => {
-    const { model } = await loaded(speech, run);
-    const failure = await failureOf(model);
+    const failure = await failureOf(await loadedFromShared(speech, run));
     expect(failure).toMatch(/^engine_failed: /);
     expect(failure).toMatch(told);
   });
@@ -227,6 +251,11 @@ describe("a model of a remote server", () => {
       "has two inputs of other names",
       { inputs: ["a", "b"].map((name) => ({ name, datatype: "FP32", shape: [-1, 8, 8, 3] })) },
       /the one there "a" FP32 .*, "b" FP32/,
+    ],
+    [
+      "runs more images at once than anybody has",
+      { input: { name: "input", datatype: "FP32", shape: [1_000_000, 8, 8, 3] } },
+      /runs 1000000 images at once, and 1 to 64 can be given/,
     ],
     ["answers a grey picture with other values", { run: sendJson(v2Answer([[1, 0]])) }, /answered 2 values, not 3/],
   ])("that %s is refused when it is loaded, by a sentence that names both", async (_what, changes, told) => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
 import type { Finding } from "../../src/doctor/finding.js";
-import type { Answer } from "../../src/generated/contract.js";
+import type { Answer, ModelSpec } from "../../src/generated/contract.js";
 import { runCommand } from "../support/command.js";
 import { meanColourGraph } from "../support/graph-def.js";
 import { makeColourZoo, type RunningServer, startServer } from "../support/server.js";
@@ -81,6 +81,17 @@ describe.each(SPEECHES)("a service whose tensors run elsewhere (%s)", (speech) =
       headers: { accept: "application/json" },
     });
     expect([refused.status, (await refused.json()) as object]).toMatchObject([403, { code: "forbidden" }]);
+  });
+
+  it("reads graphs as the engine does", async () => {
+    const [found, wanted] = await Promise.all(
+      [serviceOf(), second].map(
+        async ({ url }) => (await fetch(`${url}/api/models/waste6`)).json() as Promise<ModelSpec>,
+      ),
+    );
+    const { input, output, graph, evidence, verdict, warnings, labels } = wanted ?? {};
+    expect(input).toMatchObject({ tensor: "input" });
+    expect(found).toMatchObject({ input, output, graph, evidence, verdict, warnings, labels });
   });
 
   it("explains an answer by runs elsewhere, too", async () => {

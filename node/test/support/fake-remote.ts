@@ -108,9 +108,14 @@ function tfsMetadata(inputs: readonly object[], outputs: readonly object[]): obj
 async function answerRun(remote: FakeRemote, response: ServerResponse, seen: Seen): Promise<void> {
   remote.runs.now += 1;
   remote.runs.most = Math.max(remote.runs.most, remote.runs.now);
-  response.once("close", () => {
-    remote.runs.now -= 1;
-  });
+  let isOver = false;
+  const over = () => {
+    if (!isOver) remote.runs.now -= 1;
+    isOver = true;
+  };
+  response.once("close", over);
+  // The client may ask again before this side hears that its answer is out.
+  response.once("prefinish", over);
   if (remote.run !== null) await remote.run(response, seen);
   else if (seen.path.endsWith(":predict")) response.end(JSON.stringify({ outputs: scoresOf(tfsImages(seen.body)) }));
   else if (seen.headers["inference-header-content-length"] !== undefined) sendRaw(response, scoresOf(v2Images(seen)));

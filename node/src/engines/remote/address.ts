@@ -7,7 +7,7 @@ export interface RemoteAddress {
   readonly speech: Speech;
   /** Whether TLS carries it. */
   readonly secure: boolean;
-  /** With its port, where that is not the scheme's. */
+  /** With its port: that of HTTP where the address names none. */
   readonly host: string;
   /** Before the paths of the protocol, without a slash at its end; empty mostly. */
   readonly path: string;
@@ -17,6 +17,7 @@ export interface RemoteAddress {
 export function remoteAddressOf(text: string): RemoteAddress | null {
   const [, speech, secure = "", rest = ""] = /^(v2\+http|v2\+grpc|tfs\+http)(s?):\/\/(.+)$/.exec(text) ?? [];
   if (speech === undefined) return null;
-  const { host, pathname } = new URL(`${secure === "" ? "http" : "https"}://${rest}`);
+  const { hostname, port, pathname } = new URL(`${secure === "" ? "http" : "https"}://${rest}`);
+  const host = `${hostname}:${port || (secure === "" ? 80 : 443)}`;
   return { speech: speech as Speech, secure: secure !== "", host, path: pathname.replace(/\/+$/, "") };
 }

@@ -5,6 +5,8 @@ import { ANY, fedShape, valuesPerImage } from "../../tensors.js";
 import type { ToldModel, ToldTensor } from "./server.js";
 import { SCORE_DATATYPES } from "./values.js";
 
+/** Images of one run: as many as one frame may have of any engine. */
+const BATCH_MAX = 64;
 /** Tensors that a sentence names, and characters of each name. */
 const SHOWN_MAX = 4;
 const CHARACTERS_MAX = 100;
@@ -35,6 +37,9 @@ export function fitOf(spec: ModelSpec, told: ToldModel): Fit {
     throw new MisfitError(`the graph here takes ${shown(wanted)}, and the one there ${listed(told.inputs)}`);
   }
   const [batch = ANY] = input.shape ?? [];
+  if (batch !== ANY && (batch < 1 || batch > BATCH_MAX)) {
+    throw new MisfitError(`the one there runs ${batch} images at once, and 1 to ${BATCH_MAX} can be given`);
+  }
   return {
     input: { name: input.name, datatype },
     output: outputOf(spec, told),

@@ -70,7 +70,7 @@ export class HttpClient {
   }
 
   async #askOnce(asked: Asked, signal: AbortSignal, isAgain: boolean): Promise<Answered> {
-    const { request, response } = this.#send(asked, signal);
+    const { request, response } = this.#send(asked, signal, isAgain);
     let head: IncomingMessage;
     try {
       head = await response;
@@ -91,13 +91,14 @@ export class HttpClient {
     }
   }
 
-  #send({ path, body, headers }: Asked, signal: AbortSignal) {
+  #send({ path, body, headers }: Asked, signal: AbortSignal, isAgain: boolean) {
     const { secure, host, path: base } = this.#address;
     const token = this.#token();
     const { hostname, port } = new URL(`${secure ? "https" : "http"}://${host}`);
     const length = body?.reduce((sum, piece) => sum + piece.length, 0);
     const options: RequestOptions = {
-      agent: this.#agent,
+      // Other connections that rest may have been closed with that one.
+      agent: isAgain ? false : this.#agent,
       // Without the brackets that an address of IPv6 has in a URL.
       hostname: hostname.replace(/^\[|\]$/g, ""),
       port,
