@@ -35,12 +35,13 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
   fi \
   && node scripts/setup.mjs
 # What is not needed to run: symbols, which are a quarter of libtensorflow; what only editors and debuggers read; the binary
-# for another C library.
+# for another C library; tests of packages, and copies of their code for bundlers.
 RUN mkdir -p .cache/libtensorflow .cache/onnxruntime data/models \
   && find .cache/libtensorflow .cache/onnxruntime -type f -name '*.so*' -exec strip --strip-unneeded {} + \
   && strip --strip-unneeded /usr/local/bin/node target/release/menagerie-engine native/addon/*.node \
   && npm prune --omit=dev --no-audit --no-fund \
-  && rm -rf node_modules/@libsql/linux-*-musl \
+  && rm -rf node_modules/@libsql/linux-*-musl node_modules/*/test node_modules/@opentelemetry/*/build/esm \
+    node_modules/@opentelemetry/*/build/esnext node_modules/@aws-sdk/*/dist-es node_modules/@smithy/*/dist-es \
   && find node_modules node/dist wasm/pkg -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete
 
 FROM ${SYSTEM_IMAGE}
