@@ -100,6 +100,13 @@ const SCHEMA = z.object({
     .string()
     .default(join(DATA_DIR, "models"))
     .describe("Folder of registered models; it belongs to one service at a time."),
+  modelsStore: z
+    .string()
+    .refine(isBucketUrl, "must be s3://BUCKET or s3://BUCKET/PREFIX")
+    .optional()
+    .describe(
+      "S3-compatible store of registered models that replicas share, as `s3://BUCKET/PREFIX`; unset: REGISTERED_MODELS_DIR, which holds copies otherwise: [scale.md](scale.md#replicas).",
+    ),
   feedback: z
     .enum(["on", "off"])
     .default("on")
@@ -486,6 +493,11 @@ function isUrlHost(text: string): boolean {
   return ["http", "https"].every(
     (scheme) => URL.canParse(`${scheme}://${host}`) && new URL(`${scheme}://${host}`).host === host,
   );
+}
+
+/** With a bucket's name as Amazon has them. */
+function isBucketUrl(text: string): boolean {
+  return /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/|$)/.test(text);
 }
 
 /** What Express takes for `trust proxy`, less `true`: that would believe everybody. */

@@ -818,6 +818,14 @@ export interface Moment {
   readonly memoryBytes: { readonly service: number; readonly engines: number };
 }
 
+/** How registered models are shared. */
+export interface ModelsStoreStatus {
+  /** Why what others change is not seen now; null where it is. */
+  readonly problem: string | null;
+  /** Seconds since the store last said what it holds; null where it did not since the start. */
+  readonly heard_seconds_ago: number | null;
+}
+
 /** What `/readyz` answers. */
 export interface Readiness {
   readonly ready: boolean;
@@ -832,6 +840,8 @@ export interface Readiness {
   readonly images_kept: ImagesKept;
   /** Null where nothing is remembered. */
   readonly feedback: FeedbackStatus | null;
+  /** Null where registered models are this service's alone. */
+  readonly models_store: ModelsStoreStatus | null;
   readonly engine: {
     readonly kind: EngineStatus["kind"];
     readonly ready: boolean;

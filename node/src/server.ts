@@ -147,6 +147,7 @@ function readinessOf({ engine, models, zoo, imageStore }: Service): Readiness {
     held: { ...app.held(), connections: connections.count },
     images_kept: imageStore.kept,
     feedback: feedback?.status() ?? null,
+    models_store: service.modelsStore(),
     engine: { kind, ready, runtime, libtensorflow, kernels, sandbox, cgroup, programs },
   };
 }

@@ -27,8 +27,12 @@ import { createWasmClassifier } from "./images/wasm-classifier.js";
 import { createKey, type FileKeys, type NewKey, openApiKeys } from "./keys/api-keys.js";
 import { type FileZoo, openFileZoo } from "./models/file-zoo.js";
 import { folderBlobs } from "./models/folder-blobs.js";
+import { createFollower } from "./models/follower.js";
+import { keepsConditions as keepsConditionsOf } from "./models/objects.js";
 import { createRegistrar } from "./models/registrar.js";
 import { createModelRegistry } from "./models/registry.js";
+import { openS3Objects } from "./models/s3-objects.js";
+import { openSharedBlobs, type SharedBlobs } from "./models/shared-blobs.js";
 import { openModelStore } from "./models/store.js";
 import { watchZoo, type ZooWatch } from "./models/watch-zoo.js";
 import { openLogger } from "./observe/logger.js";
@@ -44,6 +48,7 @@ import {
   type ModelChoice,
   type ModelFetcher,
   type Models,
+  type ModelsStoreStatus,
   type ModelZoo,
   NO_SETTINGS,
   type Observer,
@@ -85,10 +90,12 @@ export interface Service {
   tidy(): Promise<void>;
   /** Reads every registered model, so that a damaged one is listed as such before it is asked for. */
   verify(): Promise<void>;
-  /** From now on changes of the zoo's folder are taken over. */
+  /** From now on changes of the zoo's folder are taken over, and those that other replicas make. */
   watch(): void;
   /** Looks for such changes now. */
   look(): void;
+  /** How registered models are shared; null where they are this service's alone. */
+  modelsStore(): ModelsStoreStatus | null;
   /** Ends models, engines and threads; requests in flight are finished first. */
   close(): Promise<void>;
 }
@@ -101,8 +108,13 @@ export async function openService(config: Config, logger: Logger, observer: Obse
     logger.warn({ entry, reason }, "a model of the zoo cannot be served");
   };
   const ownZoo = await openFileZoo(config.modelsDir, reportDamage, config.modelId ?? null);
+  const reportStore = (error: unknown) => {
+    if (error === null) logger.info("the store of models answers again");
+    else logger.warn({ err: error }, "the store of models, or the copy of it, cannot be used");
+  };
+  const shared = await openShared(config, reportStore);
   const zoo = await openModelStore({
-    blobs: folderBlobs(config.registeredModelsDir),
+    blobs: shared ?? folderBlobs(config.registeredModelsDir),
     zoo: ownZoo,
     modelsMax: config.registeredModelsMax,
     bytesMax: config.registeredBytesMax,
@@ -145,6 +157,7 @@ export async function openService(config: Config, logger: Logger, observer: Obse
     reportFailure: (id, error) => logger.error({ model: id, err: error }, "a listed model cannot be fetched"),
   });
   let zooWatch: ZooWatch | null = null;
+  const follower = shared === null ? null : createFollower({ shared, store: zoo, models, report: reportStore });
   return {
     classifier,
     fetcher,
@@ -176,15 +189,45 @@ export async function openService(config: Config, logger: Logger, observer: Obse
         pollMs: 1000 * config.modelsPollSeconds,
         report: (error) => logger.warn({ err: error }, "changes of the zoo's folder may be noticed late"),
       });
+      follower?.start();
     },
     look: () => zooWatch?.look(),
+    modelsStore: () => follower?.status() ?? null,
     async close() {
       zooWatch?.stop();
+      follower?.stop();
       fetcher.close();
       await models.close();
       await Promise.all([engine.close(), classifier.close(), ownZoo.close()]);
     },
   };
+}
+
+/** The store of registered models that replicas share; null where there is none. */
+async function openShared(
+  { modelsStore, registeredModelsDir }: Config,
+  report: (error: unknown) => void,
+): Promise<SharedBlobs | null> {
+  if (modelsStore === undefined) return null;
+  return await openSharedBlobs({
+    objects: await openS3Objects(modelsStore),
+    // Apart from what a service without MODELS_STORE keeps there.
+    cacheDir: join(registeredModelsDir, "copies"),
+    report,
+  });
+}
+
+/**
+ * Whether the store of models that replicas share keeps the conditions of a write; it is left with one object more.
+ * @throws AwayError
+ */
+export async function keepsConditions(modelsStore: string): Promise<boolean> {
+  const objects = await openS3Objects(modelsStore);
+  try {
+    return await keepsConditionsOf(objects);
+  } finally {
+    objects.close();
+  }
 }
 
 /**

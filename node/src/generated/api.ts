@@ -311,6 +311,10 @@ export interface Readiness {
     dropped: number;
     images_dropped: number;
   } | null;
+  models_store: {
+    problem: string | null;
+    heard_seconds_ago: number | null;
+  } | null;
   engine: {
     kind: "process" | "addon" | "remote" | "fake";
     ready: boolean;

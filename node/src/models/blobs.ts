@@ -1,4 +1,5 @@
-/** Where registered models are kept: named bytes, in a folder or elsewhere. */
+/** Where registered models are kept: named bytes, in a folder or in a bucket that replicas share. */
+import { AppError } from "../errors.js";
 
 export interface Blob {
   readonly name: string;
@@ -15,12 +16,38 @@ export interface Blobs {
   sizeOf(name: string): Promise<number | null>;
   /** Keeps bytes that nothing names yet: whole, or not at all. */
   put(name: string, content: Uint8Array): Promise<void>;
-  /** The one moment at which a change happens: replaces the entry, or removes it for null. It outlives a power cut. */
-  commit(name: string, entry: string | null): Promise<void>;
+  /**
+   * The one moment at which a change happens: replaces the entry, or removes it for null. It outlives a power cut.
+   * @param named the blobs that the entry names
+   * @throws ConflictError
+   */
+  commit(name: string, entry: string | null, named: readonly string[]): Promise<void>;
   /** Every blob that is whole; of none of them where the place is not made yet. */
   list(): Promise<readonly Blob[]>;
   /** It may be gone already. */
   delete(name: string): Promise<void>;
   /** Removes what a stop in the middle of a `put` or `commit` left. */
   deleteLeftovers(): Promise<void>;
+  /**
+   * Looks at the place again, and resolves with the names of entries that others changed since the last time; what is said
+   * of entries is as of then. Null where nobody else changes them.
+   * @throws AwayError
+   */
+  readonly refresh: (() => Promise<readonly string[]>) | null;
 }
+
+/** The place cannot be used now; what is known of it, and what is cached, can be. */
+export class AwayError extends AppError {
+  constructor(why: string, cause?: unknown) {
+    const detail = `The store of models ${why}. Nothing is half-stored; try again.`;
+    super("engine_unavailable", detail, { cause, retryAfterSeconds: AWAY_RETRY_SECONDS });
+  }
+}
+
+const AWAY_RETRY_SECONDS = 5;
+
+/** Another replica changed an entry first, and nothing was committed: what is known has to be refreshed. */
+export class ConflictError extends Error {}
+
+/** A later version of the service wrote something, which means what this one cannot know. */
+export class LaterError extends Error {}

@@ -9,6 +9,7 @@ import { AppError, isSystemError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest, type Place } from "../generated/contract.js";
 import type { ModelProgram, ModelZoo, ZooModel } from "../ports.js";
 import { sha256 } from "../sha256.js";
+import { AwayError } from "./blobs.js";
 import { namesIn, sizeOf } from "./folder-blobs.js";
 import { findLoneModel } from "./lone-model.js";
 import { parseManifest, parseManifests } from "./manifest.js";
@@ -376,7 +377,7 @@ export class FileZooModel implements ZooModel {
     try {
       await Promise.all([this.readGraph(), this.readLabels(), checkProgram(this.program)]);
     } catch (error) {
-      this.damage = messageOf(error);
+      if (!(error instanceof AwayError)) this.damage = messageOf(error);
     }
   }
 
@@ -427,6 +428,7 @@ export class FileZooModel implements ZooModel {
 
   async #read(file: string, expected: string | null): Promise<Uint8Array> {
     const content = await this.#files.get(file).catch((error: unknown) => {
+      if (error instanceof AwayError) throw error;
       throw this.#damaged(file, "it cannot be read", error);
     });
     if (content === null) throw this.#damaged(file, "it cannot be read");

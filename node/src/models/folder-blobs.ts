@@ -16,6 +16,7 @@ export function folderBlobs(dir: string): Blobs {
   };
   return {
     place: dir,
+    refresh: null,
     get: (name) => unlessMissing(readFile(pathOf(name))),
     sizeOf: (name) => sizeOf(pathOf(name)),
     put: (name, content) =>

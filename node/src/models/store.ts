@@ -1,18 +1,28 @@
 /**
  * Registered models, kept as blobs that hold the old or the new state, and nothing between, whenever the service stops.
+ * Where replicas share them, each change begins with what the others committed, and begins anew where another is first.
  *
  * `<id>.json` is an *entry*: the manifests of every version of one model in the order in which they came, and which
  * version is *served* to requests that name none. Graphs and label files lie beside it, named by their SHA-256. A change
  * is one commit of an entry: blobs that it names are there before, blobs that no entry names any longer are removed after.
  */
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
 import { AppError, messageOf } from "../errors.js";
-import { MANIFEST_FIELDS, MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
+import { MANIFEST_FIELDS, type Manifest } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
-import type { Blobs } from "./blobs.js";
+import { AwayError, type Blobs, ConflictError } from "./blobs.js";
+import {
+  damagedEntry,
+  type Entry,
+  entryNameOf,
+  filesOf,
+  idOfEntry,
+  keepSame,
+  readEntry,
+  readManifests,
+  writeEntry,
+} from "./entry.js";
 import { FileZooModel, type ReportDamage } from "./file-zoo.js";
-import { parseManifest } from "./manifest.js";
 
 export interface ModelStoreOptions {
   readonly blobs: Blobs;
@@ -25,28 +35,16 @@ export interface ModelStoreOptions {
   readonly report: ReportDamage;
 }
 
-interface Entry {
-  readonly served: string;
-  readonly versions: readonly FileZooModel[];
-  /** Whether its file can be read; otherwise its one version is a stand-in. */
-  readonly readable: boolean;
-}
-
-const ENTRY_FILE = /^([a-z0-9][a-z0-9._-]*)\.json$/;
 const CONTENT_FILE = /^[0-9a-f]{64}\.(?:graph|labels)$/;
 
-const ENTRY = z.strictObject({
-  schema: z.literal(MANIFEST_SCHEMA),
-  served: z.string(),
-  versions: z.array(z.unknown()).min(1),
-});
+/** Times that a change begins anew since another replica was first. */
+const CONFLICTS_MAX = 20;
 
-/** An entry of a later version of the service, which means what this one cannot know. */
-class LaterEntry extends Error {}
+const ZOO_IS_FIRST = "it has the id of a model of the zoo, which is served instead";
 
 /**
  * Reads the entries, and looks for the blobs that they name; changes nothing.
- * @throws Error where a later version of the service wrote one.
+ * @throws LaterError
  */
 export async function openModelStore(options: ModelStoreOptions): Promise<ModelStore> {
   const store = new ModelStore(options);
@@ -63,6 +61,9 @@ export class ModelStore implements ModelZoo {
   readonly #entries = new Map<string, Entry>();
   /** Removed versions whose files are kept while requests use them. */
   readonly #retired = new Set<ZooModel>();
+  /** Of what other replicas changed, since `takeOver` last told. */
+  #gone: FileZooModel[] = [];
+  #fresh: FileZooModel[] = [];
   /** Changes happen one after the other. */
   #lastChange: Promise<unknown> = Promise.resolve();
 
@@ -104,10 +105,10 @@ export class ModelStore implements ModelZoo {
     });
     for (const id of ids) {
       if (zoo.find(id) !== undefined) {
-        report(id, "it has the id of a model of the zoo, which is served instead");
+        report(id, ZOO_IS_FIRST);
         continue;
       }
-      const entry = await this.#readEntry(id);
+      const entry = await readEntry(id, this.#options.blobs);
       this.#entries.set(id, entry);
       for (const { manifest, damage } of entry.versions)
         if (damage !== null) report(`${id}@${manifest.version}`, damage);
@@ -116,14 +117,30 @@ export class ModelStore implements ModelZoo {
 
   /** Reads every file, which takes seconds for a gigabyte, and reports those that are damaged. */
   async verify(): Promise<void> {
-    for (const { versions } of [...this.#entries.values()]) {
-      for (const model of versions) {
-        if (model.damage !== null) continue;
-        await model.verify();
-        const { id, version } = model.manifest;
-        const isThere = this.find(id, version) === model;
-        if (model.damage !== null && isThere) this.#options.report(`${id}@${version}`, model.damage);
-      }
+    for (const { versions } of [...this.#entries.values()]) await this.#verify(versions);
+  }
+
+  /**
+   * Takes over what other replicas changed. Resolves with the models that are gone since the last time, and with a function
+   * that reads the files of those that came: they are asked for soon.
+   * @throws AwayError
+   */
+  takeOver(): Promise<{ readonly gone: readonly ZooModel[]; verify(): Promise<void> }> {
+    return this.#inTurn(async () => {
+      await this.#refresh();
+      const [gone, fresh] = [this.#gone, this.#fresh];
+      [this.#gone, this.#fresh] = [[], []];
+      return { gone, verify: () => this.#verify(fresh) };
+    });
+  }
+
+  async #verify(models: readonly FileZooModel[]): Promise<void> {
+    for (const model of models) {
+      if (model.damage !== null) continue;
+      await model.verify();
+      const { id, version } = model.manifest;
+      const isThere = this.find(id, version) === model;
+      if (model.damage !== null && isThere) this.#options.report(`${id}@${version}`, model.damage);
     }
   }
 
@@ -150,7 +167,7 @@ export class ModelStore implements ModelZoo {
 
   /**
    * Keeps a model; resolves with whether it is new. The same model again mends one whose files are damaged.
-   * @throws AppError `model_exists`, `storage_full`.
+   * @throws AppError `model_exists`, `storage_full`; AwayError, as the other changes.
    */
   register(manifest: Manifest, graph: Uint8Array, labels: Uint8Array | null): Promise<boolean> {
     return this.#change(manifest.id, async () => {
@@ -230,24 +247,64 @@ export class ModelStore implements ModelZoo {
 
   /** One change at a time. After one that failed, memory is what the entry that is kept says. */
   #change<T>(id: string | null, make: () => Promise<T>): Promise<T> {
-    const change = this.#lastChange.then(async () => {
+    return this.#inTurn(async () => {
       try {
-        return await make();
+        return id === null ? await make() : await this.#makeAsFirst(make);
       } catch (error) {
-        const isRefusal = error instanceof AppError && error.code !== "storage_full";
+        const isRefusal = error instanceof AppError && error.code !== "storage_full" && !(error instanceof AwayError);
         if (!isRefusal) {
           await this.#recover(id).catch((failure: unknown) => this.#options.report(id ?? "", messageOf(failure)));
         }
         throw error;
       }
     });
-    this.#lastChange = change.catch(() => {});
-    return change;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#lastChange.then(work);
+    this.#lastChange = done.catch(() => {});
+    return done;
+  }
+
+  /** A change of what all replicas have by now. */
+  async #makeAsFirst<T>(make: () => Promise<T>): Promise<T> {
+    for (let triesLeft = CONFLICTS_MAX; ; triesLeft -= 1) {
+      await this.#refresh();
+      try {
+        return await make();
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error;
+        if (triesLeft === 0) throw new AwayError("is changed by others all the time", error);
+      }
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    for (const name of (await this.#options.blobs.refresh?.()) ?? []) {
+      const id = idOfEntry(name);
+      if (id === null) continue;
+      const before = this.#entries.get(id)?.versions ?? [];
+      const entry = await this.#readAgain(id, name);
+      if (entry === null) this.#entries.delete(id);
+      else this.#entries.set(id, keepSame(entry, before));
+      const now = this.#entries.get(id)?.versions ?? [];
+      this.#gone.push(...before.filter((model) => !now.includes(model)));
+      this.#fresh.push(...now.filter((model) => !before.includes(model)));
+    }
+  }
+
+  /** Null where there is no entry now, or none that is served. */
+  async #readAgain(id: string, name: string): Promise<Entry | null> {
+    const { blobs, zoo, report } = this.#options;
+    if ((await blobs.get(name)) === null) return null;
+    if (zoo.find(id) === undefined) return await readEntry(id, blobs).catch((error) => damagedEntry(id, blobs, error));
+    report(id, ZOO_IS_FIRST);
+    return null;
   }
 
   async #recover(id: string | null): Promise<void> {
     if (id !== null) {
-      if ((await this.#idsKept()).includes(id)) this.#entries.set(id, await this.#readEntry(id));
+      if ((await this.#idsKept()).includes(id)) this.#entries.set(id, await readEntry(id, this.#options.blobs));
       else this.#entries.delete(id);
     }
     await this.#removeUnnamed();
@@ -272,48 +329,10 @@ export class ModelStore implements ModelZoo {
 
   /** The one moment at which a change happens. */
   async #commit(id: string, entry: Entry | null): Promise<void> {
-    const versions = entry?.versions.map(({ manifest }) => manifest);
-    const text = entry && JSON.stringify({ schema: MANIFEST_SCHEMA, served: entry.served, versions }, null, 2);
-    await this.#options.blobs.commit(entryNameOf(id), text);
+    const named = entry?.versions.flatMap(({ manifest }) => filesOf(manifest)) ?? [];
+    await this.#options.blobs.commit(entryNameOf(id), entry && writeEntry(entry), named);
     if (entry === null) this.#entries.delete(id);
     else this.#entries.set(id, entry);
-  }
-
-  /** An entry that cannot be read is a model of one version that cannot be served. */
-  async #readEntry(id: string): Promise<Entry> {
-    const { blobs } = this.#options;
-    try {
-      const { served, manifests } = await this.#manifestsOf(id);
-      const versions: FileZooModel[] = [];
-      for (const manifest of manifests) versions.push(await FileZooModel.open(manifest, blobs, { registered: true }));
-      return { served, versions, readable: true };
-    } catch (error) {
-      if (error instanceof LaterEntry) throw error;
-      const damage = `${entryNameOf(id)}: ${messageOf(error)}`;
-      const damaged = FileZooModel.damaged({ id, version: null }, blobs, { damage, registered: true });
-      return { served: damaged.manifest.version, versions: [damaged], readable: false };
-    }
-  }
-
-  async #manifestsOf(id: string): Promise<{ served: string; manifests: Manifest[] }> {
-    const text = await this.#options.blobs.get(entryNameOf(id));
-    if (text === null) throw new Error("it is missing");
-    const json: unknown = JSON.parse(Buffer.from(text).toString("utf8"));
-    const { schema } = json as { schema?: unknown };
-    if (typeof schema === "number" && schema > MANIFEST_SCHEMA) {
-      const found = `${entryNameOf(id)} in ${this.#options.blobs.place}`;
-      throw new LaterEntry(
-        `a later version of Menagerie wrote ${found} (schema ${schema}; this one reads ${MANIFEST_SCHEMA}); start that one, or name another REGISTERED_MODELS_DIR`,
-      );
-    }
-    const entry = ENTRY.parse(json);
-    const manifests = entry.versions.map((version) => parseManifest(version));
-    const stray = manifests.find((manifest) => manifest.id !== id);
-    if (stray !== undefined) throw new Error(`it names ${JSON.stringify(stray.id)}, its file another id`);
-    if (!manifests.some(({ version }) => version === entry.served)) {
-      throw new Error(`it serves version ${JSON.stringify(entry.served)} and does not have it`);
-    }
-    return { served: entry.served, manifests };
   }
 
   /** Half-written blobs, and graphs and labels that nothing names. With an unreadable entry, which may name any, those stay. */
@@ -324,7 +343,7 @@ export class ModelStore implements ModelZoo {
     try {
       for (const model of this.#retired) for (const name of filesOf(model.manifest)) named.add(name);
       for (const id of await this.#idsKept()) {
-        const { manifests } = await this.#manifestsOf(id);
+        const { manifests } = await readManifests(id, blobs);
         for (const manifest of manifests) for (const name of filesOf(manifest)) named.add(name);
       }
     } catch {
@@ -338,7 +357,7 @@ export class ModelStore implements ModelZoo {
 
   async #idsKept(): Promise<string[]> {
     const blobs = await this.#options.blobs.list();
-    return blobs.flatMap(({ name }) => ENTRY_FILE.exec(name)?.[1] ?? []).toSorted();
+    return blobs.flatMap(({ name }) => idOfEntry(name) ?? []).toSorted();
   }
 }
 
@@ -347,12 +366,4 @@ function versionOf(id: string, { versions }: Entry, wanted: string): FileZooMode
   if (found !== undefined) return found;
   const known = versions.map(({ manifest }) => manifest.version).join(", ");
   throw new AppError("version_unknown", `Model ${id} has no version ${JSON.stringify(wanted)}; it has: ${known}.`);
-}
-
-function filesOf({ graph, labels }: Manifest): string[] {
-  return [graph.file, ...(labels === undefined ? [] : [labels.file])];
-}
-
-function entryNameOf(id: string): string {
-  return `${id}.json`;
 }

@@ -222,6 +222,9 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
         images_dropped: COUNT,
       }),
     ),
+    models_store: orNull(
+      objectOf({ problem: orNull(STRING), heard_seconds_ago: orNull({ type: "number", minimum: 0 }) }),
+    ),
     engine: objectOf({
       kind: { enum: ["process", "addon", "remote", "fake"] },
       ready: { type: "boolean" },

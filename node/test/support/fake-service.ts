@@ -359,6 +359,7 @@ export async function startFakeService(
       held: { requests: 0, waiting: 0, bytes: 0, connections: 0 },
       images_kept: { count: 0, bytes: 0 },
       feedback: feedback?.status() ?? null,
+      models_store: null,
       engine: {
         kind: "fake",
         ready: true,

@@ -1,0 +1,64 @@
+/** Looks each second at the store that replicas share, and lets go of models that others removed. */
+import { messageOf } from "../errors.js";
+import type { Models, ModelsStoreStatus } from "../ports.js";
+import type { SharedBlobs } from "./shared-blobs.js";
+import type { ModelStore } from "./store.js";
+
+export interface FollowerOptions {
+  readonly shared: Pick<SharedBlobs, "sinceHeardMs" | "close">;
+  readonly store: Pick<ModelStore, "takeOver" | "discard">;
+  readonly models: Pick<Models, "retire">;
+  /** Told when the store goes away (with why), and when it is back (null). */
+  readonly report: (error: unknown) => void;
+}
+
+/** Between the end of one look and the next. */
+const LOOK_MS = 1000;
+
+export interface Follower {
+  start(): void;
+  status(): ModelsStoreStatus;
+  stop(): void;
+}
+
+export function createFollower({ shared, store, models, report }: FollowerOptions): Follower {
+  let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
+  let problem: string | null = null;
+  /** Files of models that came are read one after the other. */
+  let verified = Promise.resolve();
+
+  async function look(): Promise<void> {
+    try {
+      const { gone, verify } = await store.takeOver();
+      if (problem !== null) report(null);
+      problem = null;
+      letGo(gone).catch(report);
+      verified = verified.then(verify).catch(report);
+    } catch (error) {
+      if (isOver) return;
+      if (problem === null) report(error);
+      problem = messageOf(error);
+    }
+    if (!isOver) timer = setTimeout(look, LOOK_MS).unref();
+  }
+
+  async function letGo(gone: Awaited<ReturnType<typeof store.takeOver>>["gone"]): Promise<void> {
+    if (gone.length === 0) return;
+    await Promise.all(gone.map((model) => models.retire(model)));
+    await store.discard(gone);
+  }
+
+  return {
+    start: () => void look(),
+    status() {
+      const ms = shared.sinceHeardMs();
+      return { problem, heard_seconds_ago: ms === null ? null : Math.round(ms / 100) / 10 };
+    },
+    stop() {
+      isOver = true;
+      clearTimeout(timer);
+      shared.close();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * Objects in an S3-compatible store, by its makers' client, which is loaded only where it is asked for. Endpoint, region
+ * and keys are what the client itself reads: `AWS_ENDPOINT_URL_S3`, `AWS_REGION`, `AWS_ACCESS_KEY_ID` and the others.
+ * Conditional writes: docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+ */
+import { messageOf } from "../errors.js";
+import { AwayError } from "./blobs.js";
+import type { Objects } from "./objects.js";
+
+const CONNECT_MS_MAX = 2000;
+const NOT_MODIFIED = 304;
+const NOT_FOUND = 404;
+/** Another write of the same key was under way, or was there before. */
+const CONFLICTS: readonly unknown[] = [409, 412];
+/** Servers that are not Amazon's take any. */
+const ANY_REGION = "us-east-1";
+const BUCKET_URL = /^s3:\/\/([^/]+)(?:\/(.*?))?\/?$/;
+
+/** @param url `s3://bucket` or `s3://bucket/prefix` */
+export async function openS3Objects(
+  url: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<Objects> {
+  const [, bucket = "", prefix = ""] = BUCKET_URL.exec(url) ?? [];
+  const keyOf = (key: string) => ({ Bucket: bucket, Key: prefix === "" ? key : `${prefix}/${key}` });
+  const { GetObjectCommand, PutObjectCommand, S3Client } = await import("@aws-sdk/client-s3");
+  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION = ANY_REGION } = environment;
+  const isElsewhere = Boolean(AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL);
+  const client = new S3Client({
+    // Names of buckets are no names of hosts there.
+    ...(isElsewhere ? { forcePathStyle: true, region: AWS_REGION } : {}),
+    requestHandler: { connectionTimeout: CONNECT_MS_MAX },
+    // What is sent has its SHA-256; sums of other kinds are refused by some servers.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+  });
+  return {
+    place: url,
+    get: (key, msMax, etag = null) =>
+      unlessAway(msMax, async (abortSignal) => {
+        try {
+          const asked = new GetObjectCommand({ ...keyOf(key), ...(etag === null ? {} : { IfNoneMatch: etag }) });
+          const { Body, ETag } = await client.send(asked, { abortSignal });
+          if (Body === undefined || ETag === undefined) throw new Error("it answers without a body or an ETag");
+          return { bytes: await Body.transformToByteArray(), etag: ETag };
+        } catch (error) {
+          if (statusOf(error) === NOT_MODIFIED) return "same" as const;
+          if (statusOf(error) === NOT_FOUND && nameOf(error) === "NoSuchKey") return null;
+          throw error;
+        }
+      }),
+    put: (key, bytes, sha256, msMax) =>
+      unlessAway(msMax, async (abortSignal) => {
+        const ChecksumSHA256 = Buffer.from(sha256, "hex").toString("base64");
+        await client.send(new PutObjectCommand({ ...keyOf(key), Body: bytes, ChecksumSHA256 }), { abortSignal });
+      }),
+    replace: (key, bytes, etag, msMax) =>
+      unlessAway(msMax, async (abortSignal) => {
+        const condition = etag === null ? { IfNoneMatch: "*" } : { IfMatch: etag };
+        try {
+          const asked = new PutObjectCommand({ ...keyOf(key), Body: bytes, ...condition });
+          const { ETag } = await client.send(asked, { abortSignal });
+          if (ETag === undefined) throw new Error("it answers without an ETag");
+          return ETag;
+        } catch (error) {
+          // What had this ETag may be gone altogether.
+          const isGone = etag !== null && statusOf(error) === NOT_FOUND && nameOf(error) === "NoSuchKey";
+          if (isGone || CONFLICTS.includes(statusOf(error))) return null;
+          throw error;
+        }
+      }),
+    close: () => client.destroy(),
+  };
+}
+
+async function unlessAway<T>(msMax: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  try {
+    return await work(AbortSignal.timeout(msMax));
+  } catch (error) {
+    throw new AwayError(`cannot be used now (${whyOf(error, msMax)})`, error);
+  }
+}
+
+/** What neither names the store's host nor its bucket: clients see it. */
+function whyOf(error: unknown, msMax: number): string {
+  if (nameOf(error) === "AbortError" || nameOf(error) === "TimeoutError") return `no answer within ${msMax} ms`;
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : (nameOf(error) ?? messageOf(error));
+}
+
+function nameOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.name : undefined;
+}
+
+function statusOf(error: unknown): unknown {
+  if (!(error instanceof Error && "$metadata" in error)) return undefined;
+  const { httpStatusCode } = Object(error.$metadata) as { httpStatusCode?: unknown };
+  return httpStatusCode;
+}

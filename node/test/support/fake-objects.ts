@@ -1,0 +1,52 @@
+/** A bucket in memory, which can be slow, gone, or lie. */
+import { randomUUID } from "node:crypto";
+import { AwayError } from "../../src/models/blobs.js";
+import type { Objects, StoredObject } from "../../src/models/objects.js";
+
+export class FakeObjects implements Objects {
+  readonly place = "s3://models";
+  readonly kept = new Map<string, StoredObject>();
+  isGone = false;
+  /** How long an answer takes, to be compared with how long one waits for it; no time passes. */
+  answerMs = 0;
+  /** Waited for by each call. */
+  gate: Promise<void> = Promise.resolve();
+  /** Called before an object is replaced. */
+  beforeReplace: () => Promise<void> = async () => {};
+  /** Replaces, and does not say so. */
+  losesAnswers = false;
+  /** Makes of each object's bytes what is answered. */
+  lie = (bytes: Uint8Array) => bytes;
+  readonly asked: string[] = [];
+
+  async get(key: string, msMax: number, etag: string | null = null): Promise<StoredObject | "same" | null> {
+    await this.#answer("get", key, msMax);
+    const found = this.kept.get(key);
+    if (found === undefined) return null;
+    return found.etag === etag ? "same" : { ...found, bytes: this.lie(found.bytes) };
+  }
+
+  async put(key: string, bytes: Uint8Array, _sha256: string, msMax: number): Promise<void> {
+    await this.#answer("put", key, msMax);
+    this.kept.set(key, { bytes: Buffer.from(bytes), etag: randomUUID() });
+  }
+
+  async replace(key: string, bytes: Uint8Array, etag: string | null, msMax: number): Promise<string | null> {
+    await this.beforeReplace();
+    await this.#answer("replace", key, msMax);
+    if ((this.kept.get(key)?.etag ?? null) !== etag) return null;
+    const next = randomUUID();
+    this.kept.set(key, { bytes: Buffer.from(bytes), etag: next });
+    if (this.losesAnswers) throw new AwayError("cannot be used now (ECONNRESET)");
+    return next;
+  }
+
+  close(): void {}
+
+  async #answer(what: string, key: string, msMax: number): Promise<void> {
+    this.asked.push(`${what} ${key}`);
+    await this.gate;
+    if (this.isGone) throw new AwayError("cannot be used now (ECONNREFUSED)");
+    if (this.answerMs > msMax) throw new AwayError(`cannot be used now (no answer within ${msMax} ms)`);
+  }
+}

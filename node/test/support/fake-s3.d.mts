@@ -1,0 +1,10 @@
+export interface FakeS3 {
+  readonly objects: Map<string, Buffer>;
+  readonly environment: Record<string, string>;
+  answerAfter(ms: number): void;
+  ignoreConditions(): void;
+  lieWith(change: (bytes: Buffer) => Buffer): void;
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+export function startFakeS3(bucket: string, port?: number): Promise<FakeS3>;

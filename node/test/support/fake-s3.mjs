@@ -1,0 +1,96 @@
+/**
+ * As much of an S3-compatible store as the service asks of one, over HTTP, in memory: objects by their path, and conditions
+ * on ETags. It can be slow, gone, or lie. Signatures are not looked at.
+ */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+
+const SIGNING = { AWS_ACCESS_KEY_ID: "menagerie", AWS_SECRET_ACCESS_KEY: "menagerie", AWS_REGION: "us-east-1" };
+
+/**
+ * @param {string} bucket the one that there is
+ * @param {number} [port]
+ */
+export async function startFakeS3(bucket, port = 0) {
+  /** @type {Map<string, Buffer>} */
+  const objects = new Map();
+  let delayMs = 0;
+  let ignoresConditions = false;
+  /** @type {(bytes: Buffer) => Buffer} */
+  let lie = (bytes) => bytes;
+  const server = createServer((request, response) => {
+    const chunks = [];
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.on("end", () => setTimeout(() => answer(request, Buffer.concat(chunks), response), delayMs));
+  });
+
+  function answer({ method, url = "", headers: asked }, body, response) {
+    const headers = method === "PUT" && ignoresConditions ? {} : asked;
+    const path = decodeURIComponent(url.split("?")[0]);
+    const fail = (status, code) => {
+      response.writeHead(status, { "content-type": "application/xml" });
+      response.end(status === 304 ? undefined : `<Error><Code>${code}</Code><Message>${code}</Message></Error>`);
+    };
+    if (!path.startsWith(`/${bucket}/`)) return fail(404, "NoSuchBucket");
+    const found = objects.get(path);
+    if (method === "PUT") {
+      if (headers["if-none-match"] === "*" && found !== undefined) return fail(412, "PreconditionFailed");
+      if (headers["if-match"] !== undefined && found === undefined) return fail(404, "NoSuchKey");
+      if (headers["if-match"] !== undefined && headers["if-match"] !== etagOf(found))
+        return fail(412, "PreconditionFailed");
+      const sum = headers["x-amz-checksum-sha256"];
+      if (sum !== undefined && sum !== createHash("sha256").update(body).digest("base64"))
+        return fail(400, "BadDigest");
+      objects.set(path, body);
+      response.writeHead(200, { etag: etagOf(body) });
+      return response.end();
+    }
+    if (found === undefined) return fail(404, "NoSuchKey");
+    if (method === "DELETE") {
+      objects.delete(path);
+      response.writeHead(204);
+      return response.end();
+    }
+    if (headers["if-none-match"] === etagOf(found)) return fail(304, "NotModified");
+    const bytes = lie(found);
+    response.writeHead(200, { etag: etagOf(found), "content-length": bytes.length });
+    response.end(bytes);
+  }
+
+  async function listen(at) {
+    server.listen(at, "127.0.0.1");
+    await once(server, "listening");
+  }
+
+  await listen(port);
+  const { port: ownPort } = server.address();
+  return {
+    objects,
+    /** What the client reads of the environment. */
+    environment: { ...SIGNING, AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${ownPort}` },
+    answerAfter(ms) {
+      delayMs = ms;
+    },
+    ignoreConditions() {
+      ignoresConditions = true;
+    },
+    lieWith(change) {
+      lie = change;
+    },
+    /** Refuses connections until `start`. */
+    async stop() {
+      if (!server.listening) return;
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+    start: () => listen(ownPort),
+  };
+}
+
+/** @param {Buffer} [bytes] */
+function etagOf(bytes = Buffer.alloc(0)) {
+  return `"${createHash("md5").update(bytes).digest("hex")}"`;
+}
