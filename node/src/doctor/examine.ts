@@ -2,6 +2,7 @@
 import { type Config, readConfig } from "../config.js";
 import { messageOf } from "../errors.js";
 import { SET_UP } from "../places.js";
+import { checkBucket } from "./bucket.js";
 import { checkDisk, checkPage } from "./disk.js";
 import { checkEngine } from "./engine.js";
 import { checkFeedback } from "./feedback.js";
@@ -28,6 +29,7 @@ export async function* examine(): AsyncGenerator<Finding> {
     checkRuns(config),
     checkPorts(config),
     checkDisk(config),
+    checkBucket(config),
     checkFeedback(config),
     checkZoo(config),
     checkKeys(config),

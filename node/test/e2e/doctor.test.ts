@@ -10,6 +10,7 @@ import { checkDisk, hindranceOf } from "../../src/doctor/disk.js";
 import type { Finding } from "../../src/doctor/finding.js";
 import { checkProcessor } from "../../src/doctor/processor.js";
 import { runCommand } from "../support/command.js";
+import { startFakeS3 } from "../support/fake-s3.mjs";
 import { makeColourZoo, startServer } from "../support/server.js";
 
 const HASH = "a".repeat(64);
@@ -214,6 +215,22 @@ describe("is told of, with what mends it:", () => {
     const finding = await redOf({ DATABASE_URL: "postgres://nobody:secret@127.0.0.1:1/nothing" });
     expect(finding).toMatchObject({ check: "feedback", mend: "env --unset=DATABASE_URL npm start" });
     expect(finding.found).not.toContain("secret");
+  });
+
+  it("a bucket that is not there, or lets a change overwrite another", async () => {
+    const s3 = await startFakeS3("models");
+    try {
+      const { findings } = await examine({ ...s3.environment, MODELS_STORE: "s3://models/mine" });
+      expect(findings).toContainEqual(expect.objectContaining({ check: "bucket", state: "green" }));
+      const mend = "env --unset=MODELS_STORE npm start";
+      const missing = await redOf({ ...s3.environment, MODELS_STORE: "s3://others" });
+      expect(missing).toMatchObject({ check: "bucket", found: expect.stringContaining("NoSuchBucket"), mend });
+      s3.ignoreConditions();
+      const careless = await redOf({ ...s3.environment, MODELS_STORE: "s3://models" });
+      expect(careless).toMatchObject({ check: "bucket", found: expect.stringContaining("If-Match"), mend });
+    } finally {
+      await s3.stop();
+    }
   });
 
   it("a folder of the zoo that is not there", async () => {
