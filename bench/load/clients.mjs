@@ -9,7 +9,14 @@ import { Agent, request } from "node:http";
 import { outcomeOf, SEPARATOR } from "./traffic.mjs";
 
 /** What a service may say of itself under load and faults, whatever was asked. */
-const REFUSALS = ["overloaded", "engine_failed", "engine_unavailable", "engine_timeout", "storage_full", "internal"];
+export const REFUSALS = [
+  "overloaded",
+  "engine_failed",
+  "engine_unavailable",
+  "engine_timeout",
+  "storage_full",
+  "internal",
+];
 const ANSWER_MS_MAX = 120_000;
 
 export class Tally {

@@ -19,6 +19,7 @@ const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrom
 const POSTGRES_DIR = "/usr/lib/postgresql";
 
 /** Where packages put it: folders that the path of a user need not have. */
+const HAPROXY_PATHS = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/opt/homebrew/bin/haproxy"];
 const NGINX_PATHS = ["/usr/sbin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx"];
 
 /** What every Rust build depends on. */
@@ -151,6 +152,15 @@ export const STEPS = [
     },
   },
   {
+    name: "HAProxy",
+    lane: "Debian's packages",
+    isDone: () => HAPROXY_PATHS.some((path) => existsSync(path)) || !canInstallPackages(),
+    run: async ({ exec }) => {
+      await exec("apt-get", ["update"]);
+      await exec("apt-get", ["install", "--yes", "--no-install-recommends", "haproxy"]);
+    },
+  },
+  {
     name: "ruff",
     tools: ["pip"],
     isDone: () => existsSync(ruffPath()),
@@ -170,7 +180,7 @@ export const SERVICE = [
 ];
 
 /** What tests need beside it: all runtimes, and the programs that some of them drive. */
-export const TESTS = [...RUNTIMES.map(({ name }) => name), "browser", "PostgreSQL", "nginx"];
+export const TESTS = [...RUNTIMES.map(({ name }) => name), "browser", "PostgreSQL", "nginx", "HAProxy"];
 
 /** What the checks of `npm run check` run on. */
 export const CHECKS = ["npm packages", "Rust toolchain", "engine", "ruff"];
