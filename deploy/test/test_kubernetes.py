@@ -28,6 +28,7 @@ KINDS = ["Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "PodDisruptio
 EVERYTHING = [
     "apiKeysSecret=keys",
     "databaseSecret=database",
+    "modelsStoreSecret=bucket",
     "models.claim=models",
     "data.claim=data",
     "replicas=1",
