@@ -73,6 +73,12 @@ describe("a store that is not there", () => {
     other.close();
   });
 
+  it("is one that stops in the middle of an object", async () => {
+    await objects.replace("models.json", BYTES, null, MS_MAX);
+    s3.stall();
+    await expect(objects.get("models.json", 300)).rejects.toMatchObject({ ...away, message: /within 300 ms/ });
+  });
+
   it("is one that does not answer in time", async () => {
     s3.answerAfter(60_000);
     await expect(objects.get("models.json", 50)).rejects.toMatchObject({ ...away, message: /no answer within 50 ms/ });

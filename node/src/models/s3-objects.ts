@@ -3,7 +3,9 @@
  * and keys are what the client itself reads: `AWS_ENDPOINT_URL_S3`, `AWS_REGION`, `AWS_ACCESS_KEY_ID` and the others.
  * Conditional writes: docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */
+import { Readable } from "node:stream";
 import { messageOf } from "../errors.js";
+import { unlessAborted } from "../unless-aborted.js";
 import { AwayError } from "./blobs.js";
 import type { Objects } from "./objects.js";
 
@@ -42,7 +44,12 @@ export async function openS3Objects(
           const asked = new GetObjectCommand({ ...keyOf(key), ...(etag === null ? {} : { IfNoneMatch: etag }) });
           const { Body, ETag } = await client.send(asked, { abortSignal });
           if (Body === undefined || ETag === undefined) throw new Error("it answers without a body or an ETag");
-          return { bytes: await Body.transformToByteArray(), etag: ETag };
+          // The client's own deadline ends with the headers.
+          const bytes = await unlessAborted(abortSignal, Body.transformToByteArray()).catch((error: unknown) => {
+            if (Body instanceof Readable) Body.destroy();
+            throw error;
+          });
+          return { bytes, etag: ETag };
         } catch (error) {
           if (statusOf(error) === NOT_MODIFIED) return "same" as const;
           if (statusOf(error) === NOT_FOUND && nameOf(error) === "NoSuchKey") return null;

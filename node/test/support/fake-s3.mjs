@@ -17,6 +17,7 @@ export async function startFakeS3(bucket, port = 0) {
   const objects = new Map();
   let delayMs = 0;
   let ignoresConditions = false;
+  let stalls = false;
   /** @type {(bytes: Buffer) => Buffer} */
   let lie = (bytes) => bytes;
   const server = createServer((request, response) => {
@@ -55,7 +56,8 @@ export async function startFakeS3(bucket, port = 0) {
     if (headers["if-none-match"] === etagOf(found)) return fail(304, "NotModified");
     const bytes = lie(found);
     response.writeHead(200, { etag: etagOf(found), "content-length": bytes.length });
-    response.end(bytes);
+    if (stalls) response.write(bytes.subarray(0, bytes.length / 2));
+    else response.end(bytes);
   }
 
   async function listen(at) {
@@ -71,6 +73,9 @@ export async function startFakeS3(bucket, port = 0) {
     environment: { ...SIGNING, AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${ownPort}` },
     answerAfter(ms) {
       delayMs = ms;
+    },
+    stall() {
+      stalls = true;
     },
     ignoreConditions() {
       ignoresConditions = true;
