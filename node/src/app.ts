@@ -35,6 +35,7 @@ import type {
   Models,
   ModelZoo,
   Observer,
+  PeerCounts,
   ReadImagePath,
   Readiness,
   Registrar,
@@ -71,6 +72,8 @@ export interface AppDeps {
   readonly feedback: Feedback | null;
   /** Null where nothing is taught. */
   readonly jobs: TeachJobs | null;
+  /** What other replicas count of requests; null where rates are this service's alone. */
+  readonly peerCounts: PeerCounts | null;
   readonly logger: Logger;
   readonly readiness: () => Readiness;
   readonly observer: Observer;
@@ -117,6 +120,7 @@ export function createApp({
   fetcher,
   feedback,
   jobs,
+  peerCounts,
   logger,
   readiness,
   fetchImage,
@@ -141,7 +145,7 @@ export function createApp({
 
   const admission = createAdmission(limits, onRest);
   const callerOf = createCallerOf(apiKeys, app.get("trust proxy fn"));
-  const rates = createRates(callerOf, limits);
+  const rates = createRates(callerOf, limits, peerCounts);
   const allow = allowRoles(callerOf, anonymousRole);
   const admit = enter(admission, callerOf);
   const takeTurn = createReadingTurns();

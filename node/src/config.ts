@@ -119,7 +119,9 @@ const SCHEMA = z.object({
     .string()
     .regex(/^postgres(ql)?:\/\//, "must begin with postgres://")
     .optional()
-    .describe("PostgreSQL database for them in place of FEEDBACK_DIR, as `postgres://USER:PASSWORD@HOST/NAME`."),
+    .describe(
+      "PostgreSQL database for them in place of FEEDBACK_DIR, as `postgres://USER:PASSWORD@HOST/NAME`; replicas count rates there together.",
+    ),
   keepImages: z.enum(["0", "1"]).default("0").describe("1: the images of remembered answers are kept as well."),
   teach: z
     .enum(["on", "off"])

@@ -780,6 +780,15 @@ export interface Feedback {
   close(): Promise<void>;
 }
 
+/** Requests that replicas count together. */
+export interface PeerCounts {
+  /** So many requests of a caller are counted here, in a window that ends in `leftMs`. */
+  tell(caller: string, hits: number, leftMs: number): void;
+  /** Of a caller that was told of, what other replicas count, as of about a second ago. */
+  others(caller: string): number;
+  close(): Promise<void>;
+}
+
 /** What the visits hold together. */
 export interface Held {
   /** Requests that are worked on. */

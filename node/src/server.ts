@@ -15,6 +15,7 @@ import {
   openKeys,
   openLogger,
   openObserving,
+  openPeerCounts,
   openService,
   openTeach,
   refuseLaterFeedback,
@@ -53,10 +54,12 @@ const service = await openService(config, logger, observing.observer).catch(endW
 await service.tidy();
 const feedback = openFeedback(config, logger);
 const jobs = await openTeach(config, service, logger).catch(endWith);
+const peerCounts = openPeerCounts(config, logger);
 const app = createApp({
   ...service,
   feedback,
   jobs,
+  peerCounts,
   logger,
   limits: config,
   webDir: config.webDir,
@@ -196,7 +199,7 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   // Streams of their events end with them.
   await Promise.all([closed, jobs?.close()]);
   clearInterval(sweep);
-  await Promise.all([service.close(), feedback?.close()]);
+  await Promise.all([service.close(), feedback?.close(), peerCounts?.close()]);
   const { dropped = 0, images_dropped = 0 } = feedback?.status() ?? {};
   if (dropped + images_dropped > 0)
     logger.warn({ dropped, images_dropped }, "these were not remembered since the start");

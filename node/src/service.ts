@@ -54,11 +54,13 @@ import {
   type Observer,
   type OpenModel,
   type Party,
+  type PeerCounts,
   type ReadImagePath,
   type Registrar,
   UNOBSERVED,
   type ZooModel,
 } from "./ports.js";
+import { openSharedCounts } from "./rates/shared-counts.js";
 import { sha256 } from "./sha256.js";
 import { openTeachJobs } from "./teach/jobs.js";
 import type { TeachJobs } from "./teach-jobs.js";
@@ -259,6 +261,21 @@ export function openKeys({ apiKeysFile, anonymousRole, host, trustProxy }: Confi
 }
 
 const DAY_MS = 86_400_000;
+
+/** What replicas count together; null where each counts for itself, or nothing is counted. */
+export function openPeerCounts(
+  { databaseUrl, requestsPerWindowMax }: Pick<Config, "databaseUrl" | "requestsPerWindowMax">,
+  logger: Logger,
+): PeerCounts | null {
+  if (databaseUrl === undefined || requestsPerWindowMax === 0) return null;
+  return openSharedCounts({
+    url: databaseUrl,
+    report: (error) => {
+      if (error === null) logger.info("rates are counted with other replicas again");
+      else logger.warn({ err: error }, "rates are counted without other replicas now");
+    },
+  });
+}
 
 /** The store of answers and of what was right; null where the settings turn it off. */
 export function openFeedback(config: Config, logger: Logger): Feedback | null {

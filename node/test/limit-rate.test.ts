@@ -2,6 +2,7 @@
 import { afterEach, expect, it } from "vitest";
 import type { Config } from "../src/config.js";
 import type { Problem } from "../src/errors.js";
+import { createRates } from "../src/front/limit-rate.js";
 import type { ApiKeys } from "../src/ports.js";
 import { type FakeService, startFakeService } from "./support/fake-service.js";
 
@@ -97,4 +98,29 @@ it("each key has its own count; wrong keys count to their address", async () => 
 it("0 is no limit", async () => {
   const service = await start({ requestsPerWindowMax: 0 });
   expect(await statuses(service, {}, {}, {}, {})).toEqual([200, 200, 200, 200]);
+});
+
+it("what other replicas count of a caller is counted too, and they are told what is counted here", async () => {
+  const told: [string, number][] = [];
+  const peers = {
+    tell: (caller: string, hits: number, leftMs: number) => {
+      expect(leftMs).toBeGreaterThan(0);
+      expect(leftMs).toBeLessThanOrEqual(60_000);
+      told.push([caller, hits]);
+    },
+    others: (caller: string) => (caller === "busy" ? 3 : 0),
+    close: async () => {},
+  };
+  const callerOf = () => ({ name: "nobody", role: null, isKey: false }) as never;
+  const rates = createRates(callerOf, { requestsPerWindowMax: 4, rateWindowMs: 60_000 }, peers);
+  const count = (name: string) => rates.count({ name } as Parameters<typeof rates.count>[0]);
+  await count("busy");
+  await expect(count("busy")).rejects.toMatchObject({ code: "rate_limited" });
+  for (let hits = 0; hits < 4; hits += 1) await count("idle");
+  await expect(count("idle")).rejects.toMatchObject({ code: "rate_limited" });
+  expect(told.slice(0, 3)).toEqual([
+    ["busy", 1],
+    ["busy", 2],
+    ["idle", 1],
+  ]);
 });

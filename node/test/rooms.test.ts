@@ -77,6 +77,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   feedback: ["ports", "errors", "generated", "wasm-module"],
   keys: ["ports", "errors"],
+  rates: ["ports"],
   observe: ["ports", "generated", "printable"],
   app: ["teach-jobs", "classify", "explain", "front", "grpc-messages", "protocols", "routes", "ports"],
   service: [
@@ -89,6 +90,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "models",
     "images",
     "keys",
+    "rates",
     "observe",
     "sha256",
     "wasm-module",

@@ -1,7 +1,8 @@
 /** So many requests in a window of time from one key, or from one address where there is no key. */
 import type { RequestHandler } from "express";
-import { MemoryStore, rateLimit } from "express-rate-limit";
+import { MemoryStore, rateLimit, type Store } from "express-rate-limit";
 import { AppError } from "../errors.js";
+import type { PeerCounts } from "../ports.js";
 import type { Caller, CallerOf } from "./caller.js";
 
 export interface RateOptions {
@@ -18,9 +19,14 @@ export interface Rates {
   count(caller: Caller): Promise<void>;
 }
 
-export function createRates(callerOf: CallerOf, { requestsPerWindowMax, rateWindowMs }: RateOptions): Rates {
+/** @param peers what other replicas count; null where each counts for itself */
+export function createRates(
+  callerOf: CallerOf,
+  { requestsPerWindowMax, rateWindowMs }: RateOptions,
+  peers: PeerCounts | null = null,
+): Rates {
   if (requestsPerWindowMax === 0) return { limit: (_request, _response, next) => next(), count: async () => {} };
-  const store = new MemoryStore();
+  const store = peers === null ? new MemoryStore() : withPeers(new MemoryStore(), peers, rateWindowMs);
   const refusal = (resetTime: Date | undefined) => {
     const resetMs = resetTime?.getTime() ?? Date.now() + rateWindowMs;
     const retryAfterSeconds = Math.max(1, Math.ceil((resetMs - Date.now()) / 1000));
@@ -44,5 +50,20 @@ export function createRates(callerOf: CallerOf, { requestsPerWindowMax, rateWind
       const { totalHits, resetTime } = await store.increment(name);
       if (totalHits > requestsPerWindowMax) throw refusal(resetTime);
     },
+  };
+}
+
+/** Adds what other replicas count of a caller. */
+function withPeers(own: MemoryStore, peers: PeerCounts, rateWindowMs: number): Store {
+  return {
+    localKeys: true,
+    init: (options) => own.init(options),
+    async increment(key) {
+      const { totalHits, resetTime } = await own.increment(key);
+      peers.tell(key, totalHits, resetTime === undefined ? rateWindowMs : resetTime.getTime() - Date.now());
+      return { totalHits: totalHits + peers.others(key), resetTime };
+    },
+    decrement: (key) => own.decrement(key),
+    resetKey: (key) => own.resetKey(key),
   };
 }

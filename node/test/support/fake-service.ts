@@ -391,6 +391,7 @@ export async function startFakeService(
     fetcher,
     feedback,
     jobs,
+    peerCounts: null,
     logger,
     fetchImage,
     readImagePath: createPathReader({ dir: limits.imagesDir, bytesMax: limits.imageBytesMax }),
