@@ -6,8 +6,11 @@ mod literal;
 mod pbtxt;
 mod table;
 mod text;
+mod write;
 
 use menagerie_contract::{ErrorCode, LabelsSpec, OutputKind, OutputSpec, Problem};
+
+pub use self::write::write;
 
 /// Largest label file, in bytes.
 pub const FILE_BYTES_MAX: usize = 8 << 20;
@@ -25,6 +28,9 @@ pub enum LabelsError {
     /// The file is no list of labels.
     #[error("the label file cannot be read: {0}")]
     Invalid(String),
+    /// Labels that a file would not give back.
+    #[error("these labels cannot be written to a label file: {0}")]
+    Misread(String),
     /// Labels and classes disagree.
     #[error("the label file has {labels} labels and the graph {classes} classes{hint}")]
     Mismatch {
@@ -42,7 +48,7 @@ impl LabelsError {
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Invalid(_) => ErrorCode::LabelsInvalid,
+            Self::Invalid(_) | Self::Misread(_) => ErrorCode::LabelsInvalid,
             Self::Mismatch { .. } => ErrorCode::LabelsMismatch,
         }
     }

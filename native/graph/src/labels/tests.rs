@@ -254,6 +254,31 @@ fn a_background_label_is_left_out_where_the_graph_has_no_such_class() {
 }
 
 #[test]
+fn labels_that_a_file_would_not_give_back_are_not_written() {
+    let write = |names: &[&str]| write(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    for names in [&["cat", "dog"][..], &["0 cat", "dog"], &["4 seasons", "7 dwarfs"], &["été", "Übergröße", "猫"]]
+    {
+        assert_eq!(write(names).unwrap(), names.iter().map(|name| format!("{name}\n")).collect::<String>());
+    }
+    for names in [
+        &["0 cat", "1 dog"][..],
+        &["cat,", "dog,"],
+        &["- cat", "- dog"],
+        &["'cat'", "'dog'"],
+        &["cat:0", "dog:1"],
+        &["cat ", "dog"],
+        &["cat\nowl", "dog"],
+        &["cat", "", "dog"],
+        &["[cat", "dog]"],
+    ] {
+        let error = write(names).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::LabelsInvalid);
+        assert!(error.to_string().starts_with("these labels cannot be written"), "{error}");
+    }
+    assert!(write(&["0 cat", "1 dog"]).unwrap_err().to_string().contains("\"0 cat\" would be read as \"cat\""));
+}
+
+#[test]
 fn other_counts_are_a_mismatch_with_both_counts() {
     for (labels, classes) in [(5, 6), (6, 5), (1001, 1000), (2, 3), (1000, 1002)] {
         let error = numbered_labels(labels).align(classes, OutputKind::Softmax, None).unwrap_err();
