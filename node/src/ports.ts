@@ -399,6 +399,13 @@ export interface ImageStore {
   remove(caller: string, id: string): void;
 }
 
+/** What a photo looks like from afar, for `splitPhotos` of the WebAssembly module, and the size of the upright photo in pixels. */
+export interface PhotoLook {
+  readonly look: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
 /** Image bytes to answer: the WebAssembly function in worker threads. */
 export interface Classifier {
   /** Calls that wait for a thread. */
@@ -429,8 +436,8 @@ export interface Classifier {
    * has not, and for an engine that takes no tensors.
    */
   decide(target: ClassifyTarget, examples: readonly ExamplePhoto[]): Promise<Decision>;
-  /** What a photo looks like from afar, for `splitPhotos` of the WebAssembly module; its bytes may be transferred. */
-  look(image: Uint8Array, party: Party): Promise<Uint8Array>;
+  /** What a photo looks like from afar; its bytes may be transferred. */
+  look(image: Uint8Array, party: Party): Promise<PhotoLook>;
   /** The target's spec with its labels filled in. Rejects when the labels do not fit. */
   describe(target: ClassifyTarget): Promise<ModelSpec>;
   /** Reads a label file without a model. */

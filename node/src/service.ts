@@ -592,9 +592,10 @@ export async function openWorkbench(config: Config, areStrangers = false): Promi
           everyClass: true,
         }),
       ),
-    scores: (model, photo) =>
+    scores: (model, photo, crop) =>
       use(model, {}, async ({ target }) => {
-        const options = { topK: 1, scoreThreshold: 0, picture: false, scores: true };
+        const part = crop === undefined ? {} : { crop };
+        const options = { topK: 1, scoreThreshold: 0, picture: false, scores: true, ...part };
         const { scores } = await service.classifier.classify(target, new Uint8Array(photo), options);
         if (scores === undefined) throw new Error("scores were asked for");
         return scores;

@@ -29,6 +29,14 @@ export type Reply = { requestId: number } & (
   | { kind: "pong" }
 );
 
+/** The layers of a head; the hidden one is empty where there is none. */
+export interface TrainedHead {
+  readonly hiddenWeights: Float32Array<ArrayBuffer>;
+  readonly hiddenBiases: Float32Array<ArrayBuffer>;
+  readonly weights: Float32Array<ArrayBuffer>;
+  readonly biases: Float32Array<ArrayBuffer>;
+}
+
 export interface WasmModule {
   readonly Model: new (
     specJson: string,
@@ -119,8 +127,10 @@ export interface WasmModule {
    * class that was said, both places in a JSON list of labels.
    */
   agree(probabilities: Float32Array, answered: Uint32Array, truths: Uint32Array, labelsJson: string): string;
-  /** What a photo looks like from afar, for `splitPhotos`. */
-  photoLook(image: Uint8Array, optionsJson: string): Uint8Array<ArrayBuffer>;
+  /** The label file of a JSON list of labels, one a line; refused where it would be read as other labels. */
+  labelFile(labelsJson: string): string;
+  /** What a photo looks like from afar, for `splitPhotos`, and the size of the upright photo. */
+  photoLook(image: Uint8Array, optionsJson: string): { look: Uint8Array<ArrayBuffer>; width: number; height: number };
   /**
    * Which photos are set aside (1), by their looks, one after the other, and by their classes, places in a JSON list of
    * labels; which are nearly the same: those of one group, and pairs of places, one after the other.
@@ -132,8 +142,9 @@ export interface WasmModule {
     seed: number,
   ): { heldOut: Uint8Array; groups: Uint32Array; pairs: Uint32Array };
   /**
-   * Trains a class layer: `size` features of each photo, then of mirrored copies of those that are not set aside, or of none.
-   * `told` hears what share is done. The weights have a row for each feature; `reportJson` is a `TeachReport`.
+   * Trains a head: `size` features of each photo, then of copies of those that are not set aside, none or some each, copy by
+   * copy. `told` hears what share is done. Weights have a row for each value that comes in; those of the hidden layer are empty
+   * where there is none. `reportJson` is a `TeachReport`.
    */
   trainHead(
     features: Float32Array,
@@ -144,7 +155,7 @@ export interface WasmModule {
     groups: Uint32Array,
     seed: number,
     told: (share: number) => void,
-  ): { weights: Float32Array<ArrayBuffer>; biases: Float32Array<ArrayBuffer>; reportJson: string };
+  ): TrainedHead & { reportJson: string };
   /**
    * A graph up to its features, or those of its mirror image, by the `SpecOverrides` that it is read with; `named` is their
    * tensor, where they are not to be found. `featuresJson` is `{tensor, size, evidence, has_mirror}`.
@@ -155,10 +166,12 @@ export interface WasmModule {
     mirrored: boolean,
     named?: string | null,
   ): { graph: Uint8Array<ArrayBuffer>; featuresJson: string };
-  /** The same graph with a class layer of `trainHead` behind its features. */
+  /** The same graph with a head of `trainHead` behind its features, and in front of it what it would not tell of its input. */
   taughtGraph(
     graph: Uint8Array,
     overridesJson: string,
+    hiddenWeights: Float32Array,
+    hiddenBiases: Float32Array,
     weights: Float32Array,
     biases: Float32Array,
     named?: string | null,

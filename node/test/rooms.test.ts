@@ -70,6 +70,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "shares",
     "teach-jobs",
     "ports",
+    "ports",
     "errors",
     "generated",
     "sha256",

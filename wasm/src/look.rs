@@ -10,12 +10,12 @@ const STEPS: usize = 8;
 /// Pixels a side of the thumbnail: one more.
 const SIDE: usize = STEPS + 1;
 
-/// Image bytes to the look of the upright photo.
+/// Image bytes to the look of the upright photo, and its width and height.
 ///
 /// # Errors
 /// As [`crate::pipeline::prepare`].
-pub fn look(image: &[u8], options: &InferOptions) -> Result<Look, Error> {
-    let (_, pixels, _) = preprocess(image, &thumbnail(), options, &|| 0.0)?;
+pub fn look(image: &[u8], options: &InferOptions) -> Result<(Look, (u32, u32)), Error> {
+    let (photo, pixels, _) = preprocess(image, &thumbnail(), options, &|| 0.0)?;
     let (rgb, _) = pixels.bytes.as_chunks::<3>();
     // Luma of ITU-R BT.601, in thousandths.
     let grey: Vec<u32> = rgb
@@ -29,7 +29,7 @@ pub fn look(image: &[u8], options: &InferOptions) -> Result<Look, Error> {
     let steps = steps.fold(0, |steps, (from, to)| steps << 1 | u128::from(grey.get(to) > grey.get(from)));
     let mean =
         |channel: usize| (rgb.iter().map(|pixel| usize::from(pixel[channel])).sum::<usize>() / rgb.len().max(1)) as u8;
-    Ok(Look { steps, mean: [mean(0), mean(1), mean(2)] })
+    Ok((Look { steps, mean: [mean(0), mean(1), mean(2)] }, photo.size()))
 }
 
 fn thumbnail() -> InputSpec {

@@ -30,4 +30,4 @@ pub use spec::{
     ChannelOrder, Dtype, Evidence, ForbiddenOp, GraphFacts, Grounds, InputSpec, LabelsSpec, Layout, ModelSpec,
     OutputKind, OutputSpec, Resize, ResizeFilter, Scaling, Source, SpecOverrides, Verdict,
 };
-pub use teach::{CurvePoint, TeachReport, WrongPhoto};
+pub use teach::{CurvePoint, HiddenTried, TeachReport, WrongPhoto};

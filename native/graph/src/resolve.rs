@@ -204,6 +204,7 @@ impl Analysis {
         forbidden.extend(allow_list::audit_tail(graph, input.node, output.scores));
         let verdict = Verdict { allowed: forbidden.is_empty(), forbidden };
         let mut normalization = normalization::detect(graph, &input, &output);
+        normalization::note::apply(graph, &input, &mut normalization);
         graph.steps.check()?;
         normalization::settings::override_normalization(&mut normalization, &input, request)?;
         let needed = graph.between(input.node, [output.scores], false);

@@ -5,7 +5,7 @@ use argmin::{
     solver::{linesearch::MoreThuenteLineSearch, quasinewton::LBFGS},
 };
 
-use crate::{TeachError, loss::Loss, rows::Rows};
+use crate::{TeachError, loss::Loss};
 
 /// Steps that the optimiser remembers (Nocedal and Wright, Numerical Optimization, 2006, section 7.2: 3 to 20).
 const MEMORY: usize = 10;
@@ -13,14 +13,14 @@ const MEMORY: usize = 10;
 const GRADIENT_MIN: f64 = 1e-5;
 const GAIN_MIN: f64 = 1e-10;
 
-/// Fits the rows at `places` from `start` on, in `steps_max` steps at most.
-pub fn fit(rows: Rows<'_>, places: &[usize], l2: f64, start: Vec<f64>, steps_max: u64) -> Result<Vec<f64>, TeachError> {
+/// The parameters that make `loss` least, from `start` on, in `steps_max` steps at most.
+pub fn fit(loss: Loss<'_>, start: Vec<f64>, steps_max: u64) -> Result<Vec<f64>, TeachError> {
     let unfit = |error: argmin::core::Error| TeachError::Fit(error.to_string());
     let solver = LBFGS::new(MoreThuenteLineSearch::new(), MEMORY)
         .with_tolerance_grad(GRADIENT_MIN)
         .and_then(|solver| solver.with_tolerance_cost(GAIN_MIN))
         .map_err(unfit)?;
-    let found = Executor::new(Loss::new(rows, places, l2), solver)
+    let found = Executor::new(loss, solver)
         .configure(|state| state.param(start).max_iters(steps_max))
         .timer(false)
         .run()

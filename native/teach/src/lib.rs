@@ -9,10 +9,14 @@
 //! copies of four fifths of them take 147 MB, and nothing else here grows with both.
 #![forbid(unsafe_code)]
 
+mod basis;
+mod choose;
 mod curve;
 mod fit;
 mod groups;
+mod hidden;
 mod loss;
+mod net;
 mod random;
 mod rows;
 pub mod split;
@@ -20,7 +24,7 @@ pub mod train;
 
 pub use groups::{LOOK_BYTES, Look};
 pub use split::{PHOTOS_OF_CLASS_MIN, Split, split};
-pub use train::{Head, Lesson, Taught, train};
+pub use train::{Dense, Head, Lesson, Taught, train};
 
 /// Why no head can be trained.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

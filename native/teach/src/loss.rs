@@ -1,19 +1,15 @@
-//! The loss of a multinomial logistic regression, with its gradient.
-//!
-//! Parameters are the weights class by class, then one bias a class. The loss is the weighted mean of `-ln p(class)` over
-//! rows, plus `l2 / 2` times the sum of squared weights; biases are free.
+//! The loss of a net on rows, with its gradient: the weighted mean of `-ln p(class)`, plus `l2 / 2` times the sum of squared
+//! weights; biases are free.
 
 use std::cell::RefCell;
 
 use argmin::core::{CostFunction, Error, Gradient};
 
-use crate::rows::Rows;
-
-/// Sums that run side by side, so that their order is the same whatever the processor adds at once.
-const LANES: usize = 8;
+use crate::{net::Net, rows::Rows};
 
 /// Rows to be fitted.
 pub struct Loss<'a> {
+    net: Net,
     rows: Rows<'a>,
     /// Row and its weight; the weights sum to 1.
     taken: Vec<(usize, f64)>,
@@ -24,7 +20,7 @@ pub struct Loss<'a> {
 
 impl<'a> Loss<'a> {
     /// The loss of the rows at `places`. Classes weigh the same, however many rows each has.
-    pub fn new(rows: Rows<'a>, places: &[usize], l2: f64) -> Self {
+    pub fn new(net: Net, rows: Rows<'a>, places: &[usize], l2: f64) -> Self {
         let mut counts = vec![0_u32; rows.class_count];
         for place in places {
             counts[rows.class(*place)] += 1;
@@ -32,12 +28,7 @@ impl<'a> Loss<'a> {
         let class_count = counts.iter().filter(|count| **count > 0).count() as f64;
         let weight = |place: usize| 1.0 / (class_count * f64::from(counts[rows.class(place)]));
         let taken = places.iter().map(|place| (*place, weight(*place))).collect();
-        Self { rows, taken, l2, last: RefCell::default() }
-    }
-
-    /// How many parameters there are.
-    pub fn parameter_count(rows: &Rows<'_>) -> usize {
-        rows.class_count * (rows.size + 1)
+        Self { net, rows, taken, l2, last: RefCell::default() }
     }
 
     fn at<T>(&self, parameters: &[f64], read: impl Fn(f64, &[f64]) -> T) -> T {
@@ -50,26 +41,19 @@ impl<'a> Loss<'a> {
     }
 
     fn compute(&self, parameters: &[f64]) -> (f64, Vec<f64>) {
-        let Rows { size, class_count, .. } = self.rows;
         let mut gradient = vec![0.0; parameters.len()];
         let mut loss = 0.0;
-        let (weights, _) = parameters.split_at(class_count * size);
-        let mut probabilities = vec![0.0; class_count];
-        let (of_weights, of_biases) = gradient.split_at_mut(class_count * size);
+        let mut passed = self.net.passed();
         for (place, weight) in &self.taken {
-            let row = self.rows.row(*place);
-            let class = self.rows.class(*place);
-            loss += weight * log_loss(&self.rows, parameters, row, class, &mut probabilities);
-            for (other, probability) in probabilities.iter().enumerate() {
-                let off = weight * (probability - f64::from(u8::from(other == class)));
-                of_biases[other] += off;
-                let slopes = &mut of_weights[other * size..][..size];
-                slopes.iter_mut().zip(row).for_each(|(slope, value)| *slope += off * f64::from(*value));
-            }
+            let (row, class) = (self.rows.row(*place), self.rows.class(*place));
+            loss += weight * self.net.log_loss(parameters, row, class, &mut passed);
+            self.net.add_gradient(parameters, (row, class, *weight), &mut passed, &mut gradient);
         }
-        for (slope, weight) in of_weights.iter_mut().zip(weights) {
-            *slope += self.l2 * weight;
-            loss += self.l2 / 2.0 * weight * weight;
+        for range in self.net.weights() {
+            for (slope, weight) in gradient[range.clone()].iter_mut().zip(&parameters[range]) {
+                *slope += self.l2 * weight;
+                loss += self.l2 / 2.0 * weight * weight;
+            }
         }
         (loss, gradient)
     }
@@ -91,36 +75,4 @@ impl Gradient for Loss<'_> {
     fn gradient(&self, parameters: &Vec<f64>) -> Result<Vec<f64>, Error> {
         Ok(self.at(parameters, |_, gradient| gradient.to_vec()))
     }
-}
-
-/// `-ln` of the probability of `class`, and the probabilities of all.
-pub fn log_loss(rows: &Rows<'_>, parameters: &[f64], row: &[f32], class: usize, probabilities: &mut [f64]) -> f64 {
-    let (weights, biases) = parameters.split_at(rows.class_count * rows.size);
-    for ((logit, weights), bias) in probabilities.iter_mut().zip(weights.chunks_exact(rows.size)).zip(biases) {
-        *logit = bias + dot(weights, row);
-    }
-    let most = probabilities.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let own = probabilities[class] - most;
-    let mut sum = 0.0;
-    for value in probabilities.iter_mut() {
-        *value = libm::exp(*value - most);
-        sum += *value;
-    }
-    for value in probabilities.iter_mut() {
-        *value /= sum;
-    }
-    libm::log(sum) - own
-}
-
-fn dot(weights: &[f64], row: &[f32]) -> f64 {
-    let mut sums = [0.0; LANES];
-    let (blocks, rest) = weights.as_chunks::<LANES>();
-    let (row_blocks, row_rest) = row.as_chunks::<LANES>();
-    for (weights, values) in blocks.iter().zip(row_blocks) {
-        for lane in 0..LANES {
-            sums[lane] += weights[lane] * f64::from(values[lane]);
-        }
-    }
-    let tail: f64 = rest.iter().zip(row_rest).map(|(weight, value)| weight * f64::from(*value)).sum();
-    sums.iter().sum::<f64>() + tail
 }

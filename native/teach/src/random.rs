@@ -15,6 +15,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// From -0.5 to 0.5.
+    pub fn centred(&mut self) -> f64 {
+        // As many bits as a number of 64 bits holds.
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
+    }
+
     /// Puts `items` into a random order (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {

@@ -60,6 +60,11 @@ impl Scale {
         Self { factors: variances.iter().map(factor).collect(), means }
     }
 
+    /// For what is of a common size.
+    pub fn none(size: usize) -> Self {
+        Self { means: vec![0.0; size], factors: vec![1.0; size] }
+    }
+
     /// Brings all rows to that size, in place.
     pub fn apply(&self, values: &mut [f32]) {
         for row in values.chunks_exact_mut(self.means.len()) {

@@ -1,42 +1,37 @@
 //! From features to a head and what it is worth.
 
-use menagerie_contract::{CurvePoint, TeachReport, WrongPhoto};
+use menagerie_contract::{CurvePoint, HiddenTried, TeachReport, WrongPhoto};
 
 use crate::{
     TeachError,
+    basis::Basis,
+    choose::{Chosen, FOLDS, Hidden, L2_DEFAULT, choose},
     curve::with_twice,
     fit::fit,
-    loss::{Loss, log_loss},
+    hidden::{HIDDEN, fit_hidden, unprojected},
+    loss::Loss,
+    net::Net,
     rows::{Rows, Scale},
     split::{counts, shuffled},
 };
 
-/// Penalties that are tried, the strongest first: each start is the end of the one before.
-const L2_TRIED: [f64; 10] = [3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.000_3, 0.000_1];
-/// The one where there are too few photos to choose.
-const L2_DEFAULT: f64 = 0.1;
-/// Weaker ones are left out once so many in a row were worse than the best.
-const L2_WORSE_MAX: usize = 2;
-/// Parts that photos are dealt into to choose it. Fewer photos of a class are not dealt.
-const FOLDS: usize = 3;
-/// Photos that it is chosen by, at most: with more it hardly changes, and takes as much longer.
-const CHOSEN_BY_MAX: usize = 3000;
-/// Steps of the optimiser while it is chosen, and at the end.
-const STEPS_CHOOSING: u64 = 40;
+/// Steps of the optimiser at the end.
 const STEPS_MAX: u64 = 300;
 /// Shares of the photos that the learning curve is drawn of, as what all are divided by.
 const CURVE: [usize; 2] = [4, 2];
 /// Photos that are named, at most.
 const WRONG_MAX: usize = 20;
-/// Of all work, the part after which the penalty is chosen, the curve drawn.
+/// Photos that directions are found by, at most.
+const BASIS_MAX: usize = 3000;
+/// Of all work, the part after which the head is chosen, the curve drawn.
 const CHOSEN: f64 = 0.6;
 const DRAWN: f64 = 0.8;
 
 /// What a head is trained with.
 #[derive(Clone, Debug)]
 pub struct Lesson<'a> {
-    /// Row-major: features of each photo in their order, then of mirrored copies of those that are not set aside, of all or
-    /// of none, in the same order.
+    /// Row-major: features of each photo in their order, then those of copies of all that are not set aside, in the same order:
+    /// of no, one or several copies each, copy by copy.
     pub features: Vec<f32>,
     /// Features of a photo.
     pub size: usize,
@@ -52,12 +47,21 @@ pub struct Lesson<'a> {
     pub seed: u32,
 }
 
-/// A class layer: a photo's logits are its features times `weights`, plus `biases`.
+/// What stands on the features: a photo's logits are those of the class layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
-    /// Row-major, a row for each feature, a column for each class.
+    /// A layer with a rectifier between the features and the class layer.
+    pub hidden: Option<Dense>,
+    /// The class layer.
+    pub classes: Dense,
+}
+
+/// A layer: what comes in times `weights`, plus `biases`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense {
+    /// Row-major, a row for each value that comes in, a column for each that goes out.
     pub weights: Vec<f32>,
-    /// One for each class.
+    /// One for each value that goes out.
     pub biases: Vec<f32>,
 }
 
@@ -79,44 +83,47 @@ pub fn train(lesson: Lesson<'_>, mut told: impl FnMut(f64)) -> Result<Taught, Te
     counts(classes, class_count)?;
     let side = |wanted: bool| (0..classes.len()).filter(|place| held_out.get(*place) == Some(&wanted)).collect();
     let (kept, measured): (Vec<usize>, Vec<usize>) = (side(false), side(true));
-    let has_copies = features.len() == size * (classes.len() + kept.len());
-    let is_whole = size > 0
-        && (has_copies || features.len() == size * classes.len())
-        && held_out.len() == classes.len()
-        && groups.len() == classes.len();
-    if !is_whole || kept.is_empty() || measured.is_empty() {
+    let is_whole = held_out.len() == classes.len() && groups.len() == classes.len() && !measured.is_empty();
+    let copies = copies_of(features.len(), size, classes.len(), kept.len()).filter(|_| is_whole).ok_or_else(|| {
         let shown = format!("{} features of {} photos, {} set aside", features.len(), classes.len(), measured.len());
-        return Err(TeachError::Mismatch(shown));
-    }
+        TeachError::Mismatch(shown)
+    })?;
     if features.iter().any(|value| !value.is_finite()) {
         return Err(TeachError::Fit("some are not finite".into()));
     }
     let scale = Scale::of(&features, size, &kept);
     scale.apply(&mut features);
-    let copies = if has_copies { kept.iter().map(|place| classes[*place]).collect() } else { Vec::new() };
-    let all_classes = [classes, &copies].concat();
+    let of_copies = (0..copies).flat_map(|_| kept.iter().map(|place| classes[*place]));
+    let all_classes: Vec<u32> = classes.iter().copied().chain(of_copies).collect();
     let rows = Rows { values: &features, size, classes: &all_classes, class_count };
     // The groups in random order: any part of the list from its start is dealt as the whole.
     let dealt = dealt(&kept, classes, class_count, groups, seed);
-    let chosen = choose(rows, &dealt, |share| told(CHOSEN * share))?;
-    let l2 = chosen.unwrap_or(L2_DEFAULT);
-    let copy_of = |place: &usize| kept.binary_search(place).ok().map(|rank| classes.len() + rank);
+    let chosen = choose(rows, &dealt, seed, |share| told(CHOSEN * share))?;
     let with_copies = |places: &[usize]| -> Vec<usize> {
-        let copies = places.iter().filter_map(|place| copy_of(place).filter(|_| has_copies));
-        places.iter().copied().chain(copies).collect()
+        let ranks_of = |place: &usize| {
+            let rank = kept.binary_search(place).ok();
+            rank.into_iter().flat_map(|rank| (0..copies).map(move |copy| (copy, rank)))
+        };
+        let of_copies = places.iter().flat_map(ranks_of).map(|(copy, rank)| classes.len() + copy * kept.len() + rank);
+        places.iter().copied().chain(of_copies).collect()
     };
-    let mut parameters = vec![0.0; Loss::parameter_count(&rows)];
+    let hidden = chosen.as_ref().and_then(|chosen| chosen.hidden.as_ref()).filter(|hidden| hidden.pays());
+    let fitter = Fitter::new(rows, &dealt, chosen.as_ref().map_or(L2_DEFAULT, |chosen| chosen.l2), hidden, seed);
+    let own = fitter.rows();
+    let mut parameters = vec![0.0; fitter.net.parameter_count()];
     let mut curve = Vec::new();
     for (done, part) in CURVE.into_iter().chain([1]).enumerate() {
         let places = part_of(&dealt, classes, class_count, part);
-        parameters = fit(rows, &with_copies(&places), l2, parameters, STEPS_MAX)?;
-        let right = answers(&rows, &parameters, &measured).filter(|answer| answer.is_right).count();
+        parameters = fitter.fit(&with_copies(&places), parameters)?;
+        let right = answers(fitter.net, own, &parameters, &measured).filter(|answer| answer.is_right).count();
         curve.push(CurvePoint { trained: places.len() as u32, right: right as u32 });
         told(CHOSEN + (DRAWN - CHOSEN) * (done + 1) as f64 / CURVE.len() as f64);
     }
     let right = curve.last().map_or(0, |point| point.right);
-    let mut wrong: Vec<WrongPhoto> =
-        answers(&rows, &parameters, &measured).filter(|answer| !answer.is_right).map(|answer| answer.wrong).collect();
+    let mut wrong: Vec<WrongPhoto> = answers(fitter.net, own, &parameters, &measured)
+        .filter(|answer| !answer.is_right)
+        .map(|answer| answer.wrong)
+        .collect();
     wrong.sort_by(|one, other| other.probability.total_cmp(&one.probability));
     wrong.truncate(WRONG_MAX);
     let held_out = measured.len() as u32;
@@ -124,14 +131,78 @@ pub fn train(lesson: Lesson<'_>, mut told: impl FnMut(f64)) -> Result<Taught, Te
         trained: kept.len() as u32,
         held_out,
         right,
-        l2,
+        l2: fitter.l2,
         folds: if chosen.is_some() { FOLDS as u32 } else { 0 },
+        hidden: fitter.net.hidden as u32,
+        hidden_tried: chosen.and_then(tried),
         with_twice: with_twice(&curve, held_out),
         curve,
         wrong,
     };
+    let head = fitter.head(&parameters, &scale);
     told(1.0);
-    Ok(Taught { head: folded(&parameters, &scale, class_count), report })
+    Ok(Taught { head, report })
+}
+
+/// How many copies each of `kept` photos has, where all of `photos` have so many values with them.
+fn copies_of(values: usize, size: usize, photos: usize, kept: usize) -> Option<usize> {
+    let rows = values.checked_div(size).filter(|rows| rows * size == values)?;
+    let of_copies = rows.checked_sub(photos)?;
+    of_copies.checked_div(kept).filter(|copies| copies * kept == of_copies)
+}
+
+fn tried(chosen: Chosen) -> Option<HiddenTried> {
+    chosen.hidden.map(|Hidden { log_loss, flat, error, .. }| HiddenTried { with: log_loss, without: flat, error })
+}
+
+/// How a head is fitted.
+struct Fitter<'a> {
+    rows: Rows<'a>,
+    net: Net,
+    l2: f64,
+    seed: u32,
+    /// Where there is a hidden layer: how many stages it is fitted in, what it takes, and that of each row.
+    hidden: Option<(usize, Basis, Vec<f32>)>,
+}
+
+impl<'a> Fitter<'a> {
+    fn new(rows: Rows<'a>, dealt: &[Vec<usize>], l2: f64, hidden: Option<&Hidden>, seed: u32) -> Self {
+        let Rows { size, class_count, .. } = rows;
+        let Some(Hidden { l2, stages, .. }) = hidden else {
+            return Self { rows, net: Net { size, hidden: 0, class_count }, l2, seed, hidden: None };
+        };
+        let taken: Vec<&[f32]> = dealt.iter().flatten().take(BASIS_MAX).map(|place| rows.row(*place)).collect();
+        let basis = Basis::of(&taken, size, HIDDEN, seed);
+        let net = Net { size: basis.directions.len(), hidden: HIDDEN, class_count };
+        let values = basis.project(rows.values, size);
+        Self { rows, net, l2: *l2, seed, hidden: Some((*stages, basis, values)) }
+    }
+
+    /// What the net takes.
+    fn rows(&self) -> Rows<'_> {
+        let values = self.hidden.as_ref().map_or(self.rows.values, |(_, _, values)| values);
+        Rows { values, size: self.net.size, ..self.rows }
+    }
+
+    /// Fits the rows at `places`; one layer from `start` on.
+    fn fit(&self, places: &[usize], start: Vec<f64>) -> Result<Vec<f64>, TeachError> {
+        match &self.hidden {
+            Some((stages, ..)) => fit_hidden(self.net, self.rows(), places, (self.l2, *stages), self.seed),
+            None => fit(Loss::new(self.net, self.rows(), places, self.l2), start, STEPS_MAX),
+        }
+    }
+
+    /// The same for features as they came.
+    fn head(&self, parameters: &[f64], scale: &Scale) -> Head {
+        let Net { hidden, class_count, size, .. } = self.net;
+        let (front, back) = self.net.layers(parameters);
+        let Some((_, basis, _)) = &self.hidden else {
+            return Head { hidden: None, classes: folded(back, class_count, scale) };
+        };
+        let (weights, biases) = front.split_at(hidden * size);
+        let front = [unprojected(basis, weights, self.rows.size), biases.to_vec()].concat();
+        Head { hidden: Some(folded(&front, hidden, scale)), classes: folded(back, class_count, &Scale::none(hidden)) }
+    }
 }
 
 /// The photos at `places`, group by group in random order.
@@ -174,75 +245,17 @@ fn part_of(dealt: &[Vec<usize>], classes: &[u32], class_count: usize, part: usiz
     taken
 }
 
-/// The penalty with which photos of one fold are told best by what was fitted to the others; `None` where a class has too
-/// few photos.
-fn choose(rows: Rows<'_>, dealt: &[Vec<usize>], mut told: impl FnMut(f64)) -> Result<Option<f64>, TeachError> {
-    let mut folds = vec![Vec::new(); FOLDS];
-    let mut per_class = vec![vec![0_usize; rows.class_count]; FOLDS];
-    let mut met = vec![0_usize; rows.class_count];
-    let mut taken = 0;
-    for members in dealt {
-        let Some(class) = members.first().map(|place| rows.class(*place)) else { continue };
-        if taken >= CHOSEN_BY_MAX {
-            break;
-        }
-        let fold = met[class] % FOLDS;
-        met[class] += 1;
-        taken += members.len();
-        for place in members {
-            per_class[fold][rows.class(*place)] += 1;
-        }
-        folds[fold].extend(members);
-    }
-    if per_class.iter().flatten().any(|count| *count == 0) {
-        return Ok(None);
-    }
-    let others = |fold: usize| -> Vec<usize> {
-        folds.iter().enumerate().filter(|(other, _)| *other != fold).flat_map(|(_, places)| places).copied().collect()
-    };
-    let mut found = vec![vec![0.0; Loss::parameter_count(&rows)]; FOLDS];
-    let mut best = (f64::INFINITY, L2_DEFAULT);
-    let mut worse = 0;
-    for (tried, l2) in L2_TRIED.into_iter().enumerate() {
-        let mut loss = 0.0;
-        for (fold, found) in found.iter_mut().enumerate() {
-            *found = fit(rows, &others(fold), l2, std::mem::take(found), STEPS_CHOOSING)?;
-            loss += mean_loss(&rows, found, &folds[fold]) / FOLDS as f64;
-            told((tried * FOLDS + fold + 1) as f64 / (L2_TRIED.len() * FOLDS) as f64);
-        }
-        worse = if loss < best.0 { 0 } else { worse + 1 };
-        if loss < best.0 {
-            best = (loss, l2);
-        }
-        if worse == L2_WORSE_MAX {
-            break;
-        }
-    }
-    Ok(Some(best.1))
-}
-
-/// Each class weighs the same.
-fn mean_loss(rows: &Rows<'_>, parameters: &[f64], places: &[usize]) -> f64 {
-    let mut sums = vec![(0.0, 0_u32); rows.class_count];
-    let mut probabilities = vec![0.0; rows.class_count];
-    for place in places {
-        let class = rows.class(*place);
-        sums[class].0 += log_loss(rows, parameters, rows.row(*place), class, &mut probabilities);
-        sums[class].1 += 1;
-    }
-    sums.iter().map(|(sum, count)| sum / f64::from(*count)).sum::<f64>() / rows.class_count as f64
-}
-
 struct Answer {
     is_right: bool,
     wrong: WrongPhoto,
 }
 
-fn answers(rows: &Rows<'_>, parameters: &[f64], places: &[usize]) -> impl Iterator<Item = Answer> {
-    let mut probabilities = vec![0.0; rows.class_count];
+fn answers(net: Net, rows: Rows<'_>, parameters: &[f64], places: &[usize]) -> impl Iterator<Item = Answer> {
+    let mut passed = net.passed();
     places.iter().map(move |place| {
         let class = rows.class(*place);
-        log_loss(rows, parameters, rows.row(*place), class, &mut probabilities);
+        net.log_loss(parameters, rows.row(*place), class, &mut passed);
+        let probabilities = &passed.probabilities;
         // Ties go to the lower class, as in answers of the service.
         let best = (1..probabilities.len())
             .fold(0, |best, other| if probabilities[other] > probabilities[best] { other } else { best });
@@ -251,18 +264,18 @@ fn answers(rows: &Rows<'_>, parameters: &[f64], places: &[usize]) -> impl Iterat
     })
 }
 
-/// The same head for features as they came.
-fn folded(parameters: &[f64], Scale { means, factors }: &Scale, class_count: usize) -> Head {
+/// A layer of so many outputs for what comes in as it came.
+fn folded(layer: &[f64], outputs: usize, Scale { means, factors }: &Scale) -> Dense {
     let size = means.len();
-    let (weights, biases) = parameters.split_at(class_count * size);
-    let mut head = Head { weights: vec![0.0; weights.len()], biases: Vec::with_capacity(class_count) };
-    for (class, (weights, bias)) in weights.chunks_exact(size).zip(biases).enumerate() {
+    let (weights, biases) = layer.split_at(outputs * size);
+    let mut dense = Dense { weights: vec![0.0; weights.len()], biases: Vec::with_capacity(outputs) };
+    for (output, (weights, bias)) in weights.chunks_exact(size).zip(biases).enumerate() {
         let mut shifted = *bias;
         for (feature, ((weight, mean), factor)) in weights.iter().zip(means).zip(factors).enumerate() {
-            head.weights[feature * class_count + class] = (weight * factor) as f32;
+            dense.weights[feature * outputs + output] = (weight * factor) as f32;
             shifted -= weight * factor * mean;
         }
-        head.biases.push(shifted as f32);
+        dense.biases.push(shifted as f32);
     }
-    head
+    dense
 }

@@ -8,17 +8,16 @@ import { type Lesson, teach } from "../teach/teach.js";
 import { openModel } from "../zoo/answers.js";
 import { share } from "../zoo/calibration-card.js";
 import { findModel } from "../zoo/find-models.js";
-import { findLabelledPhotos } from "./labelled-photos.js";
 import { Progress } from "./progress.js";
+import { findTeachPhotos, type PhotoSources } from "./teach-photos.js";
 
 const SEED_DEFAULT = 1;
 const SEED_MAX = 2 ** 32 - 1;
 const CONFUSIONS_SHOWN = 5;
 const WRONG_SHOWN = 5;
 
-interface Options {
+interface Options extends PhotoSources {
   readonly base: string;
-  readonly images: string;
   readonly id: string;
   readonly version: string;
   readonly title?: string;
@@ -27,6 +26,7 @@ interface Options {
   readonly out?: string;
   readonly features?: string;
   readonly mirror: boolean;
+  readonly compare?: string;
   readonly seed: number;
   readonly json?: boolean;
 }
@@ -38,11 +38,14 @@ export function addTeach(program: Command): void {
       "makes a model of your own photos: a new class layer on a model of MODELS_DIR, measured and calibrated",
     )
     .requiredOption("--base <id>", "the model whose class layer is replaced, id or id@version")
-    .requiredOption("--images <dir>", "photos: one folder a label, or a CSV file of path and label")
+    .option("--images <dir>", "photos: one folder a label, or a CSV file of path and label")
+    .option("--from-feedback <id>", "photos that this model was asked about, by what was right as its askers said")
+    .option("--other [dir]", "a class `other` of these photos; without a folder, of the sample photos of other models")
     .requiredOption("--id <new>", "id of the new model: lower-case letters, digits, ., _ and -")
     .option("--version <version>", "its version", "1")
     .option("--title <words>", "its name for people; the id when absent")
     .option("--description <sentence>", "what it tells apart; its labels when absent")
+    .option("--compare <old>", "a model that answers the photos that are set aside too, id or id@version")
     .option("--data <name>", "what these photos are called; the name of the folder or file when absent")
     .option("--out <dir>", "folder of models that it is put into; MODELS_DIR when absent")
     .option("--features <tensor>", "what the new class layer takes; what the old one takes when absent")
@@ -52,26 +55,30 @@ export function addTeach(program: Command): void {
     .action(async (options: Options) => {
       const config = readConfig();
       const baseFolder = join(config.modelsDir, (await findModel(config.modelsDir, options.base)).entry);
-      const photos = await findLabelledPhotos(options.images);
+      const old = options.compare === undefined ? null : await findModel(config.modelsDir, options.compare);
       const dir = resolve(options.out ?? config.modelsDir);
       const base = await openModel(baseFolder);
+      let progress: Progress | null = null;
+      const remark = (sentence: string) => {
+        progress?.clear();
+        process.stderr.write(`${printable(sentence)}\n`);
+      };
+      const { photos, close } = await findTeachPhotos(config, options, remark);
       const labels = [...new Set(photos.map(({ label }) => label))].sort();
       const { id, version, title = id, description = `Tells ${labels.join(", ")} apart.` } = options;
       const workbench = await openWorkbench(config);
-      const progress = new Progress(photos.length, process.stderr);
+      const shown = new Progress(photos.length, process.stderr);
+      progress = shown;
       try {
         const lesson = await teach(workbench, {
-          ...{ dir, base, baseFolder, photos, mirror: options.mirror, seed: options.seed },
+          ...{ dir, base, baseFolder, photos, mirror: options.mirror, seed: options.seed, remark },
           statement: { id, version, title, description },
-          data: options.data ?? basename(resolve(options.images)),
+          data: options.data ?? dataOf(options),
           features: options.features ?? null,
+          compare: old === null ? null : await openModel(join(config.modelsDir, old.entry)),
           lanes: config.workerThreads,
           signal: new AbortController().signal,
-          told: (stage, done) => progress.share(stage, done),
-          remark: (sentence) => {
-            progress.clear();
-            process.stderr.write(`${printable(sentence)}\n`);
-          },
+          told: (stage, done) => shown.share(stage, done),
         });
         progress.clear();
         process.stdout.write(
@@ -82,8 +89,18 @@ export function addTeach(program: Command): void {
       } finally {
         progress.clear();
         await workbench.close();
+        await close();
       }
     });
+}
+
+/** What photos are called, by where they are from. */
+function dataOf({ images, fromFeedback }: PhotoSources): string {
+  const names = [
+    ...(images === undefined ? [] : [basename(resolve(images))]),
+    ...(fromFeedback === undefined ? [] : [`feedback of ${fromFeedback}`]),
+  ];
+  return names.join(" and ");
 }
 
 function parseSeed(text: string): number {
@@ -93,7 +110,7 @@ function parseSeed(text: string): number {
 }
 
 function asText(lesson: Lesson, dir: string, id: string): string {
-  const { report, calibration, features, findings, untold, wrong, folder } = lesson;
+  const { report, calibration, comparison, features, findings, other, untold, wrong, folder } = lesson;
   const { classes, confusions, bands, temperature } = calibration;
   const errors = findings.filter(({ severity }) => severity === "error");
   const lines = [
@@ -102,13 +119,19 @@ function asText(lesson: Lesson, dir: string, id: string): string {
       ({ label, n, right, answered }) =>
         `  ${label}: ${right} of ${n} found; answered ${answered} times, right ${right}`,
     ),
+    ...(other === null
+      ? []
+      : [
+          `  other things were known as such ${other.right} of ${other.n} times; that says nothing of things unlike these photos`,
+        ]),
     ...confusions.slice(0, CONFUSIONS_SHOWN).map(({ label, answered, n }) => `  ${label} taken for ${answered}: ${n}`),
-    `trained on ${report.trained} photos by ${features.size} features (${features.tensor}), L2 ${report.l2}`,
+    `trained on ${report.trained} photos by ${features.size} features (${features.tensor}), L2 ${report.l2}${report.hidden > 0 ? `, a hidden layer of ${report.hidden}` : ""}`,
     `with fewer photos: ${outlook(report)}`,
     `temperature ${temperature}; ${bands
       .filter(({ n }) => n > 0)
       .map(({ band, right, n }) => `${band} was right ${share(right / n)} of ${n} times`)
       .join(", ")}`,
+    ...(comparison === null ? [] : [comparison.words]),
     ...(wrong.length === 0 ? [] : ["Most surely wrong; is the label right?"]),
     ...wrong
       .slice(0, WRONG_SHOWN)

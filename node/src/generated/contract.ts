@@ -635,6 +635,21 @@ export type Hello = {
   tensors?: boolean;
 };
 
+export type HiddenTried = {
+  /**
+   * With a hidden layer.
+   */
+  with: number;
+  /**
+   * Without one.
+   */
+  without: number;
+  /**
+   * Standard error of their difference: the layer is taken where it is better by more.
+   */
+  error: number;
+};
+
 export type ImageFacts = {
   /**
    * Pixels across, after EXIF orientation.
@@ -1308,6 +1323,14 @@ export type TeachReport = {
    * Parts that the trained photos were dealt into to choose it; 0 where there were too few.
    */
   folds: number;
+  /**
+   * Values of the layer between the features and the class layer; 0 where there is none.
+   */
+  hidden: number;
+  /**
+   * What cross-validation said of such a layer. Absent where there are too few photos.
+   */
+  hidden_tried?: HiddenTried | null;
   /**
    * What right answers of `held_out` were with fewer photos, and with all; the fewest first.
    */

@@ -27,6 +27,7 @@ import type {
   JsonValue,
   KeptImage,
   Party,
+  PhotoLook,
   ScoredAnswer,
   Stages,
   Visit,
@@ -201,7 +202,7 @@ class WasmClassifier implements Classifier {
     }
   }
 
-  async look(image: Uint8Array, party: Party): Promise<Uint8Array> {
+  async look(image: Uint8Array, party: Party): Promise<PhotoLook> {
     const { memoryBytesKeptMax } = this.#options;
     const optionsJson = this.#inferJson({ topK: 1, scoreThreshold: 0, picture: false });
     const given = transferable(image);

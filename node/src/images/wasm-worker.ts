@@ -8,7 +8,7 @@ import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { collectGarbage } from "../collect-garbage.js";
 import type { ErrorCode } from "../generated/contract.js";
-import type { DecodedPhoto, JsonValue } from "../ports.js";
+import type { DecodedPhoto, JsonValue, PhotoLook } from "../ports.js";
 import { codeOf, loadWasm, reloadWasm, type WasmModel } from "../wasm-module.js";
 import { readJson } from "./read-json.js";
 
@@ -182,7 +182,7 @@ export type Reply =
       readonly shrink: number;
       readonly bytes: Uint8Array<ArrayBuffer>;
     }
-  | { readonly kind: "looked"; readonly look: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "looked"; readonly look: PhotoLook }
   | { readonly kind: "masked"; readonly frame: Uint8Array<ArrayBuffer>; readonly maskCount: number }
   | { readonly kind: "json"; readonly json: string }
   | { readonly kind: "viewed"; readonly pixels: Uint8Array<ArrayBuffer>; readonly views: Uint32Array }

@@ -1,5 +1,6 @@
 /** The photos that a model is taught with, looked at before anything is trained. */
-import { AppError, messageOf } from "../errors.js";
+import { messageOf } from "../errors.js";
+import type { PhotoLook } from "../ports.js";
 import { sha256 } from "../sha256.js";
 import { loadWasm } from "../wasm-module.js";
 import type { LabelledPhoto } from "../zoo/calibrate.js";
@@ -11,9 +12,8 @@ import { refusing } from "./refusing.js";
 const NAMED_MAX = 5;
 
 /** A photo that can be read. */
-export interface AlbumPhoto extends LabelledPhoto {
+export interface AlbumPhoto extends LabelledPhoto, PhotoLook {
   readonly sha256: string;
-  readonly look: Uint8Array;
 }
 
 export interface Album {
@@ -30,32 +30,23 @@ export interface Album {
 }
 
 /**
- * Reads each photo and sets a fifth of them aside. `remark` hears what was left out and what is odd, a sentence each.
+ * Reads each photo, whose labels are those of `labelsOfGiven`, and sets a fifth of them aside. `remark` hears what was left out and what is odd, a sentence each.
  * @throws AppError `field_invalid` where there are too few photos or classes.
  */
 export async function openAlbum(
   workbench: Workbench,
   given: readonly LabelledPhoto[],
+  labels: readonly string[],
   seed: number,
   remark: (sentence: string) => void,
   lanes: Lanes,
 ): Promise<Album> {
-  for (const { path, label } of given) {
-    if (label !== label.trim() || /\p{Cc}/u.test(label)) {
-      const problem = "a label is one line, without white space around it";
-      throw new AppError(
-        "field_invalid",
-        `The class ${JSON.stringify(label)} of ${path} cannot be called so: ${problem}.`,
-      );
-    }
-  }
   const read = await inLanes(given, lanes, (photo) => readPhoto(workbench, photo));
   for (const one of read) if ("problem" in one) remark(`${one.path} is left out: ${one.problem}`);
   const photos = unambiguous(
     read.filter((one) => "look" in one),
     remark,
   );
-  const labels = [...new Set(given.map(({ label }) => label))].sort();
   const classes = Uint32Array.from(photos, ({ label }) => labels.indexOf(label));
   const looks = Buffer.concat(photos.map(({ look }) => look));
   const { heldOut, groups, pairs } = refusing(() =>
@@ -83,7 +74,7 @@ async function readPhoto(
   try {
     const bytes = await photo.read();
     const [hash, look] = await Promise.all([sha256(bytes), workbench.look(bytes)]);
-    return { ...photo, sha256: hash, look };
+    return { ...photo, sha256: hash, ...look };
   } catch (error) {
     return { path: photo.path, problem: messageOf(error) };
   }

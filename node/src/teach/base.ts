@@ -3,7 +3,7 @@ import { type Evidence, MANIFEST_SCHEMA, type Manifest, type ModelSpec } from ".
 import { FileZooModel } from "../models/file-zoo.js";
 import { manifestOverrides, parseManifest } from "../models/manifest.js";
 import { sha256 } from "../sha256.js";
-import { loadWasm } from "../wasm-module.js";
+import { loadWasm, type TrainedHead } from "../wasm-module.js";
 import type { Workbench } from "../zoo/workbench.js";
 import { refusing } from "./refusing.js";
 
@@ -21,14 +21,14 @@ export interface FeaturesFound {
 export interface Base {
   readonly manifest: Manifest;
   readonly found: FeaturesFound;
-  /** How graphs that are made of it are fed. */
+  /** How its features are fed. */
   readonly input: Manifest["input"];
   /** Answers features in place of scores. */
   readonly features: FileZooModel;
   /** The same of the mirror image; null where photos have none. */
   readonly mirrored: FileZooModel | null;
-  /** The graph with a class layer on the features. */
-  withHead(weights: Float32Array, biases: Float32Array): Uint8Array;
+  /** The graph with a head on the features. */
+  withHead(head: TrainedHead): Uint8Array;
 }
 
 /**
@@ -52,8 +52,10 @@ export async function openBase(workbench: Workbench, model: FileZooModel, named:
     input,
     features: await served("features", plain.graph),
     mirrored: found.has_mirror ? await served("mirrored", cut(true).graph) : null,
-    withHead: (weights, biases) =>
-      refusing(() => loadWasm().taughtGraph(graph, overridesJson, weights, biases, tensor)),
+    withHead: ({ hiddenWeights, hiddenBiases, weights, biases }) =>
+      refusing(() =>
+        loadWasm().taughtGraph(graph, overridesJson, hiddenWeights, hiddenBiases, weights, biases, tensor),
+      ),
   };
 }
 

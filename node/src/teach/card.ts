@@ -4,6 +4,7 @@ import { share, wilson } from "../zoo/calibration-card.js";
 import { cell, withSection } from "../zoo/card.js";
 import type { Album } from "./album.js";
 import type { Base } from "./base.js";
+import { OTHER_LABEL } from "./other.js";
 
 /** What the card is written of. */
 export interface Lessons {
@@ -74,7 +75,9 @@ function limits({ report, album, untold }: Lessons): string {
     return `| ${cell(path.split("/").slice(-2).join("/"))} | ${told(label)} | ${told(album.labels[answered])} | ${share(probability)} |`;
   });
   return [
-    "Every photo gets one of its labels; there is none for anything else.",
+    hasOther(album)
+      ? `Every photo gets one of its labels. \`${OTHER_LABEL}\` stands for anything else as far as that is like the photos which it was taught; how many of those that were set aside it recognised stands below, in its row, and says nothing of things that are unlike them.`
+      : "Every photo gets one of its labels; there is none for anything else.",
     ...(untold.length === 0
       ? []
       : [
@@ -93,11 +96,27 @@ function limits({ report, album, untold }: Lessons): string {
   ].join("\n");
 }
 
+function hasOther({ labels }: Album): boolean {
+  return labels.includes(OTHER_LABEL);
+}
+
 function training({ base, report, seed }: Lessons): string {
   const { found, mirrored } = base;
   const chosen =
     report.folds > 0
       ? `chosen by ${report.folds}-fold cross-validation`
       : "the default: there were too few photos to choose";
-  return `Multinomial logistic regression on the ${found.size} features \`${cell(found.tensor)}\` of the base, classes weighed alike, ${mirrored === null ? "without" : "with"} mirrored copies; L2 ${report.l2}, ${chosen}; seed ${seed}. The same photos and seed give the same weights. Features were found so: ${found.evidence.map(({ because }) => cell(because)).join("; ")}.`;
+  const kind =
+    report.hidden === 0
+      ? "Multinomial logistic regression"
+      : `A hidden layer of ${report.hidden} rectifiers and a class layer`;
+  const copies = mirrored === null ? "a part of each as its copy" : "its mirror image and a part of each as its copies";
+  return `${kind} on the ${found.size} features \`${cell(found.tensor)}\` of the base, classes weighed alike, ${copies}; L2 ${report.l2}, ${chosen}; seed ${seed}. ${hiddenInWords(report)} The same photos and seed give the same weights. Features were found so: ${found.evidence.map(({ because }) => cell(because)).join("; ")}.`;
+}
+
+/** Whether a hidden layer pays, in a sentence. */
+function hiddenInWords({ hidden, hidden_tried: tried }: TeachReport): string {
+  if (tried === undefined || tried === null) return "There were too few photos to try a hidden layer.";
+  const digits = (value: number) => value.toFixed(3);
+  return `By cross-validation a hidden layer has a log loss of ${digits(tried.with)} where there is ${digits(tried.without)} without, with a standard error of ${digits(tried.error)} of the difference: it ${hidden > 0 ? "pays" : "does not pay, and is left out"}.`;
 }

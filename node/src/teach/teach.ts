@@ -14,7 +14,10 @@ import { LICENCE_FILE } from "../zoo/judge.js";
 import type { Workbench } from "../zoo/workbench.js";
 import { type AlbumPhoto, openAlbum } from "./album.js";
 import { type Base, type FeaturesFound, openBase } from "./base.js";
-import { computeFeatures } from "./features.js";
+import { type Comparison, openCompared } from "./comparison.js";
+import { checkFeaturesFit, computeFeatures } from "./features.js";
+import { labelsOfGiven } from "./given.js";
+import { OTHER_LABEL } from "./other.js";
 import { trainHead } from "./training.js";
 import { moveModel, writeModel } from "./write-model.js";
 
@@ -36,6 +39,8 @@ export interface TeachOptions {
   readonly features: string | null;
   /** Whether mirror images are trained on too: not where left and right differ, as in letters. */
   readonly mirror: boolean;
+  /** A model that answers the same photos that were set aside. */
+  readonly compare?: FileZooModel | null;
   /** A whole number from 0 to 2³² - 1; another one sets other photos aside. */
   readonly seed: number;
   /** Photos that are worked on at once. */
@@ -66,6 +71,10 @@ export interface Lesson {
   readonly findings: readonly Finding[];
   /** Settings that the graph alone does not tell. */
   readonly untold: readonly string[];
+  /** Null where there was nothing to compare with. */
+  readonly comparison: Comparison | null;
+  /** Of the class `other`: photos that were set aside, and those of them that it was answered for. Null where there is none. */
+  readonly other: { readonly n: number; readonly right: number } | null;
 }
 
 /** Of the work folder, where the model is written: deeper than a zoo looks for models. */
@@ -77,7 +86,9 @@ const OWNER_FILE = "owner";
 /**
  * Teaches a model. What was computed of photos stays beside the models until it is done: a call with the same id that was
  * ended goes on. Rejects with the signal's reason.
- * @throws AppError `field_invalid` for too few photos or classes, `model_exists`, and whatever the base is refused with.
+ * What can be refused before a photo is read is refused then.
+ * @throws AppError `field_invalid` for too few photos or classes, `labels_invalid`, `model_exists`, and whatever the base is
+ *   refused with.
  */
 export async function teach(workbench: Workbench, options: TeachOptions): Promise<Lesson> {
   const { dir, photos, data, seed, signal, remark } = options;
@@ -88,15 +99,18 @@ export async function teach(workbench: Workbench, options: TeachOptions): Promis
     told: (share: number) => options.told(stage, share),
   });
   const folder = await folderFor(dir, statement);
-  const album = await openAlbum(workbench, photos, seed, remark, lanes("photos"));
+  const labels = labelsOfGiven(photos);
   const found = await openBase(workbench, options.base, options.features);
   const base: Base = options.mirror ? found : { ...found, mirrored: null };
+  checkFeaturesFit(base, photos.length);
+  const compared = options.compare ? await openCompared(workbench, options.compare, labels) : null;
+  const album = await openAlbum(workbench, photos, labels, seed, remark, lanes("photos"));
   const licenceText = await licenceOf(options, remark);
   const work = workFolder(dir, statement.id);
   await mkdir(work, { recursive: true });
   await claim(work, statement.id);
   const rows = await computeFeatures(workbench, base, album, work, lanes("features"));
-  const { classes, heldOut, groups, labels } = album;
+  const { classes, heldOut, groups } = album;
   const head = await trainHead(
     { features: rows, size: base.found.size, classes, classCount: labels.length, heldOut, groups, seed },
     signal,
@@ -104,7 +118,7 @@ export async function teach(workbench: Workbench, options: TeachOptions): Promis
   );
   const made = join(work, NEW_FOLDER);
   await rm(made, { recursive: true, force: true });
-  const parts = { statement, base, licenceText, album, head, data, seed };
+  const parts = { statement, base, licenceText, album, head, data, seed, compared };
   const written = await writeModel(workbench, made, MODEL_FOLDER, parts, lanes("measuring"));
   signal.throwIfAborted();
   await moveModel(made, MODEL_FOLDER, dir, folder);
@@ -114,7 +128,12 @@ export async function teach(workbench: Workbench, options: TeachOptions): Promis
     const { path, sha256, label } = album.photos[photo] as AlbumPhoto;
     return { path, sha256, label, answered: labels[answered] ?? "", probability };
   });
-  return { folder, report, features: base.found, wrong, ...written };
+  const other = written.calibration.classes.find(({ label }) => label === OTHER_LABEL);
+  return {
+    ...{ folder, report, features: base.found, wrong },
+    ...written,
+    other: other === undefined ? null : { n: other.n, right: other.right },
+  };
 }
 
 function workFolder(dir: string, id: string): string {

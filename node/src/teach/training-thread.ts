@@ -10,8 +10,8 @@ const { features, size, classes, classCount, heldOut, groups, seed } = workerDat
 try {
   const told = (share: number) => say({ kind: "share", share });
   const trained = loadWasm().trainHead(features, size, classes, classCount, heldOut, groups, seed, told);
-  const { weights, biases, reportJson } = trained;
-  say({ kind: "done", head: { weights, biases, report: JSON.parse(reportJson) } });
+  const { reportJson, ...layers } = trained;
+  say({ kind: "done", head: { ...layers, report: JSON.parse(reportJson) } });
 } catch (error) {
   const code = codeOf(error);
   if (code === undefined || !(error instanceof Error)) throw error;

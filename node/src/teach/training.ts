@@ -2,6 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { AppError } from "../errors.js";
 import type { ErrorCode, TeachReport } from "../generated/contract.js";
+import type { TrainedHead } from "../wasm-module.js";
 
 /** What it is trained with, as `trainHead` of the WebAssembly module has it. */
 export interface Lesson {
@@ -14,9 +15,7 @@ export interface Lesson {
   readonly seed: number;
 }
 
-export interface Head {
-  readonly weights: Float32Array;
-  readonly biases: Float32Array;
+export interface Head extends TrainedHead {
   readonly report: TeachReport;
 }
 

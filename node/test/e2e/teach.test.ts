@@ -10,9 +10,7 @@ import { ROOT_DIR, readConfig } from "../../src/config.js";
 import type { Lesson } from "../../src/teach/teach.js";
 import { runCommand } from "../support/command.js";
 import { CLI_FILE, DIST_DIR } from "../support/paths.js";
-import { SHAPES, wave } from "../support/waves.js";
-
-const PHOTOS = 12;
+import { SHAPES, wave, writeWaves } from "../support/waves.js";
 
 let dir: string;
 let zoo: string;
@@ -20,11 +18,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "menagerie-taught-"));
   zoo = join(dir, "zoo");
   await cp(join(ROOT_DIR, "models/flowers5"), join(zoo, "flowers5"), { recursive: true });
-  for (const [label, shape] of Object.entries(SHAPES)) {
-    await mkdir(join(dir, "photos", label), { recursive: true });
-    for (let number = 0; number < PHOTOS; number += 1)
-      await writeFile(join(dir, "photos", label, `${number}.png`), wave(shape, number));
-  }
+  await writeWaves(join(dir, "photos"));
 });
 afterAll(() => rm(dir, { recursive: true }));
 
@@ -37,6 +31,11 @@ describe("menagerie teach", () => {
   it.each([
     ["one class", { "one/across": 6 }, "only one class"],
     ["too few photos", { "few/across": 6, "few/down": 3 }, '"down" (3): too few photos; each class needs at least 5'],
+    [
+      "labels that would be read otherwise",
+      { "numbers/0 down": 6, "numbers/1 across": 6 },
+      '"0 down" would be read as',
+    ],
     ["an empty class", { "empty/across": 6, "empty/down": 0 }, "down: There is no photo in this folder"],
     ["a label of two lines", { "lines/across": 6, "lines/down\nhill": 6 }, "a label is one line"],
   ])("refuses %s before anything is trained, and leaves nothing", async (_what, folders, words) => {

@@ -49,6 +49,7 @@ import type {
   ModelFetcher,
   Models,
   ModelZoo,
+  PhotoLook,
   Readiness,
   ScoredAnswer,
   Stages,
@@ -135,8 +136,8 @@ export class FakeClassifier implements Classifier {
     return { bytes: new Uint8Array(image), image: { width: 8, height: 8, format: "png" }, photo, shrink: 1 };
   }
 
-  async look(image: Uint8Array): Promise<Uint8Array> {
-    return createHash("sha256").update(image).digest().subarray(0, 19);
+  async look(image: Uint8Array): Promise<PhotoLook> {
+    return { look: createHash("sha256").update(image).digest().subarray(0, 19), width: 8, height: 8 };
   }
 
   async #bytesOf(image: GivenImage): Promise<Uint8Array> {

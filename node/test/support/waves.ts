@@ -1,8 +1,10 @@
-/** Photos of three classes that are easily told apart, made of numbers. */
+/** Photos of waves: classes that features of photos tell apart. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { rgbPng } from "./png.js";
 
 const SIDE = 48;
-
+export const PHOTOS = 12;
 /** What photos of a class show: a wave across, a wave down, rings. */
 export const SHAPES = {
   across: (x: number, _y: number) => x,
@@ -19,4 +21,13 @@ export function wave(shape: (x: number, y: number) => number, number: number): B
     return colour.map((value) => Math.round(value * height));
   });
   return Buffer.from(rgbPng(SIDE, SIDE, Uint8Array.from(rgb.flat())));
+}
+
+/** A folder a class, each with as many of them. */
+export async function writeWaves(dir: string): Promise<void> {
+  for (const [label, shape] of Object.entries(SHAPES)) {
+    await mkdir(join(dir, label), { recursive: true });
+    for (let number = 0; number < PHOTOS; number += 1)
+      await writeFile(join(dir, label, `${number}.png`), wave(shape, number));
+  }
 }

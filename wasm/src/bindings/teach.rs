@@ -4,20 +4,36 @@ use js_sys::{Error as JsError, Float32Array, Function, Object, Uint8Array, Uint3
 use menagerie_contract::{InferOptions, LoadRequest, Source, SpecOverrides};
 use menagerie_graph::{
     GraphLimits,
-    base::{End, Retrained, retrain},
+    base::{Dense, End, Retrained, retrain},
+    labels,
 };
-use menagerie_teach::{LOOK_BYTES, Lesson, Look, split, train};
+use menagerie_teach::{Head, LOOK_BYTES, Lesson, Look, split, train};
 use serde_json::json;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{from_json, object, thrown, to_json};
 use crate::{error::Error, look};
 
-/// What a photo looks like from afar, 19 bytes. `options_json` is an `InferOptions`.
-#[wasm_bindgen(js_name = photoLook)]
-pub fn photo_look(image: &[u8], options_json: &str) -> Result<Vec<u8>, JsError> {
+/// The label file of a JSON list of labels, one a line.
+#[wasm_bindgen(js_name = labelFile)]
+pub fn label_file(labels_json: &str) -> Result<String, JsError> {
+    let labels: Vec<String> = from_json("the labels", labels_json).map_err(thrown)?;
+    labels::write(&labels).map_err(|error| thrown(Error::Graph(error.into())))
+}
+
+/// What a photo looks like from afar, 19 bytes, and the size of the upright photo. `options_json` is an `InferOptions`.
+#[wasm_bindgen(
+    js_name = photoLook,
+    unchecked_return_type = "{ look: Uint8Array; width: number; height: number }"
+)]
+pub fn photo_look(image: &[u8], options_json: &str) -> Result<Object, JsError> {
     let options: InferOptions = from_json("the options", options_json).map_err(thrown)?;
-    Ok(look::look(image, &options).map_err(thrown)?.to_bytes().to_vec())
+    let (look, (width, height)) = look::look(image, &options).map_err(thrown)?;
+    Ok(object(&[
+        ("look", Uint8Array::from(look.to_bytes().as_slice()).into()),
+        ("width", width.into()),
+        ("height", height.into()),
+    ]))
 }
 
 /// Which photos are set aside (1) by their looks, one after the other, and by their classes, places in a JSON list of labels;
@@ -39,12 +55,12 @@ pub fn split_photos(looks: &[u8], classes: &[u32], labels_json: &str, seed: u32)
     ]))
 }
 
-/// Trains a head: `features` are `size` values of each photo, then of mirrored copies of those that are not set aside, or of
-/// none. `told` is called with the share that is done. `weightsOf` has a row for each feature, `reportJson` is a
-/// `TeachReport`.
+/// Trains a head: `features` are `size` values of each photo, then of copies of those that are not set aside, of none or of one
+/// or several each, copy by copy. `told` is called with the share that is done. Weights have a row for each value that comes in;
+/// those of the hidden layer are empty where there is none. `reportJson` is a `TeachReport`.
 #[wasm_bindgen(
     js_name = trainHead,
-    unchecked_return_type = "{ weights: Float32Array; biases: Float32Array; reportJson: string }"
+    unchecked_return_type = "{ hiddenWeights: Float32Array; hiddenBiases: Float32Array; weights: Float32Array; biases: Float32Array; reportJson: string }"
 )]
 #[allow(clippy::too_many_arguments, reason = "lists of numbers cross the border one by one")]
 pub fn train_head(
@@ -62,9 +78,14 @@ pub fn train_head(
     // A listener that fails is its own affair.
     let told = |share: f64| drop(told.call1(&JsValue::NULL, &share.into()));
     let taught = train(lesson, told).map_err(|error| thrown(error.into()))?;
+    let floats = |values: &[f32]| Float32Array::from(values).into();
+    let Head { hidden, classes } = &taught.head;
+    let hidden = hidden.as_ref().map_or((&[][..], &[][..]), |hidden| (&hidden.weights, &hidden.biases));
     Ok(object(&[
-        ("weights", Float32Array::from(taught.head.weights.as_slice()).into()),
-        ("biases", Float32Array::from(taught.head.biases.as_slice()).into()),
+        ("hiddenWeights", floats(hidden.0)),
+        ("hiddenBiases", floats(hidden.1)),
+        ("weights", floats(&classes.weights)),
+        ("biases", floats(&classes.biases)),
         ("reportJson", to_json(&taught.report).into()),
     ]))
 }
@@ -86,16 +107,20 @@ pub fn features_graph(
     Ok(object(&[("graph", Uint8Array::from(graph.as_slice()).into()), ("featuresJson", about.to_string().into())]))
 }
 
-/// The same graph with a head of `trainHead` behind its features.
+/// The same graph with a head of `trainHead` behind its features. What it would not tell of its input is written into it.
 #[wasm_bindgen(js_name = taughtGraph)]
 pub fn taught_graph(
     graph: &[u8],
     overrides_json: &str,
+    hidden_weights: &[f32],
+    hidden_biases: &[f32],
     weights: &[f32],
     biases: &[f32],
     #[wasm_bindgen(unchecked_optional_param_type = "string | null")] named: Option<String>,
 ) -> Result<Vec<u8>, JsError> {
-    Ok(retrained(graph, overrides_json, named, End::Head { weights, biases })?.graph)
+    let hidden = (!hidden_biases.is_empty()).then_some(Dense { weights: hidden_weights, biases: hidden_biases });
+    let head = End::Head { hidden, classes: Dense { weights, biases } };
+    Ok(retrained(graph, overrides_json, named, head)?.graph)
 }
 
 fn retrained(graph: &[u8], overrides_json: &str, named: Option<String>, end: End<'_>) -> Result<Retrained, JsError> {

@@ -23,7 +23,7 @@ fn jpeg(side: u16, quality: u8, is_mirrored: bool) -> Vec<u8> {
 
 fn seen(image: &[u8]) -> Look {
     let limits = ImageLimits { pixels_max: 1_000_000, side_pixels_max: 2000 };
-    look(image, &InferOptions { limits, ..options() }).unwrap()
+    look(image, &InferOptions { limits, ..options() }).unwrap().0
 }
 
 fn options() -> InferOptions {

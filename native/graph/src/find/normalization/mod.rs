@@ -15,6 +15,7 @@ pub mod layers;
 pub mod linear;
 pub mod matrix;
 pub mod norm;
+pub mod note;
 pub mod priors;
 pub mod probe;
 pub mod read;

@@ -16,6 +16,16 @@ pub fn override_normalization(
     input: &InputFound,
     request: &LoadRequest,
 ) -> Result<(), GraphError> {
+    override_with(normalization, input, request, "set by the caller")
+}
+
+/// The same of whoever sets it.
+pub(super) fn override_with(
+    normalization: &mut Normalization,
+    input: &InputFound,
+    request: &LoadRequest,
+    because: &str,
+) -> Result<(), GraphError> {
     let overrides = &request.overrides;
     if let Some(order) = overrides.channel_order {
         if input.channels == 1 && order != ChannelOrder::Gray {
@@ -32,7 +42,7 @@ pub fn override_normalization(
     }
     let mut set = |field: &str, value: serde_json::Value, source: Source| {
         normalization.evidence.retain(|entry| entry.field != field);
-        normalization.evidence.push(evidence(field, value, source, 1.0, "set by the caller"));
+        normalization.evidence.push(evidence(field, value, source, 1.0, because));
     };
     if let Some(order) = overrides.channel_order {
         set("input.channel_order", serde_json::json!(order), request.source);
