@@ -175,11 +175,15 @@ const SCHEMA = z.object({
   onnxruntimePath: z
     .string()
     .optional()
-    .describe("Folder that holds ONNX Runtime, and where it is looked for alone; when it is not set the project's cache, then the system."),
+    .describe(
+      "Folder that holds ONNX Runtime, and where it is looked for alone; when it is not set the project's cache, then the system.",
+    ),
   libtensorflowPath: z
     .string()
     .optional()
-    .describe("Folder that holds libtensorflow, and where it is looked for alone; when it is not set the project's cache, then the system."),
+    .describe(
+      "Folder that holds libtensorflow, and where it is looked for alone; when it is not set the project's cache, then the system.",
+    ),
   tfEnableOnednnOpts: z
     .enum(["0", "1"])
     .default("1")

@@ -70,7 +70,6 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "shares",
     "teach-jobs",
     "ports",
-    "ports",
     "errors",
     "generated",
     "sha256",
