@@ -31,6 +31,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   explain: ["classify", "ports", "generated"],
   shares: ["fair-queue", "ports"],
   sha256: [],
+  wilson: [],
   "wasm-module": ["generated"],
   "teach-jobs": ["generated", "ports"],
   "teach-process": ["teach", "service", "config", "errors"],
@@ -62,7 +63,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "wasm-module",
     "worker-pool",
   ],
-  zoo: ["models", "ports", "errors", "generated", "sha256", "wasm-module"],
+  zoo: ["models", "ports", "errors", "generated", "sha256", "wilson", "wasm-module"],
   teach: [
     "zoo",
     "models",
@@ -73,6 +74,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "errors",
     "generated",
     "sha256",
+    "wilson",
     "wasm-module",
   ],
   feedback: ["ports", "errors", "generated", "wasm-module"],
@@ -120,7 +122,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "errors",
     "generated",
   ],
-  web: ["client", "generated"],
+  web: ["client", "generated", "wilson"],
 };
 
 /** Crates, each with the crates of this project that it may use. */

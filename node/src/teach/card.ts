@@ -1,6 +1,7 @@
 /** What `MODEL.md` of a model says that was taught here. */
 import type { TeachReport } from "../generated/contract.js";
-import { share, wilson } from "../zoo/calibration-card.js";
+import { wilson } from "../wilson.js";
+import { share } from "../zoo/calibration-card.js";
 import { cell, withSection } from "../zoo/card.js";
 import type { Album } from "./album.js";
 import type { Base } from "./base.js";

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Calibration, Manifest } from "../generated/contract.js";
 import { writeDurably } from "../models/durable-file.js";
 import { MANIFEST_FILE } from "../models/file-zoo.js";
+import { wilson } from "../wilson.js";
 import { CARD_FILE, cell, draftCard, withSection } from "./card.js";
 import { reliabilityDiagram } from "./reliability-diagram.js";
 
@@ -80,16 +81,6 @@ function confusions({ confusions: worst }: Calibration): string[] {
     "",
     ...worst.map(({ label, answered, n }) => `- ${cell(label)} taken for ${cell(answered)}: ${n}`),
   ];
-}
-
-/** The 95 % interval of a share (Wilson 1927). */
-export function wilson(right: number, n: number): [number, number] {
-  const z = 1.959964;
-  const p = right / n;
-  const scale = 1 + z ** 2 / n;
-  const middle = (p + z ** 2 / (2 * n)) / scale;
-  const half = (z / scale) * Math.sqrt((p * (1 - p)) / n + (z / n) ** 2 / 4);
-  return [middle - half, middle + half];
 }
 
 export function share(value: number): string {
