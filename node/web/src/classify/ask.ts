@@ -6,7 +6,7 @@ import { doWork } from "../work.js";
 import { askHere } from "./here/here.js";
 import { askLightly } from "./light/light.js";
 import { readGraphHere } from "./own/read-graph.js";
-import { formOf, modelFields, questionFields } from "./question.js";
+import { type Field, formOf, imageFields, modelFields, questionFields } from "./question.js";
 
 let askedModels = "";
 
@@ -86,7 +86,7 @@ export function worth({ band, band_accuracy, unsure }: Result): string | null {
   return `${unsure ? "Unsure: with" : "With"} ${band} confidence it was right ${right} of ${n} times when it was measured.`;
 }
 
-/** Sends the question; the graph goes along when the service does not have it, or has it no more. */
+/** Sends the question. */
 async function sendQuestion(asked: Photo, sending: Required<Sending>): Promise<readonly Result[]> {
   const mine = own.value;
   try {
@@ -94,20 +94,33 @@ async function sendQuestion(asked: Photo, sending: Required<Sending>): Promise<r
     if (here !== null) return [here];
     const light = await askLightly(asked, sending.signal);
     if (light !== null) return [light];
-    const results = await classify(formOf([["picture", "1"], ...questionFields(asked)]), sending);
-    const [first] = results;
-    if (mine !== null && first && own.value?.graph === mine.graph) {
-      own.value = { ...own.value, keptSha256: first.model.sha256 };
-    }
+    if (mine === null) return await classify(formOf([["picture", "1"], ...questionFields(asked)]), sending);
+    const { results, kept } = await askOwn(mine, [["picture", "1"], ...imageFields(asked)], sending);
+    if (own.value?.graph === mine.graph) own.value = { ...own.value, keptSha256: kept.keptSha256 };
     return results;
   } catch (error) {
     if (mine !== null && error instanceof Refusal && error.message.startsWith("example_label=")) {
       // What was said last is no label of the model.
       own.value = { ...mine, examples: mine.examples.slice(0, -1) };
     }
-    const isGone = error instanceof Refusal && error.code === "model_unknown";
-    if (!isGone || mine === null || mine.keptSha256 === null) throw error;
-    own.value = { ...mine, keptSha256: null };
-    return sendQuestion(asked, sending);
+    throw error;
+  }
+}
+
+/**
+ * The answers of a graph of one's own, and the graph as the service has it then. It goes along where the service does not have
+ * it, or has it no more.
+ */
+export async function askOwn(
+  mine: OwnModel,
+  fields: readonly Field[],
+  sending: Sending,
+): Promise<{ readonly results: readonly Result[]; readonly kept: OwnModel }> {
+  try {
+    const results = await classify(formOf([...modelFields(mine), ...fields]), sending);
+    return { results, kept: { ...mine, keptSha256: results[0]?.model.sha256 ?? null } };
+  } catch (error) {
+    if (mine.keptSha256 === null || !(error instanceof Refusal) || error.code !== "model_unknown") throw error;
+    return askOwn({ ...mine, keptSha256: null }, fields, sending);
   }
 }

@@ -1,45 +1,13 @@
-/**
- * A photo from the camera, which is asked for when this opens and let go when it closes. Browsers give it to pages of this
- * machine and of HTTPS alone; elsewhere the phone's own camera is opened through a file field.
- */
-import { useEffect, useRef, useState } from "preact/hooks";
+/** A photo from the camera; where the browser gives none, from the phone's own, which a file field opens. */
+import { frameOf, useCamera } from "../components/use-camera.js";
 import { takePhoto } from "./ask.js";
 import { endBatch } from "./many/batch.js";
 
 export function Camera({ onClose }: { readonly onClose: () => void }) {
-  const video = useRef<HTMLVideoElement>(null);
-  const [problem, setProblem] = useState<string | null>(null);
-  const [isOn, setOn] = useState(false);
-
-  useEffect(() => {
-    let stream: MediaStream | null = null;
-    let isClosed = false;
-    const open = async () => {
-      if (!navigator.mediaDevices) throw new Error("This address is not secure enough for the browser to allow it.");
-      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-      if (isClosed || video.current === null) return stop();
-      video.current.srcObject = stream;
-      await video.current.play();
-      setOn(true);
-    };
-    const stop = () => {
-      for (const track of stream?.getTracks() ?? []) track.stop();
-    };
-    open().catch((error: unknown) => setProblem(error instanceof Error ? error.message : String(error)));
-    return () => {
-      isClosed = true;
-      stop();
-    };
-  }, []);
+  const { video, problem, isOn } = useCamera();
 
   const shoot = async () => {
-    const source = video.current;
-    if (source === null) return;
-    const canvas = document.createElement("canvas");
-    canvas.width = source.videoWidth;
-    canvas.height = source.videoHeight;
-    canvas.getContext("2d")?.drawImage(source, 0, 0);
-    const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
+    const blob = await frameOf(video.current);
     if (blob !== null) {
       endBatch();
       takePhoto({ name: "camera.jpg", file: new File([blob], "camera.jpg", { type: "image/jpeg" }), address: null });

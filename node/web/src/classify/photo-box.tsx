@@ -1,5 +1,6 @@
 /** Where photos come in: chosen, dropped, pasted, taken, or by address; and the one that is asked about. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { chosenFiles } from "../found-files.js";
 import { blame, photo, photos, service } from "../state.js";
 import { AddressField } from "./address-field.js";
 import { Camera } from "./camera.js";
@@ -36,7 +37,7 @@ export function PhotoBox() {
           aria-describedby="image-help"
           aria-invalid={BLAMES_IMAGE.has(blame.value) || undefined}
           onChange={({ currentTarget }) => {
-            takePhotos([...(currentTarget.files ?? [])]);
+            takePhotos(chosenFiles(currentTarget));
             // The same file can be chosen again.
             currentTarget.value = "";
           }}
@@ -52,7 +53,7 @@ export function PhotoBox() {
           type="file"
           hidden
           onChange={({ currentTarget }) => {
-            void takeFiles([...(currentTarget.files ?? [])]);
+            void takeFiles(chosenFiles(currentTarget));
             currentTarget.value = "";
           }}
         />

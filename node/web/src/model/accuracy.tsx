@@ -1,7 +1,8 @@
 /** How often a model was right, by what the askers of its answers said. */
-import { type AccuracyReport, type RightOf, readAccuracy } from "../api.js";
+import { type AccuracyReport, readAccuracy } from "../api.js";
 import { Facts } from "../components/facts.js";
 import { Later } from "../components/later.js";
+import { Shares, shareOf } from "../components/shares.js";
 import { counted, percent, wholePercent } from "../format.js";
 
 const CLASSES_SHOWN = 20;
@@ -73,42 +74,4 @@ function Report(report: AccuracyReport) {
       <Shares caption="Right, by day" rows={days.slice(-DAYS_SHOWN).map((row) => ({ ...row, name: row.day }))} />
     </div>
   );
-}
-
-interface Row extends RightOf {
-  readonly name: string;
-  /** The share that it should be, 0–1. */
-  readonly expected?: number;
-}
-
-function Shares({ caption, rows }: { readonly caption: string; readonly rows: readonly Row[] }) {
-  return (
-    <table class="shares">
-      <caption>{caption}</caption>
-      <tbody>
-        {rows.map(({ name, right, n, expected }) => (
-          <tr key={name}>
-            <th scope="row">
-              <bdi>{name}</bdi>
-            </th>
-            <td>
-              {n === 0 ? "never" : shareOf({ right, n })}
-              {n > 0 && (
-                <span class="bar">
-                  <span style={{ width: `${(100 * right) / n}%` }} />
-                  {expected !== undefined && <i style={{ left: `${100 * expected}%` }} />}
-                </span>
-              )}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function shareOf({ right, n }: RightOf): string {
-  return n === 0
-    ? "not known"
-    : `${wholePercent(right / n)}, ${right.toLocaleString("en")} of ${n.toLocaleString("en")}`;
 }

@@ -1,6 +1,7 @@
 /** Files may be dropped and pasted anywhere, on any view. */
 import { useEffect, useState } from "preact/hooks";
-import { filesOf, takeFiles } from "../classify/take-files.js";
+import { takeFiles } from "../classify/take-files.js";
+import { filesOf } from "../found-files.js";
 import { addressOf, route } from "../route.js";
 
 export function DropZone() {

@@ -2,11 +2,11 @@
  * One of many photos with what was said of it. It is drawn anew when its own state changes and not with the others, as
  * long as its properties stay the same objects.
  */
+import { Thumbnail } from "../../components/thumbnail.js";
 import { percent } from "../../format.js";
 import { WasRight } from "../was-right.js";
 import type { Item, Verdict } from "./batch.js";
 import { differs } from "./order.js";
-import { Thumbnail } from "./thumbnail.js";
 
 interface Props {
   readonly item: Item;

@@ -1,12 +1,16 @@
 /** The graph of the user's own: taken, set, let go. Taking it reads it at once. */
-import { own, reply, waitingLabels } from "../../state.js";
+import { type OwnModel, own, reply, waitingLabels } from "../../state.js";
 import { cancelWork } from "../../work.js";
 import { askIfQuick, readOwn } from "../ask.js";
 
 export function takeGraph(graph: File): void {
-  reply.value = null;
   const labels = own.value?.labels ?? waitingLabels.value;
-  own.value = { graph, labels, settings: {}, examples: [], spec: null, keptSha256: null };
+  takeOwn({ graph, labels, settings: {}, examples: [], spec: null, keptSha256: null });
+}
+
+export function takeOwn(model: OwnModel): void {
+  reply.value = null;
+  own.value = model;
   waitingLabels.value = null;
   void readOwn();
 }

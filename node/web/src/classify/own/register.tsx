@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { type DescribedModel, Refusal, register } from "../../api.js";
 import { Commands } from "../../components/commands.js";
+import { IdField, isId } from "../../components/id-field.js";
 import { NeedsRole } from "../../components/needs-role.js";
 import { poll } from "../../poll.js";
 import { addressOf } from "../../route.js";
@@ -9,14 +10,12 @@ import { announcement, type OwnModel, own, service } from "../../state.js";
 import { doWork } from "../../work.js";
 import { exampleFields, type Field, formOf } from "../question.js";
 
-const ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
-
 export function Register({ mine }: { readonly mine: OwnModel }) {
   const [id, setId] = useState(() => idFrom(mine.graph.name));
   const [title, setTitle] = useState("");
   const [version, setVersion] = useState("1");
   const [kept, setKept] = useState<DescribedModel | null>(null);
-  const isGood = ID.test(id);
+  const isGood = isId(id);
   const fields: readonly Field[] = [
     ["id", id],
     ["version", version],
@@ -49,22 +48,7 @@ export function Register({ mine }: { readonly mine: OwnModel }) {
     <details class="register">
       <summary>Keep it on this service</summary>
       {mayNot && <NeedsRole />}
-      <div class="field">
-        <label for="register-id">Id</label>
-        <input
-          id="register-id"
-          type="text"
-          autocapitalize="off"
-          spellcheck={false}
-          value={id}
-          aria-describedby="register-id-help"
-          aria-invalid={!isGood || undefined}
-          onInput={({ currentTarget }) => setId(currentTarget.value)}
-        />
-        <p id="register-id-help" class="help">
-          Lower-case letters, digits, dots, dashes and underscores; at most 64.
-        </p>
-      </div>
+      <IdField id="register-id" value={id} onInput={setId} />
       <div class="field">
         <label for="register-title">Title</label>
         <input

@@ -10,7 +10,10 @@ const MADE_AT_ONCE = 2;
 const waiting: (() => Promise<void>)[] = [];
 let making = 0;
 
-export function Thumbnail({ file }: { readonly file: File | null }) {
+/** What it is drawn from; or how that is had once it is in sight, null where it is gone. The same function is the same photo. */
+export type Drawn = Blob | null | (() => Promise<Blob | null>);
+
+export function Thumbnail({ file }: { readonly file: Drawn }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const element = canvas.current;
@@ -20,7 +23,9 @@ export function Thumbnail({ file }: { readonly file: File | null }) {
       (seen) => {
         if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
         observer.disconnect();
-        waiting.push(() => (isWanted ? draw(file, element) : Promise.resolve()));
+        waiting.push(async () => {
+          if (isWanted) await draw(typeof file === "function" ? await file() : file, element);
+        });
         makeNext();
       },
       { rootMargin: "200px" },
@@ -45,7 +50,8 @@ function makeNext(): void {
 }
 
 /** The middle square. A photo that the browser cannot decode stays blank. */
-async function draw(file: File, canvas: HTMLCanvasElement): Promise<void> {
+async function draw(file: Blob | null, canvas: HTMLCanvasElement): Promise<void> {
+  if (file === null) return;
   const bitmap = await createImageBitmap(file, { resizeWidth: 2 * SIDE_PIXELS, resizeQuality: "low" }).catch(
     () => null,
   );
