@@ -13,6 +13,9 @@ import { output, WASM_TARGET } from "./setup/tools.mjs";
 /** Packages that are built into the page, and so not installed with the service. */
 const BUILT_IN = [
   "preact",
+  "idb",
+  "eventsource-parser",
+  "@noble/hashes",
   "@preact/signals",
   "@preact/signals-core",
   "swagger-ui-dist",

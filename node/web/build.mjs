@@ -1,5 +1,5 @@
 /**
- * Builds the page into node/web/dist: one script and its workers, one style sheet, one document, one icon, and the
+ * Builds the page into node/web/dist: its script, the parts of it that come when they are wanted, its workers, one style sheet, one document, one icon, and the
  * WebAssembly that they read graphs and photos with; the viewer of `/openapi.json`, which is Swagger UI as it comes; the
  * clients for programs, which the service hands out; beside each its compressed form, which stands alone for large files.
  * Run it with `--watch`, which compresses nothing, while working on the page.
@@ -43,7 +43,6 @@ await copyFile(new URL("docs-viewer.js", here), new URL("docs-viewer/start.js", 
 const options = {
   absWorkingDir: fileURLToPath(here),
   entryPoints: {
-    main: "src/main.tsx",
     "graph-reader": "src/classify/own/graph-reader.ts",
     "model-runner": "src/classify/here/model-runner.ts",
     "pixel-maker": "src/classify/light/pixel-maker.ts",
@@ -60,10 +59,14 @@ const options = {
   logLevel: "warning",
 };
 
+const { entryPoints: _, ...shared } = options;
+const page = { ...shared, entryPoints: { main: "src/main.tsx" }, splitting: true, metafile: true };
+
 if (process.argv.includes("--watch")) {
-  await (await context(options)).watch();
+  for (const each of [options, page]) await (await context(each)).watch();
 } else {
   await build(options);
+  await preloadParts((await build(page)).metafile);
   for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const file = join(entry.parentPath, entry.name);
@@ -73,4 +76,16 @@ if (process.argv.includes("--watch")) {
     await writeFile(`${file}.gz`, compressed);
     if ((await stat(file)).size > PLAIN_BYTES_MAX) await rm(file);
   }
+}
+
+/**
+ * Names in the document the parts that the script begins with, so that they come together with it.
+ * @param {import("esbuild").Metafile} metafile
+ */
+async function preloadParts({ outputs }) {
+  const parts = (outputs["dist/main.js"]?.imports ?? []).filter(({ kind }) => kind === "import-statement");
+  const links = parts.map(({ path }) => `<link rel="modulepreload" href="${path.replace("dist/", "")}">\n`);
+  const file = new URL("index.html", dist);
+  const document = await readFile(file, "utf8");
+  await writeFile(file, document.replace("<script ", `${links.join("")}<script `));
 }

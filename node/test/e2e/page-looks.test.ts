@@ -6,6 +6,7 @@ import axe from "axe-core";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { ROOT_DIR } from "../../src/config.js";
+import { SHAPES, wave } from "../support/waves.js";
 import { describeInBrowser, visit } from "./browser.js";
 import { contrastsBelow } from "./contrast.js";
 import { LONG_NAME, strain } from "./extremes.mjs";
@@ -180,6 +181,36 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     await page.waitForSelector(".right-here");
     await page.click(".code > summary");
   },
+  "classes with photos": async (page) => {
+    await page.click("nav >> text=Teach");
+    for (const [place, shape] of [SHAPES.across, SHAPES.down].entries()) {
+      const photos = [0, 1, 2, 3, 4, 5].map((number) => wave(shape, number));
+      const files = photos.map((buffer, number) => ({ name: `${number}.png`, mimeType: "image/png", buffer }));
+      await page.setInputFiles(`[data-class='${place + 1}'] input[type=file]`, files);
+      await page.waitForFunction((count) => document.querySelectorAll(".taught-photo").length === count, 6 * place + 6);
+    }
+    await page.click("[data-class='2'] >> text=Camera");
+    await page.waitForSelector(".hold:not([disabled])");
+    await page.click(".taught-photo >> nth=0");
+    await page.click("#forget-all");
+    await page.fill("[data-class='1'] input[type=text]", "Class 2");
+    await page.press("[data-class='1'] input[type=text]", "Tab");
+    await page.waitForSelector(".class-name .wrong");
+  },
+  "what was taught": async (page) => {
+    await page.click("text=Unmark");
+    await page.click("#train");
+    await page.waitForSelector("#right");
+    await page.click("#measured > summary");
+    await page.click("#try-live");
+    await page.waitForSelector(".said");
+  },
+  "what was taught, served": async (page) => {
+    await page.click(".try >> text=Close the camera");
+    await page.fill("#taught-id", `waves-${Math.random().toString(36).slice(2)}`);
+    await page.click("#serve");
+    await page.waitForSelector("#served");
+  },
   about: async (page) => {
     await page.click("nav >> text=About");
     await page.waitForSelector(".limits");
@@ -210,6 +241,19 @@ const STRAINED: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     );
     await page.waitForFunction(() => document.querySelectorAll(".tile.answered").length === 2);
     await page.click(".tile .was-right button[aria-expanded] >> nth=0");
+  },
+  "#/teach": async (page) => {
+    const photos = [0, 1].map((number) => wave(SHAPES.down, number));
+    const files = photos.map((buffer, number) => ({ name: `${number}${LONG_NAME}`, mimeType: "image/png", buffer }));
+    await page.setInputFiles("[data-class='1'] input[type=file]", [
+      ...files,
+      { name: LONG_NAME, mimeType: "text/plain", buffer: Buffer.from("no photo") },
+    ]);
+    await page.waitForSelector("#intake-said");
+    await page.fill("[data-class='1'] input[type=text]", LONG_NAME.slice(0, 100));
+    await page.press("[data-class='1'] input[type=text]", "Tab");
+    await page.click(".taught-photo >> nth=0");
+    await page.waitForSelector("#missing");
   },
   "#/models": (page) => page.waitForSelector(".card"),
   "#/models/straining": async (page) => {

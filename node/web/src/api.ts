@@ -186,7 +186,8 @@ async function readJson<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await (await call(path, signal ? { signal } : {})).json()) as T;
 }
 
-async function call(path: string, init: RequestInit, good: readonly number[] = [200]): Promise<Response> {
+/** One call. Rejects with the reason of its signal where that was aborted; other statuses than the good ones are refusals. */
+export async function call(path: string, init: RequestInit, good: readonly number[] = [200]): Promise<Response> {
   const headers = { Accept: "application/json, */*;q=0.5", ...keyHeaders(), ...init.headers };
   let response: Response;
   try {

@@ -9,6 +9,8 @@ export type Route =
   | { readonly view: "classify"; readonly model: string | null; readonly other: string | null }
   | { readonly view: "models" }
   | { readonly view: "model"; readonly id: string }
+  /** `from` is the id of a model that is taught more. */
+  | { readonly view: "teach"; readonly from: string | null }
   | { readonly view: "about" }
   | { readonly view: "nowhere" };
 
@@ -22,6 +24,7 @@ export function parseAddress(hash: string): Route {
     return { view: "classify", model: chosen.get("model"), other: chosen.get("with") };
   }
   if (first === "models") return second ? { view: "model", id: decode(second) } : { view: "models" };
+  if (first === "teach") return { view: "teach", from: new URLSearchParams(query).get("from") };
   return first === "about" ? { view: "about" } : { view: "nowhere" };
 }
 
@@ -36,6 +39,8 @@ export function addressOf(to: Route): string {
     }
     case "model":
       return `#/models/${encodeURIComponent(to.id)}`;
+    case "teach":
+      return to.from === null ? "#/teach" : `#/teach?${new URLSearchParams({ from: to.from })}`;
     default:
       return `#/${to.view}`;
   }

@@ -53,6 +53,9 @@ export function Model({ id }: { readonly id: string }) {
             >
               Classify with it
             </a>
+            <a class="button" href={addressOf({ view: "teach", from: name })}>
+              Teach it more
+            </a>
             <Download path={`${modelPath(id)}/graph`} name={`${name}-${listed.served ?? "1"}.pb`} words="Graph" />
             <Download path={`${modelPath(id)}/labels`} name={`${name}-labels.txt`} words="Labels" />
           </p>

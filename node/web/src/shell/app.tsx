@@ -7,10 +7,12 @@ import { Models } from "../models/models.js";
 import { addressOf, type Route, route } from "../route.js";
 import { announcement, isReachable } from "../state.js";
 import { DropZone } from "./drop-zone.js";
+import { TeachLater } from "./teach-later.js";
 
 const LINKS: readonly [Route, string][] = [
   [{ view: "classify", model: null, other: null }, "Classify"],
   [{ view: "models" }, "Models"],
+  [{ view: "teach", from: null }, "Teach"],
   [{ view: "about" }, "About"],
 ];
 
@@ -71,6 +73,8 @@ function View({ now }: { readonly now: Route }) {
       return <Models />;
     case "model":
       return <Model id={now.id} />;
+    case "teach":
+      return <TeachLater from={now.from} />;
     case "about":
       return <About />;
     case "nowhere":
@@ -90,6 +94,7 @@ function titleOf(now: Route): string {
     classify: "what is in the photo?",
     models: "models",
     model: now.view === "model" ? now.id : "",
+    teach: "teach a model your own classes",
     about: "about this service",
     nowhere: "nothing here",
   };

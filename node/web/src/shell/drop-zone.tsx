@@ -1,15 +1,17 @@
-/** Files may be dropped and pasted anywhere, on any view. */
+/** Files may be dropped and pasted anywhere, on any view; where a model is taught they go to its classes. */
 import { useEffect, useState } from "preact/hooks";
 import { takeFiles } from "../classify/take-files.js";
 import { filesOf } from "../found-files.js";
 import { addressOf, route } from "../route.js";
+import { loadTeach } from "./teach-later.js";
 
 export function DropZone() {
   const [isOver, setOver] = useState(false);
   useEffect(() => {
-    const take = async (transfer: DataTransfer | null) => {
+    const take = async (transfer: DataTransfer | null, target: EventTarget | null = null) => {
       const files = transfer === null ? [] : await filesOf(transfer);
       if (files.length === 0) return;
+      if (route.value.view === "teach") return (await loadTeach()).takeIn(files, classAt(target));
       if (route.value.view !== "classify") location.hash = addressOf({ view: "classify", model: null, other: null });
       await takeFiles(files);
     };
@@ -31,11 +33,19 @@ export function DropZone() {
       (event) => {
         event.preventDefault();
         setOver(false);
-        void take(event.dataTransfer);
+        void take(event.dataTransfer, event.target);
       },
       { signal },
     );
     return () => given.abort();
   }, []);
-  return isOver ? <div class="drop-zone">Drop photos, a graph, its labels: they find their places.</div> : null;
+  return isOver && route.value.view !== "teach" ? (
+    <div class="drop-zone">Drop photos, a graph, its labels: they find their places.</div>
+  ) : null;
+}
+
+/** The class whose column this is in. */
+function classAt(target: EventTarget | null): number | null {
+  const column = target instanceof Element ? target.closest<HTMLElement>("[data-class]") : null;
+  return column === null ? null : Number(column.dataset["class"]);
 }

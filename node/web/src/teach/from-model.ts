@@ -1,0 +1,40 @@
+/** Teaching a model of the service's more: its labels become classes, and it is the model to start from. */
+import { Refusal } from "../api.js";
+import { readLabels } from "../models/labels.js";
+import { replaceRoute } from "../route.js";
+import { announcement, service } from "../state.js";
+import { change, changeLesson, lesson, openAlbum, photosOf, withClasses } from "./album.js";
+import { intakeSaid } from "./intake.js";
+
+/** With more of them, nobody fills a column for each. */
+const CLASSES_MAX = 30;
+
+export async function beginFrom(id: string): Promise<void> {
+  await openAlbum();
+  replaceRoute({ view: "teach", from: null });
+  let labels: readonly string[];
+  try {
+    labels = await readLabels(id);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    intakeSaid.value = [`The labels of ${id} cannot be had: ${error.message}`];
+    return;
+  }
+  changeLesson({ base: id });
+  const isUsed = labels.length > 0 && labels.length <= CLASSES_MAX;
+  if (isUsed) {
+    const isLeft = ({ id: classId, label }: { readonly id: number; readonly label: string }) =>
+      labels.includes(label) || (photosOf.value.get(classId) ?? []).length > 0;
+    await change(`The classes of ${id} added`, { classes: withClasses(labels).filter(isLeft) });
+  }
+  const { classes } = lesson.value;
+  intakeSaid.value = [
+    isUsed
+      ? `These are the ${labels.length} classes of ${id}: give each of them photos, old ones and new ones. What it was taught before is not kept but for what it sees.`
+      : `${id} has ${labels.length} classes, too many for a column each: begin with those that you want (${classes.length} are there).`,
+    ...(service.value?.feedback
+      ? ["What was said of its answers is remembered without the photos, so that none of them come along."]
+      : []),
+  ];
+  announcement.value = intakeSaid.value.join(" ");
+}
