@@ -3,7 +3,10 @@ import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { isPhoto, UnreadableInput } from "./files.js";
+import { AppError } from "../errors.js";
+import { readBucketUrl } from "../s3.js";
+import { openBucketSource } from "./bucket-source.js";
+import { isPhoto, readInput, UnreadableInput } from "./files.js";
 
 /** FNV-1a's offset basis and prime, 32 bits (draft-eastlake-fnv). */
 const FNV_BASIS = 0x811c9dc5;
@@ -17,30 +20,50 @@ export interface Shard {
 
 /** Where a batch's photos are. */
 export interface BatchSource {
-  /** What names are relative to. */
-  readonly folder: string;
-  /** Names in an order that does not change while the folder, or the list, does not. */
+  /** Says the same of it wherever the command runs from. */
+  readonly place: string;
+  /** Names in an order that does not change while the folder, the list or the bucket does not. */
   names(): AsyncGenerator<string>;
+  /** @throws UnreadableInput; AppError `upload_too_large` */
+  read(name: string, bytesMax: number): Promise<Buffer>;
+  close(): void;
 }
 
-/** `path`: a folder, whose photos and those below it are meant, or a list with a path on each line, from its own folder. */
+/**
+ * `path`: a folder, whose photos and those below it are meant, a list with a path on each line, from its own folder, or
+ * `s3://BUCKET/PREFIX`.
+ */
 export async function openSource(path: string): Promise<BatchSource> {
+  const bucket = readBucketUrl(path);
+  if (bucket !== null) return await openBucketSource(path, bucket);
   const found = await stat(path).catch((cause: unknown) => {
     throw new UnreadableInput(path, "There is no such folder or list.", { cause });
   });
-  if (found.isDirectory()) return { folder: path, names: () => below(path, "") };
+  const place = resolve(path);
+  const from = (folder: string, names: () => AsyncGenerator<string>): BatchSource => ({
+    place,
+    names,
+    read: (name, bytesMax) => readPhoto(resolve(folder, name), bytesMax),
+    close: () => {},
+  });
+  if (found.isDirectory()) return from(path, () => below(path, ""));
   if (isPhoto(basename(path))) {
     throw new UnreadableInput(
       path,
       "It is a photo; a folder or a list of photos is meant. `menagerie classify` answers single ones.",
     );
   }
-  return { folder: dirname(path), names: () => listed(path) };
+  return from(dirname(path), () => listed(path));
 }
 
-/** Where a photo of the source is. */
-export function placeOf({ folder }: BatchSource, name: string): string {
-  return resolve(folder, name);
+/** Many are read at once: what is too large is not read at all. */
+async function readPhoto(path: string, bytesMax: number): Promise<Buffer> {
+  const found = await stat(path).catch(() => null);
+  // Who reads a pipe waits for who writes it.
+  if (found !== null && !found.isFile()) throw new UnreadableInput(path, "It is no regular file.");
+  if (found !== null && found.size > bytesMax)
+    throw new AppError("upload_too_large", `The image is larger than ${bytesMax} bytes.`);
+  return await readInput(path);
 }
 
 /** Whether a photo belongs to a part: by its name alone, so that parts are the same wherever and whenever they are made. */

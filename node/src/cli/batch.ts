@@ -1,6 +1,5 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { readdir, rename, stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { readdir, rename } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
@@ -10,7 +9,7 @@ import { createClassifier, type ImageClassifier } from "../index.js";
 import { sha256 } from "../sha256.js";
 import { writeParquet } from "./batch-parquet.js";
 import { BatchPart } from "./batch-part.js";
-import { type BatchSource, isIn, openSource, placeOf, type Shard } from "./batch-source.js";
+import { type BatchSource, isIn, openSource, type Shard } from "./batch-source.js";
 import { modelOf } from "./classify.js";
 import { JSON_LINES } from "./classify-forms.js";
 import { readInput, UnreadableInput } from "./files.js";
@@ -41,7 +40,10 @@ export function addBatch(program: Command): void {
   program
     .command("batch")
     .description("classifies as many images as there are into a file, and goes on where it was ended")
-    .argument("<source>", "a folder of images, a list with a path on each line, or with --merge a folder of parts")
+    .argument(
+      "<source>",
+      "a folder of images, a list with a path on each line, s3://BUCKET/PREFIX, or with --merge a folder of parts",
+    )
     .requiredOption("--out <folder|file>", "folder of the answers; with --merge the file that all parts are put into")
     .option("--model <id|graph>", "id of the zoo, or a graph of your own; the zoo's default model when absent")
     .option("--labels <file>", "labels of your own graph; without them its classes are numbered")
@@ -73,7 +75,7 @@ async function batch(path: string, options: BatchOptions): Promise<boolean> {
   const end = () => ending.abort();
   process.once("SIGTERM", end).once("SIGINT", end);
   try {
-    await part.begin(chosen(source, shard), await settingsOf(path, options, shard, classifier));
+    await part.begin(chosen(source, shard), await settingsOf(source, options, shard, classifier));
     const done = (await part.done()) ?? (await answerAll({ source, part, classifier, signal: ending.signal }));
     if (done === null) return false;
     const failed = done.failed === 0 ? "" : `, of which ${done.failed} could not be: their lines have "error"`;
@@ -82,15 +84,21 @@ async function batch(path: string, options: BatchOptions): Promise<boolean> {
     return true;
   } finally {
     process.off("SIGTERM", end).off("SIGINT", end);
+    source.close();
     await classifier.close();
   }
 }
 
 /** What the answers depend on, in words that differ where one of it does. */
-async function settingsOf(path: string, { labels }: BatchOptions, shard: Shard, { model, spec }: ImageClassifier) {
+async function settingsOf(
+  { place }: BatchSource,
+  { labels }: BatchOptions,
+  shard: Shard,
+  { model, spec }: ImageClassifier,
+) {
   const digest = async (bytes: Uint8Array) => (await sha256(bytes)).slice(0, 16);
   return JSON.stringify({
-    source: resolve(path),
+    source: place,
     model: `${model.id}@${model.version}`,
     graph: model.sha256.slice(0, 16),
     labels: labels === undefined ? null : await digest(await readInput(labels)),
@@ -123,7 +131,7 @@ async function answerAll({
   let faultsInARow = 0;
   try {
     const { workerThreads, imageBytesMax } = readConfig();
-    const work = (name: string) => answerOne(classifier, name, () => readPhoto(placeOf(source, name), imageBytesMax));
+    const work = (name: string) => answerOne(classifier, name, () => source.read(name, imageBytesMax));
     for await (const { line, isFault } of inOrder(until(signal, names), PHOTOS_PER_THREAD * workerThreads, work)) {
       await writer.add(line);
       faultsInARow = isFault ? faultsInARow + 1 : 0;
@@ -168,16 +176,6 @@ async function answerOne(classifier: ImageClassifier, name: string, read: () => 
       return { line: JSON_LINES.failed?.(name, problem) ?? "", isFault };
     }
   }
-}
-
-/** Many are read at once: what is too large is not read at all. */
-async function readPhoto(path: string, imageBytesMax: number): Promise<Buffer> {
-  const found = await stat(path).catch(() => null);
-  // Who reads a pipe waits for who writes it.
-  if (found !== null && !found.isFile()) throw new UnreadableInput(path, "It is no regular file.");
-  if (found !== null && found.size > imageBytesMax)
-    throw new AppError("upload_too_large", `The image is larger than ${imageBytesMax} bytes.`);
-  return await readInput(path);
 }
 
 /** @throws Error that says which part is missing */

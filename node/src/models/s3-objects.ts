@@ -1,41 +1,21 @@
-/**
- * Objects in an S3-compatible store, by its makers' client, which is loaded only where it is asked for. Endpoint, region
- * and keys are what the client itself reads: `AWS_ENDPOINT_URL_S3`, `AWS_REGION`, `AWS_ACCESS_KEY_ID` and the others.
- * Conditional writes: docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
- */
+/** Objects in an S3-compatible store. Conditional writes: docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html */
 import { Readable } from "node:stream";
 import { messageOf } from "../errors.js";
+import { openS3, readBucketUrl } from "../s3.js";
 import { unlessAborted } from "../unless-aborted.js";
 import { AwayError } from "./blobs.js";
 import type { Objects } from "./objects.js";
 
-const CONNECT_MS_MAX = 2000;
 const NOT_MODIFIED = 304;
 const NOT_FOUND = 404;
 /** Another write of the same key was under way, or was there before. */
 const CONFLICTS: readonly unknown[] = [409, 412];
-/** Servers that are not Amazon's take any. */
-const ANY_REGION = "us-east-1";
-const BUCKET_URL = /^s3:\/\/([^/]+)(?:\/(.*?))?\/?$/;
-
 /** @param url `s3://bucket` or `s3://bucket/prefix` */
-export async function openS3Objects(
-  url: string,
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-): Promise<Objects> {
-  const [, bucket = "", prefix = ""] = BUCKET_URL.exec(url) ?? [];
+export async function openS3Objects(url: string): Promise<Objects> {
+  const { bucket, prefix } = readBucketUrl(url) ?? { bucket: "", prefix: "" };
   const keyOf = (key: string) => ({ Bucket: bucket, Key: prefix === "" ? key : `${prefix}/${key}` });
-  const { GetObjectCommand, PutObjectCommand, S3Client } = await import("@aws-sdk/client-s3");
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION = ANY_REGION } = environment;
-  const isElsewhere = Boolean(AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL);
-  const client = new S3Client({
-    // Names of buckets are no names of hosts there.
-    ...(isElsewhere ? { forcePathStyle: true, region: AWS_REGION } : {}),
-    requestHandler: { connectionTimeout: CONNECT_MS_MAX },
-    // What is sent has its SHA-256; sums of other kinds are refused by some servers.
-    requestChecksumCalculation: "WHEN_REQUIRED",
-    responseChecksumValidation: "WHEN_REQUIRED",
-  });
+  const { client, commands } = await openS3();
+  const { GetObjectCommand, PutObjectCommand } = commands;
   return {
     place: url,
     get: (key, msMax, etag = null) =>

@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCommand } from "../support/command.js";
+import { startFakeS3 } from "../support/fake-s3.mjs";
 import { CLI_FILE } from "../support/paths.js";
 import { solidPng } from "../support/png.js";
 import { makeColourZoo } from "../support/server.js";
@@ -80,6 +81,28 @@ describe("menagerie batch", () => {
     );
     expect(exitCode).toBe(0);
     expectAll(await linesOf("all/answers.jsonl"));
+  });
+
+  it("answers the photos of a bucket, page by page, below a prefix", async () => {
+    const s3 = await startFakeS3("photos");
+    const few = ["red/1.png", "red/2.png", "green/1.png", "blue/7.png", "broken.jpg"];
+    for (const name of few) s3.objects.set(`/photos/mine/${name}`, await readFile(join(dir, "photos", name)));
+    for (const other of ["mine/.hidden/1.png", "mine/notes.txt", "others/1.png"])
+      s3.objects.set(`/photos/${other}`, Buffer.from("not meant"));
+    const env = { MODELS_DIR: zoo, ...s3.environment };
+    const batch = (...args: string[]) => runCommand(["batch", ...args], { cwd: dir, env });
+    expect((await batch("s3://photos/mine", "--out", "bucket")).exitCode).toBe(0);
+    const lines = await linesOf("bucket/answers.jsonl");
+    expect(lines.map(({ image, label, error }) => [image.name, label ?? error?.code])).toEqual([
+      ["blue/7.png", "blue"],
+      ["broken.jpg", "image_unsupported"],
+      ["green/1.png", "green"],
+      ["red/1.png", "red"],
+      ["red/2.png", "red"],
+    ]);
+    const { stderr, exitCode } = await batch("s3://nowhere", "--out", "none");
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining("s3://nowhere: It cannot be listed: NoSuchBucket")]);
+    await s3.stop();
   });
 
   it("goes on after a line that was cut off, and does nothing where all is done", async () => {

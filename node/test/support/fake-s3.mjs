@@ -8,6 +8,8 @@ import { createServer } from "node:http";
 
 const SIGNING = { AWS_ACCESS_KEY_ID: "menagerie", AWS_SECRET_ACCESS_KEY: "menagerie", AWS_REGION: "us-east-1" };
 
+const KEYS_PER_PAGE = 2;
+
 /**
  * @param {string} bucket the one that there is
  * @param {number} [port]
@@ -28,12 +30,14 @@ export async function startFakeS3(bucket, port = 0) {
 
   function answer({ method, url = "", headers: asked }, body, response) {
     const headers = method === "PUT" && ignoresConditions ? {} : asked;
-    const path = decodeURIComponent(url.split("?")[0]);
+    const { pathname, searchParams } = new URL(url, "http://store");
+    const path = decodeURIComponent(pathname);
     const fail = (status, code) => {
       response.writeHead(status, { "content-type": "application/xml" });
       response.end(status === 304 ? undefined : `<Error><Code>${code}</Code><Message>${code}</Message></Error>`);
     };
-    if (!path.startsWith(`/${bucket}/`)) return fail(404, "NoSuchBucket");
+    if (!`${path}/`.startsWith(`/${bucket}/`)) return fail(404, "NoSuchBucket");
+    if (searchParams.has("list-type")) return list(searchParams, response);
     const found = objects.get(path);
     if (method === "PUT") {
       if (headers["if-none-match"] === "*" && found !== undefined) return fail(412, "PreconditionFailed");
@@ -58,6 +62,19 @@ export async function startFakeS3(bucket, port = 0) {
     response.writeHead(200, { etag: etagOf(found), "content-length": bytes.length });
     if (stalls) response.write(bytes.subarray(0, bytes.length / 2));
     else response.end(bytes);
+  }
+
+  /** Two keys a page. */
+  function list(asked, response) {
+    const keys = [...objects.keys()].map((path) => path.slice(bucket.length + 2)).toSorted();
+    const after = asked.get("continuation-token") ?? "";
+    const left = keys.filter((key) => key.startsWith(asked.get("prefix") ?? "") && key > after);
+    const page = left.slice(0, KEYS_PER_PAGE);
+    const more = left.length > page.length;
+    response.writeHead(200, { "content-type": "application/xml" });
+    response.end(
+      `<ListBucketResult><IsTruncated>${more}</IsTruncated>${more ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : ""}${page.map((key) => `<Contents><Key>${key}</Key></Contents>`).join("")}</ListBucketResult>`,
+    );
   }
 
   async function listen(at) {
