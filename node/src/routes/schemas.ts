@@ -35,7 +35,7 @@ export const CLASSIFY: readonly ErrorCode[] = [
 ];
 
 /** Whatever may come of changing a registered model. */
-export const CHANGE: readonly ErrorCode[] = ["model_unknown", "version_unknown", "storage_full"];
+export const CHANGE: readonly ErrorCode[] = ["engine_unavailable", "model_unknown", "version_unknown", "storage_full"];
 
 const IMAGE_FORMATS = "JPEG, PNG, WebP, GIF (first frame) or BMP.";
 /** One image. */
