@@ -342,6 +342,8 @@ function placeOfFeedback({ databaseUrl, feedbackDir }: Config): Place {
 /** Jobs of teaching, of which those that were at work go on; null where the settings turn it off. */
 export async function openTeach(config: Config, { zoo }: Service, logger: Logger): Promise<TeachJobs | null> {
   if (config.teach === "off") return null;
+  // A run has no business with the store of feedback, whose password that is.
+  const { databaseUrl: _, ...settings } = config;
   return await openTeachJobs({
     dir: config.teachDir,
     limits: config,
@@ -350,7 +352,7 @@ export async function openTeach(config: Config, { zoo }: Service, logger: Logger
       const place = await findModel(config.modelsDir, `${id}@${version}`).catch(() => null);
       return place === null ? null : await folderBlobs(join(config.modelsDir, place.entry)).get(LICENCE_FILE);
     },
-    program: { file: new URL("./teach-process.js", import.meta.url), settings: config },
+    program: { file: new URL("./teach-process.js", import.meta.url), settings },
     log: (facts, message) => logger.info(facts, message),
   });
 }

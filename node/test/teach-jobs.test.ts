@@ -1,5 +1,5 @@
 /** Jobs of teaching: who may do what with them, their limits, their line, and what becomes of them when something ends. */
-import { readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { startFakeService } from "./support/fake-service.js";
@@ -320,9 +320,10 @@ describe("after a restart", () => {
     await at.service.close();
     await rm(join(at.jobsDir, half, "job.json"));
     await writeFile(join(at.jobsDir, broken, "job.json"), "{");
+    await mkdir(join(at.jobsDir, "another's"));
     await at.open();
     expect((await at.ask("")).body["jobs"]).toMatchObject([{ id: whole }]);
-    expect((await readdir(at.jobsDir)).toSorted()).toEqual([broken, whole].toSorted());
+    expect((await readdir(at.jobsDir)).toSorted()).toEqual(["another's", broken, whole].toSorted());
   });
 
   it("a job that nobody has changed for long is gone", async () => {

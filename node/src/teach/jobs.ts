@@ -10,25 +10,13 @@ import { asStorageProblem } from "../models/durable-file.js";
 import { namesIn, sizeOf } from "../models/folder-blobs.js";
 import type { ModelZoo, Registration, TeachStatus } from "../ports.js";
 import { sha256 } from "../sha256.js";
-import { Shares } from "../shares.js";
 import type { GivenPhoto, JobListener, NewJob, NewModel, ResultFile, StoredFile, TeachJobs } from "../teach-jobs.js";
 import { copyBase, findBase } from "./copy-base.js";
 import { Job } from "./job.js";
 import { JobFolder } from "./job-folder.js";
 import { JobLine } from "./job-line.js";
+import { JobRoom, type TeachLimits } from "./job-room.js";
 import { RUN_PLACES, type RunOptions } from "./run.js";
-
-export interface TeachLimits {
-  /** Bytes of all jobs. */
-  readonly teachBytesMax: number;
-  readonly teachJobsMax: number;
-  /** Photos of one job. */
-  readonly teachPhotosMax: number;
-  /** Of one run. */
-  readonly teachMinutesMax: number;
-  /** Since a job was last changed. */
-  readonly teachDaysMax: number;
-}
 
 export interface TeachJobsOptions {
   readonly dir: string;
@@ -42,6 +30,7 @@ export interface TeachJobsOptions {
 
 const DAY_MS = 86_400_000;
 const SWEEP_MS = 3_600_000;
+const JOB_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** A job during which the service ended so often does not go on by itself: it may be why. */
 const INTERRUPTIONS_MAX = 3;
 
@@ -56,23 +45,19 @@ class FolderJobs implements TeachJobs {
   readonly #options: TeachJobsOptions;
   readonly #jobs = new Map<string, Job>();
   readonly #line: JobLine;
-  readonly #places: Shares;
-  readonly #bytes: Shares;
-  /** What is counted of each job. */
-  readonly #counted = new WeakMap<Job, number>();
+  readonly #room: JobRoom;
   readonly #ended = { done: 0, failed: 0, cancelled: 0, interrupted: 0 };
   readonly #sweeping: NodeJS.Timeout;
 
   constructor(options: TeachJobsOptions) {
     const { limits, program, zoo, licenceOf, log } = options;
     this.#options = options;
-    this.#places = new Shares(limits.teachJobsMax);
-    this.#bytes = new Shares(limits.teachBytesMax);
+    this.#room = new JobRoom(limits);
     this.#line = new JobLine({
       minutesMax: limits.teachMinutesMax,
       program,
       copyBase: (base, folder) => copyBase(findBase(zoo, base), licenceOf, folder),
-      counted: (job) => this.#count(job),
+      counted: (job) => this.#room.count(job),
       log: (job, line) => log({ job, line }, "a run of teaching"),
       ended: (job, state) => {
         if (state in this.#ended) this.#ended[state as keyof TeachStatus["ended"]] += 1;
@@ -89,7 +74,8 @@ class FolderJobs implements TeachJobs {
       log({ job: "all", reason: messageOf(error) }, "the jobs of teaching cannot be read");
       return [];
     });
-    for (const name of names) {
+    // What else lies there is not this service's.
+    for (const name of names.filter((one) => JOB_ID.test(one))) {
       const path = join(dir, name);
       try {
         const folder = await JobFolder.read(path);
@@ -107,12 +93,7 @@ class FolderJobs implements TeachJobs {
 
   async create(caller: string, asked: NewJob): Promise<TeachJob> {
     const { id, version } = findBase(this.#options.zoo, asked.base).manifest;
-    if (!this.#places.allows(caller)) {
-      const { teachJobsMax } = this.#options.limits;
-      const detail = `${teachJobsMax} jobs are kept (TEACH_JOBS_MAX), of which one caller leaves as many to others as it has; delete one of yours.`;
-      throw new AppError("storage_full", detail);
-    }
-    this.#places.take(caller);
+    const giveBack = this.#room.reserve(caller);
     const job = randomUUID();
     const created = new Date().toISOString();
     try {
@@ -121,10 +102,10 @@ class FolderJobs implements TeachJobs {
         asked: { ...asked, base: `${id}@${version}` },
         ...{ interruptions: 0, remarks: [], problem: null, result: null, runBytes: 0 },
       });
-      this.#places.giveBack(caller);
+      giveBack();
       return this.#add(folder).json();
     } catch (error) {
-      this.#places.giveBack(caller);
+      giveBack();
       throw asStorageProblem(error, "jobs", "TEACH_DIR");
     }
   }
@@ -153,18 +134,8 @@ class FolderJobs implements TeachJobs {
     const photo = { ...said, bytes: content.length };
     await job.change(async () => {
       job.refuseActive();
-      if (job.folder.photos.has(found)) {
-        await job.folder.put(photo, null);
-        return;
-      }
-      this.#refuseFull(job, photo.bytes);
-      this.#bytes.take(caller, photo.bytes);
-      try {
-        await job.folder.put(photo, content);
-      } finally {
-        this.#bytes.giveBack(caller, photo.bytes);
-        this.#count(job);
-      }
+      if (job.folder.photos.has(found)) await job.folder.put(photo, null);
+      else await this.#room.forPhoto(job, photo.bytes, () => job.folder.put(photo, content));
     });
   }
 
@@ -173,7 +144,7 @@ class FolderJobs implements TeachJobs {
     await job.change(async () => {
       job.refuseActive();
       if (job.folder.photos.has(photo)) await job.folder.drop(photo);
-      this.#count(job);
+      this.#room.count(job);
     });
   }
 
@@ -247,7 +218,7 @@ class FolderJobs implements TeachJobs {
     return {
       waiting: this.#line.waiting,
       running: this.#line.running,
-      bytes: this.#bytes.total,
+      bytes: this.#room.bytes,
       ended: { ...this.#ended },
     };
   }
@@ -267,27 +238,8 @@ class FolderJobs implements TeachJobs {
   #add(folder: JobFolder): Job {
     const job = new Job(folder, (one) => this.#line.aheadOf(one));
     this.#jobs.set(job.facts.id, job);
-    this.#places.take(job.caller);
-    this.#count(job);
+    this.#room.add(job);
     return job;
-  }
-
-  #count(job: Job): void {
-    if (job.isRemoved) return;
-    const { bytes } = job.folder;
-    this.#bytes.giveBack(job.caller, this.#counted.get(job) ?? 0);
-    this.#bytes.take(job.caller, bytes);
-    this.#counted.set(job, bytes);
-  }
-
-  /** @throws AppError where there is no room for one more photo. */
-  #refuseFull(job: Job, bytes: number): void {
-    const { teachPhotosMax, teachBytesMax } = this.#options.limits;
-    if (job.folder.photos.size >= teachPhotosMax)
-      throw new AppError("field_invalid", `A job has at most ${teachPhotosMax} photos (TEACH_PHOTOS_MAX).`);
-    if (this.#bytes.allows(job.caller, bytes)) return;
-    const detail = `Jobs take ${teachBytesMax} bytes at most (TEACH_BYTES_MAX), of which one caller leaves as much to others as it has, and yours take ${this.#bytes.heldBy(job.caller)}; delete a job or photos.`;
-    throw new AppError("storage_full", detail);
   }
 
   async #resume(job: Job): Promise<void> {
@@ -316,8 +268,7 @@ class FolderJobs implements TeachJobs {
     });
     // Its run may wait for a change, which is refused from now on.
     await this.#line.settled(job);
-    this.#places.giveBack(job.caller);
-    this.#bytes.giveBack(job.caller, this.#counted.get(job) ?? 0);
+    this.#room.remove(job);
     await job.folder.remove();
   }
 

@@ -8,6 +8,7 @@ import { AppError, isSystemError } from "../errors.js";
 import type { Calibration, Finding, Manifest, TeachReport } from "../generated/contract.js";
 import type { FileZooModel } from "../models/file-zoo.js";
 import { folderBlobs } from "../models/folder-blobs.js";
+import type { Stage } from "../teach-jobs.js";
 import type { LabelledPhoto } from "../zoo/calibrate.js";
 import { folderFor, type Statement } from "../zoo/draft.js";
 import { LICENCE_FILE } from "../zoo/judge.js";
@@ -20,9 +21,6 @@ import { labelsOfGiven } from "./given.js";
 import { OTHER_LABEL } from "./other.js";
 import { trainHead } from "./training.js";
 import { moveModel, writeModel } from "./write-model.js";
-
-/** What takes its time, in this order. */
-export type Stage = "photos" | "features" | "training" | "measuring";
 
 export interface TeachOptions {
   /** The folder of models that the new one is put into. */

@@ -7,7 +7,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../../src/config.js";
 import type { TeachJob } from "../../src/generated/api.js";
 import type { ApiKeys, ModelZoo, Role } from "../../src/ports.js";
-import { openTeachJobs, type TeachLimits } from "../../src/teach/jobs.js";
+import type { TeachLimits } from "../../src/teach/job-room.js";
+import { openTeachJobs } from "../../src/teach/jobs.js";
 import { type FakeService, startFakeService } from "./fake-service.js";
 
 const LIMITS: TeachLimits = {
