@@ -22,6 +22,7 @@ export interface NewJob {
   readonly description?: string | undefined;
   readonly data: string;
   readonly mirror: boolean;
+  readonly other: boolean;
   readonly seed: number;
 }
 

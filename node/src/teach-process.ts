@@ -33,7 +33,7 @@ async function outcomeOf(order: RunOrder, settings: Config): Promise<RunMessage>
       order.isStrangers,
     );
     try {
-      await runLesson(workbench, order, {
+      await runLesson(workbench, order, settings.modelsDir, {
         lanes: LANES,
         signal: ending.signal,
         told: throttled((stage, share) => void say({ kind: "progress", stage, share })),

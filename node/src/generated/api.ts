@@ -45,6 +45,10 @@ export interface NewTeachJob {
    */
   mirror?: boolean;
   /**
+   * Whether sample photos of other models of the zoo are a class `other`; one's own may be put under that label.
+   */
+  other?: boolean;
+  /**
    * Another one sets other photos aside.
    */
   seed?: number;
@@ -110,6 +114,13 @@ export interface TaughtModel {
    */
   findings: Finding[];
   /**
+   * Of the class `other`, where there is one: photos that were set aside, and those that were known.
+   */
+  other?: {
+    n: number;
+    right: number;
+  };
+  /**
    * Fields of its manifest that its graph alone does not tell.
    */
   untold: string[];
@@ -131,6 +142,7 @@ export interface TeachJob {
   base: string;
   data: string;
   mirror: boolean;
+  other: boolean;
   seed: number;
   created: string;
   changed: string;

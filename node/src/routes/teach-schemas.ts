@@ -38,6 +38,12 @@ export const JOB_BODY = z.strictObject({
     .boolean()
     .default(true)
     .describe("Whether mirror images are trained on too: not for letters, and whatever has a left and a right."),
+  other: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether sample photos of other models of the zoo are a class `other`; one's own may be put under that label.",
+    ),
   seed: z.int().min(0).max(SEED_MAX).default(SEED_DEFAULT).describe("Another one sets other photos aside."),
 });
 
@@ -77,19 +83,27 @@ export const TEACH_COMPONENTS: Readonly<Record<string, Schema>> = {
     description: "A photo of a job.",
   },
   TaughtModel: {
-    ...objectOf({
-      labels: listOf(STRING),
-      bytes: { ...COUNT, description: "Of `model.zip`." },
-      report: named("TeachReport"),
-      calibration: named("Calibration"),
-      features: objectOf({ tensor: STRING, size: COUNT, evidence: listOf(named("Evidence")) }),
-      wrong: {
-        ...listOf(objectOf({ sha256: STRING, name: STRING, label: STRING, answered: STRING, probability: SHARE })),
-        description: "Photos that were set aside and are answered wrong, the surest answer first.",
+    ...objectOf(
+      {
+        labels: listOf(STRING),
+        bytes: { ...COUNT, description: "Of `model.zip`." },
+        report: named("TeachReport"),
+        calibration: named("Calibration"),
+        features: objectOf({ tensor: STRING, size: COUNT, evidence: listOf(named("Evidence")) }),
+        wrong: {
+          ...listOf(objectOf({ sha256: STRING, name: STRING, label: STRING, answered: STRING, probability: SHARE })),
+          description: "Photos that were set aside and are answered wrong, the surest answer first.",
+        },
+        findings: { ...listOf(named("Finding")), description: "What `menagerie check` says of it." },
+        other: {
+          ...objectOf({ n: COUNT, right: COUNT }),
+          description:
+            "Of the class `other`, where there is one: photos that were set aside, and those that were known.",
+        },
+        untold: { ...listOf(STRING), description: "Fields of its manifest that its graph alone does not tell." },
       },
-      findings: { ...listOf(named("Finding")), description: "What `menagerie check` says of it." },
-      untold: { ...listOf(STRING), description: "Fields of its manifest that its graph alone does not tell." },
-    }),
+      ["other"],
+    ),
     description: "What came of teaching.",
   },
   TeachJob: {
@@ -101,6 +115,7 @@ export const TEACH_COMPONENTS: Readonly<Record<string, Schema>> = {
         base: { ...STRING, description: "As id@version." },
         data: STRING,
         mirror: { type: "boolean" },
+        other: { type: "boolean" },
         seed: COUNT,
         created: TIME,
         changed: TIME,

@@ -150,12 +150,12 @@ export class JobLine {
     const photos = [...folder.photos.values()].map(({ sha256, label, name }) => ({
       ...{ sha256, label, name, file: folder.photoPath(sha256) },
     }));
-    const { title = null, description = null, data, mirror, seed } = asked;
+    const { title = null, description = null, data, mirror, other, seed } = asked;
     await runJob({
       program,
       order: {
         ...{ dir: folder.dir, isStrangers, statement: { id: asked.id, title, description } },
-        ...{ data, mirror, seed, photos },
+        ...{ data, mirror, other, seed, photos },
       },
       signal,
       progress: (stage, share) => job.progress(stage, share),

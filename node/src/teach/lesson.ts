@@ -1,10 +1,11 @@
 /** What a run does in its process: the one place where a job becomes a call of `teach`. */
 import { readFile, rm } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { basename, extname, join } from "node:path";
 import type { TaughtModel } from "../generated/api.js";
 import { asStorageProblem, writeDurably } from "../models/durable-file.js";
 import { openModel } from "../zoo/answers.js";
 import type { Workbench } from "../zoo/workbench.js";
+import { photosOfOthers } from "./other.js";
 import { RUN_PLACES, type RunOrder, type RunPhoto } from "./run.js";
 import { forgetOwner, type TeachOptions, teach } from "./teach.js";
 import { zipFolder } from "./zip-folder.js";
@@ -12,10 +13,11 @@ import { zipFolder } from "./zip-folder.js";
 /** Endings that may be those of a file's name here. */
 const ENDING = /^\.[a-z0-9]{1,8}$/i;
 
-/** Teaches, and leaves the model, its archive and what came of it in the job's folder; the last one says that all are there. */
+/** Teaches, `modelsDir` being where other models are, and leaves the model, its archive and what came of it in the job's folder; the last one says that all are there. */
 export async function runLesson(
   workbench: Workbench,
   order: RunOrder,
+  modelsDir: string,
   { lanes, signal, told, remark }: Pick<TeachOptions, "lanes" | "signal" | "told" | "remark">,
 ): Promise<void> {
   const { dir, photos, statement, data, mirror, seed } = order;
@@ -25,11 +27,15 @@ export async function runLesson(
   try {
     await rm(join(models, statement.id), { recursive: true, force: true });
     await forgetOwner(models, statement.id);
+    const own = photos.map((photo) => ({
+      ...{ path: pathOf(photo), label: photo.label },
+      read: () => readFile(photo.file),
+    }));
     const lesson = await teach(workbench, {
       dir: models,
       base: await openModel(baseFolder),
       baseFolder,
-      photos: photos.map((photo) => ({ path: pathOf(photo), label: photo.label, read: () => readFile(photo.file) })),
+      photos: [...own, ...(order.other ? await photosOfOthers(modelsDir, labels) : [])],
       statement: {
         id: statement.id,
         version: "1",
@@ -42,15 +48,17 @@ export async function runLesson(
     await writeDurably(join(dir, RUN_PLACES.zip), archive);
     const { report, calibration, features, findings, untold } = lesson;
     const names = new Map(photos.map(({ sha256, name }) => [sha256, name]));
-    const wrong = lesson.wrong.map(({ sha256, label, answered, probability }) => ({
-      ...{ sha256, name: names.get(sha256) ?? "", label, answered, probability },
+    const wrong = lesson.wrong.map(({ path, sha256, label, answered, probability }) => ({
+      ...{ sha256, name: names.get(sha256) ?? basename(path), label, answered, probability },
     }));
     const { tensor, size, evidence } = features;
     const taught: TaughtModel = {
-      ...{ labels, bytes: archive.length, report, calibration, wrong },
+      labels: calibration.classes.map(({ label }) => label),
+      ...{ bytes: archive.length, report, calibration, wrong },
       features: { tensor, size, evidence: [...evidence] },
       findings: [...findings],
       untold: [...untold],
+      ...(lesson.other !== null && { other: lesson.other }),
     };
     await writeDurably(join(dir, RUN_PLACES.lesson), JSON.stringify(taught));
   } catch (error) {

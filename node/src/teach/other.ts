@@ -29,7 +29,7 @@ export async function photosOfOthers(dir: string, labels: readonly string[]): Pr
   if (paths.size < PHOTOS_OF_CLASS_MIN)
     throw new AppError(
       "field_invalid",
-      `The models in ${dir} have ${paths.size} sample photos of other things, and the class ${OTHER_LABEL} needs at least ${PHOTOS_OF_CLASS_MIN}; name a folder of photos of other things, --other DIR.`,
+      `The models in ${dir} have ${paths.size} sample photos of other things, and the class ${OTHER_LABEL} needs at least ${PHOTOS_OF_CLASS_MIN}; give photos of other things yourself, by --other DIR or under the label ${OTHER_LABEL}.`,
     );
   return [...paths].sort().map((path) => ({ path, label: OTHER_LABEL, read: () => readFile(path) }));
 }

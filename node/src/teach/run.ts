@@ -25,6 +25,8 @@ export interface RunOrder {
   readonly statement: { readonly id: string; readonly title: string | null; readonly description: string | null };
   readonly data: string;
   readonly mirror: boolean;
+  /** Whether sample photos of other models are a class of their own. */
+  readonly other: boolean;
   readonly seed: number;
   readonly photos: readonly RunPhoto[];
 }

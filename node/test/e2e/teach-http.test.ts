@@ -40,8 +40,8 @@ const post = (path: string, body?: object) =>
   });
 
 /** A job with photos of three classes. */
-async function collected(base = "flowers5"): Promise<string> {
-  const { id } = (await (await post("", { base })).json()) as TeachJob;
+async function collected(asked: object = {}): Promise<string> {
+  const { id } = (await (await post("", { base: "flowers5", ...asked })).json()) as TeachJob;
   for (const [label, shape] of Object.entries(SHAPES)) {
     for (let number = 0; number < PHOTOS; number += 1) {
       const photo = wave(shape, number);
@@ -146,11 +146,14 @@ describe("a job of teaching", () => {
     expect(await readdir(join(dir, "jobs"))).toEqual([]);
   });
 
-  it("is taught on a registered model as on one of the zoo", async () => {
-    const id = await collected("waves");
+  it("is taught on a registered model as on one of the zoo, with other things from the zoo", async () => {
+    const id = await collected({ base: "waves", other: true });
     await post(`/${id}/start`);
     const done = await until(id, "done", "failed");
-    expect(done).toMatchObject({ state: "done", base: "waves@1", result: { report: { held_out: 3, right: 3 } } });
+    expect(done).toMatchObject({
+      ...{ state: "done", base: "waves@1", other: true },
+      result: { labels: ["across", "down", "other", "rings"], other: { n: expect.any(Number) } },
+    });
     expect((await ask(`/${id}`, { method: "DELETE" })).status).toBe(204);
   });
 
