@@ -171,7 +171,7 @@ describe("a run", () => {
   it("is one at a time, by turns of the callers, and holds no permit", async () => {
     const at = await start();
     const first = await at.started("hold 1");
-    await at.until(first, "running");
+    await at.begun(1);
     const mine = [await at.started("mine 1"), await at.started("mine 2")];
     const other = await at.started("other", "bob");
     expect((await at.ask(`/${mine[0]}`)).body).toMatchObject({ state: "waiting", ahead: 2 });

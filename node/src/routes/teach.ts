@@ -127,10 +127,9 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       handle: async (request, response) => {
         const jobs = opened();
         const sha256 = photoOf(request);
-        const [photo, ...more] = uploadOf(response).images;
+        const [photo] = uploadOf(response).images;
         if (photo === undefined || !("bytes" in photo) || photo.bytes.length === 0)
           throw new AppError("image_missing", "Send the photo as the body, with a Content-Type such as image/jpeg.");
-        if (more.length > 0) throw new AppError("field_invalid", "One photo at a time is kept.");
         const { label, name = sha256.slice(0, 12) } = parsed(PHOTO_QUERY, queryFields(request));
         const visit = visitOf(response);
         await visit.run(() => jobs.putPhoto(...of(request), { sha256, label, name, content: photo.bytes }));

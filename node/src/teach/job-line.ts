@@ -1,7 +1,7 @@
 /** Jobs that wait, and the one that runs: one at a time, by turns of their callers, each in the order of its start. */
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { AppError } from "../errors.js";
+import { AppError, messageOf } from "../errors.js";
 import { FairQueue } from "../fair-queue.js";
 import type { TaughtModel } from "../generated/api.js";
 import { asStorageProblem } from "../models/durable-file.js";
@@ -128,7 +128,7 @@ export class JobLine {
         else if (error instanceof Ended) await folder.save({ state: "interrupted", runBytes });
         else await folder.save({ state: "failed", problem: problemOf(error), remarks, runBytes });
       })
-      .catch((reason: unknown) => log(job.facts.id, String(reason)));
+      .catch((reason: unknown) => log(job.facts.id, messageOf(reason)));
     counted(job);
     ended(job.facts.id, job.facts.state);
   }
@@ -177,7 +177,7 @@ async function lessonOf({ folder }: Job): Promise<TaughtModel> {
 function problemOf(error: unknown): { code: AppError["code"]; detail: string } {
   const problem = asStorageProblem(error, "jobs", "TEACH_DIR");
   if (problem instanceof AppError) return { code: problem.code, detail: problem.message };
-  return { code: "internal", detail: `The run could not be begun: ${String(error)}.` };
+  return { code: "internal", detail: `The run could not be begun: ${messageOf(error)}.` };
 }
 
 async function bytesIn(dir: string, names: readonly string[]): Promise<number> {
