@@ -920,6 +920,29 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
     required: ["certain", "by"],
     type: "object",
   },
+  HiddenTried: {
+    additionalProperties: false,
+    description: "Mean log losses of photos that heads were not fitted to, each class weighed alike.",
+    properties: {
+      error: {
+        description: "Standard error of their difference: the layer is taken where it is better by more.",
+        format: "double",
+        type: "number",
+      },
+      with: {
+        description: "With a hidden layer.",
+        format: "double",
+        type: "number",
+      },
+      without: {
+        description: "Without one.",
+        format: "double",
+        type: "number",
+      },
+    },
+    required: ["with", "without", "error"],
+    type: "object",
+  },
   ImageFacts: {
     description: "An image as it came: upright size and format.",
     properties: {
@@ -1906,6 +1929,24 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         minimum: 0,
         type: "integer",
       },
+      hidden: {
+        default: 0,
+        description: "Values of the layer between the features and the class layer; 0 where there is none.",
+        format: "uint32",
+        minimum: 0,
+        type: "integer",
+      },
+      hidden_tried: {
+        anyOf: [
+          {
+            $ref: "#/components/schemas/HiddenTried",
+          },
+          {
+            type: "null",
+          },
+        ],
+        description: "What cross-validation said of such a layer. Absent where there are too few photos.",
+      },
       l2: {
         description: "Strength of the penalty on squared weights.",
         format: "double",
@@ -1937,7 +1978,7 @@ export const CONTRACT_SCHEMAS: Readonly<Record<string, object>> = {
         type: "array",
       },
     },
-    required: ["trained", "held_out", "right", "l2", "folds", "curve", "wrong"],
+    required: ["trained", "held_out", "right", "l2", "folds", "hidden", "curve", "wrong"],
     type: "object",
   },
   Timings: {
