@@ -1,4 +1,4 @@
-"""The largest difference of probabilities between TensorFlow and the service, on photos that bench/taught.mjs asked about.
+"""The largest difference of probabilities between TensorFlow and the service, on photos that bench/taught.mjs asked of.
 
 TensorFlow runs the graph file as it is. It is fed with the pixels that the service saw, scaled as the manifest says.
 """
