@@ -99,6 +99,7 @@ describe("menagerie teach", () => {
     const { openWorkbench } = (await built("service.js")) as typeof import("../../src/service.js");
     const { openModel } = (await built("zoo/answers.js")) as typeof import("../../src/zoo/answers.js");
     const { openBase } = (await built("teach/base.js")) as typeof import("../../src/teach/base.js");
+    const { draftedModel, draftModel } = (await built("zoo/draft.js")) as typeof import("../../src/zoo/draft.js");
     const workbench = await openWorkbench({ ...readConfig(), modelsDir: zoo });
     try {
       const base = await openBase(workbench, await openModel(join(zoo, "flowers5")), null);
@@ -120,6 +121,18 @@ describe("menagerie teach", () => {
         const mirrored = await workbench.scores(base.mirrored ?? base.features, photo);
         expect(mirrored).not.toEqual(features);
       }
+      // A hidden layer of the first two features, of which the second counts where it is below 0.
+      const { size } = base.found;
+      const hiddenWeights = Float32Array.from({ length: 2 * size }, (_, at) => (at === 0 ? 1 : at === 3 ? -1 : 0));
+      const layers = { hiddenWeights, hiddenBiases: Float32Array.of(-0.1, 0.2), weights: Float32Array.of(3, 0, 0, 5) };
+      const bytes = base.withHead({ ...layers, biases: Float32Array.of(0.5, 0) });
+      const statement = { id: "deep", version: "1", title: "Deep", description: "Two layers.", licence: "MIT" };
+      const deep = await draftedModel(await draftModel(statement, { ending: ".pb", bytes }, null));
+      const photo = wave(SHAPES.down, 1);
+      const [one = 0, other = 0] = await workbench.scores(base.features, photo);
+      const wanted = softmax([3 * Math.max(0, one - 0.1) + 0.5, 5 * Math.max(0, 0.2 - other)]);
+      for (const [label, value] of (await workbench.scores(deep, photo)).entries())
+        expect(Math.abs(value - (wanted[label] ?? 0))).toBeLessThan(1e-5);
     } finally {
       await workbench.close();
     }

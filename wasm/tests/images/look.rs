@@ -43,6 +43,13 @@ fn a_photo_looks_the_same_in_another_size_and_quality_and_other_than_its_mirror_
 }
 
 #[test]
+fn the_size_is_that_of_the_photo() {
+    let limits = ImageLimits { pixels_max: 1_000_000, side_pixels_max: 2000 };
+    let (_, size) = look(&jpeg(160, 95, false), &InferOptions { limits, ..options() }).unwrap();
+    assert_eq!(size, (160, 160));
+}
+
+#[test]
 fn what_is_no_photo_is_refused_as_for_an_answer() {
     let error = look(b"no photo at all", &options()).unwrap_err();
     assert_eq!(error.code().as_str(), "image_unsupported");
