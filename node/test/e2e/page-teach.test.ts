@@ -116,8 +116,10 @@ describe.skipIf(browserPath === undefined)("teaching on the page", () => {
     await page.waitForSelector(`text=${taken + 1} photos taken`);
     await page.click("[data-class='1'] >> text=Close the camera");
 
+    await page.check("#with-other");
     await page.click("#train");
     await page.waitForSelector("#right");
+    expect(await page.textContent(".outcome")).toMatch(/Of \d+ photos of other things it knew \d+\./);
     await page.click("#try-live");
     await page.waitForSelector(".said");
     expect(await page.textContent(".said .sentence")).toMatch(/^Detected across with/);

@@ -27,6 +27,7 @@ const FRESH: Lesson = {
   ],
   base: null,
   mirror: true,
+  other: false,
   job: null,
 };
 

@@ -128,14 +128,14 @@ function tellWait(words: string | null): void {
 
 /** The id of a job with these settings that takes photos. One that ended gives way. */
 async function readyJob(base: string, mine: AbortSignal): Promise<string> {
-  const { job: known, mirror } = lesson.value;
+  const { job: known, mirror, other } = lesson.value;
   if (known !== null) {
     const now = await patiently(() => readJob(known.id, mine), mine, tellWait).catch(nullWhereUnknown);
-    if (now !== null && now.base.split("@")[0] === base && now.mirror === mirror && !ACTIVE.has(now.state))
-      return known.id;
+    const isSame = now?.base.split("@")[0] === base && now.mirror === mirror && now.other === other;
+    if (now !== null && isSame && !ACTIVE.has(now.state)) return known.id;
     if (now !== null) await removeJob(known.id).catch(ignoreRefusal);
   }
-  const made = await patiently(() => createJob({ base, mirror }, mine), mine, tellWait);
+  const made = await patiently(() => createJob({ base, mirror, other }, mine), mine, tellWait);
   isGone.value = false;
   changeLesson({ job: { id: made.id, isStale: true } });
   return made.id;

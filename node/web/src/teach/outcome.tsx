@@ -25,7 +25,7 @@ export function Outcome({ id, result }: { readonly id: string; readonly result: 
       </p>
       <p>
         Of many such photos it would be right for {percent(from)} to {percent(to)} (95 % interval). It was trained on{" "}
-        {counted(trained, "other")}. {outlook(result)}
+        {counted(trained, "other")}. {outlook(result)} {knownOthers(result)}
       </p>
       {remarks.length > 0 && (
         <details id="remarks">
@@ -77,6 +77,11 @@ export function Outcome({ id, result }: { readonly id: string; readonly result: 
       </details>
     </section>
   );
+}
+
+/** How often it knew what is none of the classes; empty where it has no class for that. */
+function knownOthers({ other }: TaughtModel): string {
+  return other === undefined ? "" : `Of ${counted(other.n, "photo")} of other things it knew ${other.right}.`;
 }
 
 /** What more photos would bring, by what fewer gave. */

@@ -28,6 +28,8 @@ export interface Lesson {
   readonly base: string | null;
   /** Whether mirror images are trained on too. */
   readonly mirror: boolean;
+  /** Whether sample photos of the service's other models are a class of their own, `other`. */
+  readonly other: boolean;
   /** The job on the service, and whether photos or classes have changed since it was started; null while there is none. */
   readonly job: { readonly id: string; readonly isStale: boolean } | null;
 }

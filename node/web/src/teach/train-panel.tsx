@@ -26,6 +26,16 @@ export function TrainPanel() {
         />
         Learn from mirror images too: not for letters, digits, and whatever has a left and a right
       </label>
+      <label class="small">
+        <input
+          id="with-other"
+          type="checkbox"
+          checked={lesson.value.other}
+          disabled={isBusy.value}
+          onChange={({ currentTarget }) => settle({ other: currentTarget.checked })}
+        />
+        Add a class “other”, of sample photos of the models here, for what is none of the classes
+      </label>
       {lacks.length > 0 && (
         <ul id="missing" class="small">
           {lacks.map((sentence) => (
@@ -54,7 +64,7 @@ export function TrainPanel() {
 }
 
 /** Another setting makes another model. */
-function settle(changed: { readonly base?: string; readonly mirror?: boolean }): void {
+function settle(changed: { readonly base?: string; readonly mirror?: boolean; readonly other?: boolean }): void {
   const { job: known } = lesson.value;
   changeLesson({ ...changed, job: known === null ? null : { ...known, isStale: true } });
 }
