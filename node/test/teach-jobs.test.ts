@@ -168,6 +168,13 @@ describe("the number of jobs", () => {
 });
 
 describe("a run", () => {
+  it("that comes alone has nothing before it", async () => {
+    const at = await start();
+    const begun = await at.ask(`/${await at.job("hold")}/start`, "POST");
+    expect(begun.status).toBe(202);
+    expect(begun.body["ahead"] ?? 0).toBe(0);
+  });
+
   it("is one at a time, by turns of the callers, and holds no permit", async () => {
     const at = await start();
     const first = await at.started("hold 1");

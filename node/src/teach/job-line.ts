@@ -53,6 +53,8 @@ export class JobLine {
 
   /** How many jobs run before this one, at most: its caller's that came before it, and for each of those turns one of every other caller's. */
   aheadOf(job: Job): number {
+    // Its turn has come, and its folder is about to say so.
+    if (this.#running?.job === job) return 0;
     const counts = new Map<string, number>();
     let own = 0;
     let isBefore = true;
