@@ -32,6 +32,11 @@ const HIDDEN_L2_TRIED: [f64; 2] = [0.01, 0.002];
 pub const HIDDEN_STEPS: [u64; 4] = [10, 15, 25, 50];
 /// Of all that is tried, the part that is done without a hidden layer.
 const FLAT: f64 = 0.5;
+/// What logits are divided by before their log loss is taken, the best of these: a head is calibrated once it is fitted, so that
+/// how sure it is by itself does not count.
+const TEMPERATURES: [f64; 9] = [0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6];
+/// A probability of 0 has no logarithm.
+const PROBABILITY_MIN: f64 = 1e-300;
 
 /// What was found best.
 #[derive(Clone, Debug, PartialEq)]
@@ -174,13 +179,13 @@ fn flat(rows: Rows<'_>, dealt: &Dealt, mut told: impl FnMut(f64)) -> Result<Flat
     let mut best = Flat { l2: L2_DEFAULT, log_loss: f64::INFINITY, losses: Vec::new() };
     let mut worse = 0;
     for (tried, l2) in L2_TRIED.into_iter().enumerate() {
-        let mut losses = vec![f64::NAN; rows.classes.len()];
+        let mut losses = vec![[f64::NAN; TEMPERATURES.len()]; rows.classes.len()];
         for (fold, found) in found.iter_mut().enumerate() {
             *found = fit(Loss::new(net, rows, &dealt.but(fold), l2), std::mem::take(found), STEPS)?;
             put_losses(&net, &rows, found, &dealt.folds[fold], &mut losses);
             told((tried * FOLDS + fold + 1) as f64 / (L2_TRIED.len() * FOLDS) as f64);
         }
-        let log_loss = mean(&rows, &losses, dealt).0;
+        let (log_loss, losses) = calibrated(&rows, &losses, dealt);
         if log_loss < best.log_loss {
             best = Flat { l2, log_loss, losses };
             worse = 0;
@@ -212,7 +217,7 @@ fn with_hidden(
     let flat: Vec<f64> = places.iter().map(|place| flat[*place]).collect();
     let mut best: Option<Hidden> = None;
     for (tried, l2) in HIDDEN_L2_TRIED.into_iter().enumerate() {
-        let mut losses = vec![vec![f64::NAN; places.len()]; HIDDEN_STEPS.len()];
+        let mut losses = vec![vec![[f64::NAN; TEMPERATURES.len()]; places.len()]; HIDDEN_STEPS.len()];
         for fold in 0..FOLDS {
             let mut found = start(&net, seed);
             let others = own_dealt.but(fold);
@@ -223,9 +228,9 @@ fn with_hidden(
             told((tried * FOLDS + fold + 1) as f64 / (HIDDEN_L2_TRIED.len() * FOLDS) as f64);
         }
         for (stage, losses) in losses.iter().enumerate() {
-            let (log_loss, _) = mean(&own, losses, &own_dealt);
+            let (log_loss, losses) = calibrated(&own, losses, &own_dealt);
             if best.as_ref().is_none_or(|best| log_loss < best.log_loss) {
-                let off: Vec<f64> = flat.iter().zip(losses).map(|(flat, hidden)| flat - hidden).collect();
+                let off: Vec<f64> = flat.iter().zip(&losses).map(|(flat, hidden)| flat - hidden).collect();
                 let (flat, _) = mean(&own, &flat, &own_dealt);
                 let (_, error) = mean(&own, &off, &own_dealt);
                 best = Some(Hidden { l2, stages: stage + 1, log_loss, flat, error });
@@ -235,11 +240,37 @@ fn with_hidden(
     Ok(best)
 }
 
-fn put_losses(net: &Net, rows: &Rows<'_>, parameters: &[f64], places: &[usize], losses: &mut [f64]) {
+fn put_losses(
+    net: &Net,
+    rows: &Rows<'_>,
+    parameters: &[f64],
+    places: &[usize],
+    losses: &mut [[f64; TEMPERATURES.len()]],
+) {
     let mut passed = net.passed();
     for place in places {
-        losses[*place] = net.log_loss(parameters, rows.row(*place), rows.class(*place), &mut passed);
+        let class = rows.class(*place);
+        net.log_loss(parameters, rows.row(*place), class, &mut passed);
+        for probability in &mut passed.probabilities {
+            *probability = libm::log(probability.max(PROBABILITY_MIN));
+        }
+        losses[*place] = TEMPERATURES.map(|temperature| {
+            let sum: f64 = passed.probabilities.iter().map(|logarithm| libm::exp(logarithm / temperature)).sum();
+            libm::log(sum) - passed.probabilities[class] / temperature
+        });
     }
+}
+
+/// The mean log loss at the temperature that has the least, and that of each row.
+fn calibrated(rows: &Rows<'_>, losses: &[[f64; TEMPERATURES.len()]], dealt: &Dealt) -> (f64, Vec<f64>) {
+    let at = |temperature: usize| -> Vec<f64> { losses.iter().map(|losses| losses[temperature]).collect() };
+    (0..TEMPERATURES.len())
+        .map(|temperature| {
+            let losses = at(temperature);
+            (mean(rows, &losses, dealt).0, losses)
+        })
+        .min_by(|one, other| one.0.total_cmp(&other.0))
+        .unwrap_or((f64::NAN, Vec::new()))
 }
 
 /// The mean of what each row has and its standard error; each class weighs the same.
