@@ -66,8 +66,9 @@ describe("menagerie teach", () => {
     const args = ["teach", "--base", "flowers5", "--id", "nothing", "--images", "photos", "--other"];
     const none = await runCommand(args, { cwd: dir, env: { MODELS_DIR: bare } });
     expect(none.stderr).toMatch(
-      /have 0 sample photos of other things, .* needs at least 5; name a folder .*--other DIR/,
+      /The models here have 0 sample photos of other things, .* needs at least 5; .* by --other DIR/,
     );
+    expect(none.stderr).not.toContain(bare);
     expect(await readdir(zoo)).not.toContain("nothing");
   });
 
