@@ -27,7 +27,7 @@ export async function runLesson(
   try {
     await rm(join(models, statement.id), { recursive: true, force: true });
     await forgetOwner(models, statement.id);
-    const own = photos.map((photo) => ({
+    const own = inOrder(photos).map((photo) => ({
       ...{ path: pathOf(photo), label: photo.label },
       read: () => readFile(photo.file),
     }));
@@ -64,6 +64,15 @@ export async function runLesson(
   } catch (error) {
     throw asStorageProblem(error, "jobs", "TEACH_DIR");
   }
+}
+
+/** As a folder has them, whatever order they came in: another one would set others aside, and train to other weights. */
+function inOrder(photos: readonly RunPhoto[]): RunPhoto[] {
+  const keyOf = ({ label, name, sha256 }: RunPhoto) => [label, name, sha256].join("\n");
+  return photos
+    .map((photo) => ({ photo, key: keyOf(photo) }))
+    .toSorted((one, other) => (one.key < other.key ? -1 : 1))
+    .map(({ photo }) => photo);
 }
 
 /** As sentences name a photo; its ending becomes that of a file. */

@@ -39,11 +39,12 @@ const post = (path: string, body?: object) =>
     ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
   });
 
-/** A job with photos of three classes. */
-async function collected(asked: object = {}): Promise<string> {
+/** A job with photos of three classes, which come by class, or the other way about. */
+async function collected(asked: object = {}, isBackwards = false): Promise<string> {
   const { id } = (await (await post("", { base: "flowers5", ...asked })).json()) as TeachJob;
-  for (const [label, shape] of Object.entries(SHAPES)) {
-    for (let number = 0; number < PHOTOS; number += 1) {
+  const inOrder = <Item>(items: readonly Item[]) => (isBackwards ? items.toReversed() : items);
+  for (const [label, shape] of inOrder(Object.entries(SHAPES))) {
+    for (const number of inOrder(Array.from({ length: PHOTOS }, (_, place) => place))) {
       const photo = wave(shape, number);
       const sha256 = createHash("sha256").update(photo).digest("hex");
       const query = new URLSearchParams({ label, name: `${label}-${number}.png` });
@@ -143,6 +144,16 @@ describe("a job of teaching", { timeout: BUSY_MS }, () => {
     expect(await answer.json()).toMatchObject({ results: [{ label: "down", model: { id: "waves" } }] });
     const { models } = (await (await fetch(`${server.url}/api/models`)).json()) as { models: { id: string }[] };
     expect(models.find((model) => model.id === "waves")).toMatchObject({ title: "Waves", accuracy: { top1: 1 } });
+
+    const backwards = await collected({}, true);
+    await post(`/${backwards}/start`);
+    expect((await until(backwards, "done", "failed")).result?.report, "whatever order photos come in").toEqual(
+      done?.result?.report,
+    );
+    const graphs = [await ask(`/${id}/graph.pb`), await ask(`/${backwards}/graph.pb`)];
+    const [graph, again] = await Promise.all(graphs.map(async (one) => Buffer.from(await one.arrayBuffer())));
+    expect(again?.equals(graph ?? Buffer.alloc(0))).toBe(true);
+    expect((await ask(`/${backwards}`, { method: "DELETE" })).status).toBe(204);
 
     expect((await ask(`/${id}`, { method: "DELETE" })).status).toBe(204);
     expect((await ask(`/${id}`)).status).toBe(404);
