@@ -118,6 +118,8 @@ export const STEPS = [
       "node/clients",
       "node/src/client",
       "node/src/generated",
+      "node/src/printable.ts",
+      "node/src/wilson.ts",
       ...RUST_INPUTS,
       ...WASM_INPUTS,
     ],

@@ -94,6 +94,33 @@ describeInBrowser("the page's classes", (stage) => {
     expect(complaints).toEqual([]);
   });
 
+  test("names that hold what nobody sees, and names of no photo, keep nobody from training", async () => {
+    const { page, complaints } = await open();
+    for (const [place, label] of (["across", "down"] as const).entries()) {
+      const field = `[data-class='${place + 1}'] input[type=text]`;
+      await page.fill(field, `\u202e${label}\u202c`);
+      await page.press(field, "Tab");
+      const files = [0, 1, 2, 3, 4].map((number) => ({
+        ...photoOf(label, number),
+        name: `\u202a${label}-${number}.txt`,
+        mimeType: "text/plain",
+      }));
+      await page.setInputFiles(`[data-class='${place + 1}'] input[type=file]`, files);
+      await page.waitForSelector(`[data-class='${place + 1}'] li:nth-child(5)`);
+    }
+    const starting = page.waitForResponse((response) => response.url().endsWith("/start"));
+    await page.click("#train");
+    expect(await (await starting).json()).toMatchObject({
+      classes: [
+        { label: "across", photos: 5 },
+        { label: "down", photos: 5 },
+      ],
+    });
+    await page.click("#cancel-training");
+    await page.waitForSelector("#train");
+    expect(complaints).toEqual([]);
+  });
+
   test("photos are moved by dragging and by keyboard, removed, and each step is undone", async () => {
     const { page, complaints } = await open();
     await page.setInputFiles(

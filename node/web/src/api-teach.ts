@@ -1,6 +1,7 @@
 /** The calls of teaching: a job of the service's, its photos, what came of it. */
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import type { NewTaughtModel, NewTeachJob, TaughtModel, TeachJob, TeachPhoto } from "../../src/generated/api.js";
+import { printable } from "../../src/printable.js";
 import { call, type DescribedModel, Refusal } from "./api.js";
 
 export type { TaughtModel, TeachJob };
@@ -31,8 +32,9 @@ export async function putPhoto(
   file: Blob,
   signal: AbortSignal,
 ): Promise<void> {
-  const query = new URLSearchParams({ label, name: name.slice(-NAME_CHARACTERS_MAX) });
-  const headers = { "Content-Type": file.type || "application/octet-stream" };
+  const query = new URLSearchParams({ label, name: printable(name.slice(-NAME_CHARACTERS_MAX)) });
+  // A browser tells the type by the file's name, the service by its bytes.
+  const headers = { "Content-Type": "application/octet-stream" };
   await call(`${jobPath(id)}/photos/${sha256}?${query}`, { method: "PUT", headers, body: file, signal }, [204]);
 }
 

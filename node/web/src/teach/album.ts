@@ -3,6 +3,7 @@
  * of it is in the browser's storage as soon as it is shown.
  */
 import { batch, computed, signal } from "@preact/signals";
+import { printable } from "../../../src/printable.js";
 import { counted } from "../format.js";
 import { announcement } from "../state.js";
 import {
@@ -156,6 +157,11 @@ export async function forgetAll(): Promise<void> {
 
 export function labelOf(classId: number): string {
   return lesson.value.classes.find(({ id }) => id === classId)?.label ?? "";
+}
+
+/** A class's name as it can be read: text that is pasted, and folders, may hold what nobody sees and the service takes in no label. */
+export function labelFrom(typed: string): string {
+  return printable(typed).replaceAll("\ufffd", "").trim();
 }
 
 export function classCalled(label: string): TaughtClass | undefined {

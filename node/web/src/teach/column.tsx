@@ -2,7 +2,7 @@
 import { useId, useState } from "preact/hooks";
 import { counted } from "../format.js";
 import { chosenFiles } from "../found-files.js";
-import { activeClass, classCalled, movePhotos, removeClass, renameClass } from "./album.js";
+import { activeClass, classCalled, labelFrom, movePhotos, removeClass, renameClass } from "./album.js";
 import { Burst } from "./burst.js";
 import { takeIn } from "./intake.js";
 import { adviceOf, missingOf } from "./missing.js";
@@ -91,7 +91,7 @@ function ClassName({ id, label }: TaughtClass) {
   const [problem, setProblem] = useState<string | null>(null);
   const help = useId();
   const rename = (typed: string) => {
-    const wanted = typed.trim();
+    const wanted = labelFrom(typed);
     const other = classCalled(wanted);
     if (wanted === "") return setProblem("A class needs a name.");
     if (other !== undefined && other.id !== id) return setProblem(`There is a class ${wanted} already.`);

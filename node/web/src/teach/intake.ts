@@ -14,6 +14,7 @@ import {
   changeIn,
   classCalled,
   endStep,
+  labelFrom,
   labelOf,
   lesson,
   openAlbum,
@@ -133,7 +134,7 @@ async function placeInClasses(
 
 /** The folder that a photo lies in; null where it lies in none. */
 function folderOf({ path }: FoundFile): string | null {
-  return path.split("/").at(-2)?.trim() || null;
+  return labelFrom(path.split("/").at(-2) ?? "") || null;
 }
 
 async function takeEach(placed: readonly Placed[], step: Step, tally: Tally, mine: AbortSignal): Promise<void> {
