@@ -45,8 +45,8 @@ async function outcomeOf(order: RunOrder, settings: Config): Promise<RunMessage>
     return { kind: "done" };
   } catch (error) {
     if (error instanceof AppError) return { kind: "failed", code: error.code, detail: error.message, stack: null };
-    const stack = error instanceof Error ? (error.stack ?? null) : null;
-    return { kind: "failed", code: "internal", detail: `The run failed: ${messageOf(error)}.`, stack };
+    const stack = error instanceof Error ? (error.stack ?? null) : messageOf(error);
+    return { kind: "failed", code: "internal", detail: "The run failed; the log of the service says why.", stack };
   }
 }
 

@@ -116,6 +116,7 @@ export class JobLine {
       await this.#run(job, controller.signal);
     } catch (reason) {
       error = reason;
+      if (!(reason instanceof AppError || reason instanceof Ended)) log(job.facts.id, messageOf(reason));
     }
     clearTimeout(timer);
     await rm(folder.pathOf(RUN_PLACES.base), { recursive: true, force: true }).catch(() => {});
@@ -179,7 +180,7 @@ async function lessonOf({ folder }: Job): Promise<TaughtModel> {
 function problemOf(error: unknown): { code: AppError["code"]; detail: string } {
   const problem = asStorageProblem(error, "jobs", "TEACH_DIR");
   if (problem instanceof AppError) return { code: problem.code, detail: problem.message };
-  return { code: "internal", detail: `The run could not be begun: ${messageOf(error)}.` };
+  return { code: "internal", detail: "The run could not be begun; the log of the service says why." };
 }
 
 async function bytesIn(dir: string, names: readonly string[]): Promise<number> {

@@ -1,6 +1,7 @@
 /** What a run does in its process: the one place where a job becomes a call of `teach`. */
 import { readFile, rm } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
+import { AppError } from "../errors.js";
 import type { TaughtModel } from "../generated/api.js";
 import { asStorageProblem, writeDurably } from "../models/durable-file.js";
 import { openModel } from "../zoo/answers.js";
@@ -29,7 +30,7 @@ export async function runLesson(
     await forgetOwner(models, statement.id);
     const own = inOrder(photos).map((photo) => ({
       ...{ path: pathOf(photo), label: photo.label },
-      read: () => readFile(photo.file),
+      read: () => readKept(photo.file),
     }));
     const lesson = await teach(workbench, {
       dir: models,
@@ -63,6 +64,15 @@ export async function runLesson(
     await writeDurably(join(dir, RUN_PLACES.lesson), JSON.stringify(taught));
   } catch (error) {
     throw asStorageProblem(error, "jobs", "TEACH_DIR");
+  }
+}
+
+/** Whoever has it taught is not told where. */
+async function readKept(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new AppError("image_missing", "The service cannot read its file any more; send it again.", { cause });
   }
 }
 

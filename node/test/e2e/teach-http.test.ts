@@ -162,8 +162,12 @@ describe("a job of teaching", { timeout: BUSY_MS }, () => {
 
   it("is taught on a registered model as on one of the zoo, with other things from the zoo", async () => {
     const id = await collected({ base: "waves", other: true });
+    const [lost = ""] = await readdir(join(dir, "jobs", id, "photos"));
+    await rm(join(dir, "jobs", id, "photos", lost));
     await post(`/${id}/start`);
     const done = await until(id, "done", "failed");
+    expect(done.remarks).toContainEqual(expect.stringMatching(/^\w+-\d\.png is left out: .* send it again\.$/));
+    expect(JSON.stringify(done), "clients are not told where folders are").not.toContain(tmpdir());
     expect(done).toMatchObject({
       ...{ state: "done", base: "waves@1", other: true },
       result: { labels: ["across", "down", "other", "rings"], other: { n: expect.any(Number) } },
