@@ -362,6 +362,22 @@ describe("events", () => {
     expect(await open.text()).toContain('"state":"collecting"');
     await at.open();
   });
+
+  it("of one caller have 32 readers: the first gives way to one more, and no other caller's does", async () => {
+    const at = await start();
+    const [own, other] = [await at.job(), await at.job("done", "bob")];
+    const read = (id: string, key: string) =>
+      fetch(`${at.service.url}/api/teach/${id}/events`, { headers: { "x-api-key": key } });
+    const others = await read(other, "bob");
+    const readers = [];
+    for (let number = 0; number < 33; number += 1) readers.push(await read(own, "ann"));
+    expect(await readers[0]?.text()).toContain('"state":"collecting"');
+    await at.put(own, "cat", "one more");
+    await at.put(other, "cat", "one more", "bob");
+    await at.service.close();
+    for (const one of [readers[1], readers[32], others]) expect(await one?.text()).toContain('"photos":3');
+    await at.open();
+  });
 });
 
 it("runs and bytes are counted for whoever watches the service", async () => {

@@ -16,6 +16,7 @@ import { Job } from "./job.js";
 import { JobFolder } from "./job-folder.js";
 import { JobLine } from "./job-line.js";
 import { JobRoom, type TeachLimits } from "./job-room.js";
+import { Readers } from "./readers.js";
 import { RUN_PLACES, type RunOptions } from "./run.js";
 
 export interface TeachJobsOptions {
@@ -46,6 +47,7 @@ class FolderJobs implements TeachJobs {
   readonly #jobs = new Map<string, Job>();
   readonly #line: JobLine;
   readonly #room: JobRoom;
+  readonly #readers = new Readers();
   readonly #ended = { done: 0, failed: 0, cancelled: 0, interrupted: 0 };
   readonly #sweeping: NodeJS.Timeout;
 
@@ -176,7 +178,15 @@ class FolderJobs implements TeachJobs {
   }
 
   watch(caller: string, id: string, listener: JobListener): () => void {
-    return this.#of(caller, id).watch(listener);
+    const leave = this.#of(caller, id).watch(listener);
+    const forget = this.#readers.add(caller, () => {
+      leave();
+      listener(null);
+    });
+    return () => {
+      leave();
+      forget();
+    };
   }
 
   async openFile(caller: string, id: string, name: ResultFile): Promise<StoredFile> {
