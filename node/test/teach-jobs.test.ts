@@ -344,6 +344,21 @@ describe("after a restart", () => {
   });
 });
 
+it("a run fails before it begins where jobs take all the bytes that they may", async () => {
+  const at = await start({ teachBytesMax: 100 });
+  const [first, second] = [await at.job(), await at.job()];
+  await at.ask(`/${first}/start`, "POST");
+  expect((await at.until(first, "done")).bytes).toBeGreaterThan(100);
+  await at.ask(`/${second}/start`, "POST");
+  expect((await at.until(second, "failed")).problem).toMatchObject({
+    code: "storage_full",
+    detail: expect.stringMatching(/TEACH_BYTES_MAX.*delete/),
+  });
+  await at.ask(`/${first}`, "DELETE");
+  await at.ask(`/${second}/start`, "POST");
+  await at.until(second, "done");
+});
+
 describe("events", () => {
   it("tell a job until its end, hold no permit, and end with the service", async () => {
     const at = await start();

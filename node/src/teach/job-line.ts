@@ -14,6 +14,8 @@ export interface JobLineOptions {
   readonly program: RunOptions["program"];
   /** Writes the base of a job, `id@version`, into a folder, and says whether a client brought it. */
   readonly copyBase: (base: string, folder: string) => Promise<{ readonly isStrangers: boolean }>;
+  /** Throws where a run may not begin. */
+  readonly admit: () => void;
   /** Hears of a job whose bytes may have changed. */
   readonly counted: (job: Job) => void;
   readonly log: (job: string, line: string) => void;
@@ -138,7 +140,7 @@ export class JobLine {
 
   /** One that was interrupted may have all that it takes. */
   async #run(job: Job, signal: AbortSignal): Promise<void> {
-    const { program, copyBase, log } = this.#options;
+    const { program, admit, copyBase, log } = this.#options;
     const { folder } = job;
     const { id, asked, state } = job.facts;
     const hasResult = (await sizeOf(folder.pathOf(RUN_PLACES.lesson))) !== null;
@@ -149,6 +151,7 @@ export class JobLine {
       await folder.save({ state: "running" });
     });
     if (state === "interrupted" && hasResult) return;
+    admit();
     const { isStrangers } = await copyBase(asked.base, folder.pathOf(RUN_PLACES.base));
     const photos = [...folder.photos.values()].map(({ sha256, label, name }) => ({
       ...{ sha256, label, name, file: folder.photoPath(sha256) },

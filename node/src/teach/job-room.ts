@@ -65,6 +65,14 @@ export class JobRoom {
     this.#counted.set(job, bytes);
   }
 
+  /** Before a run, of which nobody knows yet how much it leaves. @throws AppError `storage_full` where there is no room at all. */
+  refuseFull(): void {
+    const { teachBytesMax } = this.#limits;
+    if (this.#bytes.total < teachBytesMax) return;
+    const detail = `Jobs take ${teachBytesMax} bytes at most (TEACH_BYTES_MAX), and all of them are taken; delete a job or photos, or wait until others do.`;
+    throw new AppError("storage_full", detail);
+  }
+
   /** Takes room for one more photo while `keep` keeps it. @throws AppError `field_invalid`, `storage_full`. */
   async forPhoto(job: Job, bytes: number, keep: () => Promise<void>): Promise<void> {
     const { teachPhotosMax, teachBytesMax } = this.#limits;

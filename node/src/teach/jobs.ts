@@ -59,6 +59,7 @@ class FolderJobs implements TeachJobs {
       minutesMax: limits.teachMinutesMax,
       program,
       copyBase: (base, folder) => copyBase(findBase(zoo, base), licenceOf, folder),
+      admit: () => this.#room.refuseFull(),
       counted: (job) => this.#room.count(job),
       log: (job, line) => log({ job, line }, "a run of teaching"),
       ended: (job, state) => {
