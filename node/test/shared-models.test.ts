@@ -317,6 +317,35 @@ describe("a store that answers after five seconds", () => {
     expect(stateOf(first)).toEqual({ birds: ["1", "1"], fish: ["1", "1"] });
   });
 
+  it("keeps no change of others waiting while it takes the files of a model", async () => {
+    const [first, second] = [await start(), await start()];
+    await register(first, "birds");
+    await follow(second);
+    let answer = () => {};
+    const gate = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const put = vi.spyOn(objects, "put");
+    let begun = () => {};
+    const putting = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    put.mockImplementation(async (...asked) => {
+      begun();
+      await gate;
+      await FakeObjects.prototype.put.apply(objects, asked);
+    });
+    const registering = register(second, "fish");
+    await putting;
+    await first.store.remove("birds", null);
+    expect(await follow(second)).toEqual(["birds@1"]);
+    await second.store.discard([]);
+    answer();
+    expect(await registering).toBe(true);
+    expect(put).toHaveBeenCalledTimes(2);
+    expect(stateOf(second)).toEqual({ fish: ["1", "1"] });
+  });
+
   it("keeps no request for a model that is copied waiting, whatever is asked of it meanwhile", async () => {
     const [first, second] = [await start(), await start()];
     await register(first, "birds");
@@ -382,6 +411,10 @@ it("copies of what nobody names any longer go, and the bucket keeps its own", as
   await first.store.discard(await first.store.remove("birds", null));
   await follow(second);
   await second.store.discard([]);
+  objects.beforeReplace = async () => {
+    objects.isGone = true;
+  };
+  await expect(register(first, "fish")).rejects.toMatchObject({ status: 503 });
   for (const { cacheDir } of [first, second]) expect(await readdir(cacheDir)).toEqual(["index.json"]);
-  expect([...objects.kept.keys()].filter((key) => key.startsWith("blobs/"))).toHaveLength(2);
+  expect([...objects.kept.keys()].filter((key) => key.startsWith("blobs/"))).toHaveLength(4);
 });

@@ -14,7 +14,7 @@ export interface Blobs {
   get(name: string): Promise<Uint8Array | null>;
   /** Null where there is none of this name. */
   sizeOf(name: string): Promise<number | null>;
-  /** Keeps bytes that nothing names yet: whole, or not at all. */
+  /** Keeps bytes that nothing names yet: whole, or not at all. Those that were put just before are there. */
   put(name: string, content: Uint8Array): Promise<void>;
   /**
    * The one moment at which a change happens: replaces the entry, or removes it for null. It outlives a power cut.

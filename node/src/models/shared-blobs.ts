@@ -69,7 +69,7 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
   const cache = folderBlobs(cacheDir);
   let known = await readCopy();
   let heardAt: number | null = null;
-  /** Of blobs that were put and are not named yet. */
+  /** Of blobs that were put, are not named yet, and were not deleted. */
   const sizes = new Map<string, number>();
   const downloads = new Map<string, Promise<Uint8Array | null>>();
 
@@ -171,6 +171,7 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
     },
     sizeOf: async (name) => namedNow().get(name) ?? sizes.get(name) ?? null,
     async put(name, content) {
+      if (sizes.has(name)) return;
       const [, expected = ""] = CONTENT_NAME.exec(name) ?? [];
       await objects.put(keyOf(name), content, expected, BLOB_MS_MAX);
       sizes.set(name, content.length);
@@ -183,7 +184,7 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
       const changed = entry === null ? {} : { [name]: { revision: randomUUID(), entry: JSON.parse(entry), blobs } };
       const index: Index = { schema: SCHEMA, revision: randomUUID(), entries: { ...others, ...changed } };
       await take(await replaceIndex(index), index);
-      sizes.clear();
+      for (const blob of named) sizes.delete(blob);
     },
     async list() {
       const entries = Object.entries(known.entries).map(([name, { entry }]) => ({
@@ -192,12 +193,15 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
       }));
       return [...entries, ...[...namedNow()].map(([name, bytes]): Blob => ({ name, bytes }))];
     },
-    delete: (name) => cache.delete(name),
+    async delete(name) {
+      sizes.delete(name);
+      if (!namedNow().has(name)) await cache.delete(name);
+    },
     async deleteLeftovers() {
       await cache.deleteLeftovers();
       const named = namedNow();
       for (const { name } of await cache.list())
-        if (CONTENT_NAME.test(name) && !named.has(name)) await cache.delete(name);
+        if (CONTENT_NAME.test(name) && !named.has(name) && !sizes.has(name)) await cache.delete(name);
     },
     close: () => objects.close(),
   };

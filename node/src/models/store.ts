@@ -169,28 +169,47 @@ export class ModelStore implements ModelZoo {
    * Keeps a model; resolves with whether it is new. The same model again mends one whose files are damaged.
    * @throws AppError `model_exists`, `storage_full`; AwayError, as the other changes.
    */
-  register(manifest: Manifest, graph: Uint8Array, labels: Uint8Array | null): Promise<boolean> {
-    return this.#change(manifest.id, async () => {
-      const { id, version } = manifest;
-      const known = this.findSame(manifest, MANIFEST_FIELDS);
-      if (known?.damage === null) return false;
-      const files = new Map([[manifest.graph.file, graph]]);
-      if (manifest.labels !== undefined && labels !== null) files.set(manifest.labels.file, labels);
-      await this.#checkRoom(known === undefined ? 1 : 0, files);
-      for (const [name, content] of files) await this.#options.blobs.put(name, content);
-      const model = await FileZooModel.open(manifest, this.#options.blobs, { registered: true });
-      await model.verify();
-      if (model.damage !== null) throw new Error(`what was just written is not what is read: ${model.damage}`);
-      const entry = this.#entries.get(id);
-      const { served, versions } = entry ?? { served: version, versions: [] };
-      await this.#commit(id, {
-        served,
-        versions:
-          known === undefined ? [...versions, model] : versions.map((other) => (other === known ? model : other)),
-        readable: true,
-      });
-      return known === undefined;
+  async register(manifest: Manifest, graph: Uint8Array, labels: Uint8Array | null): Promise<boolean> {
+    const { blobs } = this.#options;
+    const { id } = manifest;
+    const files = new Map([[manifest.graph.file, graph]]);
+    if (manifest.labels !== undefined && labels !== null) files.set(manifest.labels.file, labels);
+    const keep = () => this.#change(id, () => this.#keep(manifest, files));
+    if (blobs.refresh === null) return await keep();
+    try {
+      if (!(await this.#change(id, () => this.#wants(manifest, files)))) return false;
+      // Not in turn: what others change is taken over meanwhile, however long a bucket takes.
+      for (const [name, content] of files) await blobs.put(name, content);
+      return await keep();
+    } finally {
+      for (const name of files.keys()) await blobs.delete(name);
+    }
+  }
+
+  /** Whether it is not kept yet, and has room. */
+  async #wants(manifest: Manifest, files: ReadonlyMap<string, Uint8Array>): Promise<boolean> {
+    const known = this.findSame(manifest, MANIFEST_FIELDS);
+    if (known?.damage === null) return false;
+    await this.#checkRoom(known === undefined ? 1 : 0, files);
+    return true;
+  }
+
+  async #keep(manifest: Manifest, files: ReadonlyMap<string, Uint8Array>): Promise<boolean> {
+    const { blobs } = this.#options;
+    const { id, version } = manifest;
+    if (!(await this.#wants(manifest, files))) return false;
+    for (const [name, content] of files) await blobs.put(name, content);
+    const model = await FileZooModel.open(manifest, blobs, { registered: true });
+    await model.verify();
+    if (model.damage !== null) throw new Error(`what was just written is not what is read: ${model.damage}`);
+    const known = this.findSame(manifest, MANIFEST_FIELDS);
+    const { served, versions } = this.#entries.get(id) ?? { served: version, versions: [] };
+    await this.#commit(id, {
+      served,
+      versions: known === undefined ? [...versions, model] : versions.map((other) => (other === known ? model : other)),
+      readable: true,
     });
+    return known === undefined;
   }
 
   /**
