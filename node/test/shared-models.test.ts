@@ -296,6 +296,15 @@ describe("a store that is gone", () => {
     expect(again.shared.sinceHeardMs()).not.toBeNull();
   });
 
+  it("begins with nothing where what was copied is another bucket's", async () => {
+    const one = await start();
+    await register(one, "birds");
+    objects = new FakeObjects("s3://others");
+    objects.isGone = true;
+    const again = await start(one.cacheDir);
+    expect(stateOf(again)).toEqual({});
+  });
+
   it("begins with nothing where nothing was copied, and the default model serves", async () => {
     objects.isGone = true;
     const one = await start();

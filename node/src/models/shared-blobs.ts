@@ -30,7 +30,7 @@ export interface SharedBlobs extends Blobs {
 
 const SCHEMA = 1;
 const INDEX_KEY = "models.json";
-/** The index as it was last read, with its ETag. */
+/** The index as it was last read, with its bucket and its ETag. */
 const INDEX_COPY = "index.json";
 const CONTENT_NAME = /^([0-9a-f]{64})\.(?:graph|labels)$/;
 
@@ -48,7 +48,7 @@ const INDEX = z.strictObject({
     z.strictObject({ revision: z.string(), entry: z.unknown(), blobs: z.record(z.string(), z.number()) }),
   ),
 });
-const COPY = z.strictObject({ etag: z.string(), index: INDEX });
+const COPY = z.strictObject({ place: z.string(), etag: z.string(), index: INDEX });
 
 type Index = z.infer<typeof INDEX>;
 
@@ -77,8 +77,8 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
     try {
       const copy = await cache.get(INDEX_COPY);
       if (copy === null) return NOTHING;
-      const { etag, index } = COPY.parse(JSON.parse(Buffer.from(copy).toString("utf8")));
-      return { etag, entries: index.entries };
+      const { place, etag, index } = COPY.parse(JSON.parse(Buffer.from(copy).toString("utf8")));
+      return place === objects.place ? { etag, entries: index.entries } : NOTHING;
     } catch (error) {
       report(error);
       return NOTHING;
@@ -92,7 +92,7 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
 
   async function take(etag: string, index: Index): Promise<void> {
     known = { etag, entries: index.entries };
-    await copy(INDEX_COPY, Buffer.from(JSON.stringify({ etag, index })));
+    await copy(INDEX_COPY, Buffer.from(JSON.stringify({ place: objects.place, etag, index })));
   }
 
   async function look(msMax: number): Promise<readonly string[]> {

@@ -4,7 +4,6 @@ import { AwayError } from "../../src/models/blobs.js";
 import type { Objects, StoredObject } from "../../src/models/objects.js";
 
 export class FakeObjects implements Objects {
-  readonly place = "s3://models";
   readonly kept = new Map<string, StoredObject>();
   isGone = false;
   /** How long an answer takes, to be compared with how long one waits for it; no time passes. */
@@ -18,6 +17,8 @@ export class FakeObjects implements Objects {
   /** Makes of each object's bytes what is answered. */
   lie = (bytes: Uint8Array) => bytes;
   readonly asked: string[] = [];
+
+  constructor(readonly place = "s3://models") {}
 
   async get(key: string, msMax: number, etag: string | null = null): Promise<StoredObject | "same" | null> {
     await this.#answer("get", key, msMax);
