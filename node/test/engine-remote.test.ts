@@ -187,6 +187,20 @@ describe("a remote server's answer", () => {
   });
 });
 
+describe("a remote server that has another model by now", () => {
+  it.each<[string, (typeof HTTP)[number], FakeRemote["run"]]>([
+    ["other classes", "v2+http", (response) => sendRaw(response, [[0, 1, 0, 0, 0]])],
+    ["other classes", "tfs+http", sendJson(rows(0, 1, 0, 0, 0))],
+    ["another output", "v2+http", (response) => sendRaw(response, [[0, 1, 0]], { name: "other" })],
+  ])("of %s (%s) is asked anew what it has after the first answer that does not fit", async (_what, speech, run) => {
+    const { model, engine, remote } = await loaded(speech, run);
+    remote.outputs = [{ name: "probabilities", datatype: "FP32", shape: [-1, 5] }];
+    expect(await failureOf(model)).toMatch(/^engine_failed/);
+    expect(model.alive).toBe(false);
+    await expect(load(engine)).rejects.toThrow(/\[-1, 3\].*\[-1, 5\]/);
+  });
+});
+
 describe("a remote server that is gone", () => {
   it("is asked anew what it has when it is back", async () => {
     const { model, engine, remote } = await loaded("v2+http", cutOff);

@@ -46,7 +46,7 @@ export class RemoteModel implements LoadedModel {
   readonly #lanes: Lanes;
   readonly #onClose: () => void;
   #closing = false;
-  /** The server was gone, and may have another model when it is there again: what it says of it is asked anew. */
+  /** The server was gone, or answered what does not fit, and may have another model: what it says of it is asked anew. */
   #lost = false;
 
   constructor(
@@ -81,7 +81,7 @@ export class RemoteModel implements LoadedModel {
   /** Runs a grey picture. Rejects where there are no scores for it. */
   async tryOut(): Promise<void> {
     const reply = await this.#run(greyFrame(this.spec), this.#options.firstRunMsMax);
-    if (reply[FRAME_REQUEST_ID_OFFSET - 1] === FRAME_KIND.scores) return;
+    if (hasScores(reply)) return;
     const { message } = JSON.parse(Buffer.from(reply.subarray(FRAME_HEADER_BYTES)).toString("utf8")) as Error;
     throw new AppError("engine_unavailable", `${this.#remote.name} does not answer as the graph here: ${message}.`);
   }
@@ -111,6 +111,7 @@ export class RemoteModel implements LoadedModel {
     const read = "raw" in fetched ? fetched : ({ ...fetched, speech, output: this.#fit.output } as const);
     const reply = await askThread(threads, { kind: "reply", fetched: read, ...counts });
     if (reply.kind !== "frame") throw new Error(`a thread answered ${reply.kind}`);
+    if (!hasScores(reply.frame)) this.#lose();
     return reply.frame;
   }
 
@@ -127,13 +128,20 @@ export class RemoteModel implements LoadedModel {
         msMax,
       });
     } catch (error) {
-      if (error instanceof EngineError) {
-        this.#lost = true;
-        this.#onClose();
-      }
+      const isUnread = error instanceof AppError && error.code === "engine_failed";
+      if (error instanceof EngineError || isUnread) this.#lose();
       throw error;
     }
   }
+
+  #lose(): void {
+    this.#lost = true;
+    this.#onClose();
+  }
+}
+
+function hasScores(reply: Uint8Array): boolean {
+  return reply[FRAME_REQUEST_ID_OFFSET - 1] === FRAME_KIND.scores;
 }
 
 /** Images of a frame: the first number behind its head. */
