@@ -429,7 +429,8 @@ export function readConfig(
       const setting = String(issue.path[0]);
       // What holds a password is not shown.
       const value = input[setting] ?? "";
-      const shown = setting === "databaseUrl" || (setting === "engine" && value.includes("@")) ? "…" : value;
+      const mayHold = ["engine", "modelsStore"].includes(setting) && value.includes("@");
+      const shown = setting === "databaseUrl" || mayHold ? "…" : value;
       return `${variableName(setting)}=${shown}: ${issue.message}`;
     });
     throw new Error(`the configuration cannot be used: ${complaints.join("; ")}`);
@@ -503,7 +504,9 @@ function isUrlHost(text: string): boolean {
 
 /** With a bucket's name as Amazon has them. */
 function isBucketUrl(text: string): boolean {
-  return /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/|$)/.test(text);
+  const isWhole = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/\P{Cc}*)?$/u.test(text);
+  // Servers on the way may leave such parts out.
+  return isWhole && !/\/\.{1,2}(\/|$)/.test(text);
 }
 
 /** What Express takes for `trust proxy`, less `true`: that would believe everybody. */

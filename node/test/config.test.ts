@@ -104,6 +104,14 @@ describe("the configuration", () => {
     }
   });
 
+  it("takes a bucket, and a prefix that means the same to every server, for the store of models", () => {
+    for (const url of ["s3://models", "s3://models/", "s3://my.models-1/team a/zoo.v2"])
+      expect(readConfig({ MODELS_STORE: url }).modelsStore).toBe(url);
+    for (const rest of ["", "/models", "Models", "m", "models?x=1", "models/a/../b", "models/.", "models/a\nb"])
+      expect(() => readConfig({ MODELS_STORE: `s3://${rest}` }), rest).toThrow(/MODELS_STORE=.*must be s3:/s);
+    expect(() => readConfig({ MODELS_STORE: "s3://key:secret@models" })).not.toThrow(/secret/);
+  });
+
   it("reads which model of another server answers for one here", () => {
     expect(readConfig({ REMOTE_MODELS: "a=b, flowers@2=team/flowers@7" }).remoteModels).toEqual([
       { id: "a", version: null, remote: { name: "b", version: null } },
