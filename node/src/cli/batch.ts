@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { readdir, rename } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { readConfig } from "../config.js";
 import { AppError } from "../errors.js";
 import { createClassifier, type ImageClassifier } from "../index.js";
@@ -48,7 +48,13 @@ export function addBatch(program: Command): void {
     .option("--model <id|graph>", "id of the zoo, or a graph of your own; the zoo's default model when absent")
     .option("--labels <file>", "labels of your own graph; without them its classes are numbered")
     .option("--shard <K/N>", "only part K, 0 to N - 1, of N", shardOf)
-    .option("--merge", "puts the answers of all parts into one file, each photo once")
+    .addOption(
+      new Option("--merge", "puts the answers of all parts into one file, each photo once").conflicts([
+        "model",
+        "labels",
+        "shard",
+      ]),
+    )
     .option("--parquet", "writes the answers as Parquet too once all are there; with --merge in place of JSON lines")
     .action(async (path: string, options: BatchOptions) => {
       if (options.merge) await merge(path, options);

@@ -205,6 +205,8 @@ describe("menagerie batch", () => {
     const other = await run("photos", "--out", "all", "--model", "colours@2");
     expect(other.exitCode).toBe(1);
     expect((await run("photos", "--out", "x", "--shard", "3/3")).stderr).toContain("such as 0/8 to 7/8");
+    const merged = await run("parts", "--merge", "--out", "x", "--shard", "0/3");
+    expect(merged.stderr).toContain("'--merge' cannot be used with option '--shard <K/N>'");
     expect((await run("nowhere", "--out", "x")).stderr).toContain("There is no such folder or list.");
   });
 });
