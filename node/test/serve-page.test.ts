@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { gunzipSync, gzipSync } from "node:zlib";
-import express from "express";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import express, { type ErrorRequestHandler } from "express";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { servePage } from "../src/front/serve-page.js";
 
 const SCRIPT = "export {};".repeat(100);
@@ -16,7 +16,9 @@ const SCRIPT = "export {};".repeat(100);
 describe("the page's files", () => {
   let dir: string;
   const app = express();
-  const server = createServer(app);
+  const failed = vi.fn<ErrorRequestHandler>((_error, _request, response, _next) => response.destroy());
+  const ended = vi.fn();
+  const server = createServer((request, response) => app(request, response.on("close", ended)));
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "menagerie-web-"));
@@ -27,7 +29,8 @@ describe("the page's files", () => {
     await writeFile(join(dir, "plain.css"), "a {}");
     await mkdir(join(dir, "large"));
     await writeFile(join(dir, "large/run.wasm.gz"), gzipSync(SCRIPT));
-    app.use(servePage(dir));
+    await writeFile(join(dir, "large/zeros.wasm.gz"), gzipSync(Buffer.alloc(50_000_000)));
+    app.use(servePage(dir), failed);
     await once(server.listen(0, "127.0.0.1"), "listening");
   });
 
@@ -87,5 +90,18 @@ describe("the page's files", () => {
   it.each(["/nope.js", "/../serve-page.test.ts", "/%2e%2e%2fpackage.json"])("%s is not found", async (path) => {
     const [, body] = await get(path, { "accept-encoding": "gzip" });
     expect(body.toString()).toContain("Cannot GET");
+  });
+
+  it("that are left in the middle are nobody's failure", async () => {
+    ended.mockClear();
+    const { port } = server.address() as AddressInfo;
+    const sent = ask({ port, host: "127.0.0.1", path: "/large/zeros.wasm" })
+      .on("error", () => {})
+      .end();
+    await once(sent, "response");
+    sent.destroy();
+    await vi.waitFor(() => expect(ended).toHaveBeenCalled());
+    await get("/plain.css");
+    expect(failed).not.toHaveBeenCalled();
   });
 });

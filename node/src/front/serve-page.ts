@@ -4,6 +4,7 @@ import { extname, join, relative, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import express, { type RequestHandler, type Response } from "express";
+import { isSystemError } from "../errors.js";
 
 const COMPRESSED = ".gz";
 
@@ -54,7 +55,10 @@ function unpacking(dir: string): RequestHandler {
     asksAgain(response);
     response.type(extname(path));
     if (method === "HEAD") return response.end();
-    await pipeline(createReadStream(join(dir, path + COMPRESSED)), createGunzip(), response);
+    await pipeline(createReadStream(join(dir, path + COMPRESSED)), createGunzip(), response).catch((error: unknown) => {
+      // Who asked has left.
+      if (!isSystemError(error, "ERR_STREAM_PREMATURE_CLOSE")) throw error;
+    });
   };
 }
 
