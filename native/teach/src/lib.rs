@@ -2,11 +2,11 @@
 //!
 //! What a net computes before its class layer, its features, tells things apart that it was never taught. [`split`] sets
 //! photos aside that nothing is trained on, [`train`] fits a multinomial logistic regression to the features of the others
-//! and measures it on those. The same photos and seed give the same bits on every target: all sums are f64 in a fixed
+//! and measures it on those. The same features and seed give the same bits on every target: all sums are f64 in a fixed
 //! order, `exp` and `ln` are `libm`'s, nothing runs in parallel.
 //!
-//! What a photo costs: its features as f32, once more where it has a mirrored copy. 20,000 photos of 1,024 features with
-//! copies of four fifths of them take 147 MB, and nothing else here grows with both.
+//! What a photo costs: its features as f32, once more for each copy. 20,000 photos of 1,024 features with two copies of
+//! four fifths of them take 213 MB.
 #![forbid(unsafe_code)]
 
 mod basis;

@@ -112,7 +112,7 @@ function training({ base, report, seed }: Lessons): string {
       ? "Multinomial logistic regression"
       : `A hidden layer of ${report.hidden} rectifiers and a class layer`;
   const copies = mirrored === null ? "a part of each as its copy" : "its mirror image and a part of each as its copies";
-  return `${kind} on the ${found.size} features \`${cell(found.tensor)}\` of the base, classes weighed alike, ${copies}; L2 ${report.l2}, ${chosen}; seed ${seed}. ${hiddenInWords(report)} The same photos and seed give the same weights. Features were found so: ${found.evidence.map(({ because }) => cell(because)).join("; ")}.`;
+  return `${kind} on the ${found.size} features \`${cell(found.tensor)}\` of the base, classes weighed alike, ${copies}; L2 ${report.l2}, ${chosen}; seed ${seed}. ${hiddenInWords(report)} The same features and seed give the same weights. Features were found so: ${found.evidence.map(({ because }) => cell(because)).join("; ")}.`;
 }
 
 /** Whether a hidden layer pays, in a sentence. */
