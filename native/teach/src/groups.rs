@@ -43,13 +43,19 @@ impl Look {
     }
 }
 
-/// The pairs of near photos, and for each photo the first that it is near to, through others too.
-pub fn group(looks: &[Look]) -> (Vec<(u32, u32)>, Vec<u32>) {
+/// Pairs of near photos, and for each photo the first that it is near to, through others too. Pairs are of each photo and the
+/// first before it of its own class, and of another one: all of them would be as many as the square of a burst's photos.
+pub fn group(looks: &[Look], classes: &[u32]) -> (Vec<(u32, u32)>, Vec<u32>) {
     let mut pairs = Vec::new();
     let mut first: Vec<u32> = (0..looks.len() as u32).collect();
     for (place, look) in looks.iter().enumerate() {
+        let mut is_paired = [false; 2];
         for earlier in (0..place).filter(|earlier| look.is_near(&looks[*earlier])) {
-            pairs.push((earlier as u32, place as u32));
+            let is_paired = &mut is_paired[usize::from(classes[earlier] == classes[place])];
+            if !*is_paired {
+                pairs.push((earlier as u32, place as u32));
+                *is_paired = true;
+            }
             let (one, two) = (root(&first, earlier), root(&first, place));
             first[one.max(two)] = one.min(two) as u32;
         }

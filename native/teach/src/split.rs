@@ -16,7 +16,7 @@ pub struct Split {
     pub held_out: Vec<bool>,
     /// Of each photo a number that it shares with those that are nearly the same.
     pub groups: Vec<u32>,
-    /// Places of photos that are nearly the same.
+    /// Places of photos that are nearly the same: of each photo at most one before it of its own class, and one of another.
     pub pairs: Vec<(u32, u32)>,
 }
 
@@ -36,7 +36,7 @@ pub fn split(looks: &[Look], classes: &[u32], labels: &[String], seed: u32) -> R
     if !few.is_empty() {
         return Err(TeachError::Photos(few.join(", ")));
     }
-    let (pairs, groups) = group(looks);
+    let (pairs, groups) = group(looks, classes);
     let mut held_out = vec![false; looks.len()];
     let mut left: Vec<usize> = counts.iter().map(|count| count / PHOTOS_OF_CLASS_MIN).collect();
     for members in shuffled(&groups, seed) {
@@ -114,11 +114,21 @@ mod tests {
         let looks: Vec<Look> = (0..60).map(near).collect();
         let classes: Vec<u32> = (0..60).map(|place| u32::from(place >= 30)).collect();
         let split = split(&looks, &classes, &labels(2), 7).unwrap();
-        assert_eq!(split.pairs.len(), 60);
+        assert_eq!(split.pairs.len(), 40);
+        assert_eq!(&split.pairs[..2], [(0, 1), (0, 2)]);
         for group in split.held_out.chunks(3) {
             assert!(group.iter().all(|held| held == &group[0]));
         }
         assert!(split.held_out.iter().any(|held| *held));
+    }
+
+    #[test]
+    fn a_long_burst_has_no_more_pairs_than_two_a_photo() {
+        let looks = vec![look(1); 2000];
+        let classes: Vec<u32> = (0..2000).map(|place| place % 2).collect();
+        let (pairs, groups) = group(&looks, &classes);
+        assert_eq!(pairs.len(), 2 * 2000 - 3);
+        assert!(groups.iter().all(|group| *group == 0));
     }
 
     #[test]

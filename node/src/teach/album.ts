@@ -59,11 +59,11 @@ export async function openAlbum(
   const across = near.filter(([one, other]) => one?.label !== other?.label);
   if (near.length > across.length)
     remark(
-      `Pairs of photos of one class that are nearly the same: ${near.length - across.length}; each stands on one side, trained on or set aside.`,
+      `Photos that are nearly the same as another one of their class: ${near.length - across.length}; they stand on one side with it, trained on or set aside.`,
     );
   for (const [one, other] of across.slice(0, NAMED_MAX))
     remark(`${one?.path} and ${other?.path} are nearly the same photo in two classes; one of them may be misplaced.`);
-  if (across.length > NAMED_MAX) remark(`So are ${across.length - NAMED_MAX} pairs more.`);
+  if (across.length > NAMED_MAX) remark(`So may ${across.length - NAMED_MAX} photos more.`);
   return { labels, photos, classes, heldOut, groups };
 }
 
