@@ -405,6 +405,27 @@ describe("the index", () => {
     await expectGraph(one.store.find("birds"), "birds");
   });
 
+  it("that is lost takes no model away, and is not begun anew", async () => {
+    const replica = await start();
+    await register(replica, "birds");
+    objects.kept.clear();
+    await expect(follow(replica)).rejects.toThrow("has lost its index: models.json");
+    await expect(register(replica, "fish")).rejects.toThrow("has lost its index");
+    expect(stateOf(replica)).toEqual({ birds: ["1", "1"] });
+    expect(stateOf(await start(replica.cacheDir))).toEqual({ birds: ["1", "1"] });
+    expect(objects.kept.has("models.json")).toBe(false);
+  });
+
+  it("is not written where the store overwrites what others wrote", async () => {
+    const replica = await start();
+    objects.ignoresConditions = true;
+    await expect(register(replica, "birds")).rejects.toThrow("does not keep the conditions of writes");
+    expect(objects.kept.has("models.json")).toBe(false);
+    objects.ignoresConditions = false;
+    await register(replica, "birds");
+    expect(stateOf(replica)).toEqual({ birds: ["1", "1"] });
+  });
+
   it("names files of the bucket alone", async () => {
     const one = await start();
     await register(one, "birds");

@@ -11,7 +11,7 @@ import { z } from "zod";
 import { sha256 } from "../sha256.js";
 import { AwayError, type Blob, type Blobs, ConflictError, LaterError } from "./blobs.js";
 import { folderBlobs } from "./folder-blobs.js";
-import type { Objects, StoredObject } from "./objects.js";
+import { keepsConditions, type Objects, type StoredObject } from "./objects.js";
 
 export interface SharedBlobsOptions {
   readonly objects: Objects;
@@ -72,6 +72,7 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
   /** Of blobs that were put, are not named yet, and were not deleted. */
   const sizes = new Map<string, number>();
   const downloads = new Map<string, Promise<Uint8Array | null>>();
+  let keepsAll = false;
 
   async function readCopy(): Promise<Known> {
     try {
@@ -98,10 +99,9 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
   async function look(msMax: number): Promise<readonly string[]> {
     const found = await objects.get(INDEX_KEY, msMax, known.etag);
     const before = known.entries;
-    if (found === null) {
-      known = NOTHING;
-      await cache.delete(INDEX_COPY).catch(report);
-    } else if (found !== "same") {
+    // No replica deletes it: a bucket that was emptied, or restored from before it, is no word that all models are gone.
+    if (found === null && known.etag !== null) throw new AwayError(`has lost its index: ${INDEX_KEY}`);
+    if (found !== null && found !== "same") {
       await take(found.etag, indexOf(found));
     }
     heardAt = performance.now();
@@ -109,7 +109,16 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
     return [...names].filter((name) => before[name]?.revision !== known.entries[name]?.revision);
   }
 
+  /** Where the store overwrites what another replica wrote, changes would be lost without a word. @throws AwayError */
+  async function refuseWithoutConditions(): Promise<void> {
+    if (keepsAll) return;
+    keepsAll = await keepsConditions(objects);
+    if (!keepsAll)
+      throw new AwayError("does not keep the conditions of writes, so that replicas would undo each other's changes");
+  }
+
   async function replaceIndex(index: Index): Promise<string> {
+    await refuseWithoutConditions();
     const bytes = Buffer.from(JSON.stringify(index));
     let failure: unknown = new ConflictError("another replica changed a model at the same time");
     try {
