@@ -1,7 +1,7 @@
 /** The folder of a model, drafted from the files that people have. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { AppError } from "../errors.js";
+import { AppError, isSystemError } from "../errors.js";
 import {
   type Evidence,
   MANIFEST_SCHEMA,
@@ -185,7 +185,14 @@ export async function folderFor(dir: string, { id, version }: Pick<Statement, "i
     throw new AppError("field_invalid", `version=${version}: it must have neither / nor @ in it.`);
   }
   const versions = (await placesIn(dir)).filter((place) => place.id === id);
-  if (versions.length === 0) return id;
+  if (versions.length === 0) {
+    if (id === SCHEMA_FILE || (await isTaken(join(dir, id))))
+      throw new AppError(
+        "model_exists",
+        `Among the models stands something else that is called ${id}, or will; name another id.`,
+      );
+    return id;
+  }
   if (versions.some((place) => place.version === null)) {
     throw new AppError(
       "model_exists",
@@ -196,6 +203,15 @@ export async function folderFor(dir: string, { id, version }: Pick<Statement, "i
     throw new AppError("model_exists", `${join(dir, id, version)} is there already; name another version.`);
   }
   return join(id, version);
+}
+
+/** Whether no folder can be moved there: an empty one gives way. */
+async function isTaken(path: string): Promise<boolean> {
+  try {
+    return (await readdir(path)).length > 0;
+  } catch (error) {
+    return !isSystemError(error, "ENOENT");
+  }
 }
 
 /** Writes the folder. `tried` says of each unsure setting what photos say of it. Answers the names of the files. */

@@ -86,6 +86,14 @@ describe("menagerie teach", () => {
     const card = await readFile(join(zoo, "waves/MODEL.md"), "utf8");
     expect(card).toContain("100.0 % (6 of 6; 95 % interval 61.0 % to 100.0 %)");
     expect(card).toContain("Five flowers (`flowers5@1`, Apache-2.0), unchanged.");
+    await mkdir(join(zoo, "notes"));
+    await writeFile(join(zoo, "notes/todo.txt"), "");
+    for (const id of ["notes", "manifest.schema.json"]) {
+      const { stderr } = await teach("photos", id);
+      expect(stderr, "before a photo is read").toMatch(
+        /^Among the models stands something else that is called [a-z.]+, or will; [^\n]*\n$/,
+      );
+    }
     const again = await teach("odd", "waves");
     expect(again.stderr).toContain("is there already");
   });
