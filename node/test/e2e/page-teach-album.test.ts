@@ -54,6 +54,24 @@ describeInBrowser("the page's classes", (stage) => {
     return visited;
   };
 
+  test("what the browser's storage has no room for is said, and nothing looks done that is not", async () => {
+    const { page, complaints } = await open();
+    await page.setInputFiles("[data-class='1'] input[type=file]", [photoOf("across", 1)]);
+    await page.waitForSelector(".taught-photo");
+    await page.evaluate(() => {
+      IDBObjectStore.prototype.put = () => {
+        throw new DOMException("no room", "QuotaExceededError");
+      };
+    });
+    await page.focus(".taught-photo");
+    await page.keyboard.press("Space");
+    await page.selectOption("select[aria-label='Move them to']", { label: "Class 2" });
+    await page.getByText("This browser's storage is full: remove some photos.").first().waitFor();
+    expect(await counts(page)).toMatchObject({ "Class 1": expect.stringMatching(/^1 photo/) });
+    expect(await page.textContent("#undo")).toBe("Undo: 1 photo added");
+    expect(complaints).toEqual([]);
+  });
+
   test("a folder of folders becomes a class each, what is no photo is named, and another tab and a reload show all again", async () => {
     const { page, complaints } = await open();
     await dropOn(page, "h1", [join(folder, "photos")]);

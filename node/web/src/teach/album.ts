@@ -55,6 +55,8 @@ export const photos = signal<ReadonlyMap<string, TaughtPhoto>>(new Map());
 export const steps = signal<readonly Step[]>([]);
 /** The class that photos go to that are pasted, or dropped beside the classes. */
 export const activeClass = signal<number | null>(null);
+/** What came of what was done last, a sentence each. */
+export const said = signal<readonly string[]>([]);
 /** SHA-256 of the photos that are marked. */
 export const marked = signal<ReadonlySet<string>>(new Set());
 
@@ -114,16 +116,41 @@ export function endStep(step: Step, words: string): void {
   steps.value = steps.value.flatMap((one) => (one !== step ? [one] : isNothing ? [] : [named]));
 }
 
+/** Says so where the browser does not keep it. */
 export async function change(words: string, changes: Change): Promise<void> {
-  await changeIn(beginStep(words), changes);
-  announcement.value = `${words}.`;
+  const step = beginStep(words);
+  try {
+    await changeIn(step, changes);
+    announcement.value = `${words}.`;
+  } catch (error) {
+    endStep(step, words);
+    say([notKept(error)]);
+  }
+}
+
+export function say(sentences: readonly string[]): void {
+  said.value = sentences;
+  announcement.value = sentences.join(" ");
+}
+
+/** Why the browser did not keep something. */
+export function notKept(error: unknown): string {
+  const { name = "", message = "" } = error instanceof Error ? error : {};
+  if (name === "QuotaExceededError") return "This browser's storage is full: remove some photos.";
+  return `This browser could not keep it: ${message || String(error)}`;
 }
 
 export async function undo(): Promise<void> {
   const last = steps.value.at(-1);
   if (last === undefined) return;
   steps.value = steps.value.slice(0, -1);
-  await keepPhotos(last.photos, new Map());
+  try {
+    await keepPhotos(last.photos, new Map());
+  } catch (error) {
+    steps.value = [...steps.value, last];
+    say([notKept(error)]);
+    return;
+  }
   apply(last.photos, last.classes);
   announcement.value = `Undone: ${last.words}.`;
 }
@@ -142,7 +169,7 @@ function apply(changed: ReadonlyMap<string, TaughtPhoto | null>, classes = lesso
 /** What is no step: settings, and which job trains. */
 export function changeLesson(changed: Partial<Lesson>): void {
   lesson.value = { ...lesson.value, ...changed };
-  void keepLesson(lesson.value);
+  keepLesson(lesson.value).catch((error: unknown) => say([notKept(error)]));
 }
 
 /** Removes every photo and class from this browser. */

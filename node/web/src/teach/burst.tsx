@@ -2,9 +2,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { frameOf, useCamera } from "../components/use-camera.js";
 import { counted } from "../format.js";
-import { announcement } from "../state.js";
-import { beginStep, endStep, type Step } from "./album.js";
-import { intakeSaid, takeFrame } from "./intake.js";
+import { beginStep, endStep, type Step, say } from "./album.js";
+import { takeFrame } from "./intake.js";
 
 const EVERY_MS = 250;
 /** Nets see less than half of it. */
@@ -42,8 +41,7 @@ export function Burst({ classId, onClose }: { readonly classId: number; readonly
     void Promise.all(frames).then(() => {
       const words = `${counted(frames.length, "photo")} taken`;
       endStep(step, words);
-      intakeSaid.value = [`${words}.`];
-      announcement.value = `${words}.`;
+      say([`${words}.`]);
     });
   };
   useEffect(() => end, []);

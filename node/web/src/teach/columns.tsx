@@ -2,9 +2,9 @@
 import { useEffect, useRef } from "preact/hooks";
 import { counted } from "../format.js";
 import { chosenFiles } from "../found-files.js";
-import { addClass, isOpen, lesson, marked, movePhotos, photosOf, removePhotos, steps, undo } from "./album.js";
+import { addClass, isOpen, lesson, marked, movePhotos, photosOf, removePhotos, said, steps, undo } from "./album.js";
 import { Column } from "./column.js";
-import { intake, intakeSaid, stopIntake, takeIn } from "./intake.js";
+import { intake, stopIntake, takeIn } from "./intake.js";
 
 export function Columns() {
   const folder = useRef<HTMLInputElement>(null);
@@ -53,7 +53,7 @@ export function Columns() {
 
 function Intake() {
   const now = intake.value;
-  const said = intakeSaid.value;
+  const sentences = said.value;
   if (now !== null) {
     return (
       <div class="progress">
@@ -67,7 +67,7 @@ function Intake() {
       </div>
     );
   }
-  if (said.length === 0) {
+  if (sentences.length === 0) {
     return (
       <p class="help">
         Drop photos on a class, or a folder for each class anywhere. Or paste one, choose files, or use the camera.
@@ -77,7 +77,7 @@ function Intake() {
   }
   return (
     <p id="intake-said" class="help">
-      {said.join(" ")}
+      {sentences.join(" ")}
     </p>
   );
 }

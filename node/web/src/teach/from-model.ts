@@ -2,9 +2,8 @@
 import { Refusal } from "../api.js";
 import { readLabels } from "../models/labels.js";
 import { replaceRoute } from "../route.js";
-import { announcement, service } from "../state.js";
-import { change, changeLesson, lesson, openAlbum, photosOf, withClasses } from "./album.js";
-import { intakeSaid } from "./intake.js";
+import { service } from "../state.js";
+import { change, changeLesson, lesson, openAlbum, photosOf, say, withClasses } from "./album.js";
 
 /** With more of them, nobody fills a column for each. */
 const CLASSES_MAX = 30;
@@ -17,7 +16,7 @@ export async function beginFrom(id: string): Promise<void> {
     labels = await readLabels(id);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    intakeSaid.value = [`The labels of ${id} cannot be had: ${error.message}`];
+    say([`The labels of ${id} cannot be had: ${error.message}`]);
     return;
   }
   changeLesson({ base: id });
@@ -28,13 +27,12 @@ export async function beginFrom(id: string): Promise<void> {
     await change(`The classes of ${id} added`, { classes: withClasses(labels).filter(isLeft) });
   }
   const { classes } = lesson.value;
-  intakeSaid.value = [
+  say([
     isUsed
       ? `These are the ${labels.length} classes of ${id}: give each of them photos, old ones and new ones. What it was taught before is not kept but for what it sees.`
       : `${id} has ${labels.length} classes, too many for a column each: begin with those that you want (${classes.length} are there).`,
     ...(service.value?.feedback
       ? ["What was said of its answers is remembered without the photos, so that none of them come along."]
       : []),
-  ];
-  announcement.value = intakeSaid.value.join(" ");
+  ]);
 }

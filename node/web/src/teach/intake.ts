@@ -7,7 +7,7 @@ import { counted, megabytes } from "../format.js";
 import { byPath, type FoundFile } from "../found-files.js";
 import { sha256 } from "../sha256.js";
 import { imageFormat } from "../sniff.js";
-import { announcement, service } from "../state.js";
+import { service } from "../state.js";
 import {
   activeClass,
   beginStep,
@@ -17,10 +17,13 @@ import {
   labelFrom,
   labelOf,
   lesson,
+  notKept,
   openAlbum,
   photos,
   photosOf,
   type Step,
+  said,
+  say,
   withClasses,
 } from "./album.js";
 import { askToPersist, type TaughtPhoto } from "./store.js";
@@ -36,8 +39,6 @@ const GIVEN_LABEL = /^Class \d+$/;
 
 /** How far it is; null while nothing is taken in. */
 export const intake = signal<{ readonly done: number; readonly total: number } | null>(null);
-/** What came of the last photos, a sentence each. */
-export const intakeSaid = signal<readonly string[]>([]);
 
 let given = new AbortController();
 let before: Promise<void> = Promise.resolve();
@@ -75,8 +76,7 @@ export function takeIn(found: readonly FoundFile[], into: number | null): Promis
           await takeEach(await placeInClasses(seen, into, step), step, tally, mine);
         } finally {
           endStep(step, `${counted(tally.added + tally.moved, "photo")} added`);
-          intakeSaid.value = sentences(tally);
-          announcement.value = intakeSaid.value.join(" ");
+          say(sentences(tally));
         }
         void askToPersist();
       });
@@ -96,20 +96,12 @@ function inTurn(act: (mine: AbortSignal) => Promise<void>): Promise<void> {
       mine.throwIfAborted();
       await act(mine);
     } catch (error) {
-      if (mine.aborted) intakeSaid.value = [...intakeSaid.value, "The rest was left out."];
-      else intakeSaid.value = [...intakeSaid.value, problemOf(error)];
-      announcement.value = intakeSaid.value.join(" ");
+      say([...said.value, mine.aborted ? "The rest was left out." : notKept(error)]);
     } finally {
       intake.value = null;
     }
   });
   return before;
-}
-
-function problemOf(error: unknown): string {
-  const { name = "", message = "" } = error instanceof Error ? error : {};
-  if (name === "QuotaExceededError") return "This browser's storage is full: remove some photos.";
-  return `The rest could not be kept: ${message || String(error)}`;
 }
 
 async function placeInClasses(
