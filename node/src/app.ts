@@ -173,7 +173,7 @@ export function createApp({
     ...registeredModelRoutes(registrar),
     ...listedModelRoutes({ fetcher, allow }),
     ...feedbackRoutes({ feedback, zoo, callerOf, anonymousRole }),
-    ...teachRoutes({ jobs, registrar, callerOf, sendFile }),
+    ...teachRoutes({ jobs, registrar, callerOf, anonymousRole, sendFile }),
     ...teachEventRoutes({ jobs, callerOf, graceMs: limits.uploadGraceMs }),
     ...oipRoutes({ classify, models, zoo, classifier, readiness, sendBytes, imagesPerRequestMax }),
     ...tfServingRoutes({ classify, models, zoo, classifier, sendBytes, imagesPerRequestMax }),

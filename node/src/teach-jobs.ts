@@ -23,6 +23,7 @@ export interface NewJob {
   readonly data: string;
   readonly mirror: boolean;
   readonly other: boolean;
+  readonly from_feedback: boolean;
   readonly seed: number;
 }
 

@@ -6,7 +6,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, setPriority } from "node:os";
 import type { Config } from "./config.js";
 import { AppError, messageOf } from "./errors.js";
-import { openWorkbench } from "./service.js";
+import { isFeedbackThere, openFeedbackStore, openWorkbench } from "./service.js";
 import { runLesson } from "./teach/lesson.js";
 import type { RunMessage, RunOrder } from "./teach/run.js";
 
@@ -32,15 +32,23 @@ async function outcomeOf(order: RunOrder, settings: Config): Promise<RunMessage>
       { ...settings, workerThreads: LANES + 1, engineThreads: 1 },
       order.isStrangers,
     );
+    const feedback =
+      order.fromFeedback !== null && isFeedbackThere(settings) ? await openFeedbackStore(settings) : null;
     try {
-      await runLesson(workbench, order, settings.modelsDir, {
-        lanes: LANES,
-        signal: ending.signal,
-        told: throttled((stage, share) => void say({ kind: "progress", stage, share })),
-        remark: (sentence) => void say({ kind: "remark", sentence }),
-      });
+      const { modelsDir } = settings;
+      await runLesson(
+        workbench,
+        order,
+        { modelsDir, feedback },
+        {
+          lanes: LANES,
+          signal: ending.signal,
+          told: throttled((stage, share) => void say({ kind: "progress", stage, share })),
+          remark: (sentence) => void say({ kind: "remark", sentence }),
+        },
+      );
     } finally {
-      await workbench.close();
+      await Promise.all([workbench.close(), feedback?.close()]);
     }
     return { kind: "done" };
   } catch (error) {

@@ -39,6 +39,8 @@ describe("a job", () => {
       expect([strange.status, strange.body["code"]], path).toEqual([404, "job_unknown"]);
       expect([weak.status, weak.body["code"]], path).toEqual([403, "forbidden"]);
     }
+    const others = await at.ask("", "POST", { base: "colours", from_feedback: true });
+    expect([others.status, others.body["code"]], "photos of others' answers").toEqual([403, "forbidden"]);
     expect((await at.put(id, "cat", "another", "bob")).body["code"]).toBe("job_unknown");
     expect((await at.ask(`/${id}/register`, "POST", {}, "bob")).body["code"]).toBe("job_unknown");
     expect((await at.ask("", "GET", undefined, "bob")).body["jobs"]).toEqual([]);

@@ -49,6 +49,10 @@ export interface NewTeachJob {
    */
   other?: boolean;
   /**
+   * Whether photos of the base's answers that are kept, and of which somebody said what they show, are taught too. They are other clients', and some of them come with the model: this needs the role admin.
+   */
+  from_feedback?: boolean;
+  /**
    * Another one sets other photos aside.
    */
   seed?: number;
@@ -143,6 +147,7 @@ export interface TeachJob {
   data: string;
   mirror: boolean;
   other: boolean;
+  from_feedback: boolean;
   seed: number;
   created: string;
   changed: string;

@@ -44,6 +44,12 @@ export const JOB_BODY = z.strictObject({
     .describe(
       "Whether sample photos of other models of the zoo are a class `other`; one's own may be put under that label.",
     ),
+  from_feedback: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether photos of the base's answers that are kept, and of which somebody said what they show, are taught too. They are other clients', and some of them come with the model: this needs the role admin.",
+    ),
   seed: z.int().min(0).max(SEED_MAX).default(SEED_DEFAULT).describe("Another one sets other photos aside."),
 });
 
@@ -116,6 +122,7 @@ export const TEACH_COMPONENTS: Readonly<Record<string, Schema>> = {
         data: STRING,
         mirror: { type: "boolean" },
         other: { type: "boolean" },
+        from_feedback: { type: "boolean" },
         seed: COUNT,
         created: TIME,
         changed: TIME,

@@ -3,12 +3,13 @@ import { json as jsonBody, type Request, type RequestHandler, type Response } fr
 import type { z } from "zod";
 import { AppError } from "../errors.js";
 import type { SendFile } from "../front/answers.js";
+import { checkRole } from "../front/authorize.js";
 import type { CallerOf } from "../front/caller.js";
 import { visitOf } from "../front/enter.js";
 import { checkBody } from "../front/known-names.js";
 import type { Route, Schema } from "../front/route.js";
 import { fieldsOf, uploadOf } from "../front/upload.js";
-import type { Registrar } from "../ports.js";
+import type { Registrar, Role } from "../ports.js";
 import { RESULT_FILES, type ResultFile, type TeachJobs } from "../teach-jobs.js";
 import { described } from "./models.js";
 import { BYTES, ENGINE, GRAPH, json, LABELS, listOf, named, objectOf, ok, queryOf, STRING } from "./schemas.js";
@@ -19,6 +20,8 @@ export interface TeachDeps {
   readonly jobs: TeachJobs | null;
   readonly registrar: Registrar;
   readonly callerOf: CallerOf;
+  /** Of who brings no key. */
+  readonly anonymousRole: Role | "none";
   readonly sendFile: SendFile;
 }
 
@@ -62,6 +65,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       answers: { [CREATED]: { description: "Photos may come.", content: ONE_JOB } },
       problems: ["not_found", "model_unknown", "version_unknown", "engine_unavailable", "storage_full"],
       handle: taking(JOB_BODY, async (asked, request, response) => {
+        if (asked.from_feedback) checkRole(deps.callerOf(request), deps.anonymousRole, "admin");
         const job = await opened().create(callerOf(request), asked);
         response.status(CREATED).location(`/api/teach/${job.id}`).json(job);
       }),

@@ -156,12 +156,13 @@ export class JobLine {
     const photos = [...folder.photos.values()].map(({ sha256, label, name }) => ({
       ...{ sha256, label, name, file: folder.photoPath(sha256) },
     }));
-    const { title = null, description = null, data, mirror, other, seed } = asked;
+    const { title = null, description = null, data, mirror, other, from_feedback, seed } = asked;
+    const [baseId = ""] = asked.base.split("@");
     await runJob({
       program,
       order: {
         ...{ dir: folder.dir, isStrangers, statement: { id: asked.id, title, description } },
-        ...{ data, mirror, other, seed, photos },
+        ...{ data, mirror, other, seed, photos, fromFeedback: from_feedback ? baseId : null },
       },
       signal,
       progress: (stage, share) => job.progress(stage, share),

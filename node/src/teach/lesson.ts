@@ -5,7 +5,9 @@ import { AppError } from "../errors.js";
 import type { TaughtModel } from "../generated/api.js";
 import { asStorageProblem, writeDurably } from "../models/durable-file.js";
 import { openModel } from "../zoo/answers.js";
+import type { LabelledPhoto } from "../zoo/calibrate.js";
 import type { Workbench } from "../zoo/workbench.js";
+import { photosOfFeedback, type ToldAnswer } from "./feedback-photos.js";
 import { photosOfOthers } from "./other.js";
 import { RUN_PLACES, type RunOrder, type RunPhoto } from "./run.js";
 import { forgetOwner, type TeachOptions, teach } from "./teach.js";
@@ -14,24 +16,42 @@ import { zipFolder } from "./zip-folder.js";
 /** Endings that may be those of a file's name here. */
 const ENDING = /^\.[a-z0-9]{1,8}$/i;
 
-/** Teaches, `modelsDir` being where other models are, and leaves the model, its archive and what came of it in the job's folder; the last one says that all are there. */
+/** What photos come from beside those of the job. */
+export interface LessonSources {
+  /** Where other models are. */
+  readonly modelsDir: string;
+  /** What is remembered of answers; null where nothing is. */
+  readonly feedback: {
+    exported(model: { readonly id: string; readonly version: null }): AsyncIterable<ToldAnswer>;
+    image(sha256: string): Promise<Uint8Array | null>;
+  } | null;
+}
+
+/** Teaches, and leaves the model, its archive and what came of it in the job's folder; the last one says that all are there. */
 export async function runLesson(
   workbench: Workbench,
   order: RunOrder,
-  modelsDir: string,
+  { modelsDir, feedback }: LessonSources,
   { lanes, signal, told, remark }: Pick<TeachOptions, "lanes" | "signal" | "told" | "remark">,
 ): Promise<void> {
-  const { dir, photos, statement, data, mirror, seed } = order;
+  const { dir, photos, statement, data, mirror, seed, fromFeedback } = order;
   const baseFolder = join(dir, RUN_PLACES.base);
   const models = join(dir, RUN_PLACES.models);
-  const labels = [...new Set(photos.map(({ label }) => label))].sort();
   try {
     await rm(join(models, statement.id), { recursive: true, force: true });
     await forgetOwner(models, statement.id);
-    const own = inOrder(photos).map((photo) => ({
+    const own: LabelledPhoto[] = inOrder(photos).map((photo) => ({
       ...{ path: pathOf(photo), label: photo.label },
       read: () => readKept(photo.file),
     }));
+    if (fromFeedback !== null && feedback === null) remark(`Nothing is remembered of answers of ${fromFeedback}.`);
+    if (fromFeedback !== null && feedback !== null) {
+      const answers = feedback.exported({ id: fromFeedback, version: null });
+      const told = await photosOfFeedback(answers, feedback, fromFeedback, own);
+      for (const sentence of told.remarks) remark(sentence);
+      own.push(...told.photos);
+    }
+    const labels = [...new Set(own.map(({ label }) => label))].sort();
     const lesson = await teach(workbench, {
       dir: models,
       base: await openModel(baseFolder),

@@ -27,6 +27,8 @@ export interface RunOrder {
   readonly mirror: boolean;
   /** Whether sample photos of other models are a class of their own. */
   readonly other: boolean;
+  /** The model whose corrected photos are taught too, by its id; null where none are. */
+  readonly fromFeedback: string | null;
   readonly seed: number;
   readonly photos: readonly RunPhoto[];
 }

@@ -95,6 +95,7 @@ describe.skipIf(browserPath === undefined)("teaching on the page", () => {
     await page.click("text=Teach it more");
     await page.waitForSelector("text=These are the 3 classes of waves");
     expect(await page.inputValue("#base")).toBe("waves");
+    expect(await page.isChecked("#from-feedback")).toBe(true);
     expect(complaints).toEqual([]);
   });
 

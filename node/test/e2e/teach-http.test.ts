@@ -28,6 +28,8 @@ const start = () =>
   startServer({
     TEACH_DIR: join(dir, "jobs"),
     REGISTERED_MODELS_DIR: join(dir, "registered"),
+    FEEDBACK_DIR: join(dir, "feedback"),
+    KEEP_IMAGES: "1",
     ENGINE_THREADS: "1",
   });
 
@@ -101,6 +103,30 @@ async function gone(...pids: readonly number[]): Promise<void> {
 const BUSY_MS = 300_000;
 
 describe("a job of teaching", { timeout: BUSY_MS }, () => {
+  it("takes photos of the base's answers along that somebody corrected, a class of them alone too", async () => {
+    for (let number = 0; number < PHOTOS; number += 1) {
+      const answered = await fetch(`${server.url}/infer?model=flowers5`, {
+        method: "POST",
+        headers: { "content-type": "image/png", accept: "application/json" },
+        body: wave((x, y) => x * y, number),
+      });
+      const { request_id } = (await answered.json()) as { request_id: string };
+      const said = await fetch(`${server.url}/api/feedback`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ request_id, label: "products" }),
+      });
+      expect(said.status, await said.text()).toBe(200);
+    }
+    const id = await collected({ from_feedback: true });
+    await post(`/${id}/start`);
+    const { state, problem, from_feedback, result } = await until(id, "done", "failed");
+    expect({ state, problem, from_feedback }).toEqual({ state: "done", problem: undefined, from_feedback: true });
+    expect(result?.labels).toEqual(["across", "down", "products", "rings"]);
+    expect((result?.report.trained ?? 0) + (result?.report.held_out ?? 0)).toBe(4 * PHOTOS);
+    expect((await ask(`/${id}`, { method: "DELETE" })).status).toBe(204);
+  });
+
   it("takes photos, tells how its run goes, and leaves a model that is registered and answers at once", async () => {
     const id = await collected();
     const before = await json(`/${id}`);

@@ -19,7 +19,8 @@ export async function beginFrom(id: string): Promise<void> {
     say([`The labels of ${id} cannot be had: ${error.message}`]);
     return;
   }
-  changeLesson({ base: id });
+  const hasFeedback = service.value?.feedback === true && service.value.role === "admin";
+  changeLesson({ base: id, fromFeedback: hasFeedback });
   const isUsed = labels.length > 0 && labels.length <= CLASSES_MAX;
   if (isUsed) {
     const isLeft = ({ id: classId, label }: { readonly id: number; readonly label: string }) =>
@@ -31,8 +32,6 @@ export async function beginFrom(id: string): Promise<void> {
     isUsed
       ? `These are the ${labels.length} classes of ${id}: give each of them photos, old ones and new ones. What it was taught before is not kept but for what it sees.`
       : `${id} has ${labels.length} classes, too many for a column each: begin with those that you want (${classes.length} are there).`,
-    ...(service.value?.feedback
-      ? ["What was said of its answers is remembered without the photos, so that none of them come along."]
-      : []),
+    ...(hasFeedback ? ["Photos of its answers that the service kept and somebody corrected are taught too."] : []),
   ]);
 }

@@ -128,14 +128,22 @@ function tellWait(words: string | null): void {
 
 /** The id of a job with these settings that takes photos. One that ended gives way. */
 async function readyJob(base: string, mine: AbortSignal): Promise<string> {
-  const { job: known, mirror, other } = lesson.value;
+  const { job: known, mirror, other, fromFeedback = false } = lesson.value;
   if (known !== null) {
     const now = await patiently(() => readJob(known.id, mine), mine, tellWait).catch(nullWhereUnknown);
-    const isSame = now?.base.split("@")[0] === base && now.mirror === mirror && now.other === other;
+    const isSame =
+      now?.base.split("@")[0] === base &&
+      now.mirror === mirror &&
+      now.other === other &&
+      now.from_feedback === fromFeedback;
     if (now !== null && isSame && !ACTIVE.has(now.state)) return known.id;
     if (now !== null) await removeJob(known.id).catch(ignoreRefusal);
   }
-  const made = await patiently(() => createJob({ base, mirror, other }, mine), mine, tellWait);
+  const made = await patiently(
+    () => createJob({ base, mirror, other, from_feedback: fromFeedback }, mine),
+    mine,
+    tellWait,
+  );
   isGone.value = false;
   changeLesson({ job: { id: made.id, isStale: true } });
   return made.id;

@@ -30,6 +30,8 @@ export interface Lesson {
   readonly mirror: boolean;
   /** Whether sample photos of the service's other models are a class of their own, `other`. */
   readonly other: boolean;
+  /** Whether photos of the base's answers that somebody corrected are taught too; absent in what an earlier page kept. */
+  readonly fromFeedback?: boolean;
   /** The job on the service, and whether photos or classes have changed since it was started; null while there is none. */
   readonly job: { readonly id: string; readonly isStale: boolean } | null;
 }

@@ -4,15 +4,18 @@ import type { TeachJob } from "../api-teach.js";
 import { Problem } from "../components/problem.js";
 import { counted, percent } from "../format.js";
 import { addressOf } from "../route.js";
+import { service } from "../state.js";
 import { changeLesson, isOpen, lesson } from "./album.js";
 import { bases, canFetchGoodBase, chosenBase, GOOD_BASE, hasImageNet } from "./bases.js";
 import { cancel, isBusy, isGone, job, sending, stopped, teaching, train, waitsFor } from "./job.js";
 import { missing } from "./missing.js";
+import type { Lesson } from "./store.js";
 
 export function TrainPanel() {
   if (!isOpen.value) return null;
   const lacks = missing.value;
   const isReady = lacks.length === 0 && chosenBase.value !== null && teaching.value === "yes" && !isBusy.value;
+  const mayUseFeedback = service.value?.feedback === true && service.value.role === "admin";
   return (
     <section class="train" aria-labelledby="train-title">
       <h2 id="train-title">Train</h2>
@@ -36,6 +39,18 @@ export function TrainPanel() {
         />
         Add a class “other”, of sample photos of the models here, for what is none of the classes
       </label>
+      {mayUseFeedback && (
+        <label class="small">
+          <input
+            id="from-feedback"
+            type="checkbox"
+            checked={lesson.value.fromFeedback ?? false}
+            disabled={isBusy.value}
+            onChange={({ currentTarget }) => settle({ fromFeedback: currentTarget.checked })}
+          />
+          Add the photos of this model’s answers that the service kept and somebody said what they show
+        </label>
+      )}
       {lacks.length > 0 && (
         <ul id="missing" class="small">
           {lacks.map((sentence) => (
@@ -64,7 +79,7 @@ export function TrainPanel() {
 }
 
 /** Another setting makes another model. */
-function settle(changed: { readonly base?: string; readonly mirror?: boolean; readonly other?: boolean }): void {
+function settle(changed: Partial<Pick<Lesson, "base" | "mirror" | "other" | "fromFeedback">>): void {
   const { job: known } = lesson.value;
   changeLesson({ ...changed, job: known === null ? null : { ...known, isStale: true } });
 }
