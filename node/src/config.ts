@@ -50,11 +50,17 @@ const SCHEMA = z.object({
     .string()
     .optional()
     .describe("File of API keys, one `ROLE SHA256 NAME` a line; `menagerie key` makes them."),
+  sharedKeys: z
+    .enum(["0", "1"])
+    .default("0")
+    .describe(
+      "1: the API keys are those in the database of DATABASE_URL, for all replicas; `menagerie key --shared` makes them.",
+    ),
   anonymousRole: z
     .enum(["none", "infer", "models", "admin"])
     .optional()
     .describe(
-      "What a request without a key may do: `none`, `infer`, `models` or `admin`; unset: with TRUST_PROXY or API_KEYS_FILE `none`, else `admin` on a loopback HOST, `infer` inside a container without HOST, and `none` on any other.",
+      "What a request without a key may do: `none`, `infer`, `models` or `admin`; unset: with TRUST_PROXY, API_KEYS_FILE or SHARED_KEYS `none`, else `admin` on a loopback HOST, `infer` inside a container without HOST, and `none` on any other.",
     ),
   corsOrigins: z
     .string()
@@ -447,6 +453,14 @@ export function readConfig(
   if (parsed.data.runtime === "auto" && parsed.data.engine === "addon") {
     throw new Error("the configuration cannot be used: RUNTIME=auto compares processes: use ENGINE=process with it");
   }
+  if (
+    parsed.data.sharedKeys === "1" &&
+    (parsed.data.databaseUrl === undefined || parsed.data.apiKeysFile !== undefined)
+  ) {
+    throw new Error(
+      "the configuration cannot be used: SHARED_KEYS=1 takes the keys from DATABASE_URL, which has to be set, and API_KEYS_FILE not",
+    );
+  }
   const libtensorflowPath = parsed.data.libtensorflowPath ?? findCachedRuntime("libtensorflow");
   const onnxruntimePath = parsed.data.onnxruntimePath ?? findCachedRuntime("onnxruntime");
   return Object.freeze({
@@ -539,10 +553,10 @@ export function describeConfig(): {
  * no proxy in front. Who reaches a container is its runtime's to say, so there everyone may classify and no more.
  */
 function roleOfEveryone(
-  { apiKeysFile, host, trustProxy }: Pick<Config, "apiKeysFile" | "host" | "trustProxy">,
+  { apiKeysFile, sharedKeys, host, trustProxy }: Pick<Config, "apiKeysFile" | "sharedKeys" | "host" | "trustProxy">,
   isContainersChoice: boolean,
 ): Role {
-  if (apiKeysFile !== undefined || trustProxy !== "") return "none";
+  if (apiKeysFile !== undefined || sharedKeys === "1" || trustProxy !== "") return "none";
   if (isLoopback(host)) return "admin";
   return isContainersChoice ? "infer" : "none";
 }

@@ -45,7 +45,7 @@ let retry: NodeJS.Timeout | null = null;
 setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
 const config = orExit(readConfig);
 const logger = await openLogger(config.logLevel, config.logFormat ?? (process.stderr.isTTY ? "pretty" : "json"));
-const apiKeys = orExit(() => openKeys(config, logger));
+const apiKeys = await openKeys(config, logger).catch(endWith);
 const observing = await openObserving(process.env, (error) => {
   logger.warn({ err: error }, "traces do not reach their collector");
 }).catch(endWith);
@@ -199,7 +199,7 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   // Streams of their events end with them.
   await Promise.all([closed, jobs?.close()]);
   clearInterval(sweep);
-  await Promise.all([service.close(), feedback?.close(), peerCounts?.close()]);
+  await Promise.all([service.close(), feedback?.close(), peerCounts?.close(), apiKeys?.close()]);
   const { dropped = 0, images_dropped = 0 } = feedback?.status() ?? {};
   if (dropped + images_dropped > 0)
     logger.warn({ dropped, images_dropped }, "these were not remembered since the start");

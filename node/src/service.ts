@@ -24,7 +24,8 @@ import { createImageFetcher } from "./images/fetch-image.js";
 import { createImageStore } from "./images/image-store.js";
 import { createPathReader } from "./images/read-path.js";
 import { createWasmClassifier } from "./images/wasm-classifier.js";
-import { createKey, type FileKeys, type NewKey, openApiKeys } from "./keys/api-keys.js";
+import { createKey, type KeptKeys, type NewKey, openApiKeys } from "./keys/api-keys.js";
+import { addSharedKey, openSharedKeys, removeSharedKey } from "./keys/shared-keys.js";
 import { type FileZoo, openFileZoo } from "./models/file-zoo.js";
 import { folderBlobs } from "./models/folder-blobs.js";
 import { createFollower } from "./models/follower.js";
@@ -233,13 +234,15 @@ export async function keepsConditions(modelsStore: string): Promise<boolean> {
 }
 
 /**
- * The API keys, null where the settings name no file of them.
- * @throws AppError `field_invalid` for a file that is wrong, and where nobody could do anything.
+ * The API keys, null where the settings name no place of them.
+ * @throws AppError `field_invalid` for a file that is wrong, and where nobody could do anything; `engine_unavailable` for a
+ * database that cannot be reached.
  */
-export function openKeys({ apiKeysFile, anonymousRole, host, trustProxy }: Config, logger: Logger): FileKeys | null {
-  if (apiKeysFile !== undefined) {
-    return openApiKeys(apiKeysFile, (error) => logger.error({ err: error }, "the API keys stay as they were"));
-  }
+export async function openKeys(config: Config, logger: Logger): Promise<KeptKeys | null> {
+  const { apiKeysFile, sharedKeys, anonymousRole, host, trustProxy } = config;
+  const report = (error: unknown) => logger.error({ err: error }, "the API keys stay as they were");
+  if (sharedKeys === "1") return await openSharedKeys(config.databaseUrl ?? "", report);
+  if (apiKeysFile !== undefined) return openApiKeys(apiKeysFile, report);
   if (anonymousRole === "none") {
     const choices = [
       "API_KEYS_FILE for keys (`menagerie key` makes one)",
@@ -638,4 +641,4 @@ function onePixel(): Uint8Array {
   return bytes;
 }
 
-export { createKey, type NewKey, type Observing, openLogger, openObserving };
+export { addSharedKey, createKey, type NewKey, type Observing, openLogger, openObserving, removeSharedKey };

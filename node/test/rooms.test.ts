@@ -124,7 +124,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "errors",
     "generated",
   ],
-  web: ["client", "generated", "wilson"],
+  web: ["client", "generated", "printable", "wilson"],
 };
 
 /** Crates, each with the crates of this project that it may use. */

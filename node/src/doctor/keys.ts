@@ -12,7 +12,9 @@ const OTHERS_WRITE = 0o022;
 export async function checkKeys(config: Config): Promise<Finding> {
   const { apiKeysFile, anonymousRole, host } = config;
   try {
-    const keys = openKeys(config, pino({ level: "silent" }));
+    const keys = await openKeys(config, pino({ level: "silent" }));
+    await keys?.close();
+    if (keys !== null && apiKeysFile === undefined) return green("keys", `${keys.count} in DATABASE_URL`);
     if (keys === null || apiKeysFile === undefined) {
       return green("keys", `none; on ${host} a request without a key has the role ${anonymousRole}`);
     }

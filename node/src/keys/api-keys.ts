@@ -1,26 +1,27 @@
 /**
- * API keys: made here, kept in a file as their SHA-256, found again in constant time.
+ * API keys: made here, kept as their SHA-256 in a file, or in a database that replicas share, found again in constant time.
  *
  * A key is 256 random bits, so nobody can guess it from its hash, and a slow hash or a salt, which passwords need, would
  * protect nothing and cost every request.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { readFileSync, watchFile } from "node:fs";
+import { readFileSync, unwatchFile, watchFile } from "node:fs";
 import { AppError, messageOf } from "../errors.js";
 import { type ApiKeys, type KeyHolder, ROLES, type Role } from "../ports.js";
 
-/** A new key: what its holder sends, and the line of the file that knows it. */
+/** A new key: what its holder sends, and the line that knows it. */
 export interface NewKey {
   readonly key: string;
   readonly line: string;
 }
 
-/** The keys of a file. */
-export interface FileKeys extends ApiKeys {
+/** Keys of a place that may change. */
+export interface KeptKeys extends ApiKeys {
   /** Keys that it holds. */
   readonly count: number;
   /** Reads it now; as whenever it changes, what cannot be read is reported, and the keys before it stay. */
   refresh(): void;
+  close(): Promise<void>;
 }
 
 /** By this prefix people and scanners of leaked secrets know what they look at. */
@@ -48,11 +49,11 @@ export function createKey(role: string, name?: string): NewKey {
  * it stays.
  * @throws AppError `field_invalid` that names the line which is wrong, or says why there is none.
  */
-export function openApiKeys(path: string, report: (error: unknown) => void): FileKeys {
-  let entries = readEntries(path);
+export function openApiKeys(path: string, report: (error: unknown) => void): KeptKeys {
+  let entries = parseKeys(readText(path), path);
   const refresh = () => {
     try {
-      entries = readEntries(path);
+      entries = parseKeys(readText(path), path);
     } catch (error) {
       report(error);
     }
@@ -63,37 +64,48 @@ export function openApiKeys(path: string, report: (error: unknown) => void): Fil
       return entries.length;
     },
     refresh,
-    find(key) {
-      const hash = hashOf(key);
-      // Every entry is compared, so that the time says nothing about which one it is.
-      const [found] = entries.filter((entry) => timingSafeEqual(entry.hash, hash));
-      return found?.holder;
-    },
+    find: (key) => holderOf(entries, key),
+    close: async () => unwatchFile(path, refresh),
   };
 }
 
-interface Entry {
+/** A key that is known. */
+export interface KeyEntry {
   readonly hash: Buffer;
   readonly holder: KeyHolder;
 }
 
-function readEntries(path: string): Entry[] {
-  const lines = readText(path).split("\n");
+export function holderOf(entries: readonly KeyEntry[], key: string): KeyHolder | undefined {
+  const hash = hashOf(key);
+  // Every entry is compared, so that the time says nothing about which one it is.
+  const [found] = entries.filter((entry) => timingSafeEqual(entry.hash, hash));
+  return found?.holder;
+}
+
+/**
+ * The keys of a text, a line each; `place` is what errors name.
+ * @throws AppError `field_invalid` that names the line which is wrong.
+ */
+export function parseKeys(content: string, place: string): KeyEntry[] {
+  const lines = content.split("\n");
   const entries = lines.flatMap((text, index) => {
     const line = text.trim();
     if (line === "" || line.startsWith("#")) return [];
     try {
       return [parseLine(line)];
     } catch (error) {
-      throw new AppError("field_invalid", `${path}, line ${index + 1}: ${error instanceof Error ? error.message : ""}`);
+      throw new AppError(
+        "field_invalid",
+        `${place}, line ${index + 1}: ${error instanceof Error ? error.message : ""}`,
+      );
     }
   });
   if (entries.length > KEYS_MAX) {
-    throw new AppError("field_invalid", `${path} holds ${entries.length} keys; at most ${KEYS_MAX} are taken.`);
+    throw new AppError("field_invalid", `${place} holds ${entries.length} keys; at most ${KEYS_MAX} are taken.`);
   }
   const names = entries.map(({ holder }) => holder.name);
   const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice !== undefined) throw new AppError("field_invalid", `${path} has two keys of the name ${twice}.`);
+  if (twice !== undefined) throw new AppError("field_invalid", `${place} has two keys of the name ${twice}.`);
   return entries;
 }
 
@@ -106,7 +118,7 @@ function readText(path: string): string {
 }
 
 /** The line itself is not quoted: somebody may have put the key there. */
-function parseLine(line: string): Entry {
+function parseLine(line: string): KeyEntry {
   const { role, hash, name } = LINE.exec(line)?.groups ?? {};
   if (role === undefined || hash === undefined || name === undefined) {
     throw new AppError("field_invalid", "a line is `ROLE SHA256 NAME`; `menagerie key` makes one.");
