@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { ROOT_DIR } from "../setup/paths.mjs";
+import { STEPS } from "../setup/steps.mjs";
 
 /** Files that take the path of an address on the web. */
 const OF_ADDRESSES = ["scripts/setup/wheel.mjs", "scripts/test/folders.test.mjs"];
@@ -20,7 +21,8 @@ test("no file takes the pathname of a URL, in which a space is %20, for a path",
 test("the page is built in a folder whose name has a space and a letter outside ASCII", () => {
   const dir = mkdtempSync(join(tmpdir(), "menagerie für alle-"));
   try {
-    for (const path of ["node/web", "node/clients", "node/src/client", "node/src/generated", "wasm/pkg-web"]) {
+    const inputs = STEPS.find(({ name }) => name === "page")?.inputs ?? [];
+    for (const path of [...inputs.filter((input) => input.startsWith("node/")), "wasm/pkg-web"]) {
       mkdirSync(dirname(join(dir, path)), { recursive: true });
       cpSync(join(ROOT_DIR, path), join(dir, path), { recursive: true });
     }
