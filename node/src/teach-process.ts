@@ -2,6 +2,7 @@
  * The process of one run of teaching (`teach/run.ts`): it takes its order from the service, teaches, leaves the result in the
  * job's folder, and ends when the service does.
  */
+import { spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, setPriority } from "node:os";
 import type { Config } from "./config.js";
@@ -14,6 +15,8 @@ import type { RunMessage, RunOrder } from "./teach/run.js";
 const NICENESS = 19;
 /** Photos that are worked on at once, each on one core: caches and memory are shared at any priority, so a core is left. */
 const LANES = Math.max(1, availableParallelism() - 1);
+/** The run itself has no environment. */
+const SYSTEM_PATH = "/usr/bin:/bin";
 const PROGRESS_EVERY_MS = 250;
 
 stepBack();
@@ -80,11 +83,13 @@ function throttled<Name>(tell: (name: Name, share: number) => void): (name: Name
 
 /**
  * What the service leaves of the processor, for all that is started from here. Linux has a niceness for each thread, and
- * some were there before this ran. Where memory is short, this is what the system ends first.
+ * some were there before this ran; where its tool is there, it also lets whatever else wakes up go first (SCHED_IDLE). Where
+ * memory is short, this is what the system ends first.
  */
 function stepBack(): void {
   setPriority(NICENESS);
   if (process.platform !== "linux") return;
+  spawnSync("chrt", ["--all-tasks", "--idle", "--pid", "0", String(process.pid)], { env: { PATH: SYSTEM_PATH } });
   try {
     for (const thread of readdirSync("/proc/self/task")) setPriority(Number(thread), NICENESS);
     writeFileSync("/proc/self/oom_score_adj", "1000");
