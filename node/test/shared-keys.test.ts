@@ -42,37 +42,37 @@ describe.skipIf(postgres === null)("keys of two replicas", () => {
 
   it("are known to both once they are made, and to none once they are removed; the database has their hashes alone", async () => {
     const [first, second] = await Promise.all([start(), start()]);
-    const { key, line } = createKey("models", "ann");
-    expect(first.find(key)).toBeUndefined();
-    await addSharedKey(url, line);
-    await expect.poll(() => first.find(key), SOON).toEqual({ name: "ann", role: "models" });
-    await expect.poll(() => second.find(key), SOON).toEqual({ name: "ann", role: "models" });
-    expect(JSON.stringify((await query("select * from api_keys")).rows)).not.toContain(key);
-    await expect(addSharedKey(url, createKey("infer", "ann").line)).rejects.toThrow("A key of the name ann is there");
+    const ann = createKey("models", "ann");
+    expect(first.find(ann.key)).toBeUndefined();
+    await addSharedKey(url, ann);
+    await expect.poll(() => first.find(ann.key), SOON).toEqual({ name: "ann", role: "models" });
+    await expect.poll(() => second.find(ann.key), SOON).toEqual({ name: "ann", role: "models" });
+    expect(JSON.stringify((await query("select * from api_keys")).rows)).not.toContain(ann.key);
+    await expect(addSharedKey(url, createKey("infer", "ann"))).rejects.toThrow("A key of the name ann is there");
     expect(await removeSharedKey(url, "ann")).toBe(true);
     expect(await removeSharedKey(url, "ann")).toBe(false);
-    await expect.poll(() => [first.find(key), second.find(key)], SOON).toEqual([undefined, undefined]);
+    await expect.poll(() => [first.find(ann.key), second.find(ann.key)], SOON).toEqual([undefined, undefined]);
     expect(reports).toEqual([]);
   });
 
   it("stay as they were where what is there cannot be read, or the database is away, which is said once", async () => {
-    const { key, line } = createKey("admin", "root");
-    await addSharedKey(url, line);
+    const root = createKey("admin", "root");
+    await addSharedKey(url, root);
     const keys = await start();
     await query("insert into api_keys (name, line) values ('odd', 'no line of keys')");
     await expect.poll(() => reports, SOON).toHaveLength(1);
     expect(String(reports[0])).toContain("the table api_keys, line 1");
     await query("delete from api_keys where name = 'odd'");
     const more = createKey("infer", "more");
-    await addSharedKey(url, more.line);
+    await addSharedKey(url, more);
     await expect.poll(() => keys.find(more.key)?.name, SOON).toBe("more");
     await postgres?.stop();
     await expect.poll(() => reports, SOON).toHaveLength(2);
-    expect(keys.find(key)).toEqual({ name: "root", role: "admin" });
+    expect(keys.find(root.key)).toEqual({ name: "root", role: "admin" });
     await expect(openSharedKeys(url, () => {})).rejects.toThrow("The keys in PostgreSQL cannot be used");
     await postgres?.start();
     expect(await removeSharedKey(url, "root")).toBe(true);
-    await expect.poll(() => keys.find(key), SOON).toBeUndefined();
+    await expect.poll(() => keys.find(root.key), SOON).toBeUndefined();
   });
 
   it("are made and removed by the command, which shows the key once", async () => {

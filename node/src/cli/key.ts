@@ -25,8 +25,9 @@ export function addKey(program: Command): void {
         process.stdout.write(`removed: ${remove}\n`);
         return;
       }
-      const { key, line } = createKey(role, name);
-      if (shared) await addSharedKey(database(), line);
+      const made = createKey(role, name);
+      const { key, line } = made;
+      if (shared) await addSharedKey(database(), made);
       // The line goes where the file is, and the key where it is not.
       process.stderr.write(`The key, shown this once: ${key}\n`);
       process.stdout.write(`${shared ? "added: " : ""}${line}\n`);

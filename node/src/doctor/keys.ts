@@ -25,11 +25,12 @@ export async function checkKeys(config: Config): Promise<Finding> {
     }
     return green("keys", `${keys.count} in ${apiKeysFile}`);
   } catch (error) {
-    return red("keys", messageOf(error), mendOf(apiKeysFile, messageOf(error)));
+    return red("keys", messageOf(error), mendOf(config, messageOf(error)));
   }
 }
 
-function mendOf(file: string | undefined, problem: string): string {
+function mendOf({ apiKeysFile: file, sharedKeys }: Config, problem: string): string {
+  if (sharedKeys === "1") return 'psql "$DATABASE_URL" -c "table api_keys"';
   if (file === undefined) return "HOST=127.0.0.1 npm start";
   const [, line] = /, line (\d+):/.exec(problem) ?? [];
   if (line !== undefined) return `\${EDITOR:-vi} +${line} ${file}`;

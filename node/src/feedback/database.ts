@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { CompiledQuery, DEFAULT_MIGRATION_TABLE, Kysely, Migrator, PostgresDialect, SqliteDialect } from "kysely";
 import Sqlite from "libsql";
 import pg from "pg";
+import { openPool, QUERY_MS_MAX } from "../postgres.js";
 import { MIGRATIONS, type Tables } from "./schema.js";
 
 /** Where a store is. */
@@ -25,8 +26,6 @@ class LaterStore extends Error {
 
 /** For a lock that another process holds. */
 const LOCK_WAIT_MS = 1000;
-const CONNECT_MS_MAX = 3000;
-const QUERY_MS_MAX = 5000;
 
 /** Whether there is a store at a place; of PostgreSQL only its server knows. */
 export function isThere({ url, dir }: Place): boolean {
@@ -106,19 +105,13 @@ async function sqlite(dir: string): Promise<SqliteDialect> {
 
 /** A commit is not waited for until it is on the disk; at most half a second of them is gone where the server dies. */
 function postgres(url: string): PostgresDialect {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: 1,
-    connectionTimeoutMillis: CONNECT_MS_MAX,
-    query_timeout: QUERY_MS_MAX,
+  const pool = openPool(url, {
     // Numbers of this store are below 2^53.
     types: {
       getTypeParser: (type, format) =>
         type === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(type, format),
     },
   });
-  // A connection that is lost while nobody uses it is opened anew by whoever needs one.
-  pool.on("error", () => {});
   const settings = `set synchronous_commit = off; set statement_timeout = ${QUERY_MS_MAX}`;
   return new PostgresDialect({
     pool,

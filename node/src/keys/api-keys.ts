@@ -12,6 +12,7 @@ import { type ApiKeys, type KeyHolder, ROLES, type Role } from "../ports.js";
 /** A new key: what its holder sends, and the line that knows it. */
 export interface NewKey {
   readonly key: string;
+  readonly name: string;
   readonly line: string;
 }
 
@@ -40,8 +41,7 @@ export function createKey(role: string, name?: string): NewKey {
   const key = KEY_PREFIX + randomBytes(KEY_BYTES).toString("base64url");
   const hash = hashOf(key).toString("hex");
   const line = `${role} ${hash} ${name ?? `key-${hash.slice(0, 8)}`}`;
-  parseLine(line);
-  return { key, line };
+  return { key, line, name: parseLine(line).holder.name };
 }
 
 /**

@@ -5,8 +5,8 @@
  * Windows are each replica's own, and end in so many ms of the database's time: no clock is compared with another.
  */
 import { createHash, randomUUID } from "node:crypto";
-import pg from "pg";
 import type { PeerCounts } from "../ports.js";
+import { lookEachSecond, making, openPool } from "../postgres.js";
 
 export interface SharedCountsOptions {
   readonly url: string;
@@ -14,21 +14,17 @@ export interface SharedCountsOptions {
   readonly report: (error: unknown) => void;
 }
 
-/** Between the end of one exchange and the next. */
-const EXCHANGE_MS = 1000;
-const CONNECT_MS_MAX = 3000;
-const QUERY_MS_MAX = 5000;
 /** Callers of one exchange; the others count for themselves until they are fewer. */
 const CALLERS_MAX = 10_000;
 const EXCHANGES_PER_PURGE = 60;
 
-/**
- * Not logged ahead: what it holds is over in a minute. Names of callers may be addresses, so their hashes stand there. Made by
- * one replica at a time: two at once get in each other's way, `if not exists` or not.
- */
-const TABLE = `select pg_advisory_xact_lock(hashtext('request_counts')); create unlogged table if not exists request_counts (
-  caller text not null, replica text not null, hits integer not null, ends_at timestamptz not null,
-  primary key (caller, replica))`;
+/** Not logged ahead: what it holds is over in a minute. Names of callers may be addresses, so their hashes stand there. */
+const TABLE = making(
+  "request_counts",
+  `caller text not null, replica text not null, hits integer not null, ends_at timestamptz not null,
+  primary key (caller, replica)`,
+  "unlogged",
+);
 
 const TELL = `insert into request_counts (caller, replica, hits, ends_at)
   select caller, $1, hits, now() + left_ms * interval '1 millisecond'
@@ -55,39 +51,20 @@ interface Heard {
 }
 
 export function openSharedCounts({ url, report }: SharedCountsOptions): PeerCounts {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: 1,
-    connectionTimeoutMillis: CONNECT_MS_MAX,
-    query_timeout: QUERY_MS_MAX,
-  });
-  // A connection that is lost while nobody uses it is opened anew by the next exchange.
-  pool.on("error", () => {});
+  const pool = openPool(url);
   const replica = randomUUID();
   const own = new Map<string, Own>();
   let others = new Map<string, { readonly hits: number; readonly endsAt: number }>();
   let exchanges = 0;
   let isMade = false;
-  let isAway = false;
-  let isOver = false;
-  let timer = setTimeout(run, EXCHANGE_MS).unref();
-  let running = Promise.resolve();
-
-  function run(): void {
-    running = exchange()
-      .then(() => {
-        if (isAway) report(null);
-        isAway = false;
-      })
-      .catch((error: unknown) => {
-        if (!isAway && !isOver) report(error);
-        isAway = true;
-        isMade = false;
-      })
-      .finally(() => {
-        if (!isOver) timer = setTimeout(run, EXCHANGE_MS).unref();
-      });
-  }
+  const looks = lookEachSecond(async () => {
+    try {
+      await exchange();
+    } catch (error) {
+      isMade = false;
+      throw error;
+    }
+  }, report);
 
   /** Asks nothing of the database while nobody asks anything here. */
   async function exchange(): Promise<void> {
@@ -128,9 +105,7 @@ export function openSharedCounts({ url, report }: SharedCountsOptions): PeerCoun
       return heard !== undefined && heard.endsAt > performance.now() ? heard.hits : 0;
     },
     async close() {
-      isOver = true;
-      clearTimeout(timer);
-      await running;
+      await looks.stop();
       await pool.end();
     },
   };

@@ -47,9 +47,9 @@ export async function runLesson(
     if (fromFeedback !== null && feedback === null) remark(`Nothing is remembered of answers of ${fromFeedback}.`);
     if (fromFeedback !== null && feedback !== null) {
       const answers = feedback.exported({ id: fromFeedback, version: null });
-      const told = await photosOfFeedback(answers, feedback, fromFeedback, own);
-      for (const sentence of told.remarks) remark(sentence);
-      own.push(...told.photos);
+      const corrected = await photosOfFeedback(answers, feedback, fromFeedback, own);
+      for (const sentence of corrected.remarks) remark(sentence);
+      own.push(...corrected.photos);
     }
     const labels = [...new Set(own.map(({ label }) => label))].sort();
     const lesson = await teach(workbench, {

@@ -2,8 +2,8 @@
 import { Refusal } from "../api.js";
 import { readLabels } from "../models/labels.js";
 import { replaceRoute } from "../route.js";
-import { service } from "../state.js";
 import { change, changeLesson, lesson, openAlbum, photosOf, say, withClasses } from "./album.js";
+import { mayUseFeedback } from "./job.js";
 
 /** With more of them, nobody fills a column for each. */
 const CLASSES_MAX = 30;
@@ -19,8 +19,7 @@ export async function beginFrom(id: string): Promise<void> {
     say([`The labels of ${id} cannot be had: ${error.message}`]);
     return;
   }
-  const hasFeedback = service.value?.feedback === true && service.value.role === "admin";
-  changeLesson({ base: id, fromFeedback: hasFeedback });
+  changeLesson({ base: id, fromFeedback: mayUseFeedback.value });
   const isUsed = labels.length > 0 && labels.length <= CLASSES_MAX;
   if (isUsed) {
     const isLeft = ({ id: classId, label }: { readonly id: number; readonly label: string }) =>
@@ -32,6 +31,8 @@ export async function beginFrom(id: string): Promise<void> {
     isUsed
       ? `These are the ${labels.length} classes of ${id}: give each of them photos, old ones and new ones. What it was taught before is not kept but for what it sees.`
       : `${id} has ${labels.length} classes, too many for a column each: begin with those that you want (${classes.length} are there).`,
-    ...(hasFeedback ? ["Photos of its answers that the service kept and somebody corrected are taught too."] : []),
+    ...(mayUseFeedback.value
+      ? ["Photos of its answers that the service kept and somebody corrected are taught too."]
+      : []),
   ]);
 }

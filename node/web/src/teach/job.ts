@@ -24,6 +24,8 @@ export const teaching = computed<"yes" | "no" | "forbidden" | null>(() => {
   if (!service.value.teach) return "no";
   return ["models", "admin"].includes(service.value.role) ? "yes" : "forbidden";
 });
+/** Whether corrected photos of others, which an admin alone may take, can be there. */
+export const mayUseFeedback = computed(() => service.value?.feedback === true && service.value.role === "admin");
 /** As last told; null where there is none. */
 export const job = signal<TeachJob | null>(null);
 /** Photos on their way; null while none are. */
@@ -128,7 +130,9 @@ function tellWait(words: string | null): void {
 
 /** The id of a job with these settings that takes photos. One that ended gives way. */
 async function readyJob(base: string, mine: AbortSignal): Promise<string> {
-  const { job: known, mirror, other, fromFeedback = false } = lesson.value;
+  const { job: known, mirror, other } = lesson.value;
+  // It may have been wanted with another key.
+  const fromFeedback = mayUseFeedback.value && lesson.value.fromFeedback === true;
   if (known !== null) {
     const now = await patiently(() => readJob(known.id, mine), mine, tellWait).catch(nullWhereUnknown);
     const isSame =

@@ -4,10 +4,9 @@ import type { TeachJob } from "../api-teach.js";
 import { Problem } from "../components/problem.js";
 import { counted, percent } from "../format.js";
 import { addressOf } from "../route.js";
-import { service } from "../state.js";
 import { changeLesson, isOpen, lesson } from "./album.js";
 import { bases, canFetchGoodBase, chosenBase, GOOD_BASE, hasImageNet } from "./bases.js";
-import { cancel, isBusy, isGone, job, sending, stopped, teaching, train, waitsFor } from "./job.js";
+import { cancel, isBusy, isGone, job, mayUseFeedback, sending, stopped, teaching, train, waitsFor } from "./job.js";
 import { missing } from "./missing.js";
 import type { Lesson } from "./store.js";
 
@@ -15,7 +14,6 @@ export function TrainPanel() {
   if (!isOpen.value) return null;
   const lacks = missing.value;
   const isReady = lacks.length === 0 && chosenBase.value !== null && teaching.value === "yes" && !isBusy.value;
-  const mayUseFeedback = service.value?.feedback === true && service.value.role === "admin";
   return (
     <section class="train" aria-labelledby="train-title">
       <h2 id="train-title">Train</h2>
@@ -39,7 +37,7 @@ export function TrainPanel() {
         />
         Add a class “other”, of sample photos of the models here, for what is none of the classes
       </label>
-      {mayUseFeedback && (
+      {mayUseFeedback.value && (
         <label class="small">
           <input
             id="from-feedback"
