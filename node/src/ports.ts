@@ -780,6 +780,8 @@ export interface Feedback {
   forget(asker: Asker, isAnyones: boolean): Promise<void>;
   /** @throws AppError `overloaded` while the store cannot say. */
   accuracyOf(id: string, version: string): Promise<AccuracyReport>;
+  /** Resolves once all that was answered and said is in the store, for others to read. @throws AppError as `accuracyOf`. */
+  settle(): Promise<void>;
   status(): FeedbackStatus;
   /** What was said of answers since the start. */
   agreement(): { readonly right: number; readonly wrong: number };

@@ -53,7 +53,7 @@ await refuseLaterFeedback(config).catch(endWith);
 const service = await openService(config, logger, observing.observer).catch(endWith);
 await service.tidy();
 const feedback = openFeedback(config, logger);
-const jobs = await openTeach(config, service, logger).catch(endWith);
+const jobs = await openTeach(config, service, feedback, logger).catch(endWith);
 const peerCounts = openPeerCounts(config, logger);
 const app = createApp({
   ...service,

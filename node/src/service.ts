@@ -343,9 +343,14 @@ function placeOfFeedback({ databaseUrl, feedbackDir }: Config): Place {
 }
 
 /** Jobs of teaching, of which those that were at work go on; null where the settings turn it off. */
-export async function openTeach(config: Config, { zoo }: Service, logger: Logger): Promise<TeachJobs | null> {
+export async function openTeach(
+  config: Config,
+  { zoo }: Service,
+  feedback: Feedback | null,
+  logger: Logger,
+): Promise<TeachJobs | null> {
   if (config.teach === "off") return null;
-  // A run has no business with the store of feedback, whose password that is.
+  // A run that takes no photos of feedback has no business with its store, whose password that is.
   const { databaseUrl: _, ...settings } = config;
   return await openTeachJobs({
     dir: config.teachDir,
@@ -355,7 +360,8 @@ export async function openTeach(config: Config, { zoo }: Service, logger: Logger
       const place = await findModel(config.modelsDir, `${id}@${version}`).catch(() => null);
       return place === null ? null : await folderBlobs(join(config.modelsDir, place.entry)).get(LICENCE_FILE);
     },
-    program: { file: new URL("./teach-process.js", import.meta.url), settings },
+    program: { file: new URL("./teach-process.js", import.meta.url), settings, settingsWithFeedback: config },
+    settleFeedback: async () => await feedback?.settle(),
     log: (facts, message) => logger.info(facts, message),
   });
 }

@@ -96,6 +96,16 @@ describe.each(PLACES)("answers on %s", (name, newPlace) => {
     expect(reports).toEqual([]);
   });
 
+  it("are there for others to read, with what was said of them, once they have settled", async () => {
+    const opened = open();
+    remember(opened, "a");
+    await opened.label({ requestId: "a", key: null }, 0, "rose");
+    await opened.settle();
+    const other = new Sqlite(join(dir, "feedback.sqlite"));
+    expect(other.prepare("select request_id, truth from answers").all()).toEqual([{ request_id: "a", truth: "rose" }]);
+    other.close();
+  });
+
   it(`outlive a process that is killed ${KILLS} times: what was written is there, in its order, with nothing missing`, async () => {
     const place = await newPlace();
     let count = 0;
@@ -232,10 +242,9 @@ describe("a store that does not do what it is asked", () => {
     other.exec("begin immediate");
     remember(opened, "b");
     await expect.poll(() => opened.status()).toMatchObject({ problem: "locked", waiting: 1, dropped: 0 });
-    await expect(opened.label({ requestId: "b", key: null }, 0, "rose")).rejects.toMatchObject({
-      code: "overloaded",
-      message: expect.stringContaining("locked"),
-    });
+    const locked = { code: "overloaded", message: expect.stringContaining("locked") };
+    await expect(opened.label({ requestId: "b", key: null }, 0, "rose")).rejects.toMatchObject(locked);
+    await expect(opened.settle()).rejects.toMatchObject(locked);
     other.exec("rollback");
     other.close();
     await settled(opened);

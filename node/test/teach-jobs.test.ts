@@ -192,6 +192,15 @@ describe("a run", () => {
     expect(await at.diary()).toEqual(["hold 1 2", "mine 1 2", "other 2", "mine 2 2"]);
   });
 
+  it("is told of the store of feedback only where it takes photos from there, once what was said is settled", async () => {
+    const at = await start();
+    const { body } = await at.ask("", "POST", { base: "colours", data: "corrected", from_feedback: true }, "root");
+    await at.ask(`/${body.id}/start`, "POST", undefined, "root");
+    await at.begun(2);
+    await at.until(await at.started("own"), "done");
+    expect(await at.diary()).toEqual(["settled", "corrected 0 and feedback", "own 2"]);
+  });
+
   it("leaves files and a model that can be registered, and begins anew with other photos", async () => {
     const at = await start();
     const id = await at.started();

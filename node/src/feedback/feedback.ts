@@ -112,6 +112,11 @@ class GatheredFeedback implements Feedback {
     });
   }
 
+  async settle(): Promise<void> {
+    this.#write();
+    await this.#thread.call({ kind: "settle" });
+  }
+
   status(): FeedbackStatus {
     return {
       store: this.#options.place.url === null ? "sqlite" : "postgresql",

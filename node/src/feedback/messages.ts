@@ -21,6 +21,7 @@ export type Call =
   | { readonly kind: "label"; readonly label: Label }
   | { readonly kind: "forget"; readonly requestId: string; readonly owner: Owner }
   | { readonly kind: "report"; readonly id: string; readonly version: string }
+  | { readonly kind: "settle" }
   | { readonly kind: "close" };
 
 /** By the call's kind. */
@@ -28,6 +29,7 @@ export interface Values {
   readonly label: string | null;
   readonly forget: number;
   readonly report: AccuracyReport;
+  readonly settle: null;
   readonly close: null;
 }
 

@@ -130,6 +130,8 @@ async function perform(call: Call): Promise<Values[Call["kind"]]> {
         await opens.labelled(call.id, call.version),
         await opens.countOf(call.id, call.version),
       );
+    case "settle":
+      return null;
   }
 }
 

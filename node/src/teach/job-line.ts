@@ -14,6 +14,8 @@ export interface JobLineOptions {
   readonly program: RunOptions["program"];
   /** Writes the base of a job, `id@version`, into a folder, and says whether a client brought it. */
   readonly copyBase: (base: string, folder: string) => Promise<{ readonly isStrangers: boolean }>;
+  /** Resolves once what was said of answers can be read by a run. */
+  readonly settleFeedback: () => Promise<void>;
   /** Throws where a run may not begin. */
   readonly admit: () => void;
   /** Hears of a job whose bytes may have changed. */
@@ -140,7 +142,7 @@ export class JobLine {
 
   /** One that was interrupted may have all that it takes. */
   async #run(job: Job, signal: AbortSignal): Promise<void> {
-    const { program, admit, copyBase, log } = this.#options;
+    const { program, admit, copyBase, settleFeedback, log } = this.#options;
     const { folder } = job;
     const { id, asked, state } = job.facts;
     const hasResult = (await sizeOf(folder.pathOf(RUN_PLACES.lesson))) !== null;
@@ -158,6 +160,7 @@ export class JobLine {
     }));
     const { title = null, description = null, data, mirror, other, from_feedback, seed } = asked;
     const [baseId = ""] = asked.base.split("@");
+    if (from_feedback) await settleFeedback();
     await runJob({
       program,
       order: {

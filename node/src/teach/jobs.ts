@@ -26,6 +26,8 @@ export interface TeachJobsOptions {
   /** The text of a model's licence; null where it comes without. */
   readonly licenceOf: (id: string, version: string) => Promise<Uint8Array | null>;
   readonly program: RunOptions["program"];
+  /** Resolves once what was said of answers can be read by a run. */
+  readonly settleFeedback: () => Promise<void>;
   readonly log: (facts: { readonly job: string } & Readonly<Record<string, string>>, message: string) => void;
 }
 
@@ -52,12 +54,13 @@ class FolderJobs implements TeachJobs {
   readonly #sweeping: NodeJS.Timeout;
 
   constructor(options: TeachJobsOptions) {
-    const { limits, program, zoo, licenceOf, log } = options;
+    const { limits, program, zoo, licenceOf, settleFeedback, log } = options;
     this.#options = options;
     this.#room = new JobRoom(limits);
     this.#line = new JobLine({
       minutesMax: limits.teachMinutesMax,
       program,
+      settleFeedback,
       copyBase: (base, folder) => copyBase(findBase(zoo, base), licenceOf, folder),
       admit: () => this.#room.refuseFull(),
       counted: (job) => this.#room.count(job),
@@ -155,7 +158,7 @@ class FolderJobs implements TeachJobs {
     const job = this.#of(caller, id);
     await job.change(async () => {
       if (job.isActive) return;
-      if (job.folder.photos.size === 0)
+      if (job.folder.photos.size === 0 && !job.facts.asked.from_feedback)
         throw new AppError("field_invalid", "The job has no photos yet; put some for each class.");
       findBase(this.#options.zoo, job.facts.asked.base);
       await job.folder.save({ state: "waiting", interruptions: 0, remarks: [], problem: null, result: null });

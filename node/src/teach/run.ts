@@ -44,8 +44,8 @@ export type RunMessage =
 export const RUN_PLACES = { base: "base", models: "models", zip: "model.zip", lesson: "lesson.json" } as const;
 
 export interface RunOptions {
-  /** The program, and what else it is to be told. */
-  readonly program: { readonly file: URL; readonly settings: object };
+  /** The program, and what else it is to be told: other things where it takes photos of feedback. */
+  readonly program: { readonly file: URL; readonly settings: object; readonly settingsWithFeedback: object };
   readonly order: RunOrder;
   /** Ends it: at once, or soon where its reason is no problem of the run. */
   readonly signal: AbortSignal;
@@ -87,7 +87,8 @@ export async function runJob({ program, order, signal, progress, remark, log }: 
     }
   });
   try {
-    child.send({ order, settings: program.settings }, (error) => {
+    const settings = order.fromFeedback === null ? program.settings : program.settingsWithFeedback;
+    child.send({ order, settings }, (error) => {
       if (error !== null) log(error.message);
     });
     // Node emits no `close` where this side has disconnected.

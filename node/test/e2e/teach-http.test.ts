@@ -8,11 +8,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { unzipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TeachJob } from "../../src/generated/api.js";
+import { startPostgres } from "../support/postgres.mjs";
 import { childrenOf, isRunning, type RunningServer, signalAll, startServer } from "../support/server.js";
 import { SHAPES, wave } from "../support/waves.js";
 
 const PHOTOS = 8;
 
+const postgres = await startPostgres();
 let dir: string;
 let server: RunningServer;
 beforeAll(async () => {
@@ -21,11 +23,13 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server.stop();
+  await postgres?.remove();
   await rm(dir, { recursive: true, force: true });
 });
 
-const start = () =>
+const start = (settings: Record<string, string> = {}) =>
   startServer({
+    ...settings,
     TEACH_DIR: join(dir, "jobs"),
     REGISTERED_MODELS_DIR: join(dir, "registered"),
     FEEDBACK_DIR: join(dir, "feedback"),
@@ -99,32 +103,41 @@ async function gone(...pids: readonly number[]): Promise<void> {
   while (pids.some(isRunning)) await delay(20);
 }
 
+/** Corrects answers, teaches them along, and removes the job. */
+async function teachCorrections(): Promise<void> {
+  for (let number = 0; number < PHOTOS; number += 1) {
+    const answered = await fetch(`${server.url}/infer?model=flowers5`, {
+      method: "POST",
+      headers: { "content-type": "image/png", accept: "application/json" },
+      body: wave((x, y) => x * y, number),
+    });
+    const { request_id } = (await answered.json()) as { request_id: string };
+    const said = await fetch(`${server.url}/api/feedback`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ request_id, label: "products" }),
+    });
+    expect(said.status, await said.text()).toBe(200);
+  }
+  const id = await collected({ from_feedback: true });
+  await post(`/${id}/start`);
+  const { state, problem, from_feedback, result } = await until(id, "done", "failed");
+  expect({ state, problem, from_feedback }).toEqual({ state: "done", problem: undefined, from_feedback: true });
+  expect(result?.labels).toEqual(["across", "down", "products", "rings"]);
+  expect((result?.report.trained ?? 0) + (result?.report.held_out ?? 0)).toBe(4 * PHOTOS);
+  expect((await ask(`/${id}`, { method: "DELETE" })).status).toBe(204);
+}
+
 /** A run takes what others leave of the processor. */
 const BUSY_MS = 300_000;
 
 describe("a job of teaching", { timeout: BUSY_MS }, () => {
-  it("takes photos of the base's answers along that somebody corrected, a class of them alone too", async () => {
-    for (let number = 0; number < PHOTOS; number += 1) {
-      const answered = await fetch(`${server.url}/infer?model=flowers5`, {
-        method: "POST",
-        headers: { "content-type": "image/png", accept: "application/json" },
-        body: wave((x, y) => x * y, number),
-      });
-      const { request_id } = (await answered.json()) as { request_id: string };
-      const said = await fetch(`${server.url}/api/feedback`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ request_id, label: "products" }),
-      });
-      expect(said.status, await said.text()).toBe(200);
-    }
-    const id = await collected({ from_feedback: true });
-    await post(`/${id}/start`);
-    const { state, problem, from_feedback, result } = await until(id, "done", "failed");
-    expect({ state, problem, from_feedback }).toEqual({ state: "done", problem: undefined, from_feedback: true });
-    expect(result?.labels).toEqual(["across", "down", "products", "rings"]);
-    expect((result?.report.trained ?? 0) + (result?.report.held_out ?? 0)).toBe(4 * PHOTOS);
-    expect((await ask(`/${id}`, { method: "DELETE" })).status).toBe(204);
+  it("takes photos of the base's answers along that somebody corrected, a class of them alone too", teachCorrections);
+
+  it.skipIf(postgres === null)("takes those that are kept in PostgreSQL", async () => {
+    await server.stop();
+    server = await start({ DATABASE_URL: (await postgres?.newDatabase()) ?? "" });
+    await teachCorrections();
   });
 
   it("takes photos, tells how its run goes, and leaves a model that is registered and answers at once", async () => {

@@ -4,9 +4,9 @@ import { join } from "node:path";
 
 process.once("message", ({ order, settings }) => void run(order, settings));
 
-async function run({ dir, statement, data, photos }, { diary }) {
+async function run({ dir, statement, data, photos }, { diary, store }) {
   const labels = [...new Set(photos.map(({ label }) => label))].sort();
-  appendFileSync(diary, `${data} ${photos.length}\n`);
+  appendFileSync(diary, `${data} ${photos.length}${store === undefined ? "" : ` and ${store}`}\n`);
   const say = (message) => new Promise((done) => process.send(message, undefined, undefined, done));
   await say({ kind: "progress", stage: "features", share: 0.5 });
   await say({ kind: "remark", sentence: `${photos.length} photos` });

@@ -1,6 +1,6 @@
 /** Jobs of teaching of a service with a fake engine, whose runs are `teach-program.mjs`. */
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -19,7 +19,7 @@ const LIMITS: TeachLimits = {
   teachDaysMax: 30,
 };
 
-const HOLDERS: Readonly<Record<string, Role>> = { ann: "models", bob: "models", eve: "infer" };
+const HOLDERS: Readonly<Record<string, Role>> = { root: "admin", ann: "models", bob: "models", eve: "infer" };
 const KEYS: ApiKeys = {
   find: (key) => (HOLDERS[key] === undefined ? undefined : { name: key, role: HOLDERS[key] }),
 };
@@ -52,6 +52,10 @@ export class Teaching {
     return join(this.dir, "jobs");
   }
 
+  private get diaryFile(): string {
+    return join(this.dir, "diary");
+  }
+
   async open(): Promise<void> {
     const jobs = (zoo: ModelZoo) =>
       openTeachJobs({
@@ -61,16 +65,18 @@ export class Teaching {
         licenceOf: async () => null,
         program: {
           file: new URL("./teach-program.mjs", import.meta.url),
-          settings: { diary: join(this.dir, "diary") },
+          settings: { diary: this.diaryFile },
+          settingsWithFeedback: { diary: this.diaryFile, store: "feedback" },
         },
+        settleFeedback: () => appendFile(this.diaryFile, "settled\n"),
         log: () => {},
       });
     this.service = await startFakeService(this.config, KEYS, undefined, null, jobs);
   }
 
-  /** What runs were begun, as `data photos`. */
+  /** What runs were begun, as `data photos`, and before which of them what was said of answers was settled. */
   async diary(): Promise<string[]> {
-    return (await readFile(join(this.dir, "diary"), "utf8").catch(() => "")).split("\n").slice(0, -1);
+    return (await readFile(this.diaryFile, "utf8").catch(() => "")).split("\n").slice(0, -1);
   }
 
   /** The same once there are so many. */
