@@ -1,5 +1,6 @@
 /** The store of feedback, on SQLite and on PostgreSQL. */
 import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -130,6 +131,26 @@ describe.each(PLACES)("the store on %s", (name, newPlace) => {
     );
     expect(await reported("2")).toMatchObject({ answers: 1, n: 0, calibration_error: 0 });
   });
+
+  if (name === "SQLite")
+    it("leaves nothing in its files of a photo that was forgotten, or was too old", async () => {
+      const texts = ["forgotten", "too old", "kept"].map((text) => `${text} photo `.repeat(4000));
+      const [forgotten = "", old = "", kept = ""] = texts;
+      const isInFiles = (text: string) =>
+        readdirSync(place.dir).some((file) => readFileSync(join(place.dir, file)).includes(text.slice(0, 3000)));
+      await store.write([answer("a", { image_sha256: image(forgotten).sha256 })], [image(forgotten)], NOON);
+      await store.write(
+        [answer("b", { image_sha256: image(old).sha256, asked_at: NOON - DAY_MS })],
+        [image(old)],
+        NOON - DAY_MS,
+      );
+      await store.write([answer("c", { image_sha256: image(kept).sha256 })], [image(kept)], NOON);
+      expect(texts.map(isInFiles)).toEqual([true, true, true]);
+      await store.forget("a", "anyone");
+      expect(texts.map(isInFiles)).toEqual([false, true, true]);
+      await store.prune({ ageMsMax: DAY_MS / 2, answersMax: 10, imagesBytesMax: 1e9 }, NOON);
+      expect(texts.map(isInFiles)).toEqual([false, false, true]);
+    });
 
   it("takes what was said last", async () => {
     await store.write([answer("a"), answer("a", { item: 1 })], [], NOON);

@@ -93,6 +93,8 @@ async function sqlite(dir: string): Promise<SqliteDialect> {
   try {
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = NORMAL");
+    // The room of what is removed is overwritten.
+    database.pragma("secure_delete = ON");
   } catch (error) {
     database.close();
     throw error;

@@ -1,5 +1,5 @@
 /** What is asked of the store, in one language for every database. */
-import type { Kysely } from "kysely";
+import { type Kysely, SqliteAdapter, sql } from "kysely";
 import type { AnswerRow, Tables } from "./schema.js";
 
 /** An image that is to be kept. */
@@ -82,9 +82,12 @@ export class FeedbackStore {
     return sayOf(this.#database, label);
   }
 
-  /** Removes the answers of a request, and images that no other answer has. How many answers there were. */
+  /**
+   * Removes the answers of a request, and images that no other answer has: of SQLite from its files too, once no other program
+   * reads them. How many answers there were.
+   */
   async forget(requestId: string, owner: Owner): Promise<number> {
-    return await this.#database.transaction().execute(async (transaction) => {
+    const count = await this.#database.transaction().execute(async (transaction) => {
       const found = await transaction
         .selectFrom("answers")
         .select(["item", "image_sha256"])
@@ -108,6 +111,8 @@ export class FeedbackStore {
       if (images.length > 0) await removeUnused(transaction, images);
       return found.length;
     });
+    if (count > 0) await this.#emptyLog();
+    return count;
   }
 
   /** The answers of a model as it is served of which somebody said what they should have been, the latest first. */
@@ -162,6 +167,7 @@ export class FeedbackStore {
         .execute();
       await this.#database.deleteFrom("images").where("sha256", "in", some).execute();
     }
+    await this.#emptyLog();
   }
 
   /** Answers of which somebody said what they should have been, the oldest first; of one model where it is named. */
@@ -204,6 +210,12 @@ export class FeedbackStore {
 
   async close(): Promise<void> {
     await this.#database.destroy();
+  }
+
+  /** SQLite's write-ahead log holds what was written, also of what was removed since. */
+  async #emptyLog(): Promise<void> {
+    if (this.#database.getExecutor().adapter instanceof SqliteAdapter)
+      await sql`pragma wal_checkpoint(truncate)`.execute(this.#database);
   }
 
   #ofModel(id: string, version: string) {
