@@ -133,12 +133,14 @@ export interface WasmModule {
   photoLook(image: Uint8Array, optionsJson: string): { look: Uint8Array<ArrayBuffer>; width: number; height: number };
   /**
    * Which photos are set aside (1), by their looks, one after the other, and by their classes, places in a JSON list of
-   * labels; which are nearly the same: those of one group, and pairs of places, one after the other.
+   * labels; which are nearly the same: those of one group, and pairs of places, one after the other. Mirror images are the
+   * same photo where `mirror`.
    */
   splitPhotos(
     looks: Uint8Array,
     classes: Uint32Array,
     labelsJson: string,
+    mirror: boolean,
     seed: number,
   ): { heldOut: Uint8Array; groups: Uint32Array; pairs: Uint32Array };
   /**

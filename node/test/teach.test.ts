@@ -9,6 +9,7 @@ import { photosOfFeedback, type ToldAnswer } from "../src/teach/feedback-photos.
 import { labelsOfGiven } from "../src/teach/given.js";
 import { loadWasm } from "../src/wasm-module.js";
 import type { LabelledPhoto } from "../src/zoo/calibrate.js";
+import { wave } from "./support/waves.js";
 
 /** Numbers from -0.5 to 0.5, those of `native/teach/tests/problems.rs`. */
 function noises(): () => number {
@@ -85,10 +86,26 @@ describe("trainHead", () => {
     expect(hashOf(Float32Array.of(...head.hiddenWeights, ...head.biases))).toBe(0x9c8a_d194_aa27_df01n);
   });
 
+  it("takes a mirror image for the same photo, but where mirror images show something else", () => {
+    const shapes = [1, 2].map((slant) => (x: number, y: number) => (slant * x) / 3 + y + 5 * Math.sin(x / (5 * slant)));
+    const faces = [(x: number) => x, (x: number) => 47 - x];
+    const photos = shapes.flatMap((shape) =>
+      faces.flatMap((face) => [3, 4, 5, 6, 7].map((number) => wave((x, y) => shape(face(x), y), number))),
+    );
+    const options = JSON.stringify({ top_k: 1, score_threshold: 0, limits: { pixels_max: 1e6, side_pixels_max: 1e3 } });
+    const looks = Buffer.concat(photos.map((photo) => loadWasm().photoLook(photo, options).look));
+    const classes = Uint32Array.from(photos, (_, place) => Number(place >= 10));
+    const groups = (mirror: boolean) => [...loadWasm().splitPhotos(looks, classes, '["cat","dog"]', mirror, 1).groups];
+    expect(groups(true)).toEqual(photos.map((_, place) => (place % 10 < 5 ? place : place - 5)));
+    expect(groups(false)).toEqual(photos.map((_, place) => place));
+  });
+
   it("refuses photos of one class with what to do", () => {
-    const looks = new Uint8Array(19 * 5);
-    expect(() => loadWasm().splitPhotos(looks, new Uint32Array(5), '["cat"]', 1)).toThrow(/only one class.*add photos/);
-    expect(() => loadWasm().splitPhotos(looks, Uint32Array.of(0, 0, 0, 0, 1), '["cat","dog"]', 1)).toThrow(
+    const looks = new Uint8Array(35 * 5);
+    expect(() => loadWasm().splitPhotos(looks, new Uint32Array(5), '["cat"]', true, 1)).toThrow(
+      /only one class.*add photos/,
+    );
+    expect(() => loadWasm().splitPhotos(looks, Uint32Array.of(0, 0, 0, 0, 1), '["cat","dog"]', true, 1)).toThrow(
       /"cat" \(4\), "dog" \(1\): too few photos; each class needs at least 5/,
     );
   });

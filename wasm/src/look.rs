@@ -22,14 +22,20 @@ pub fn look(image: &[u8], options: &InferOptions) -> Result<(Look, (u32, u32)), 
         .iter()
         .map(|[red, green, blue]| 299 * u32::from(*red) + 587 * u32::from(*green) + 114 * u32::from(*blue))
         .collect();
+    let mirrored: Vec<u32> = grey.chunks(SIDE).flat_map(|row| row.iter().rev()).copied().collect();
+    let mean =
+        |channel: usize| (rgb.iter().map(|pixel| usize::from(pixel[channel])).sum::<usize>() / rgb.len().max(1)) as u8;
+    let look = Look { steps: steps(&grey), mirrored: steps(&mirrored), mean: [mean(0), mean(1), mean(2)] };
+    Ok((look, photo.size()))
+}
+
+/// Whether it gets lighter from each pixel to the one on its right, and to the one below.
+fn steps(grey: &[u32]) -> u128 {
     let steps = [(0..STEPS * STEPS, 1), (0..STEPS * STEPS, SIDE)].into_iter().flat_map(|(places, next)| {
         let at = |place: usize| place / STEPS * SIDE + place % STEPS;
         places.map(move |place| (at(place), at(place) + next))
     });
-    let steps = steps.fold(0, |steps, (from, to)| steps << 1 | u128::from(grey.get(to) > grey.get(from)));
-    let mean =
-        |channel: usize| (rgb.iter().map(|pixel| usize::from(pixel[channel])).sum::<usize>() / rgb.len().max(1)) as u8;
-    Ok((Look { steps, mean: [mean(0), mean(1), mean(2)] }, photo.size()))
+    steps.fold(0, |steps, (from, to)| steps << 1 | u128::from(grey.get(to) > grey.get(from)))
 }
 
 fn thumbnail() -> InputSpec {

@@ -6,6 +6,8 @@ pub struct Look {
     /// One bit for each step between neighbours of its grey thumbnail, across and down: whether it gets lighter (the
     /// difference hash of N. Krawetz, "Kind of Like That", 2013).
     pub steps: u128,
+    /// The steps of its mirror image, or the same once more where that is another photo.
+    pub mirrored: u128,
     /// Mean red, green and blue.
     pub mean: [u8; 3],
 }
@@ -15,15 +17,20 @@ const STEPS_APART_MAX: u32 = 10;
 /// Levels of a colour that they may be apart: plain pictures have no steps at all.
 const LEVELS_APART_MAX: u8 = 16;
 
-/// The bytes of a look: its steps, little-endian, then its mean colour.
-pub const LOOK_BYTES: usize = 19;
+/// The bytes of a look: its steps and those of its mirror image, little-endian, then its mean colour.
+pub const LOOK_BYTES: usize = 35;
 
 impl Look {
     /// From [`LOOK_BYTES`] bytes, as [`Self::to_bytes`] gives them; absent for others.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (steps, mean) = bytes.split_first_chunk::<16>()?;
-        Some(Self { steps: u128::from_le_bytes(*steps), mean: mean.try_into().ok()? })
+        let (steps, rest) = bytes.split_first_chunk::<16>()?;
+        let (mirrored, mean) = rest.split_first_chunk::<16>()?;
+        Some(Self {
+            steps: u128::from_le_bytes(*steps),
+            mirrored: u128::from_le_bytes(*mirrored),
+            mean: mean.try_into().ok()?,
+        })
     }
 
     /// Its bytes.
@@ -31,15 +38,23 @@ impl Look {
     pub fn to_bytes(self) -> [u8; LOOK_BYTES] {
         let mut bytes = [0; LOOK_BYTES];
         bytes[..16].copy_from_slice(&self.steps.to_le_bytes());
-        bytes[16..].copy_from_slice(&self.mean);
+        bytes[16..32].copy_from_slice(&self.mirrored.to_le_bytes());
+        bytes[32..].copy_from_slice(&self.mean);
         bytes
     }
 
-    /// Whether both are nearly the same photo.
+    /// The same of a photo whose mirror image shows something else.
+    #[must_use]
+    pub fn without_mirror(self) -> Self {
+        Self { mirrored: self.steps, ..self }
+    }
+
+    /// Whether one is nearly the same photo as the other, or as its mirror image.
     #[must_use]
     pub fn is_near(&self, other: &Self) -> bool {
         let near = |(one, other): (&u8, &u8)| one.abs_diff(*other) <= LEVELS_APART_MAX;
-        (self.steps ^ other.steps).count_ones() <= STEPS_APART_MAX && self.mean.iter().zip(&other.mean).all(near)
+        let apart = |steps: u128| (steps ^ other.steps).count_ones();
+        apart(self.steps).min(apart(self.mirrored)) <= STEPS_APART_MAX && self.mean.iter().zip(&other.mean).all(near)
     }
 }
 

@@ -87,7 +87,7 @@ mod tests {
     fn look(number: u32) -> Look {
         // Far from each other: each is a number times an odd constant.
         let steps = u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-        Look { steps, mean: [100, 100, 100] }
+        Look { steps, mirrored: steps, mean: [100, 100, 100] }
     }
 
     fn labels(count: usize) -> Vec<String> {
@@ -109,7 +109,7 @@ mod tests {
     fn photos_that_are_nearly_the_same_stand_on_one_side() {
         let near = |place: usize| {
             let look = look(1 + place as u32 / 3);
-            Look { steps: look.steps ^ (1 << (place % 3)), ..look }
+            Look { steps: look.steps ^ (1 << (place % 3)), ..look }.without_mirror()
         };
         let looks: Vec<Look> = (0..60).map(near).collect();
         let classes: Vec<u32> = (0..60).map(|place| u32::from(place >= 30)).collect();
@@ -133,11 +133,19 @@ mod tests {
 
     #[test]
     fn plain_pictures_of_other_colours_are_not_the_same() {
-        let plain = |mean| Look { steps: 0, mean };
+        let plain = |mean| Look { steps: 0, mirrored: 0, mean };
         assert!(plain([200, 10, 10]).is_near(&plain([205, 10, 10])));
         assert!(!plain([200, 10, 10]).is_near(&plain([10, 200, 10])));
-        assert_eq!(Look::from_bytes(&look(3).to_bytes()), Some(look(3)));
-        assert_eq!(Look::from_bytes(&[0; 18]), None);
+        let look = Look { mirrored: 5, ..look(3) };
+        assert_eq!(Look::from_bytes(&look.to_bytes()), Some(look));
+        assert_eq!(Look::from_bytes(&[0; 34]), None);
+    }
+
+    #[test]
+    fn a_photo_and_its_mirror_image_are_the_same_but_where_that_shows_something_else() {
+        let [photo, mirror] = [(1, 2), (2, 1)].map(|(one, two)| Look { mirrored: look(two).steps, ..look(one) });
+        assert!(photo.is_near(&mirror) && mirror.is_near(&photo));
+        assert!(!photo.without_mirror().is_near(&mirror.without_mirror()));
     }
 
     #[test]

@@ -30,14 +30,15 @@ export interface Album {
 }
 
 /**
- * Reads each photo, whose labels are those of `labelsOfGiven`, and sets a fifth of them aside. `remark` hears what was left out and what is odd, a sentence each.
+ * Reads each photo, whose labels are those of `labelsOfGiven`, and sets a fifth of them aside; where `mirror`, mirror images
+ * count as the same photo. `remark` hears what was left out and what is odd, a sentence each.
  * @throws AppError `field_invalid` where there are too few photos or classes.
  */
 export async function openAlbum(
   workbench: Workbench,
   given: readonly LabelledPhoto[],
   labels: readonly string[],
-  seed: number,
+  { mirror, seed }: { readonly mirror: boolean; readonly seed: number },
   remark: (sentence: string) => void,
   lanes: Lanes,
 ): Promise<Album> {
@@ -50,7 +51,7 @@ export async function openAlbum(
   const classes = Uint32Array.from(photos, ({ label }) => labels.indexOf(label));
   const looks = Buffer.concat(photos.map(({ look }) => look));
   const { heldOut, groups, pairs } = refusing(() =>
-    loadWasm().splitPhotos(looks, classes, JSON.stringify(labels), seed),
+    loadWasm().splitPhotos(looks, classes, JSON.stringify(labels), mirror, seed),
   );
   const near = Array.from({ length: pairs.length / 2 }, (_, place) => [
     photos[pairs[2 * place] ?? 0],

@@ -102,7 +102,7 @@ export async function teach(workbench: Workbench, options: TeachOptions): Promis
   const base: Base = options.mirror ? found : { ...found, mirrored: null };
   checkFeaturesFit(base, photos.length);
   const compared = options.compare ? await openCompared(workbench, options.compare, labels) : null;
-  const album = await openAlbum(workbench, photos, labels, seed, remark, lanes("photos"));
+  const album = await openAlbum(workbench, photos, labels, options, remark, lanes("photos"));
   const licenceText = await licenceOf(options, remark);
   const work = workFolder(dir, statement.id);
   await mkdir(work, { recursive: true });

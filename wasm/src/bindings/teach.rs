@@ -21,7 +21,7 @@ pub fn label_file(labels_json: &str) -> Result<String, JsError> {
     labels::write(&labels).map_err(|error| thrown(Error::Graph(error.into())))
 }
 
-/// What a photo looks like from afar, 19 bytes, and the size of the upright photo. `options_json` is an `InferOptions`.
+/// What a photo looks like from afar, 35 bytes, and the size of the upright photo. `options_json` is an `InferOptions`.
 #[wasm_bindgen(
     js_name = photoLook,
     unchecked_return_type = "{ look: Uint8Array; width: number; height: number }"
@@ -37,14 +37,21 @@ pub fn photo_look(image: &[u8], options_json: &str) -> Result<Object, JsError> {
 }
 
 /// Which photos are set aside (1) by their looks, one after the other, and by their classes, places in a JSON list of labels;
-/// which are nearly the same, as groups and as pairs of places, one after the other.
+/// which are nearly the same, as groups and as pairs of places, one after the other. Mirror images are the same photo where `mirror`.
 #[wasm_bindgen(
     js_name = splitPhotos,
     unchecked_return_type = "{ heldOut: Uint8Array; groups: Uint32Array; pairs: Uint32Array }"
 )]
-pub fn split_photos(looks: &[u8], classes: &[u32], labels_json: &str, seed: u32) -> Result<Object, JsError> {
+pub fn split_photos(
+    looks: &[u8],
+    classes: &[u32],
+    labels_json: &str,
+    mirror: bool,
+    seed: u32,
+) -> Result<Object, JsError> {
     let labels: Vec<String> = from_json("the labels", labels_json).map_err(thrown)?;
-    let looks: Vec<Look> = looks.chunks(LOOK_BYTES).filter_map(Look::from_bytes).collect();
+    let looks = looks.chunks(LOOK_BYTES).filter_map(Look::from_bytes);
+    let looks: Vec<Look> = looks.map(|look| if mirror { look } else { look.without_mirror() }).collect();
     let found = split(&looks, classes, &labels, seed).map_err(|error| thrown(error.into()))?;
     let held_out: Vec<u8> = found.held_out.iter().map(|held| u8::from(*held)).collect();
     let pairs: Vec<u32> = found.pairs.iter().flat_map(|(one, other)| [*one, *other]).collect();
