@@ -14,8 +14,6 @@ import { output, WASM_TARGET } from "./setup/tools.mjs";
 const BUILT_IN = [
   "preact",
   "idb",
-  "eventsource-parser",
-  "@noble/hashes",
   "@preact/signals",
   "@preact/signals-core",
   "swagger-ui-dist",

@@ -12,8 +12,10 @@ several threads at once. Proxies of the environment are not used.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import email.utils
+import hashlib
 import http.client
 import json
 import os
@@ -23,7 +25,7 @@ import secrets
 import socket
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Union
 
@@ -220,6 +222,60 @@ class ModelSummary(TypedDict):
     fetch: dict[str, Any] | None
 
 
+class TeachPhoto(TypedDict):
+    """A photo of a job."""
+
+    sha256: str
+    label: str
+    name: str
+    bytes: int
+
+
+class _TaughtModel(TypedDict):
+    labels: list[str]
+    bytes: int
+    report: dict[str, Any]
+    calibration: dict[str, Any]
+    features: dict[str, Any]
+    wrong: list[dict[str, Any]]
+    findings: list[dict[str, Any]]
+    untold: list[str]
+
+
+class TaughtModel(_TaughtModel, total=False):
+    """What came of teaching."""
+
+    other: dict[str, int]
+
+
+class _TeachJob(TypedDict):
+    id: str
+    state: str
+    model: dict[str, str]
+    base: str
+    data: str
+    mirror: bool
+    other: bool
+    from_feedback: bool
+    seed: int
+    created: str
+    changed: str
+    photos: int
+    bytes: int
+    classes: list[dict[str, Any]]
+    remarks: list[str]
+
+
+class TeachJob(_TeachJob, total=False):
+    """A model that is taught, with its photos."""
+
+    ahead: int
+    stage: str
+    share: float
+    problem: dict[str, str]
+    result: TaughtModel
+
+
 class MenagerieError(Exception):
     """Why there is no answer.
 
@@ -252,6 +308,10 @@ _OF_PROXIES = (502, 503, 504)
 _IN_QUERY = ("deadline_ms", "fallback")
 """Fields that hold while the form still comes, in the query string."""
 
+_ENDED = ("done", "failed", "cancelled")
+"""States in which a job of teaching goes on no more."""
+
+_AGAIN_SECONDS = 1
 _FIRST_WAIT_SECONDS = 0.25
 _PIECE_BYTES = 65536
 
@@ -262,7 +322,7 @@ class Client:
     `timeout_seconds` is for a call with all its tries and waits. What passes (a full service, a rate, an engine that is
     not up, a connection that fails) is tried again, `retries_max` times at most, after what `Retry-After` says or else
     after times that double; where the service asks for more than `wait_seconds_max`, the call fails instead. Every call
-    raises MenagerieError.
+    raises MenagerieError. `teach` teaches models.
     """
 
     def __init__(
@@ -283,6 +343,7 @@ class Client:
         self._timeout_seconds = timeout_seconds
         self._retries_max = retries_max
         self._wait_seconds_max = wait_seconds_max
+        self.teach = Teach(self)
 
     def classify(self, image: Image, **fields: Field) -> Classified:
         """Classifies one image with one model."""
@@ -356,20 +417,35 @@ class Client:
         return self._call(f"{path}?{urllib.parse.urlencode(query)}" if query else path, _Form(images, in_form))
 
     def _call(
-        self, path: str, body: _Body | None = None, statuses: tuple[int, ...] = (200,), changes: bool = False
+        self,
+        path: str,
+        body: _Body | None = None,
+        statuses: tuple[int, ...] = (200,),
+        changes: bool = False,
+        method: str | None = None,
+        read: _Read | None = None,
     ) -> Any:
         """The answer of a call; one that changes something is not made again where its answer was lost."""
-        passing = _PASSING if changes else (*_PASSING, "unreachable")
+        method = method or ("GET" if body is None else "POST")
+
+        def ask(deadline: float) -> Any:
+            with contextlib.closing(self._exchange(method, path, body, deadline)) as exchange:
+                return exchange.answer(statuses, read or _json_of)
+
+        return self._patiently(ask, _PASSING if changes else (*_PASSING, "unreachable"), self._retries_max)
+
+    def _patiently(self, attempt: Callable[[float], Any], passing: tuple[str, ...], retries_max: float) -> Any:
+        """What an attempt returns, which is told the time of `time.monotonic` until which it may take."""
         deadline = time.monotonic() + self._timeout_seconds
         retry_count = 0
         while True:
             try:
-                return self._ask(path, body, statuses, deadline)
+                return attempt(deadline)
             except MenagerieError as error:
                 wait_seconds = self._wait_before(retry_count, error.retry_after_seconds)
                 is_late = time.monotonic() + wait_seconds > deadline
                 is_too_long = is_late or (error.retry_after_seconds or 0) > self._wait_seconds_max
-                if error.code not in passing or retry_count >= self._retries_max or is_too_long:
+                if error.code not in passing or retry_count >= retries_max or is_too_long:
                     raise
             time.sleep(wait_seconds)
             retry_count += 1
@@ -385,34 +461,207 @@ class Client:
         wait_seconds = min(_FIRST_WAIT_SECONDS * 2.0**retry_count, self._wait_seconds_max)
         return wait_seconds / 2 + chance * wait_seconds / 2
 
-    def _ask(self, path: str, sent: _Body | None, statuses: tuple[int, ...], deadline: float) -> Any:
+    def _exchange(self, method: str, path: str, sent: _Body | None, deadline: float) -> _Exchange:
+        """Sends a call, and reads the head of its answer."""
         connection = self._open(self._host, self._port, timeout=_left(deadline))
         try:
-            try:
-                if sent is None:
-                    connection.request("GET", self._base + path, headers=self._headers)
-                else:
-                    headers = {**self._headers, **sent.headers()}
-                    connection.request("POST", self._base + path, sent.pieces(connection, deadline), headers)
-            except (BrokenPipeError, ConnectionResetError):
-                # A service that refuses closes while the rest is on its way; its answer is there to be read.
-                if connection.sock is None:
-                    raise
-            connection.sock.settimeout(_left(deadline))
-            response = connection.getresponse()
-            text = response.read()
-        except socket.timeout as error:
-            raise MenagerieError("timed_out", "No answer came in the time for the call.") from error
-        except (http.client.HTTPException, OSError) as error:
-            raise MenagerieError("unreachable", f"No service answers at {self._host} ({error}).") from error
-        finally:
+            with _as_errors(self._host):
+                try:
+                    if sent is None:
+                        connection.request(method, self._base + path, headers=self._headers)
+                    else:
+                        headers = {**self._headers, **sent.headers()}
+                        connection.request(method, self._base + path, sent.pieces(connection, deadline), headers)
+                except (BrokenPipeError, ConnectionResetError):
+                    # A service that refuses closes while the rest is on its way; its answer is there to be read.
+                    if connection.sock is None:
+                        raise
+                connection.sock.settimeout(_left(deadline))
+                # Where a connection is not kept, it forgets the socket once the head is read.
+                wire = connection.sock
+                return _Exchange(self._host, connection, wire, connection.getresponse())
+        except BaseException:
             connection.close()
+            raise
+
+
+class Teach:
+    """Jobs of teaching, which are this client's key's alone, or its address's. Jobs are named by their ids.
+
+    Every call raises MenagerieError.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def create(self, base: str, **settings: str | bool | int) -> TeachJob:
+        """Begins a job: a model is taught on `base`, id or id@version. Its photos come next."""
+        message = {"base": base, **settings}
+        job: TeachJob = self._client._call("/api/teach", _Message(message), statuses=(201,), changes=True)
+        return job
+
+    def jobs(self) -> list[TeachJob]:
+        """The newest first."""
+        jobs: list[TeachJob] = self._client._call("/api/teach")["jobs"]
+        return jobs
+
+    def job(self, job: str) -> TeachJob:
+        """How a job is."""
+        found: TeachJob = self._client._call(_path_of(job))
+        return found
+
+    def photos(self, job: str) -> list[TeachPhoto]:
+        """The photos that a job has."""
+        photos: list[TeachPhoto] = self._client._call(f"{_path_of(job)}/photos")["photos"]
+        return photos
+
+    def put_photo(self, job: str, photo: File, label: str, name: str | None = None) -> str:
+        """Keeps a photo under its class; one that is there moves to it. Returns the SHA-256 of its bytes.
+
+        `name` is what it is called in words about it; the name of its file.
+        """
+        sent = _Photo(photo)
+        query = {"label": label, **({"name": name or sent.name} if name or sent.name else {})}
+        path = f"{_path_of(job)}/photos/{sent.sha256}?{urllib.parse.urlencode(query)}"
+        self._client._call(path, sent, statuses=(204,), method="PUT", read=_nothing_of)
+        return sent.sha256
+
+    def remove_photo(self, job: str, sha256: str) -> None:
+        """Removes a photo."""
+        path = f"{_path_of(job)}/photos/{urllib.parse.quote(sha256, safe='')}"
+        self._client._call(path, statuses=(204,), method="DELETE", read=_nothing_of)
+
+    def start(self, job: str) -> TeachJob:
+        """Puts a job into the line. A result that it had is gone."""
+        started: TeachJob = self._client._call(f"{_path_of(job)}/start", statuses=(202,), method="POST")
+        return started
+
+    def cancel(self, job: str) -> TeachJob:
+        """Ends the run of a job, or its wait."""
+        cancelled: TeachJob = self._client._call(f"{_path_of(job)}/cancel", statuses=(202,), method="POST")
+        return cancelled
+
+    def follow(self, job: str) -> Iterator[TeachJob]:
+        """The job at once and after each change, until it is done, has failed or was cancelled.
+
+        A connection that breaks, or is silent for the time of a call, is opened again; where none can be opened for so
+        long, this raises as calls do.
+        """
+        client = self._client
+
+        def connect(deadline: float) -> tuple[_Exchange, Iterator[TeachJob]]:
+            exchange = client._exchange("GET", f"{_path_of(job)}/events", None, deadline)
+            try:
+                jobs: Iterator[TeachJob] = exchange.answer((200,), _jobs_of)
+                return exchange, jobs
+            except BaseException:
+                exchange.close()
+                raise
+
+        while True:
+            exchange, jobs = client._patiently(connect, (*_PASSING, "unreachable"), float("inf"))
+            with contextlib.closing(exchange), contextlib.suppress(http.client.HTTPException, OSError):
+                exchange.allow(client._timeout_seconds)
+                for now in jobs:
+                    yield now
+                    if now["state"] in _ENDED:
+                        return
+            time.sleep(_AGAIN_SECONDS)
+
+    def download(self, job: str, file: str) -> bytes:
+        """A file of the result of one that is done: `model.zip`, `graph.pb`, `labels.txt` or `manifest.json`."""
+        content: bytes = self._client._call(f"{_path_of(job)}/{file}", read=_file_of)
+        return content
+
+    def register(self, job: str, **named: str) -> dict[str, Any]:
+        """Makes the result a model of the service: `id`, `version`, `title`, `description`; the job's where absent."""
+        path = f"{_path_of(job)}/register"
+        registered: dict[str, Any] = self._client._call(path, _Message(named), statuses=(200, 201))
+        return registered
+
+    def remove(self, job: str) -> None:
+        """Ends a job, and removes its photos and its result."""
+        self._client._call(_path_of(job), statuses=(204,), changes=True, method="DELETE", read=_nothing_of)
+
+
+def _path_of(job: str) -> str:
+    return f"/api/teach/{urllib.parse.quote(job, safe='')}"
+
+
+class _Exchange:
+    """A call that was sent, and what came of it so far."""
+
+    def __init__(
+        self,
+        host: str,
+        connection: http.client.HTTPConnection,
+        wire: socket.socket,
+        response: http.client.HTTPResponse,
+    ) -> None:
+        self._host = host
+        self._connection = connection
+        self._wire = wire
+        self._response = response
+
+    def answer(self, statuses: tuple[int, ...], read: _Read) -> Any:
+        """What `read` makes of an answer; it returns None for what is none, such as that of a proxy."""
+        response = self._response
         content_type = response.headers.get("Content-Type", "")
-        is_json = re.match(r"application/(problem\+)?json\b", content_type) is not None
-        body = _parsed(text) if is_json else None
-        if body is None or content_type.startswith("application/problem") or response.status not in statuses:
+        is_answer = response.status in statuses and not content_type.startswith("application/problem")
+        with _as_errors(self._host):
+            body = read(response) if is_answer else _json_of(response)
+        if not is_answer or body is None:
             raise _error_of(response, body)
         return body
+
+    def allow(self, seconds: float) -> None:
+        """What is read from now on may be silent for so long."""
+        self._wire.settimeout(seconds)
+
+    def close(self) -> None:
+        self._response.close()
+        self._connection.close()
+
+
+@contextlib.contextmanager
+def _as_errors(host: str) -> Iterator[None]:
+    """What connections fail with as errors of calls."""
+    try:
+        yield
+    except socket.timeout as error:
+        raise MenagerieError("timed_out", "No answer came in the time for the call.") from error
+    except (http.client.HTTPException, OSError) as error:
+        raise MenagerieError("unreachable", f"No service answers at {host} ({error}).") from error
+
+
+_Read = Callable[[http.client.HTTPResponse], Any]
+
+
+def _json_of(response: http.client.HTTPResponse) -> Any:
+    text = response.read()
+    if re.match(r"application/(problem\+)?json\b", response.headers.get("Content-Type", "")) is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _nothing_of(response: http.client.HTTPResponse) -> bool:
+    response.read()
+    return True
+
+
+def _file_of(response: http.client.HTTPResponse) -> bytes | None:
+    content = response.read()
+    return None if response.headers.get("Content-Type", "").startswith("text/html") else content
+
+
+def _jobs_of(response: http.client.HTTPResponse) -> Iterator[TeachJob] | None:
+    """What events tell, as this service writes them (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+    if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
+        return None
+    return (json.loads(line[5:]) for line in response if line.startswith(b"data:") and line.endswith(b"\n"))
 
 
 class _Form:
@@ -487,7 +736,37 @@ class _Message:
         yield self._bytes
 
 
-_Body = Union[_Form, _Message]
+class _Photo:
+    """A body that is one file, read in pieces while it is sent; the service tells what it is by its bytes."""
+
+    def __init__(self, file: File) -> None:
+        self._content = file if isinstance(file, bytes) else Path(file)
+        self.name = self._content.name if isinstance(self._content, Path) else None
+        sha256 = hashlib.sha256()
+        self._length = 0
+        for piece in self._read():
+            sha256.update(piece)
+            self._length += len(piece)
+        self.sha256 = sha256.hexdigest()
+
+    def _read(self) -> Iterator[bytes]:
+        if isinstance(self._content, bytes):
+            yield self._content
+        else:
+            with self._content.open("rb") as file:
+                while piece := file.read(_PIECE_BYTES):
+                    yield piece
+
+    def headers(self) -> dict[str, str]:
+        return {"Content-Type": "application/octet-stream", "Content-Length": str(self._length)}
+
+    def pieces(self, connection: http.client.HTTPConnection, deadline: float) -> Iterator[bytes]:
+        for piece in self._read():
+            connection.sock.settimeout(_left(deadline))
+            yield piece
+
+
+_Body = Union[_Form, _Message, _Photo]
 
 
 def _quoted(name: str) -> str:
@@ -505,13 +784,6 @@ def _left(deadline: float) -> float:
     if seconds <= 0:
         raise MenagerieError("timed_out", "No answer came in the time for the call.")
     return seconds
-
-
-def _parsed(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 def _error_of(response: http.client.HTTPResponse, body: Any) -> MenagerieError:

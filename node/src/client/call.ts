@@ -1,6 +1,9 @@
 /** One call of the service: its address, key, deadline and tries. */
 import { errorOf, MenagerieError } from "./error.js";
+import { JSON_TEXT, type Reading, typeOf } from "./reading.js";
 import { withRetries } from "./retry.js";
+
+export const TIMEOUT_MS = 120_000;
 
 export interface ClientOptions {
   /** API key, where the service wants one. */
@@ -25,84 +28,93 @@ export type Call = <T>(path: string, options: CallOptions, asked?: Asked) => Pro
 
 interface Asked {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
+  /** GET, and POST where something is sent. */
+  readonly method?: "POST" | "PUT" | "DELETE";
   readonly form?: FormData;
   /** Sent as JSON, in place of a form. */
   readonly message?: object;
+  /** Sent as it is, in place of a form. */
+  readonly file?: Blob;
   /** Statuses of answers; 200. */
   readonly statuses?: readonly number[];
+  /** How an answer is read; JSON. */
+  readonly reading?: Reading;
   /** Whether the call changes something at the service, and is not made again where its answer was lost. */
   readonly changes?: boolean;
+  /** Whether it is tried for as long as it may take, however often. */
+  readonly isPatient?: boolean;
 }
 
 /** `url` is the service's, with the path below which a proxy has it. @throws TypeError for what is no address. */
 export function openCall(
   url: string | URL,
-  { key, timeoutMs: usualMs = 120_000, retriesMax = 3, waitMsMax = 30_000 }: ClientOptions,
+  { key, timeoutMs: usualMs = TIMEOUT_MS, retriesMax = 3, waitMsMax = 30_000 }: ClientOptions,
 ): Call {
   const base = new URL(`${String(url).replace(/\/+$/, "")}/`);
   if (!/^https?:$/.test(base.protocol)) {
     throw new TypeError(`${url} is no address of a service; write one such as http://localhost:8080.`);
   }
-  const headers = {
-    accept: "application/json",
-    ...(key === undefined || key === "" ? {} : { authorization: `Bearer ${key}` }),
-  };
+  const ownHeaders = key === undefined || key === "" ? {} : { authorization: `Bearer ${key}` };
   return async <T>(path: string, options: CallOptions, asking: Asked = {}) => {
-    const { query = {}, form, message, statuses = [200], changes = false } = asking;
+    const { query = {}, statuses = [200], reading = JSON_TEXT, changes = false, isPatient = false } = asking;
     const { signal: asked, timeoutMs = usualMs } = options;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = asked === undefined ? timeout : AbortSignal.any([asked, timeout]);
-    const init = {
-      headers,
-      signal,
-      ...(form && { method: "POST", body: form }),
-      ...(message && posted(message, headers)),
-    };
+    // What is read after the call, such as events, may take longer.
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), timeoutMs);
+    const signal = asked === undefined ? timeout.signal : AbortSignal.any([asked, timeout.signal]);
+    const init = { ...sent(asking, { accept: reading.accept, ...ownHeaders }), signal };
     const address = new URL(path, base);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) address.searchParams.set(name, String(value));
     }
-    const patience = { isRepeatable: !changes, retriesMax, waitMsMax, deadlineMs: performance.now() + timeoutMs };
-    const attempt = () => ask(address, init, statuses);
+    const patience = {
+      isRepeatable: !changes,
+      retriesMax: isPatient ? Number.POSITIVE_INFINITY : retriesMax,
+      waitMsMax,
+      deadlineMs: performance.now() + timeoutMs,
+    };
+    const attempt = () => ask(address, init, statuses, reading);
     try {
       return (await withRetries(attempt, patience, signal)) as T;
     } catch (error) {
       asked?.throwIfAborted();
-      if (!timeout.aborted || error instanceof MenagerieError) throw error;
+      if (!timeout.signal.aborted || error instanceof MenagerieError) throw error;
       throw new MenagerieError("timed_out", `No answer came within ${timeoutMs} ms.`, { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
   };
 }
 
-function posted(message: object, headers: Readonly<Record<string, string>>) {
-  const body = JSON.stringify(message);
-  return { method: "POST", headers: { ...headers, "content-type": "application/json" }, body };
+function sent({ method, form, message, file }: Asked, headers: Readonly<Record<string, string>>) {
+  const typed = (type: string) => ({ ...headers, "content-type": type });
+  if (form !== undefined) return { method: "POST", headers, body: form };
+  if (message !== undefined)
+    return { method: "POST", headers: typed("application/json"), body: JSON.stringify(message) };
+  // The service tells what it is by its bytes.
+  if (file !== undefined) return { method: method ?? "POST", headers: typed("application/octet-stream"), body: file };
+  return { method: method ?? "GET", headers };
 }
 
-async function ask(url: URL, init: RequestInit & { signal: AbortSignal }, statuses: readonly number[]) {
+async function ask(
+  url: URL,
+  init: RequestInit & { signal: AbortSignal },
+  statuses: readonly number[],
+  reading: Reading,
+) {
   let response: Response;
-  let text: string;
+  let body: unknown;
+  let isAnswer = false;
   try {
     response = await fetch(url, init);
-    text = await response.text();
+    isAnswer = statuses.includes(response.status) && !/^application\/problem/.test(typeOf(response));
+    body = await (isAnswer ? reading : JSON_TEXT).read(response);
   } catch (error) {
     init.signal.throwIfAborted();
     const { cause } = error as { cause?: unknown };
     const why = cause instanceof Error ? ` (${cause.message})` : "";
     throw new MenagerieError("unreachable", `No service answers at ${url.origin}${why}.`, { cause: error });
   }
-  const type = response.headers.get("content-type") ?? "";
-  const body = /^application\/(problem\+)?json\b/.test(type) ? parsed(text) : null;
-  if (body === null || type.startsWith("application/problem") || !statuses.includes(response.status)) {
-    throw errorOf(response, body);
-  }
+  if (!isAnswer || body === null) throw errorOf(response, body);
   return body;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

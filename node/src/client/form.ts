@@ -39,6 +39,8 @@ function append(form: FormData, name: string, value: Bytes | string | number | b
   else form.append(name, String(value));
 }
 
-function blobOf(value: Exclude<Bytes, Blob> | string | number | boolean): Blob {
+/** Its bytes, or its text, as a file; a `File` as it is. */
+export function blobOf(value: Bytes | string | number | boolean): Blob {
+  if (value instanceof Blob) return value;
   return new Blob([typeof value === "object" ? (value as Uint8Array<ArrayBuffer>) : String(value)]);
 }

@@ -18,15 +18,17 @@ import type {
   ServiceFacts,
 } from "../generated/api.js";
 import type { ModelSpec } from "../generated/contract.js";
-import { type CallOptions, type ClientOptions, openCall } from "./call.js";
+import { type CallOptions, type ClientOptions, openCall, TIMEOUT_MS } from "./call.js";
 import { MenagerieError } from "./error.js";
 import { type Bytes, formOf, type Image } from "./form.js";
+import { openTeach, type Teach } from "./teach.js";
 
 export type * from "../generated/api.js";
 export type { Answer, Band, ErrorCode, Explanation, ModelSpec, TopEntry } from "../generated/contract.js";
 export type { CallOptions, ClientOptions } from "./call.js";
 export { type ClientErrorCode, MenagerieError } from "./error.js";
 export type { Bytes, Image, ImageSource } from "./form.js";
+export type { PutPhotoOptions, TaughtFile, Teach } from "./teach.js";
 
 /** A graph of one's own in place of a model of the service. Without labels its classes are numbered. */
 export interface OwnGraph {
@@ -65,6 +67,8 @@ export type Classified = AnsweredItem & { request_id: string };
 
 /** A running service. Every call rejects with a {@link MenagerieError}, or with the reason of its signal. */
 export interface Client {
+  /** Teaches models. */
+  readonly teach: Teach;
   /** Classifies one image with one model. */
   classify(image: Image, options?: ClassifyOptions): Promise<Classified>;
   /**
@@ -107,6 +111,7 @@ export function createClient(url: string | URL, options: ClientOptions = {}): Cl
   }
 
   return {
+    teach: openTeach(call, options.timeoutMs ?? TIMEOUT_MS),
     async classify(image, options = {}) {
       const { request_id, results } = await send<InferAnswer>("infer", [image], options);
       const [item] = results;

@@ -3,7 +3,14 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { createClient, type ImageSource, MenagerieError } from "../../src/client/index.js";
+import {
+  createClient,
+  type ImageSource,
+  MenagerieError,
+  type NewTeachJob,
+  type TaughtFile,
+  type Teach,
+} from "../../src/client/index.js";
 import { ROOT_DIR } from "../../src/config.js";
 
 export const PYTHON_CLIENT = join(ROOT_DIR, "node/clients/menagerie_client.py");
@@ -18,14 +25,16 @@ type Method =
   | "model"
   | "inspect"
   | "service"
-  | "ready";
+  | "ready"
+  | `teach.${keyof Teach}`;
 
 export interface Asked {
   readonly method: Method;
   /** Their bytes as text, or where they are. */
   readonly images?: readonly (string | ImageSource)[];
-  /** Of a model or a request. */
+  /** Of a model, a request or a job. */
   readonly id?: string;
+  /** Of a photo; the name of a file of a result, or the SHA-256 of a photo. */
   readonly label?: string;
   /** `model_file` and `label_file` are bytes as text. */
   readonly fields?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
@@ -77,6 +86,18 @@ async function askByScript(url: string, asked: Asked): Promise<Outcome> {
     inspect: () => client.inspect(Buffer.from(String(graph)), labels === undefined ? labels : String(labels), settings),
     service: () => client.service(),
     ready: () => client.ready(),
+    "teach.create": () => client.teach.create(settings as unknown as NewTeachJob),
+    "teach.jobs": () => client.teach.jobs(),
+    "teach.job": () => client.teach.job(id),
+    "teach.photos": () => client.teach.photos(id),
+    "teach.putPhoto": () => client.teach.putPhoto(id, image as Buffer, label, settings),
+    "teach.removePhoto": async () => (await client.teach.removePhoto(id, label)) ?? null,
+    "teach.start": () => client.teach.start(id),
+    "teach.cancel": () => client.teach.cancel(id),
+    "teach.follow": () => allOf(client.teach.follow(id)),
+    "teach.download": async () => Buffer.from(await client.teach.download(id, label as TaughtFile)).toString(),
+    "teach.register": () => client.teach.register(id, settings),
+    "teach.remove": async () => (await client.teach.remove(id)) ?? null,
   };
   try {
     return { answer: await calls[method]() };
@@ -84,6 +105,12 @@ async function askByScript(url: string, asked: Asked): Promise<Outcome> {
     if (error instanceof MenagerieError) return { error };
     throw error;
   }
+}
+
+async function allOf<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
 }
 
 async function askByPython(url: string, asked: Asked): Promise<Outcome> {

@@ -10,6 +10,8 @@ export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Whether more seems to come, which never does. */
+  readonly isOpen?: boolean;
 }
 
 /** `hang` never answers, `close` ends the connection. */
@@ -42,7 +44,10 @@ export async function startScripted(...replies: readonly [Scripted, ...Scripted[
     // A connection that ends while the body comes leaves it as it is.
     seen.push({ request, atMs, body: await buffer(request) });
     if (reply === "close") request.socket.destroy();
-    else if (typeof reply === "object") response.writeHead(reply.status, reply.headers).end(reply.body);
+    else if (typeof reply === "object") {
+      response.writeHead(reply.status, reply.headers).write(reply.body);
+      if (!reply.isOpen) response.end();
+    }
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const close = async () => {

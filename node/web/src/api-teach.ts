@@ -1,5 +1,5 @@
 /** The calls of teaching: a job of the service's, its photos, what came of it. */
-import { EventSourceParserStream } from "eventsource-parser/stream";
+import { jobsOf } from "../../src/client/job-events.js";
 import type { NewTaughtModel, NewTeachJob, TaughtModel, TeachJob, TeachPhoto } from "../../src/generated/api.js";
 import { printable } from "../../src/printable.js";
 import { call, type DescribedModel, Refusal } from "./api.js";
@@ -9,6 +9,8 @@ export type WrongPhoto = TaughtModel["wrong"][number];
 
 /** Of a photo; the service takes no longer one. */
 const NAME_CHARACTERS_MAX = 200;
+/** Of a stream of events; the service says something every 15 s. */
+const SILENCE_MS_MAX = 60_000;
 const JSON_HEADERS = { "Content-Type": "application/json" };
 
 export async function createJob(wanted: NewTeachJob, signal: AbortSignal): Promise<TeachJob> {
@@ -59,21 +61,11 @@ export async function removeJob(id: string): Promise<void> {
 export async function* followJob(id: string, signal: AbortSignal): AsyncGenerator<TeachJob> {
   const response = await call(`${jobPath(id)}/events`, { headers: { Accept: "text/event-stream" }, signal });
   if (response.body === null) return;
-  const reader = response.body
-    .pipeThrough(new TextDecoderStream())
-    .pipeThrough(new EventSourceParserStream())
-    .getReader();
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      if (value.event === "job") yield JSON.parse(value.data) as TeachJob;
-    }
+    yield* jobsOf(response.body, SILENCE_MS_MAX);
   } catch (error) {
     signal.throwIfAborted();
     throw new Refusal("unreachable", "The connection closed before the job had ended.", { title: String(error) });
-  } finally {
-    await reader.cancel().catch(() => {});
   }
 }
 

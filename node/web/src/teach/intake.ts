@@ -3,9 +3,9 @@
  * thousands do not stop the page, and each photo is there once.
  */
 import { signal } from "@preact/signals";
+import { sha256 } from "../../../src/client/sha256.js";
 import { counted, megabytes } from "../format.js";
 import { byPath, type FoundFile } from "../found-files.js";
-import { sha256 } from "../sha256.js";
 import { imageFormat } from "../sniff.js";
 import { service } from "../state.js";
 import {
@@ -183,20 +183,11 @@ async function lookAt(file: File): Promise<Looked> {
       return { hash: null, problem: format === null ? "is no photo" : `is ${format}, which the service does not read` };
     }
     const bytes = new Uint8Array(await file.arrayBuffer());
-    return { hash: (await sha256(bytes)) ?? (await hashSlowly(bytes)), problem: null };
+    return { hash: await sha256(bytes), problem: null };
   } catch {
     // Such as a file that is gone since it was chosen.
     return { hash: null, problem: "cannot be read" };
   }
-}
-
-/** For addresses without TLS, where browsers hash nothing. */
-async function hashSlowly(bytes: Uint8Array): Promise<string> {
-  const [{ sha256: hash }, { bytesToHex }] = await Promise.all([
-    import("@noble/hashes/sha2.js"),
-    import("@noble/hashes/utils.js"),
-  ]);
-  return bytesToHex(hash(bytes));
 }
 
 const LEFT_SHOWN = 3;
