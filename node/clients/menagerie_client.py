@@ -246,6 +246,7 @@ class TaughtModel(_TaughtModel, total=False):
     """What came of teaching."""
 
     other: dict[str, int]
+    comparison: dict[str, Any]
 
 
 class _TeachJob(TypedDict):
@@ -269,6 +270,7 @@ class _TeachJob(TypedDict):
 class TeachJob(_TeachJob, total=False):
     """A model that is taught, with its photos."""
 
+    compare: str
     ahead: int
     stage: str
     share: float

@@ -17,6 +17,8 @@ export type ResultFile = (typeof RESULT_FILES)[number];
 /** What a client asks for, with what it leaves out. */
 export interface NewJob {
   readonly base: string;
+  /** A model that answers the photos that are set aside too. */
+  readonly compare?: string | undefined;
   readonly id: string;
   readonly title?: string | undefined;
   readonly description?: string | undefined;
@@ -57,7 +59,7 @@ export type JobListener = (job: TeachJob | null) => void;
  * has no such job, `job_busy` where its state does not allow what is asked, `storage_full` where there is no room for it.
  */
 export interface TeachJobs {
-  /** @throws AppError `model_unknown` and whatever else its base is refused with. */
+  /** @throws AppError `model_unknown` and whatever else its base, or what it is compared with, is refused with. */
   create(caller: string, asked: NewJob): Promise<TeachJob>;
   /** The newest first. */
   list(caller: string): TeachJob[];

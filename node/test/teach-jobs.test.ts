@@ -53,6 +53,8 @@ describe("a job", () => {
     [{ base: "listed" }, "engine_unavailable"],
     [{ base: "damaged" }, "engine_unavailable"],
     [{}, "field_invalid"],
+    [{ base: "colours", compare: "nobody" }, "model_unknown"],
+    [{ base: "colours", compare: "damaged" }, "engine_unavailable"],
     [{ base: "colours", seed: -1 }, "field_invalid"],
     [{ base: "colours", id: "../x" }, "field_invalid"],
     [{ base: "colours", title: "two\nlines" }, "field_invalid"],
@@ -223,6 +225,20 @@ describe("a run", () => {
     const at = await start();
     const { status, body } = await at.ask(`/${await at.job()}/${name}`);
     expect([status, body["code"]]).toEqual([409, "job_busy"]);
+  });
+
+  it("has the model that it is compared with beside its base, as long as it takes", async () => {
+    const at = await start();
+    const { body } = await at.ask("", "POST", { base: "colours", compare: "colours", data: "hold" });
+    expect(body).toMatchObject({ base: "colours@1", compare: "colours@1" });
+    await at.put(body.id, "cat", "a cat");
+    await at.ask(`/${body.id}/start`, "POST");
+    await at.begun(1);
+    const copied = await readFile(join(at.jobsDir, body.id, "compare/manifest.json"), "utf8");
+    expect(JSON.parse(copied)).toMatchObject({ id: "colours" });
+    await at.ask(`/${body.id}/cancel`, "POST");
+    await at.until(await at.started(), "done");
+    expect(await readdir(join(at.jobsDir, body.id))).toEqual(["job.json", "photos", "photos.jsonl"]);
   });
 
   it("of no photos is refused", async () => {

@@ -25,6 +25,10 @@ export interface NewTeachJob {
    */
   base: string;
   /**
+   * A model that answers the photos that are set aside too, id or id@version, so that both are compared.
+   */
+  compare?: string;
+  /**
    * What the new model is called; `taught` when absent.
    */
   id?: string;
@@ -88,6 +92,47 @@ export interface TeachPhoto {
   bytes: number;
 }
 /**
+ * What a new and an old model answered for photos that the new one was not trained on.
+ */
+export interface Comparison {
+  /**
+   * The old model, as id@version.
+   */
+  old: string;
+  /**
+   * Of classes that both know, by the names of their labels.
+   */
+  photos: number;
+  /**
+   * Of these the ones that both are right for.
+   */
+  both: number;
+  /**
+   * That the new one alone is right for.
+   */
+  only_new: number;
+  /**
+   * That the old one alone is right for.
+   */
+  only_old: number;
+  neither: number;
+  /**
+   * How likely so large a difference is by chance alone where both are as good.
+   */
+  p: number;
+  /**
+   * Labels that the old one has not, and how many photos have them.
+   */
+  unknown: {
+    label: string;
+    photos: number;
+  }[];
+  /**
+   * The same in words.
+   */
+  words: string;
+}
+/**
  * What came of teaching.
  */
 export interface TaughtModel {
@@ -125,6 +170,10 @@ export interface TaughtModel {
     right: number;
   };
   /**
+   * With the model that it was to be compared with.
+   */
+  comparison?: Comparison;
+  /**
    * Fields of its manifest that its graph alone does not tell.
    */
   untold: string[];
@@ -144,6 +193,10 @@ export interface TeachJob {
    * As id@version.
    */
   base: string;
+  /**
+   * What it is compared with, as id@version.
+   */
+  compare?: string;
   data: string;
   mirror: boolean;
   other: boolean;

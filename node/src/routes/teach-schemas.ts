@@ -30,6 +30,12 @@ export const JOB_BODY = z.strictObject({
     .min(1)
     .max(NAME_CHARACTERS_MAX)
     .describe("The model whose class layer is replaced: id or id@version."),
+  compare: z
+    .string()
+    .min(1)
+    .max(NAME_CHARACTERS_MAX)
+    .optional()
+    .describe("A model that answers the photos that are set aside too, id or id@version, so that both are compared."),
   id: modelId().default(ID_DEFAULT).describe(`What the new model is called; \`${ID_DEFAULT}\` when absent.`),
   title: line(NAME_CHARACTERS_MAX).optional().describe("Its name for people; the id when absent."),
   description: line(WORDS_MAX).optional().describe("What it tells apart; its labels when absent."),
@@ -88,6 +94,23 @@ export const TEACH_COMPONENTS: Readonly<Record<string, Schema>> = {
     ...objectOf({ sha256: STRING, label: STRING, name: STRING, bytes: COUNT }),
     description: "A photo of a job.",
   },
+  Comparison: {
+    ...objectOf({
+      old: { ...STRING, description: "The old model, as id@version." },
+      photos: { ...COUNT, description: "Of classes that both know, by the names of their labels." },
+      both: { ...COUNT, description: "Of these the ones that both are right for." },
+      only_new: { ...COUNT, description: "That the new one alone is right for." },
+      only_old: { ...COUNT, description: "That the old one alone is right for." },
+      neither: COUNT,
+      p: { ...SHARE, description: "How likely so large a difference is by chance alone where both are as good." },
+      unknown: {
+        ...listOf(objectOf({ label: STRING, photos: COUNT })),
+        description: "Labels that the old one has not, and how many photos have them.",
+      },
+      words: { ...STRING, description: "The same in words." },
+    }),
+    description: "What a new and an old model answered for photos that the new one was not trained on.",
+  },
   TaughtModel: {
     ...objectOf(
       {
@@ -106,9 +129,10 @@ export const TEACH_COMPONENTS: Readonly<Record<string, Schema>> = {
           description:
             "Of the class `other`, where there is one: photos that were set aside, and those that were known.",
         },
+        comparison: { ...named("Comparison"), description: "With the model that it was to be compared with." },
         untold: { ...listOf(STRING), description: "Fields of its manifest that its graph alone does not tell." },
       },
-      ["other"],
+      ["other", "comparison"],
     ),
     description: "What came of teaching.",
   },
@@ -119,6 +143,7 @@ export const TEACH_COMPONENTS: Readonly<Record<string, Schema>> = {
         state: { enum: STATES },
         model: objectOf({ id: STRING, title: STRING, description: STRING }, ["title", "description"]),
         base: { ...STRING, description: "As id@version." },
+        compare: { ...STRING, description: "What it is compared with, as id@version." },
         data: STRING,
         mirror: { type: "boolean" },
         other: { type: "boolean" },
@@ -136,7 +161,7 @@ export const TEACH_COMPONENTS: Readonly<Record<string, Schema>> = {
         problem: { ...objectOf({ code: named("ErrorCode"), detail: STRING }), description: "Why it failed." },
         result: named("TaughtModel"),
       },
-      ["ahead", "stage", "share", "problem", "result"],
+      ["compare", "ahead", "stage", "share", "problem", "result"],
     ),
     description: "A model that is taught, with its photos.",
   },

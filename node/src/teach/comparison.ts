@@ -1,5 +1,6 @@
 /** Two models on the same photos. */
 import { AppError } from "../errors.js";
+import type { Comparison } from "../generated/api.js";
 import type { ZooModel } from "../ports.js";
 import { labelsOf } from "../zoo/calibrate.js";
 import { share } from "../zoo/calibration-card.js";
@@ -10,25 +11,6 @@ import { inLanes, type Lanes } from "./lanes.js";
 
 /** Below this a difference is no chance. */
 const SIGNIFICANT = 0.05;
-
-/** What a new and an old model answered for photos that the new one was not trained on. */
-export interface Comparison {
-  /** The old model, `id@version`. */
-  readonly old: string;
-  /** Photos of classes that both know, by the names of their labels. */
-  readonly photos: number;
-  /** Of these the ones that both, the new one alone, the old one alone and neither is right for. */
-  readonly both: number;
-  readonly only_new: number;
-  readonly only_old: number;
-  readonly neither: number;
-  /** How likely so large a difference is by chance alone where both are as good. */
-  readonly p: number;
-  /** Labels that the old one has not, and how many photos have them. */
-  readonly unknown: readonly { readonly label: string; readonly photos: number }[];
-  /** The same in words. */
-  readonly words: string;
-}
 
 /** The old model. */
 export interface Compared {

@@ -12,8 +12,12 @@ import { RUN_PLACES, type RunOptions, runJob } from "./run.js";
 export interface JobLineOptions {
   readonly minutesMax: number;
   readonly program: RunOptions["program"];
-  /** Writes the base of a job, `id@version`, into a folder, and says whether a client brought it. */
-  readonly copyBase: (base: string, folder: string) => Promise<{ readonly isStrangers: boolean }>;
+  /** Writes a model that a job names, `id@version`, into a folder, and says whether a client brought it. */
+  readonly copyModel: (
+    field: "base" | "compare",
+    name: string,
+    folder: string,
+  ) => Promise<{ readonly isStrangers: boolean }>;
   /** Resolves once what was said of answers can be read by a run. */
   readonly settleFeedback: () => Promise<void>;
   /** Throws where a run may not begin. */
@@ -123,7 +127,8 @@ export class JobLine {
       if (!(reason instanceof AppError || reason instanceof Ended)) log(job.facts.id, messageOf(reason));
     }
     clearTimeout(timer);
-    await rm(folder.pathOf(RUN_PLACES.base), { recursive: true, force: true }).catch(() => {});
+    for (const copied of [RUN_PLACES.base, RUN_PLACES.compare])
+      await rm(folder.pathOf(copied), { recursive: true, force: true }).catch(() => {});
     // What was cancelled or removed says so already.
     if (job.isRemoved) return;
     await job
@@ -142,7 +147,7 @@ export class JobLine {
 
   /** One that was interrupted may have all that it takes. */
   async #run(job: Job, signal: AbortSignal): Promise<void> {
-    const { program, admit, copyBase, settleFeedback, log } = this.#options;
+    const { program, admit, copyModel, settleFeedback, log } = this.#options;
     const { folder } = job;
     const { id, asked, state } = job.facts;
     const hasResult = (await sizeOf(folder.pathOf(RUN_PLACES.lesson))) !== null;
@@ -154,17 +159,21 @@ export class JobLine {
     });
     if (state === "interrupted" && hasResult) return;
     admit();
-    const { isStrangers } = await copyBase(asked.base, folder.pathOf(RUN_PLACES.base));
+    const { base, compare } = asked;
+    const copied = [await copyModel("base", base, folder.pathOf(RUN_PLACES.base))];
+    if (compare !== undefined) copied.push(await copyModel("compare", compare, folder.pathOf(RUN_PLACES.compare)));
     const photos = [...folder.photos.values()].map(({ sha256, label, name }) => ({
       ...{ sha256, label, name, file: folder.photoPath(sha256) },
     }));
     const { title = null, description = null, data, mirror, other, from_feedback, seed } = asked;
-    const [baseId = ""] = asked.base.split("@");
+    const [baseId = ""] = base.split("@");
     if (from_feedback) await settleFeedback();
     await runJob({
       program,
       order: {
-        ...{ dir: folder.dir, isStrangers, statement: { id: asked.id, title, description } },
+        ...{ dir: folder.dir, statement: { id: asked.id, title, description } },
+        isStrangers: copied.some(({ isStrangers }) => isStrangers),
+        compare: compare !== undefined,
         ...{ data, mirror, other, seed, photos, fromFeedback: from_feedback ? baseId : null },
       },
       signal,

@@ -102,14 +102,24 @@ export class Job {
   /** As clients see it. */
   json(): TeachJob {
     const { id, asked, state, created, changed, remarks, problem, result } = this.facts;
-    const { base, data, mirror, other, from_feedback, seed, title, description } = asked;
+    const { base, compare, data, mirror, other, from_feedback, seed, title, description } = asked;
     const counts = new Map<string, number>();
     for (const { label } of this.folder.photos.values()) counts.set(label, (counts.get(label) ?? 0) + 1);
     const isRunning = state === "running";
     return {
       ...{ id, state },
       model: { id: asked.id, ...(title !== undefined && { title }), ...(description !== undefined && { description }) },
-      ...{ base, data, mirror, other, from_feedback, seed, created, changed },
+      ...{
+        base,
+        ...(compare !== undefined && { compare }),
+        data,
+        mirror,
+        other,
+        from_feedback,
+        seed,
+        created,
+        changed,
+      },
       photos: this.folder.photos.size,
       bytes: this.folder.bytes,
       classes: [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([label, photos]) => ({ label, photos })),

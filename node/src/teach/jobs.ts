@@ -11,7 +11,7 @@ import { namesIn, sizeOf } from "../models/folder-blobs.js";
 import type { ModelZoo, Registration, TeachStatus } from "../ports.js";
 import { sha256 } from "../sha256.js";
 import type { GivenPhoto, JobListener, NewJob, NewModel, ResultFile, StoredFile, TeachJobs } from "../teach-jobs.js";
-import { copyBase, findBase } from "./copy-base.js";
+import { copyModel, findModel } from "./copy-model.js";
 import { Job } from "./job.js";
 import { JobFolder } from "./job-folder.js";
 import { JobLine } from "./job-line.js";
@@ -61,7 +61,7 @@ class FolderJobs implements TeachJobs {
       minutesMax: limits.teachMinutesMax,
       program,
       settleFeedback,
-      copyBase: (base, folder) => copyBase(findBase(zoo, base), licenceOf, folder),
+      copyModel: (field, name, folder) => copyModel(findModel(zoo, field, name), licenceOf, folder),
       admit: () => this.#room.refuseFull(),
       counted: (job) => this.#room.count(job),
       log: (job, line) => log({ job, line }, "a run of teaching"),
@@ -98,14 +98,19 @@ class FolderJobs implements TeachJobs {
   }
 
   async create(caller: string, asked: NewJob): Promise<TeachJob> {
-    const { id, version } = findBase(this.#options.zoo, asked.base).manifest;
+    const named = (field: "base" | "compare", name: string) => {
+      const { id, version } = findModel(this.#options.zoo, field, name).manifest;
+      return `${id}@${version}`;
+    };
+    const base = named("base", asked.base);
+    const compare = asked.compare && named("compare", asked.compare);
     const giveBack = this.#room.reserve(caller);
     const job = randomUUID();
     const created = new Date().toISOString();
     try {
       const folder = await JobFolder.create(join(this.#options.dir, job), {
         ...{ id: job, caller, state: "collecting", created, changed: created },
-        asked: { ...asked, base: `${id}@${version}` },
+        asked: { ...asked, base, compare },
         ...{ interruptions: 0, remarks: [], problem: null, result: null, runBytes: 0 },
       });
       giveBack();
@@ -160,7 +165,9 @@ class FolderJobs implements TeachJobs {
       if (job.isActive) return;
       if (job.folder.photos.size === 0 && !job.facts.asked.from_feedback)
         throw new AppError("field_invalid", "The job has no photos yet; put some for each class.");
-      findBase(this.#options.zoo, job.facts.asked.base);
+      const { base, compare } = job.facts.asked;
+      findModel(this.#options.zoo, "base", base);
+      if (compare !== undefined) findModel(this.#options.zoo, "compare", compare);
       await job.folder.save({ state: "waiting", interruptions: 0, remarks: [], problem: null, result: null });
       this.#line.push(job);
     });

@@ -55,6 +55,7 @@ export async function runLesson(
     const lesson = await teach(workbench, {
       dir: models,
       base: await openModel(baseFolder),
+      compare: order.compare ? await openModel(join(dir, RUN_PLACES.compare)) : null,
       baseFolder,
       photos: [...own, ...(order.other ? await photosOfOthers(modelsDir, labels) : [])],
       statement: {
@@ -80,6 +81,7 @@ export async function runLesson(
       findings: [...findings],
       untold: [...untold],
       ...(lesson.other !== null && { other: lesson.other }),
+      ...(lesson.comparison !== null && { comparison: lesson.comparison }),
     };
     await writeDurably(join(dir, RUN_PLACES.lesson), JSON.stringify(taught));
   } catch (error) {

@@ -20,10 +20,12 @@ export interface RunPhoto {
 export interface RunOrder {
   /** The job's folder. */
   readonly dir: string;
-  /** Whether its base is a graph that a client brought. */
+  /** Whether a graph that it runs is one that a client brought. */
   readonly isStrangers: boolean;
   readonly statement: { readonly id: string; readonly title: string | null; readonly description: string | null };
   readonly data: string;
+  /** Whether there is a model to compare with, beside the base. */
+  readonly compare: boolean;
   readonly mirror: boolean;
   /** Whether sample photos of other models are a class of their own. */
   readonly other: boolean;
@@ -41,7 +43,13 @@ export type RunMessage =
   | { readonly kind: "failed"; readonly code: ErrorCode; readonly detail: string; readonly stack: string | null };
 
 /** Where in a job's folder a run has what it stands on, and leaves what came of it. */
-export const RUN_PLACES = { base: "base", models: "models", zip: "model.zip", lesson: "lesson.json" } as const;
+export const RUN_PLACES = {
+  base: "base",
+  compare: "compare",
+  models: "models",
+  zip: "model.zip",
+  lesson: "lesson.json",
+} as const;
 
 export interface RunOptions {
   /** The program, and what else it is to be told: other things where it takes photos of feedback. */

@@ -5,6 +5,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, isSystemError } from "../errors.js";
+import type { Comparison } from "../generated/api.js";
 import type { Calibration, Finding, Manifest, TeachReport } from "../generated/contract.js";
 import type { FileZooModel } from "../models/file-zoo.js";
 import { folderBlobs } from "../models/folder-blobs.js";
@@ -15,7 +16,7 @@ import { LICENCE_FILE } from "../zoo/judge.js";
 import type { Workbench } from "../zoo/workbench.js";
 import { type AlbumPhoto, openAlbum } from "./album.js";
 import { type Base, type FeaturesFound, openBase } from "./base.js";
-import { type Comparison, openCompared } from "./comparison.js";
+import { openCompared } from "./comparison.js";
 import { checkFeaturesFit, computeFeatures } from "./features.js";
 import { labelsOfGiven } from "./given.js";
 import { OTHER_LABEL } from "./other.js";

@@ -1,6 +1,7 @@
 /** The folder of a model that was taught: measured, calibrated, with answers that it must go on giving. */
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { extname, join } from "node:path";
+import type { Comparison } from "../generated/api.js";
 import type { Calibration, Finding, Manifest, ModelSpec } from "../generated/contract.js";
 import { flushFolder, writeDurably } from "../models/durable-file.js";
 import { type FileZooModel, MANIFEST_FILE } from "../models/file-zoo.js";
@@ -16,7 +17,7 @@ import type { Workbench } from "../zoo/workbench.js";
 import type { Album, AlbumPhoto } from "./album.js";
 import type { Base } from "./base.js";
 import { writtenCard } from "./card.js";
-import { type Compared, type Comparison, compare } from "./comparison.js";
+import { type Compared, compare } from "./comparison.js";
 import type { Lanes } from "./lanes.js";
 import { refusing } from "./refusing.js";
 import type { Head } from "./training.js";

@@ -96,6 +96,11 @@ describe.skipIf(browserPath === undefined)("teaching on the page", () => {
     await page.waitForSelector("text=These are the 3 classes of waves");
     expect(await page.inputValue("#base")).toBe("waves");
     expect(await page.isChecked("#from-feedback")).toBe(true);
+    expect(await page.isChecked("#compare")).toBe(true);
+    await page.uncheck("#from-feedback");
+    await page.click("#train");
+    await page.waitForSelector("#compared");
+    expect(await page.textContent("#compared")).toMatch(/^Of \d photos that were set aside, .* and waves@1 for /);
     expect(complaints).toEqual([]);
   });
 

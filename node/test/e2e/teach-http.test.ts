@@ -199,8 +199,8 @@ describe("a job of teaching", { timeout: BUSY_MS }, () => {
     expect(await readdir(join(dir, "jobs"))).toEqual([]);
   });
 
-  it("is taught on a registered model as on one of the zoo, with other things from the zoo", async () => {
-    const id = await collected({ base: "waves", other: true });
+  it("is taught on a registered model as on one of the zoo, with other things from the zoo, and compared with it", async () => {
+    const id = await collected({ base: "waves", compare: "waves", other: true });
     const [lost = ""] = await readdir(join(dir, "jobs", id, "photos"));
     await rm(join(dir, "jobs", id, "photos", lost));
     await post(`/${id}/start`);
@@ -208,8 +208,15 @@ describe("a job of teaching", { timeout: BUSY_MS }, () => {
     expect(done.remarks).toContainEqual(expect.stringMatching(/^\w+-\d\.png is left out: .* send it again\.$/));
     expect(JSON.stringify(done), "clients are not told where folders are").not.toContain(tmpdir());
     expect(done).toMatchObject({
-      ...{ state: "done", base: "waves@1", other: true },
-      result: { labels: ["across", "down", "other", "rings"], other: { n: expect.any(Number) } },
+      ...{ state: "done", base: "waves@1", compare: "waves@1", other: true },
+      result: {
+        labels: ["across", "down", "other", "rings"],
+        other: { n: expect.any(Number) },
+        comparison: {
+          old: "waves@1",
+          words: expect.stringContaining("Left out are photos of what waves@1 has no label for"),
+        },
+      },
     });
     expect((await ask(`/${id}`, { method: "DELETE" })).status).toBe(204);
   });

@@ -19,8 +19,9 @@ export async function beginFrom(id: string): Promise<void> {
     say([`The labels of ${id} cannot be had: ${error.message}`]);
     return;
   }
-  changeLesson({ base: id, fromFeedback: mayUseFeedback.value });
   const isUsed = labels.length > 0 && labels.length <= CLASSES_MAX;
+  const old = isUsed ? { id, labels, isCompared: true } : null;
+  changeLesson({ base: id, fromFeedback: mayUseFeedback.value, old });
   if (isUsed) {
     const isLeft = ({ id: classId, label }: { readonly id: number; readonly label: string }) =>
       labels.includes(label) || (photosOf.value.get(classId) ?? []).length > 0;

@@ -26,6 +26,11 @@ export const teaching = computed<"yes" | "no" | "forbidden" | null>(() => {
 });
 /** Whether corrected photos of others, which an admin alone may take, can be there. */
 export const mayUseFeedback = computed(() => service.value?.feedback === true && service.value.role === "admin");
+/** The model that the new one can be compared with: that which is taught more, where it knows one of the classes. */
+export const comparedModel = computed(() => {
+  const { old = null, classes } = lesson.value;
+  return old !== null && classes.some(({ label }) => old.labels.includes(label)) ? old : null;
+});
 /** As last told; null where there is none. */
 export const job = signal<TeachJob | null>(null);
 /** Photos on their way; null while none are. */
@@ -133,9 +138,11 @@ async function readyJob(base: string, mine: AbortSignal): Promise<string> {
   const { job: known, mirror, other } = lesson.value;
   // It may have been wanted with another key.
   const fromFeedback = mayUseFeedback.value && lesson.value.fromFeedback === true;
+  const compare = comparedModel.value?.isCompared ? comparedModel.value.id : undefined;
   if (known !== null) {
     const now = await patiently(() => readJob(known.id, mine), mine, tellWait).catch(nullWhereUnknown);
     const isSame =
+      now?.compare?.split("@")[0] === compare &&
       now?.base.split("@")[0] === base &&
       now.mirror === mirror &&
       now.other === other &&
@@ -144,7 +151,7 @@ async function readyJob(base: string, mine: AbortSignal): Promise<string> {
     if (now !== null) await removeJob(known.id).catch(ignoreRefusal);
   }
   const made = await patiently(
-    () => createJob({ base, mirror, other, from_feedback: fromFeedback }, mine),
+    () => createJob({ base, mirror, other, from_feedback: fromFeedback, ...(compare && { compare }) }, mine),
     mine,
     tellWait,
   );

@@ -27,6 +27,7 @@ export function Outcome({ id, result }: { readonly id: string; readonly result: 
         Of many such photos it would be right for {percent(from)} to {percent(to)} (95 % interval). It was trained on{" "}
         {counted(trained, "other")}. {outlook(result)} {knownOthers(result)}
       </p>
+      {result.comparison !== undefined && <p id="compared">{result.comparison.words}</p>}
       {remarks.length > 0 && (
         <details id="remarks">
           <summary>{counted(remarks.length, "remark")} about the photos</summary>

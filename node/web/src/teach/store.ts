@@ -32,6 +32,8 @@ export interface Lesson {
   readonly other: boolean;
   /** Whether photos of the base's answers that somebody corrected are taught too; absent in what an earlier page kept. */
   readonly fromFeedback?: boolean;
+  /** The model that is taught more: what comes of it is compared with it where it knows one of the classes. */
+  readonly old?: { readonly id: string; readonly labels: readonly string[]; readonly isCompared: boolean } | null;
   /** The job on the service, and whether photos or classes have changed since it was started; null while there is none. */
   readonly job: { readonly id: string; readonly isStale: boolean } | null;
 }

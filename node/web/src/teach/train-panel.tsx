@@ -6,13 +6,26 @@ import { counted, percent } from "../format.js";
 import { addressOf } from "../route.js";
 import { changeLesson, isOpen, lesson } from "./album.js";
 import { bases, canFetchGoodBase, chosenBase, GOOD_BASE, hasImageNet } from "./bases.js";
-import { cancel, isBusy, isGone, job, mayUseFeedback, sending, stopped, teaching, train, waitsFor } from "./job.js";
+import {
+  cancel,
+  comparedModel,
+  isBusy,
+  isGone,
+  job,
+  mayUseFeedback,
+  sending,
+  stopped,
+  teaching,
+  train,
+  waitsFor,
+} from "./job.js";
 import { missing } from "./missing.js";
 import type { Lesson } from "./store.js";
 
 export function TrainPanel() {
   if (!isOpen.value) return null;
   const lacks = missing.value;
+  const old = comparedModel.value;
   const isReady = lacks.length === 0 && chosenBase.value !== null && teaching.value === "yes" && !isBusy.value;
   return (
     <section class="train" aria-labelledby="train-title">
@@ -49,6 +62,18 @@ export function TrainPanel() {
           Add the photos of this model’s answers that the service kept and somebody said what they show
         </label>
       )}
+      {old !== null && (
+        <label class="small">
+          <input
+            id="compare"
+            type="checkbox"
+            checked={old.isCompared}
+            disabled={isBusy.value}
+            onChange={({ currentTarget }) => settle({ old: { ...old, isCompared: currentTarget.checked } })}
+          />
+          Compare it with {old.id}, on the photos that are set aside
+        </label>
+      )}
       {lacks.length > 0 && (
         <ul id="missing" class="small">
           {lacks.map((sentence) => (
@@ -77,7 +102,7 @@ export function TrainPanel() {
 }
 
 /** Another setting makes another model. */
-function settle(changed: Partial<Pick<Lesson, "base" | "mirror" | "other" | "fromFeedback">>): void {
+function settle(changed: Partial<Pick<Lesson, "base" | "mirror" | "other" | "fromFeedback" | "old">>): void {
   const { job: known } = lesson.value;
   changeLesson({ ...changed, job: known === null ? null : { ...known, isStale: true } });
 }

@@ -1,4 +1,4 @@
-/** The model that is taught on, as a folder that the run has for itself: what becomes of the model meanwhile changes nothing. */
+/** A model of the service as a folder that a run has for itself: what becomes of the model meanwhile changes nothing. */
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../errors.js";
@@ -6,8 +6,11 @@ import { MANIFEST_FILE } from "../models/file-zoo.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
 import { LICENCE_FILE } from "../zoo/judge.js";
 
-/** @throws AppError `model_unknown`, `version_unknown`, `engine_unavailable` where its graph is not here, `field_invalid` where it has none. */
-export function findBase(zoo: ModelZoo, name: string): ZooModel {
+/**
+ * `name` is id or id@version, and `field` what asks for it.
+ * @throws AppError `model_unknown`, `version_unknown`, `engine_unavailable` where its graph is not here, `field_invalid` where it has none.
+ */
+export function findModel(zoo: ModelZoo, field: "base" | "compare", name: string): ZooModel {
   const [id = "", ...rest] = name.split("@");
   const version = rest.length === 0 ? undefined : rest.join("@");
   const model = zoo.find(id, version);
@@ -18,7 +21,10 @@ export function findBase(zoo: ModelZoo, name: string): ZooModel {
     throw new AppError("version_unknown", detail);
   }
   if (model.program !== null)
-    throw new AppError("field_invalid", `base=${name}: it is served by a program, and has no graph to teach on.`);
+    throw new AppError(
+      "field_invalid",
+      `${field}=${name}: it is served by a program, and has no graph that a run could take.`,
+    );
   if (model.damage !== null) throw new AppError("engine_unavailable", `Model ${id} is damaged on the server.`);
   if (!model.present)
     throw new AppError("engine_unavailable", `The graph of ${id} was not fetched to this server yet.`);
@@ -26,7 +32,7 @@ export function findBase(zoo: ModelZoo, name: string): ZooModel {
 }
 
 /** Writes it into `folder`, and says whether a client brought it; what lay there is gone. */
-export async function copyBase(
+export async function copyModel(
   model: ZooModel,
   licenceOf: (id: string, version: string) => Promise<Uint8Array | null>,
   folder: string,
