@@ -262,9 +262,11 @@ const SCHEMA = z.object({
     "Bytes of all files of registered models on disk; past it: 507.",
   ),
   teachJobsMax: count(100, 1, 10_000).describe("Jobs of teaching that are kept, of all callers; past it: 507."),
-  teachPhotosMax: count(20_000).describe("Photos of one job of teaching; past it: 400."),
+  teachPhotosMax: count(20_000).describe(
+    "Photos of one job of teaching; past it: 400. Of those of feedback the latest that fit are taken.",
+  ),
   teachBytesMax: bytes(8192 * MIB, DISK_BYTES_MAX).describe(
-    "Bytes on disk of all jobs of teaching: photos, features and results; past it: 507.",
+    "Bytes on disk of all jobs of teaching: photos and their list, features and results; past it: 507.",
   ),
   teachMinutesMax: count(120, 1, 10_000).describe("Minutes of one run of teaching; past it the job has failed."),
   teachDaysMax: count(30, 1, 36_500).describe("Days that a job of teaching is kept after its last change."),

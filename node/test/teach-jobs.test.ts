@@ -1,7 +1,8 @@
 /** Jobs of teaching: who may do what with them, their limits, their line, and what becomes of them when something ends. */
-import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { RESULT_FILES } from "../src/teach-jobs.js";
 import { startFakeService } from "./support/fake-service.js";
 import { sha256Of, Teaching } from "./support/teach.js";
 
@@ -14,6 +15,16 @@ afterEach(async () => {
 async function start(...args: Parameters<typeof Teaching.start>): Promise<Teaching> {
   teaching = await Teaching.start(...args);
   return teaching;
+}
+
+/** On disk, of its photos and their list. */
+async function bytesOf(at: Teaching, id: string): Promise<number> {
+  const folder = join(at.jobsDir, id);
+  const files = (await readdir(join(folder, "photos"))).map((name) => join(folder, "photos", name));
+  const sizes = await Promise.all(
+    [...files, join(folder, "photos.jsonl")].map(async (file) => (await stat(file)).size),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 const CALLS = [
@@ -84,13 +95,29 @@ describe("photos of a job", () => {
     );
     expect((await at.ask(`/${id}`)).body).toMatchObject({
       photos: 2,
-      bytes: 22,
+      bytes: await bytesOf(at, id),
       classes: [{ label: "dog", photos: 2 }],
     });
     expect((await at.ask(`/${id}/photos/${sha256Of("cat of done")}`, "DELETE")).status).toBe(204);
     expect((await at.ask(`/${id}/photos/${sha256Of("cat of done")}`, "DELETE")).status).toBe(204);
-    expect((await at.ask(`/${id}`)).body).toMatchObject({ photos: 1, bytes: 11 });
+    expect((await at.ask(`/${id}`)).body).toMatchObject({ photos: 1, bytes: await bytesOf(at, id) });
     expect(await readdir(join(at.jobsDir, id, "photos"))).toEqual([sha256Of("dog of done")]);
+  });
+
+  it("have a list that does not grow with each move, and is counted", async () => {
+    const at = await start();
+    const id = await at.job();
+    const moves = 400;
+    for (let move = 0; move < moves; move += 1) await at.put(id, `${"l".repeat(180)}${move}`, "cat of done");
+    const { bytes } = (await at.ask(`/${id}`)).body;
+    expect(bytes).toBe(await bytesOf(at, id));
+    expect(bytes).toBeLessThan(70_000);
+    await at.service.close();
+    await at.open();
+    expect((await at.ask(`/${id}`)).body).toMatchObject({
+      bytes: await bytesOf(at, id),
+      classes: [{ label: "dog" }, { label: `${"l".repeat(180)}${moves - 1}` }],
+    });
   });
 
   it.each([
@@ -110,17 +137,17 @@ describe("photos of a job", () => {
   });
 
   it("are refused past the limits of a photo, of a job and of all bytes, and those that are there stay", async () => {
-    const at = await start({ teachPhotosMax: 3, teachBytesMax: 1000 }, { imageBytesMax: 600 });
+    const at = await start({ teachPhotosMax: 3, teachBytesMax: 2000 }, { imageBytesMax: 1000 });
     const id = await at.job();
-    expect((await at.put(id, "cat", "x".repeat(601))).body["code"]).toBe("upload_too_large");
-    const full = await at.put(id, "cat", "x".repeat(500));
+    expect((await at.put(id, "cat", "x".repeat(1001))).body["code"]).toBe("upload_too_large");
+    const full = await at.put(id, "cat", "x".repeat(700));
     expect([full.status, full.body["code"]]).toEqual([507, "storage_full"]);
     expect(full.body["detail"]).toMatch(/TEACH_BYTES_MAX.*delete/);
     expect((await at.put(id, "cat", "x".repeat(400))).status).toBe(204);
     expect((await at.put(id, "cat", "one more")).body["detail"]).toMatch(/at most 3 photos \(TEACH_PHOTOS_MAX\)/);
     expect((await at.put(id, "dog", "x".repeat(400))).status, "it moves").toBe(204);
     const other = await at.job("done", "bob");
-    expect((await at.put(other, "cat", "y".repeat(250), "bob")).status, "what one leaves is another's").toBe(204);
+    expect((await at.put(other, "cat", "y".repeat(150), "bob")).status, "what one leaves is another's").toBe(204);
     await at.ask(`/${id}`, "DELETE");
     expect((await at.put(other, "cat", "z".repeat(300), "bob")).body["code"]).toBe("field_invalid");
     expect((await at.ask(`/${other}`, "GET", undefined, "bob")).body.photos).toBe(3);
@@ -145,12 +172,13 @@ describe("photos of a job", () => {
   it("are refused when the disk does not take them, and nothing is counted", async () => {
     const at = await start();
     const id = await at.job();
+    const before = await bytesOf(at, id);
     await rename(join(at.jobsDir, id, "photos"), join(at.dir, "away"));
     await writeFile(join(at.jobsDir, id, "photos"), "no folder");
     const { status, body } = await at.put(id, "cat", "another");
     expect([status, body["code"]]).toEqual([507, "storage_full"]);
     expect(body["detail"]).toContain("TEACH_DIR");
-    expect((await at.ask(`/${id}`)).body).toMatchObject({ photos: 2, bytes: 22 });
+    expect((await at.ask(`/${id}`)).body).toMatchObject({ photos: 2, bytes: before });
     await rm(join(at.jobsDir, id, "photos"));
     await rename(join(at.dir, "away"), join(at.jobsDir, id, "photos"));
     expect((await at.put(id, "cat", "another")).status).toBe(204);
@@ -210,6 +238,13 @@ describe("a run", () => {
     expect(done).toMatchObject({ remarks: ["2 photos"], result: { labels: ["cat", "dog"], bytes: 7 } });
     const file = async (name: string) =>
       await (await fetch(`${at.service.url}/api/teach/${id}/${name}`, { headers: { "x-api-key": "ann" } })).text();
+    const names = RESULT_FILES.map(async (name) => {
+      const { headers } = await fetch(`${at.service.url}/api/teach/${id}/${name}`, { headers: { "x-api-key": "ann" } });
+      return headers.get("content-disposition")?.replace("attachment; filename=", "");
+    });
+    expect(await Promise.all(names)).toEqual(
+      [".zip", ".pb", "-labels.txt", "-manifest.json"].map((ending) => `taught${ending}`),
+    );
     expect([await file("model.zip"), await file("labels.txt")]).toEqual(["archive", "cat\ndog\n"]);
     await at.put(id, "owl", "an owl");
     expect((await at.ask(`/${id}`)).body).toMatchObject({ state: "done", result: { labels: ["cat", "dog"] } });
@@ -262,7 +297,7 @@ describe("a run", () => {
   });
 
   it("that takes too long has failed, and the next one runs", async () => {
-    const at = await start({ teachMinutesMax: 0.01 });
+    const at = await start({ teachMinutesMax: 0.05 });
     const [long, next] = [await at.started("hold"), await at.started("next")];
     expect((await at.until(long, "failed")).problem).toMatchObject({ code: "engine_timeout" });
     await at.until(next, "done");
@@ -344,7 +379,7 @@ describe("after a restart", () => {
     expect((await at.put(id, "owl", "an owl")).status).toBe(204);
     await at.service.close();
     await at.open();
-    expect((await at.ask(`/${id}`)).body).toMatchObject({ photos: 3, bytes: 28 });
+    expect((await at.ask(`/${id}`)).body).toMatchObject({ photos: 3, bytes: await bytesOf(at, id) });
     expect(await readdir(join(at.jobsDir, id, "photos"))).toHaveLength(3);
   });
 
@@ -372,10 +407,10 @@ describe("after a restart", () => {
 });
 
 it("a run fails before it begins where jobs take all the bytes that they may", async () => {
-  const at = await start({ teachBytesMax: 100 });
-  const [first, second] = [await at.job(), await at.job()];
+  const at = await start({ teachBytesMax: 1100 });
+  const [first, second] = [await at.job("large"), await at.job()];
   await at.ask(`/${first}/start`, "POST");
-  expect((await at.until(first, "done")).bytes).toBeGreaterThan(100);
+  expect((await at.until(first, "done")).bytes).toBeGreaterThan(1100);
   await at.ask(`/${second}/start`, "POST");
   expect((await at.until(second, "failed")).problem).toMatchObject({
     code: "storage_full",

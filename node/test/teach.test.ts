@@ -193,6 +193,15 @@ describe("photosOfFeedback", () => {
     await expect(photos[0]?.read()).rejects.toThrow(/not kept any more \(KEPT_IMAGES_BYTES_MAX\)/);
   });
 
+  it("gives as many as there is room for, those of which it was said last what they show", async () => {
+    const rows = many("cat", 20).map(([image, label], at) => [image, label, at] as const);
+    const { photos, remarks } = await photosOfFeedback(told(...rows.toReversed()), images, "pets", [], 8);
+    expect(photos.map(({ path }) => path)).toEqual(
+      Array.from({ length: 8 }, (_, place) => `feedback cat${19 - place}`),
+    );
+    expect(remarks).toEqual([expect.stringMatching(/^12 photos of answers of pets are left out.*TEACH_PHOTOS_MAX/)]);
+  });
+
   it("refuses a model of which no photo is kept, with the setting that keeps them", async () => {
     const asked = photosOfFeedback(told([null, "cat", 1]), images, "pets", []);
     await expect(asked).rejects.toThrow(/There is no photo of pets .*KEEP_IMAGES=1/);

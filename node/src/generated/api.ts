@@ -206,7 +206,7 @@ export interface TeachJob {
   changed: string;
   photos: number;
   /**
-   * Of its photos and of what its runs left.
+   * Of its photos, their list, and what its runs left.
    */
   bytes: number;
   /**

@@ -37,11 +37,12 @@ const PHOTO: Schema = {
   schema: { type: "string", pattern: SHA256.source },
 };
 const ONE_JOB = json(named("TeachJob"));
-const TYPES: Readonly<Record<ResultFile, string>> = {
-  "model.zip": "application/zip",
-  "graph.pb": "application/octet-stream",
-  "labels.txt": "text/plain",
-  "manifest.json": "application/json",
+/** Of each file its type, and what its name has behind the model's id. */
+const FILES: Readonly<Record<ResultFile, { readonly type: string; readonly ending: string }>> = {
+  "model.zip": { type: "application/zip", ending: ".zip" },
+  "graph.pb": { type: "application/octet-stream", ending: ".pb" },
+  "labels.txt": { type: "text/plain", ending: "-labels.txt" },
+  "manifest.json": { type: "application/json", ending: "-manifest.json" },
 };
 
 /** @throws AppError `not_found` where nothing is taught. */
@@ -184,11 +185,13 @@ export function teachRoutes(deps: TeachDeps): Route[] {
         access: "models",
         summary: name === "model.zip" ? "The result: the model's folder." : `${name} of the result.`,
         parameters: [JOB],
-        answers: ok("The file.", { [TYPES[name]]: { schema: BYTES } }),
+        answers: ok("The file.", { [FILES[name].type]: { schema: BYTES } }),
         problems: ["not_found", "job_unknown", "job_busy"],
         handle: async (request, response) => {
-          const file = await opened().openFile(...of(request), name);
-          response.attachment(name).type(TYPES[name]);
+          const jobs = opened();
+          const file = await jobs.openFile(...of(request), name);
+          const { type, ending } = FILES[name];
+          response.attachment(`${jobs.find(...of(request)).model.id}${ending}`).type(type);
           await deps.sendFile(response, file);
         },
       }),

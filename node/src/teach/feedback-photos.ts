@@ -20,7 +20,7 @@ export interface Told {
 const KEEPING = "A service keeps the photos that it is asked about from then on where KEEP_IMAGES=1 is set.";
 
 /**
- * Each kept photo once, under what was said of it last. A class that has too few of them, and none of `others`, is left out: what
+ * Each kept photo once, under what was said of it last; of more than `countMax` those of which that was said last. A class that has too few of them, and none of `others`, is left out: what
  * askers say may be any words.
  * @throws AppError `field_invalid` where no photo is left.
  */
@@ -29,6 +29,7 @@ export async function photosOfFeedback(
   images: { image(sha256: string): Promise<Uint8Array | null> },
   model: string,
   others: readonly LabelledPhoto[],
+  countMax = Number.POSITIVE_INFINITY,
 ): Promise<Told> {
   const said = new Map<string, { readonly label: string; readonly at: number }>();
   let withoutPhoto = 0;
@@ -41,6 +42,14 @@ export async function photosOfFeedback(
   const remarks: string[] = [];
   if (withoutPhoto > 0)
     remarks.push(`Of ${withoutPhoto} answers of ${model} it is known what was right, and no photo is kept. ${KEEPING}`);
+  const surplus = said.size - countMax;
+  if (surplus > 0) {
+    const byAge = [...said].toSorted(([a, one], [b, other]) => one.at - other.at || (a < b ? -1 : 1));
+    for (const [sha256] of byAge.slice(0, surplus)) said.delete(sha256);
+    remarks.push(
+      `${surplus} photos of answers of ${model} are left out, of which it was said first what is right: a job has so many photos at most (TEACH_PHOTOS_MAX).`,
+    );
+  }
   const counts = new Map<string, number>();
   for (const { label } of [...others, ...said.values()]) counts.set(label, (counts.get(label) ?? 0) + 1);
   const isTaught = (label: string) => (counts.get(label) ?? 0) >= PHOTOS_OF_CLASS_MIN;

@@ -15,6 +15,8 @@ const SCHEMA = 1;
 const JOB_FILE = "job.json";
 const INDEX_FILE = "photos.jsonl";
 const PHOTOS_FOLDER = "photos";
+/** The index is written anew once it is longer than twice what it has to say, and this. */
+const INDEX_SLACK_BYTES = 65_536;
 
 /** What is kept of a job beside its photos. */
 export interface JobFacts {
@@ -44,6 +46,8 @@ export class JobFolder {
   #photoBytes = 0;
   /** Of the index, as far as it is whole. */
   #indexBytes = 0;
+  /** Of its lines that hold. */
+  #heldBytes = 0;
 
   private constructor(
     readonly dir: string,
@@ -78,9 +82,14 @@ export class JobFolder {
     return this.#facts;
   }
 
-  /** Of its photos and of what its runs left. */
+  /** Of its photos, their index, and what its runs left. */
   get bytes(): number {
-    return this.#photoBytes + this.#facts.runBytes;
+    return this.#photoBytes + this.#indexBytes + this.#facts.runBytes;
+  }
+
+  /** What a photo that is not there would add. */
+  static bytesOf(photo: TeachPhoto): number {
+    return photo.bytes + lineOf(photo).length;
   }
 
   pathOf(...names: readonly string[]): string {
@@ -117,19 +126,25 @@ export class JobFolder {
   }
 
   #note(line: IndexLine): void {
-    this.#photoBytes -= this.photos.get(line.sha256)?.bytes ?? 0;
+    const before = this.photos.get(line.sha256);
+    if (before !== undefined) {
+      this.#photoBytes -= before.bytes;
+      this.#heldBytes -= lineOf(before).length;
+    }
     const { sha256, label, name, bytes } = line;
     if (label === undefined || name === undefined || bytes === undefined) {
       this.photos.delete(sha256);
       return;
     }
-    this.photos.set(sha256, { sha256, label, name, bytes });
+    const photo = { sha256, label, name, bytes };
+    this.photos.set(sha256, photo);
     this.#photoBytes += bytes;
+    this.#heldBytes += lineOf(photo).length;
   }
 
   async #append(line: IndexLine): Promise<void> {
     const path = this.pathOf(INDEX_FILE);
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    const bytes = lineOf(line);
     try {
       const file = await open(path, "a");
       try {
@@ -144,7 +159,14 @@ export class JobFolder {
     }
     this.#indexBytes += bytes.length;
     this.#note(line);
+    // Where that fails, the long one is whole.
+    if (this.#indexBytes > INDEX_SLACK_BYTES + 2 * this.#heldBytes) await this.#writeIndex().catch(() => {});
     this.#facts = { ...this.#facts, changed: new Date().toISOString() };
+  }
+
+  async #writeIndex(): Promise<void> {
+    await writeDurably(this.pathOf(INDEX_FILE), Buffer.concat([...this.photos.values()].map(lineOf)));
+    this.#indexBytes = this.#heldBytes;
   }
 
   /** Takes over the whole lines, writes the rest away, and removes photos that no line names. */
@@ -152,12 +174,15 @@ export class JobFolder {
     const text = (await textOf(this.pathOf(INDEX_FILE))) ?? "";
     const whole = text.slice(0, text.lastIndexOf("\n") + 1);
     for (const line of whole.split("\n").slice(0, -1)) this.#note(JSON.parse(line) as IndexLine);
-    const compact = [...this.photos.values()].map((photo) => `${JSON.stringify(photo)}\n`).join("");
-    if (compact !== text) await writeDurably(this.pathOf(INDEX_FILE), compact);
-    this.#indexBytes = Buffer.byteLength(compact);
+    this.#indexBytes = Buffer.byteLength(text);
+    if (whole.length !== text.length || this.#indexBytes !== this.#heldBytes) await this.#writeIndex();
     for (const name of await readdir(this.pathOf(PHOTOS_FOLDER)))
       if (!this.photos.has(name)) await rm(this.photoPath(name), { force: true });
   }
+}
+
+function lineOf(line: IndexLine): Buffer {
+  return Buffer.from(`${JSON.stringify(line)}\n`);
 }
 
 async function textOf(path: string): Promise<string | null> {

@@ -11,6 +11,8 @@ import { RUN_PLACES, type RunOptions, runJob } from "./run.js";
 
 export interface JobLineOptions {
   readonly minutesMax: number;
+  /** Of one job, with those of feedback. */
+  readonly photosMax: number;
   readonly program: RunOptions["program"];
   /** Writes a model that a job names, `id@version`, into a folder, and says whether a client brought it. */
   readonly copyModel: (
@@ -147,7 +149,7 @@ export class JobLine {
 
   /** One that was interrupted may have all that it takes. */
   async #run(job: Job, signal: AbortSignal): Promise<void> {
-    const { program, admit, copyModel, settleFeedback, log } = this.#options;
+    const { program, admit, copyModel, settleFeedback, photosMax, log } = this.#options;
     const { folder } = job;
     const { id, asked, state } = job.facts;
     const hasResult = (await sizeOf(folder.pathOf(RUN_PLACES.lesson))) !== null;
@@ -174,7 +176,7 @@ export class JobLine {
         ...{ dir: folder.dir, statement: { id: asked.id, title, description } },
         isStrangers: copied.some(({ isStrangers }) => isStrangers),
         compare: compare !== undefined,
-        ...{ data, mirror, other, seed, photos, fromFeedback: from_feedback ? baseId : null },
+        ...{ data, mirror, other, seed, photos, photosMax, fromFeedback: from_feedback ? baseId : null },
       },
       signal,
       progress: (stage, share) => job.progress(stage, share),

@@ -59,6 +59,7 @@ class FolderJobs implements TeachJobs {
     this.#room = new JobRoom(limits);
     this.#line = new JobLine({
       minutesMax: limits.teachMinutesMax,
+      photosMax: limits.teachPhotosMax,
       program,
       settleFeedback,
       copyModel: (field, name, folder) => copyModel(findModel(zoo, field, name), licenceOf, folder),
@@ -145,8 +146,10 @@ class FolderJobs implements TeachJobs {
     const photo = { ...said, bytes: content.length };
     await job.change(async () => {
       job.refuseActive();
-      if (job.folder.photos.has(found)) await job.folder.put(photo, null);
-      else await this.#room.forPhoto(job, photo.bytes, () => job.folder.put(photo, content));
+      if (job.folder.photos.has(found)) {
+        await job.folder.put(photo, null);
+        this.#room.count(job);
+      } else await this.#room.forPhoto(job, JobFolder.bytesOf(photo), () => job.folder.put(photo, content));
     });
   }
 

@@ -47,7 +47,8 @@ export async function runLesson(
     if (fromFeedback !== null && feedback === null) remark(`Nothing is remembered of answers of ${fromFeedback}.`);
     if (fromFeedback !== null && feedback !== null) {
       const answers = feedback.exported({ id: fromFeedback, version: null });
-      const corrected = await photosOfFeedback(answers, feedback, fromFeedback, own);
+      const countMax = order.photosMax - own.length;
+      const corrected = await photosOfFeedback(answers, feedback, fromFeedback, own, countMax);
       for (const sentence of corrected.remarks) remark(sentence);
       own.push(...corrected.photos);
     }

@@ -31,6 +31,8 @@ export interface RunOrder {
   readonly other: boolean;
   /** The model whose corrected photos are taught too, by its id; null where none are. */
   readonly fromFeedback: string | null;
+  /** Of the job and of feedback together. */
+  readonly photosMax: number;
   readonly seed: number;
   readonly photos: readonly RunPhoto[];
 }
