@@ -210,12 +210,12 @@ export class Company {
 
   /** How many of `countMax` this caller may have now. */
   share(caller: string, countMax: number): number {
-    return this.#hasOthers(caller) ? Math.max(1, countMax - 1) : countMax;
+    return this.hasOthers(caller) ? Math.max(1, countMax - 1) : countMax;
   }
 
   /** Whether this caller leaves a core to the others with one more piece of work. What does not fit is tried again `onEnd`. */
   fits(caller: string): boolean {
-    return !this.#hasOthers(caller) || this.#atWork.of(caller) < Math.max(1, this.#coreCount - 1);
+    return !this.hasOthers(caller) || this.#atWork.of(caller) < Math.max(1, this.#coreCount - 1);
   }
 
   begin(caller: string): void {
@@ -232,7 +232,8 @@ export class Company {
     this.#onEnd.push(listener);
   }
 
-  #hasOthers(caller: string): boolean {
+  /** Whether another caller asked lately. */
+  hasOthers(caller: string): boolean {
     const since = this.#now() - RECENT_MS;
     return this.#last.some((other) => other.caller !== caller && other.at > since);
   }

@@ -1,36 +1,62 @@
 /**
  * Turns in which the main thread reads large bodies: a client that sends as fast as it can would have it read nothing
- * else. What is not read waits in the system's buffers, and then with its client.
+ * else. What is not read waits in the system's buffers, and then with its client. While others are about, one caller's
+ * large bodies come at a pace that takes a part of the thread's time; nothing but a wait would leave them the rest.
  */
-import { FairQueue } from "../fair-queue.js";
+import { Company, FairQueue } from "../fair-queue.js";
 import type { Party } from "../ports.js";
 
 /** Of each body, read without waiting: most photos whole. */
 const FREE_BYTES = 256 * 1024;
 /** Chunks, of 64 KiB mostly, that are read from one turn of the event loop to the next. */
 const CHUNKS_A_TURN = 2;
+/** Of one caller while others are about: 130 MB/s, as much as comes by a gigabit, and a fifth of the thread's time. */
+const CHUNKS_A_MS = 2;
 
 /** Undefined where the next chunk of a body, of which `bytes` came before, may be read at once. */
 export type TakeTurn = (party: Pick<Party, "caller" | "request">, bytes: number) => Promise<void> | undefined;
 
-export function createReadingTurns(): TakeTurn {
-  const queue = new FairQueue<() => void>();
+interface Held {
+  readonly caller: string;
+  readonly read: () => void;
+}
+
+export function createReadingTurns(now: () => number = () => performance.now()): TakeTurn {
+  const company = new Company(undefined, now);
+  const queue = new FairQueue<Held>();
+  /** Chunks of each caller in this millisecond. */
+  const counts = new Map<string, number>();
+  let thisMs = 0;
   let isScheduled = false;
 
-  const schedule = () => {
+  const countOf = (caller: string) => counts.get(caller) ?? 0;
+  const fits = ({ caller }: Held) => !company.hasOthers(caller) || countOf(caller) < CHUNKS_A_MS;
+  const serve = () => {
+    isScheduled = false;
+    const ms = Math.floor(now());
+    if (ms !== thisMs) counts.clear();
+    thisMs = ms;
+    let readCount = 0;
+    for (; readCount < CHUNKS_A_TURN; readCount += 1) {
+      const next = queue.shift(fits);
+      if (next === undefined) break;
+      counts.set(next.caller, countOf(next.caller) + 1);
+      next.read();
+    }
+    schedule(readCount > 0);
+  };
+  const schedule = (isAtOnce: boolean) => {
     if (isScheduled || queue.size === 0) return;
     isScheduled = true;
-    setImmediate(() => {
-      isScheduled = false;
-      for (let count = 0; count < CHUNKS_A_TURN; count += 1) queue.shift()?.();
-      schedule();
-    });
+    if (isAtOnce) setImmediate(serve);
+    else setTimeout(serve, 1);
   };
-  return (party, bytes) => {
+  return ({ caller, request }, bytes) => {
+    company.note(caller);
     if (bytes < FREE_BYTES) return undefined;
-    return new Promise((resolve) => {
-      queue.push(party, resolve);
-      schedule();
+    return new Promise((read) => {
+      queue.push({ caller, request }, { caller, read });
+      schedule(true);
     });
   };
 }

@@ -1,0 +1,71 @@
+import { setImmediate } from "node:timers/promises";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { createReadingTurns, type TakeTurn } from "../src/front/reading-turns.js";
+
+const LARGE_BYTES = 1024 * 1024;
+const CHUNKS_A_MS = 2;
+const SENDER = "sender";
+const OTHER = "other";
+
+let nowMs: number;
+let takeTurn: TakeTurn;
+let readCounts: Record<string, number>;
+
+beforeEach(() => {
+  nowMs = 1000;
+  takeTurn = createReadingTurns(() => nowMs);
+  readCounts = {};
+});
+
+/** So many chunks of large bodies, each in its own request, wait for their turns. */
+function ask(caller: string, count: number): void {
+  const counts = readCounts;
+  counts[caller] ??= 0;
+  for (let index = 0; index < count; index += 1) {
+    void takeTurn({ caller, request: {} }, LARGE_BYTES)?.then(() => {
+      counts[caller] = (counts[caller] ?? 0) + 1;
+    });
+  }
+}
+
+async function turnManyTimes(): Promise<void> {
+  for (let turn = 0; turn < 200; turn += 1) await setImmediate();
+}
+
+describe("large bodies", () => {
+  test("what is small is read without waiting for a turn", () => {
+    expect(takeTurn({ caller: SENDER, request: {} }, 0)).toBeUndefined();
+  });
+
+  test("a caller that is alone is read in each turn of the event loop", async () => {
+    ask(SENDER, 100);
+    await turnManyTimes();
+    expect(readCounts[SENDER]).toBe(100);
+  });
+
+  test("while others are about, one caller's come at a pace", async () => {
+    takeTurn({ caller: OTHER, request: {} }, 0);
+    ask(SENDER, 100);
+    for (let ms = 1; ms <= 5; ms += 1) {
+      await vi.waitFor(() => expect(readCounts[SENDER]).toBe(ms * CHUNKS_A_MS));
+      await turnManyTimes();
+      expect(readCounts[SENDER]).toBe(ms * CHUNKS_A_MS);
+      nowMs += 1;
+    }
+  });
+
+  test("the pace of one caller holds up no other one", async () => {
+    ask(SENDER, 100);
+    ask(OTHER, CHUNKS_A_MS);
+    await turnManyTimes();
+    expect(readCounts).toEqual({ [SENDER]: CHUNKS_A_MS, [OTHER]: CHUNKS_A_MS });
+  });
+
+  test("a caller that others have left is read as fast as it sends again", async () => {
+    takeTurn({ caller: OTHER, request: {} }, 0);
+    ask(SENDER, 100);
+    await turnManyTimes();
+    nowMs += 1000;
+    await vi.waitFor(() => expect(readCounts[SENDER]).toBe(100));
+  });
+});
