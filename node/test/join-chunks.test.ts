@@ -1,7 +1,7 @@
 /** Bytes that a client cuts into as many chunks as it likes. */
 import { randomBytes } from "node:crypto";
-import { describe, expect, it } from "vitest";
-import { ChunkJoiner } from "../src/join-chunks.js";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { ChunkJoiner, joinInTurns } from "../src/join-chunks.js";
 
 function join(chunks: readonly Buffer[]): Buffer[] {
   const joined: Buffer[] = [];
@@ -48,5 +48,40 @@ describe("joined chunks", () => {
   it("are none of nothing", () => {
     expect(join([])).toEqual([]);
     expect(join([Buffer.alloc(0)])).toEqual([]);
+  });
+});
+
+describe("pieces that are joined in turns", () => {
+  const TURN_BYTES = 256 * 1024;
+
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it.each([[], [0], [5], [TURN_BYTES], [TURN_BYTES + 1], [3, 70_000, 0, 3_000_000, 1]].map((sizes) => [sizes]))(
+    "are the bytes of pieces of %j",
+    async (sizes) => {
+      const pieces = sizes.map((size) => randomBytes(size));
+      const joined = await joinInTurns(pieces);
+      expect(Buffer.compare(joined, Buffer.concat(pieces))).toBe(0);
+      expect(joined.buffer.byteLength).toBe(joined.length);
+    },
+  );
+
+  it("are copied a little at a time, so that the event loop goes on between", async () => {
+    const set = vi.spyOn(Uint8Array.prototype, "set");
+    let isOver = false;
+    const joining = joinInTurns([randomBytes(100), randomBytes(16 * TURN_BYTES), randomBytes(100)]).then(() => {
+      isOver = true;
+    });
+    const copiedInTurns: number[] = [];
+    while (!isOver) {
+      copiedInTurns.push(set.mock.calls.splice(0).reduce((sum, [part]) => sum + part.length, 0));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await joining;
+    copiedInTurns.push(set.mock.calls.reduce((sum, [part]) => sum + part.length, 0));
+    expect(copiedInTurns.reduce((sum, bytes) => sum + bytes, 0)).toBe(16 * TURN_BYTES + 200);
+    expect(Math.max(...copiedInTurns)).toBeLessThanOrEqual(TURN_BYTES);
   });
 });

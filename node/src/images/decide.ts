@@ -2,6 +2,7 @@
 import { LRUCache } from "lru-cache";
 import { AppError } from "../errors.js";
 import type { Decision, Example, NextStep, Try } from "../generated/contract.js";
+import { joinInTurns } from "../join-chunks.js";
 import type { ClassifyTarget, ExamplePhoto } from "../ports.js";
 import { sha256 } from "../sha256.js";
 import { transferable } from "./transferable.js";
@@ -97,9 +98,9 @@ async function decide(
     const viewsOf: Uint8Array[] = [];
     for (const photo of photos) {
       const { label, bytes } = photo;
+      const image = await transferable(bytes);
       // At most; what is the same in two ways is there once.
       const release = party.hold(viewsBytes);
-      const image = transferable(bytes);
       const viewCall = { kind: "exampleViews", model, image, label, optionsJson, memoryBytesKeptMax } as const;
       const viewed = await call("viewed", viewCall)
         .catch((error: unknown) => {
@@ -119,7 +120,9 @@ async function decide(
       for (let from = 0; from < step.views.length; from += countMax) {
         const places = step.views.slice(from, from + countMax);
         const scalings = Uint32Array.from(step.scalings.slice(from, from + countMax));
-        const shown = Buffer.concat(places.map((view) => pixels.subarray(view * viewBytes, (view + 1) * viewBytes)));
+        const shown = await joinInTurns(
+          places.map((view) => pixels.subarray(view * viewBytes, (view + 1) * viewBytes)),
+        );
         const { frame } = await call("fed", { kind: "exampleFrame", model, pixels: shown, scalings });
         const reply = await exchange(frame);
         const { label = null } = example;

@@ -9,7 +9,7 @@ import { get as httpsGet } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
 import { AppError } from "../errors.js";
-import { ChunkJoiner } from "../join-chunks.js";
+import { ChunkJoiner, joinInTurns } from "../join-chunks.js";
 import type { FetchImage } from "../ports.js";
 
 export interface ImageFetcherOptions {
@@ -142,7 +142,7 @@ async function readImage(response: IncomingMessage, bytesMax: number): Promise<U
       joiner.add(chunk);
     }
     joiner.finish();
-    return Buffer.concat(chunks, length);
+    return await joinInTurns(chunks);
   } finally {
     response.destroy();
   }

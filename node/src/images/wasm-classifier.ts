@@ -16,6 +16,7 @@ import type {
   LabelsSpec,
   ModelSpec,
 } from "../generated/contract.js";
+import { joinInTurns } from "../join-chunks.js";
 import type {
   Classifier,
   ClassifyOptions,
@@ -190,7 +191,7 @@ class WasmClassifier implements Classifier {
   async decode(image: Uint8Array, party: Party): Promise<FirstLook> {
     const { memoryBytesKeptMax } = this.#options;
     const optionsJson = this.#inferJson({ topK: 1, scoreThreshold: 0, picture: false });
-    const given = transferable(image);
+    const given = await transferable(image);
     const call = { kind: "decode", image: given, optionsJson, memoryBytesKeptMax } as const;
     const release = party.hold(image.length);
     try {
@@ -205,7 +206,7 @@ class WasmClassifier implements Classifier {
   async look(image: Uint8Array, party: Party): Promise<PhotoLook> {
     const { memoryBytesKeptMax } = this.#options;
     const optionsJson = this.#inferJson({ topK: 1, scoreThreshold: 0, picture: false });
-    const given = transferable(image);
+    const given = await transferable(image);
     const release = party.hold(image.length);
     try {
       const heavy = isHeavy(this.#wasm, { image: given, photo: null });
@@ -237,7 +238,7 @@ class WasmClassifier implements Classifier {
     const release = visit.hold(JSON_BYTES_PER_BYTE * bytes.length);
     try {
       const heavy = bytes.length > LIGHT_BYTES_MAX;
-      const call = { kind: "readJson", bytes: transferable(bytes) } as const;
+      const call = { kind: "readJson", bytes: await transferable(bytes) } as const;
       const { value, buffers } = only("read", await this.#call(call, { party: visit, heavy }));
       visit.charge(buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0));
       return value;
@@ -278,11 +279,11 @@ class WasmClassifier implements Classifier {
 
   async #prepareAny(target: ClassifyTarget, image: GivenImage, tensorJson: string | null, optionsJson: string) {
     if ("withPhoto" in image) return await this.#prepareKept(target, image, optionsJson);
-    const given = (bytes: Uint8Array) => ({ image: transferable(bytes), tensorJson, photo: null, shrink: null });
-    if (image instanceof Uint8Array) return await this.#prepare(target, given(image), optionsJson);
-    return await image.withBytes((bytes, giveBack) =>
-      this.#prepare(target, { ...given(bytes), giveBack }, optionsJson),
-    );
+    const prepare = async (bytes: Uint8Array, giveBack?: (bytes: Uint8Array) => void) => {
+      const given = { image: await transferable(bytes), tensorJson, photo: null, shrink: null, giveBack };
+      return await this.#prepare(target, given, optionsJson);
+    };
+    return await (image instanceof Uint8Array ? prepare(image) : image.withBytes(prepare));
   }
 
   async #prepare(target: ClassifyTarget, { giveBack, ...given }: Given, optionsJson: string) {
@@ -309,7 +310,7 @@ class WasmClassifier implements Classifier {
   async #prepareKept(target: ClassifyTarget, image: KeptImage, optionsJson: string) {
     const shrink = this.#shrinkOf(image, target, optionsJson);
     return await image.withPhoto(shrink, async (photo) => {
-      const bytes = photo === null ? new Uint8Array(image.bytes) : new Uint8Array();
+      const bytes = photo === null ? await joinInTurns([image.bytes]) : new Uint8Array();
       const prepared = await this.#prepare(target, { image: bytes, tensorJson: null, photo, shrink }, optionsJson);
       return { photo: prepared.photo, value: prepared };
     });

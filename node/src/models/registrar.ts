@@ -1,6 +1,7 @@
 /** Takes models in: what a client says of one becomes a manifest, the engine judges it, the store keeps it. */
 import { AppError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
+import { joinInTurns } from "../join-chunks.js";
 import {
   type Classifier,
   type ExamplePhoto,
@@ -48,7 +49,7 @@ export function createRegistrar({ models, classifier, store, decide, report }: R
   return {
     async register(registration, party) {
       const { labels } = registration;
-      const graph = Buffer.concat(registration.graph.pieces);
+      const graph = await joinInTurns(registration.graph.pieces);
       const said = manifestOf(registration);
       store.findSame(said, ["graph"]);
       const choice = { kind: "candidate", model: candidate(said, graph, labels) } as const;
