@@ -42,7 +42,7 @@ describe("a file that comes in pieces", () => {
   test("takes hardly more memory than its bytes at any time, whose rest would be written with zeros", () => {
     const sizes: number[] = [];
     const resize = ArrayBuffer.prototype.resize;
-    vi.spyOn(ArrayBuffer.prototype, "resize").mockImplementation(function (this: ArrayBuffer, length) {
+    vi.spyOn(ArrayBuffer.prototype, "resize").mockImplementation(function (this: ArrayBuffer, length = 0) {
       sizes.push(length);
       resize.call(this, length);
     });
