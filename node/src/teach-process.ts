@@ -8,8 +8,9 @@ import { availableParallelism, setPriority } from "node:os";
 import type { Config } from "./config.js";
 import { AppError, messageOf } from "./errors.js";
 import { isFeedbackThere, openFeedbackStore, openWorkbench } from "./service.js";
+import { endWithService } from "./teach/end-with-service.js";
 import { runLesson } from "./teach/lesson.js";
-import type { RunMessage, RunOrder } from "./teach/run.js";
+import { END_MS, type RunMessage, type RunOrder } from "./teach/run.js";
 
 /** The lowest that there is. */
 const NICENESS = 19;
@@ -20,6 +21,7 @@ const SYSTEM_PATH = "/usr/bin:/bin";
 const PROGRESS_EVERY_MS = 250;
 
 stepBack();
+endWithService(END_MS);
 const ending = new AbortController();
 process.once("disconnect", () => ending.abort(new Error("the service has ended")));
 process.once("message", (message: { order: RunOrder; settings: Config }) => void run(message));

@@ -1,9 +1,14 @@
 /** Jobs of teaching: who may do what with them, their limits, their line, and what becomes of them when something ends. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { RESULT_FILES } from "../src/teach-jobs.js";
 import { startFakeService } from "./support/fake-service.js";
+import { isRunning } from "./support/server.js";
 import { sha256Of, Teaching } from "./support/teach.js";
 
 let teaching: Teaching | undefined;
@@ -314,6 +319,14 @@ describe("a run", () => {
     expect((await at.ask(`/${id}`, "DELETE")).status).toBe(204);
     expect(await readdir(at.jobsDir)).toEqual([]);
   });
+});
+
+it("a run that does not come back from a call ends with the service, however that ends", async () => {
+  const service = spawn(process.execPath, [fileURLToPath(new URL("./fixtures/hung-run.mjs", import.meta.url))]);
+  const [pid] = (await once(createInterface(service.stdout), "line")) as [string];
+  expect(isRunning(Number(pid))).toBe(true);
+  service.kill("SIGKILL");
+  await expect.poll(() => isRunning(Number(pid))).toBe(false);
 });
 
 describe("after a restart", () => {

@@ -66,7 +66,7 @@ export interface RunOptions {
 }
 
 /** Time for a run that was told to end, to end its engines. */
-const END_MS = 3000;
+export const END_MS = 3000;
 
 /**
  * Resolves once the result is on disk, and rejects once the process has ended: with the signal's reason, or with why it failed.
@@ -78,8 +78,10 @@ export async function runJob({ program, order, signal, progress, remark, log }: 
     detached: true,
     env: {},
     execArgv: [],
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    // Nothing is written to stdin: that it ends says that the service has.
+    stdio: ["pipe", "ignore", "pipe", "ipc"],
   });
+  child.stdin?.on("error", () => {});
   let timer: NodeJS.Timeout | undefined;
   const end = () => {
     if (child.connected) child.disconnect();
