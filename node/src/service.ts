@@ -208,7 +208,7 @@ export async function openService(config: Config, logger: Logger, observer: Obse
 
 /** The store of registered models that replicas share; null where there is none. */
 async function openShared(
-  { modelsStore, registeredModelsDir }: Config,
+  { modelsStore, registeredModelsDir, registeredBytesMax }: Config,
   report: (error: unknown) => void,
 ): Promise<SharedBlobs | null> {
   if (modelsStore === undefined) return null;
@@ -216,6 +216,7 @@ async function openShared(
     objects: await openS3Objects(modelsStore),
     // Apart from what a service without MODELS_STORE keeps there.
     cacheDir: join(registeredModelsDir, "copies"),
+    blobBytesMax: registeredBytesMax,
     report,
   });
 }

@@ -34,6 +34,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   wilson: [],
   s3: [],
   postgres: [],
+  "look-each-second": [],
   "wasm-module": ["generated"],
   "teach-jobs": ["generated", "ports"],
   "teach-process": ["teach", "service", "config", "errors"],
@@ -54,6 +55,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   models: [
     "s3",
+    "look-each-second",
     "shares",
     "fair-queue",
     "unless-aborted",
@@ -91,8 +93,8 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "wasm-module",
   ],
   feedback: ["postgres", "ports", "errors", "generated", "wasm-module"],
-  keys: ["postgres", "ports", "errors"],
-  rates: ["postgres", "ports"],
+  keys: ["look-each-second", "postgres", "ports", "errors"],
+  rates: ["look-each-second", "postgres", "ports"],
   observe: ["ports", "generated", "printable"],
   app: ["teach-jobs", "classify", "explain", "front", "grpc-messages", "protocols", "routes", "ports"],
   service: [

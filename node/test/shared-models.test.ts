@@ -34,7 +34,7 @@ async function start(cacheDir?: string, bytesMax = 10_000_000): Promise<Replica>
   const dir = cacheDir ?? (await mkdtemp(join(tmpdir(), "menagerie-copies-")));
   dirs.push(dir);
   const report = (error: unknown) => void reports.push(error);
-  const shared = await openSharedBlobs({ objects, cacheDir: dir, report });
+  const shared = await openSharedBlobs({ objects, cacheDir: dir, blobBytesMax: bytesMax, report });
   const store = await openModelStore({
     blobs: shared,
     zoo: new FakeZoo([zooModel("colours", { default: true })]),
@@ -225,6 +225,19 @@ describe("a store that lies about a hash", () => {
     await expect(model?.readGraph()).rejects.toMatchObject({ code: "engine_unavailable" });
     expect((await readdir(second.cacheDir)).filter((name) => name.endsWith(".graph"))).toEqual([]);
     await expectGraph(first.store.find("birds"), "birds");
+  });
+
+  it("is read no further than the index says that a file goes", async () => {
+    const [first, second] = [await start(), await start()];
+    await register(first, "birds");
+    objects.lie = (bytes) => (bytes.length < 10_000 ? bytes : Buffer.concat([bytes, Buffer.of(0)]));
+    await follow(second);
+    await expect(second.store.find("birds")?.readGraph()).rejects.toMatchObject({
+      code: "engine_unavailable",
+      message: expect.stringMatching(/holds more under blobs\/\w+\.graph than it may/),
+    });
+    objects.lie = (bytes) => bytes;
+    await expectGraph(second.store.find("birds"), "birds");
   });
 
   it("serves again once it is mended", async () => {

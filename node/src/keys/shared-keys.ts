@@ -1,7 +1,8 @@
 /** API keys in a table of PostgreSQL that replicas share: a line for each, as the file of keys has it. */
 import type pg from "pg";
 import { AppError, isSystemError, messageOf } from "../errors.js";
-import { lookEachSecond, making, openPool } from "../postgres.js";
+import { lookEachSecond } from "../look-each-second.js";
+import { making, openPool } from "../postgres.js";
 import { holderOf, type KeptKeys, type KeyEntry, type NewKey, parseKeys } from "./api-keys.js";
 
 /** How errors name where they are. */

@@ -1,5 +1,6 @@
 /** Looks each second at the store that replicas share, and lets go of models that others removed. */
 import { messageOf } from "../errors.js";
+import { type Looks, lookEachSecond } from "../look-each-second.js";
 import type { Models, ModelsStoreStatus } from "../ports.js";
 import type { SharedBlobs } from "./shared-blobs.js";
 import type { ModelStore } from "./store.js";
@@ -12,9 +13,6 @@ export interface FollowerOptions {
   readonly report: (error: unknown) => void;
 }
 
-/** Between the end of one look and the next. */
-const LOOK_MS = 1000;
-
 export interface Follower {
   start(): void;
   status(): ModelsStoreStatus;
@@ -22,8 +20,7 @@ export interface Follower {
 }
 
 export function createFollower({ shared, store, models, report }: FollowerOptions): Follower {
-  let timer: NodeJS.Timeout | undefined;
-  let isOver = false;
+  let looks: Looks | null = null;
   let problem: string | null = null;
   /** Files of models that came are read one after the other. */
   let verified = Promise.resolve();
@@ -31,16 +28,13 @@ export function createFollower({ shared, store, models, report }: FollowerOption
   async function look(): Promise<void> {
     try {
       const { gone, verify } = await store.takeOver();
-      if (problem !== null) report(null);
       problem = null;
       letGo(gone).catch(report);
       verified = verified.then(verify).catch(report);
     } catch (error) {
-      if (isOver) return;
-      if (problem === null) report(error);
       problem = messageOf(error);
+      throw error;
     }
-    if (!isOver) timer = setTimeout(look, LOOK_MS).unref();
   }
 
   async function letGo(gone: Awaited<ReturnType<typeof store.takeOver>>["gone"]): Promise<void> {
@@ -50,14 +44,16 @@ export function createFollower({ shared, store, models, report }: FollowerOption
   }
 
   return {
-    start: () => void look(),
+    start() {
+      looks = lookEachSecond(look, report);
+      looks.now();
+    },
     status() {
       const ms = shared.sinceHeardMs();
       return { problem, heard_seconds_ago: ms === null ? null : Math.round(ms / 100) / 10 };
     },
     stop() {
-      isOver = true;
-      clearTimeout(timer);
+      void looks?.stop();
       shared.close();
     },
   };

@@ -10,8 +10,8 @@ export interface StoredObject {
 export interface Objects {
   /** How messages to the operator name it. */
   readonly place: string;
-  /** Null where there is none of this key; `same` where it still has this ETag. */
-  get(key: string, msMax: number, etag?: string | null): Promise<StoredObject | "same" | null>;
+  /** Null where there is none of this key; `same` where it still has this ETag. Rejects where it has more than `bytesMax`. */
+  get(key: string, msMax: number, bytesMax: number, etag?: string | null): Promise<StoredObject | "same" | null>;
   /** @param sha256 of the bytes, in hex: the store refuses others */
   put(key: string, bytes: Uint8Array, sha256: string, msMax: number): Promise<void>;
   /**

@@ -1,8 +1,7 @@
 /** Objects in an S3-compatible store. Conditional writes: docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html */
-import { Readable } from "node:stream";
+import { addAbortSignal, Readable } from "node:stream";
 import { messageOf } from "../errors.js";
 import { openS3, readBucketUrl } from "../s3.js";
-import { unlessAborted } from "../unless-aborted.js";
 import { AwayError } from "./blobs.js";
 import type { Objects } from "./objects.js";
 
@@ -18,17 +17,16 @@ export async function openS3Objects(url: string): Promise<Objects> {
   const { GetObjectCommand, PutObjectCommand } = commands;
   return {
     place: url,
-    get: (key, msMax, etag = null) =>
+    get: (key, msMax, bytesMax, etag = null) =>
       unlessAway(msMax, async (abortSignal) => {
         try {
           const asked = new GetObjectCommand({ ...keyOf(key), ...(etag === null ? {} : { IfNoneMatch: etag }) });
           const { Body, ETag } = await client.send(asked, { abortSignal });
-          if (Body === undefined || ETag === undefined) throw new Error("it answers without a body or an ETag");
+          if (!(Body instanceof Readable) || ETag === undefined)
+            throw new Error("it answers without a body or an ETag");
           // The client's own deadline ends with the headers.
-          const bytes = await unlessAborted(abortSignal, Body.transformToByteArray()).catch((error: unknown) => {
-            if (Body instanceof Readable) Body.destroy();
-            throw error;
-          });
+          const bytes = await readAtMost(bytesMax, addAbortSignal(abortSignal, Body));
+          if (bytes === null) throw new AwayError(`holds more under ${key} than the ${bytesMax} bytes that it may`);
           return { bytes, etag: ETag };
         } catch (error) {
           if (statusOf(error) === NOT_MODIFIED) return "same" as const;
@@ -60,10 +58,25 @@ export async function openS3Objects(url: string): Promise<Objects> {
   };
 }
 
+/** Null where there are more. */
+async function readAtMost(bytesMax: number, body: Readable): Promise<Uint8Array | null> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    // What is not read is not sent either: leaving the loop ends the stream.
+    if (length > bytesMax) return null;
+    chunks.push(chunk);
+  }
+  const { buffer, byteOffset } = Buffer.concat(chunks);
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
 async function unlessAway<T>(msMax: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   try {
     return await work(AbortSignal.timeout(msMax));
   } catch (error) {
+    if (error instanceof AwayError) throw error;
     throw new AwayError(`cannot be used now (${whyOf(error, msMax)})`, error);
   }
 }

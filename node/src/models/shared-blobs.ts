@@ -8,6 +8,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { AppError } from "../errors.js";
 import { sha256 } from "../sha256.js";
 import { AwayError, type Blob, type Blobs, ConflictError, LaterError } from "./blobs.js";
 import { folderBlobs } from "./folder-blobs.js";
@@ -17,6 +18,8 @@ export interface SharedBlobsOptions {
   readonly objects: Objects;
   /** Folder of copies: it belongs to this replica. */
   readonly cacheDir: string;
+  /** Of one blob. */
+  readonly blobBytesMax: number;
   /** Told of what is wrong with the copies, or with the bucket at the start. */
   readonly report: (error: unknown) => void;
 }
@@ -37,6 +40,8 @@ const CONTENT_NAME = /^([0-9a-f]{64})\.(?:graph|labels)$/;
 /** For the first look: what is copied serves where the bucket takes longer. */
 const START_MS_MAX = 2000;
 const INDEX_MS_MAX = 10_000;
+/** 10,000 versions, each with some 6 kB of manifest. */
+const INDEX_BYTES_MAX = 64 * 1024 * 1024;
 const BLOB_MS_MAX = 60_000;
 
 const INDEX = z.strictObject({
@@ -65,7 +70,7 @@ const NOTHING: Known = { etag: null, entries: {} };
  * @throws LaterError
  */
 export async function openSharedBlobs(options: SharedBlobsOptions): Promise<SharedBlobs> {
-  const { objects, cacheDir, report } = options;
+  const { objects, cacheDir, blobBytesMax, report } = options;
   const cache = folderBlobs(cacheDir);
   let known = await readCopy();
   let heardAt: number | null = null;
@@ -97,7 +102,7 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
   }
 
   async function look(msMax: number): Promise<readonly string[]> {
-    const found = await objects.get(INDEX_KEY, msMax, known.etag);
+    const found = await objects.get(INDEX_KEY, msMax, INDEX_BYTES_MAX, known.etag);
     const before = known.entries;
     // No replica deletes it: a bucket that was emptied, or restored from before it, is no word that all models are gone.
     if (found === null && known.etag !== null) throw new AwayError(`has lost its index: ${INDEX_KEY}`);
@@ -120,6 +125,11 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
   async function replaceIndex(index: Index): Promise<string> {
     await refuseWithoutConditions();
     const bytes = Buffer.from(JSON.stringify(index));
+    if (bytes.length > INDEX_BYTES_MAX)
+      throw new AppError(
+        "storage_full",
+        `What is said of all registered models would take more than ${INDEX_BYTES_MAX} bytes; remove some of them.`,
+      );
     let failure: unknown = new ConflictError("another replica changed a model at the same time");
     try {
       const etag = await objects.replace(INDEX_KEY, bytes, known.etag, INDEX_MS_MAX);
@@ -128,14 +138,15 @@ export async function openSharedBlobs(options: SharedBlobsOptions): Promise<Shar
       failure = error;
     }
     // The answer may have been lost, and the client have tried again.
-    const now = await objects.get(INDEX_KEY, INDEX_MS_MAX).catch(() => null);
+    const now = await objects.get(INDEX_KEY, INDEX_MS_MAX, INDEX_BYTES_MAX).catch(() => null);
     if (now !== null && now !== "same" && indexOf(now).revision === index.revision) return now.etag;
     throw failure;
   }
 
   /** Bytes that are not what they are named are given as they are, and not kept: who reads them refuses them. */
   async function download(name: string, expected: string): Promise<Uint8Array | null> {
-    const found = await objects.get(keyOf(name), BLOB_MS_MAX);
+    const bytesMax = Math.min(namedNow().get(name) || blobBytesMax, blobBytesMax);
+    const found = await objects.get(keyOf(name), BLOB_MS_MAX, bytesMax);
     if (found === null || found === "same") return null;
     if ((await sha256(found.bytes)) === expected) await copy(name, found.bytes);
     return found.bytes;

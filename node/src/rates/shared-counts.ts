@@ -5,8 +5,9 @@
  * Windows are each replica's own, and end in so many ms of the database's time: no clock is compared with another.
  */
 import { createHash, randomUUID } from "node:crypto";
+import { lookEachSecond } from "../look-each-second.js";
 import type { PeerCounts } from "../ports.js";
-import { lookEachSecond, making, openPool } from "../postgres.js";
+import { making, openPool } from "../postgres.js";
 
 export interface SharedCountsOptions {
   readonly url: string;

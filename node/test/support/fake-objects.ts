@@ -22,11 +22,19 @@ export class FakeObjects implements Objects {
 
   constructor(readonly place = "s3://models") {}
 
-  async get(key: string, msMax: number, etag: string | null = null): Promise<StoredObject | "same" | null> {
+  async get(
+    key: string,
+    msMax: number,
+    bytesMax: number,
+    etag: string | null = null,
+  ): Promise<StoredObject | "same" | null> {
     await this.#answer("get", key, msMax);
     const found = this.kept.get(key);
     if (found === undefined) return null;
-    return found.etag === etag ? "same" : { ...found, bytes: this.lie(found.bytes) };
+    if (found.etag === etag) return "same";
+    const bytes = this.lie(found.bytes);
+    if (bytes.length > bytesMax) throw new AwayError(`holds more under ${key} than it may`);
+    return { ...found, bytes };
   }
 
   async put(key: string, bytes: Uint8Array, _sha256: string, msMax: number): Promise<void> {
