@@ -15,11 +15,14 @@ export async function openBucketSource(url: string, { bucket, prefix }: BucketPl
   const folder = prefix === "" ? "" : `${prefix}/`;
 
   async function* names(): AsyncGenerator<string> {
-    const pages = commands.paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: folder });
+    // XML, of which the list is, has no way to write some characters that keys may have.
+    const asked = { Bucket: bucket, Prefix: folder, EncodingType: "url" } as const;
+    const pages = commands.paginateListObjectsV2({ client }, asked);
     try {
-      for await (const { Contents = [] } of pages) {
+      for await (const { Contents = [], EncodingType } of pages) {
         for (const { Key = "" } of Contents) {
-          const name = Key.slice(folder.length);
+          const key = EncodingType === "url" ? decodeURIComponent(Key.replaceAll("+", " ")) : Key;
+          const name = key.slice(folder.length);
           if (isPhoto(basename(name)) && !HIDDEN.test(name)) yield name;
         }
       }

@@ -83,10 +83,12 @@ describe("menagerie batch", () => {
     expectAll(await linesOf("all/answers.jsonl"));
   });
 
-  it("answers the photos of a bucket, page by page, below a prefix", async () => {
+  it("answers the photos of a bucket, page by page, below a prefix, whatever their keys are", async () => {
     const s3 = await startFakeS3("photos");
     const few = ["red/1.png", "red/2.png", "green/1.png", "blue/7.png", "broken.jpg"];
     for (const name of few) s3.objects.set(`/photos/mine/${name}`, await readFile(join(dir, "photos", name)));
+    const odd = "red/\u0001 ü+<&%41>.png";
+    s3.objects.set(`/photos/mine/${odd}`, await readFile(join(dir, "photos/red/1.png")));
     for (const other of ["mine/.hidden/1.png", "mine/notes.txt", "others/1.png"])
       s3.objects.set(`/photos/${other}`, Buffer.from("not meant"));
     const env = { MODELS_DIR: zoo, ...s3.environment };
@@ -97,6 +99,7 @@ describe("menagerie batch", () => {
       ["blue/7.png", "blue"],
       ["broken.jpg", "image_unsupported"],
       ["green/1.png", "green"],
+      [odd, "red"],
       ["red/1.png", "red"],
       ["red/2.png", "red"],
     ]);

@@ -66,14 +66,16 @@ export async function startFakeS3(bucket, port = 0) {
 
   /** Two keys a page. */
   function list(asked, response) {
+    const isEncoded = asked.get("encoding-type") === "url";
+    const written = (key) => (isEncoded ? encodeURIComponent(key).replaceAll("%20", "+") : key);
     const keys = [...objects.keys()].map((path) => path.slice(bucket.length + 2)).toSorted();
-    const after = asked.get("continuation-token") ?? "";
+    const after = decodeURIComponent(asked.get("continuation-token") ?? "");
     const left = keys.filter((key) => key.startsWith(asked.get("prefix") ?? "") && key > after);
     const page = left.slice(0, KEYS_PER_PAGE);
     const more = left.length > page.length;
     response.writeHead(200, { "content-type": "application/xml" });
     response.end(
-      `<ListBucketResult><IsTruncated>${more}</IsTruncated>${more ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : ""}${page.map((key) => `<Contents><Key>${key}</Key></Contents>`).join("")}</ListBucketResult>`,
+      `<ListBucketResult><IsTruncated>${more}</IsTruncated>${more ? `<NextContinuationToken>${encodeURIComponent(page.at(-1))}</NextContinuationToken>` : ""}${isEncoded ? "<EncodingType>url</EncodingType>" : ""}${page.map((key) => `<Contents><Key>${written(key)}</Key></Contents>`).join("")}</ListBucketResult>`,
     );
   }
 
