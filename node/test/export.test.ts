@@ -29,7 +29,7 @@ describe("GET /api/models/{id}/graph?as=", () => {
 
   it.each([
     ["?as=tflite", 400, /as=tflite: it must be onnx, frozen or savedmodel/],
-    ["?as=onnx&preprocess=yes", 400, /preprocess=yes: it must be 0 or 1/],
+    ["?as=onnx&preprocess=yes", 400, /preprocess=yes: it must be 0, 1, true or false/],
     ["?preprocess=1", 400, /say with as=/],
   ])("%s is refused with what it may be", async (query, status, detail) => {
     const response = await graph(query);

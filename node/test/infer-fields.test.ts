@@ -107,7 +107,7 @@ describe("the fields of a request", () => {
     ["point", "1,2,0", /side of at least 1/],
     ["model_sha256", "abc", /64 hex digits/],
     ["input_tensor", "a b", /name of a node/],
-    ["picture", "yes", /0 or 1/],
+    ["picture", "yes", /0, 1, true or false/],
     ["size", ["1", "2"], /size=1 and 2: it may be sent once/],
     ["model", ["a", "b", "c", "d"], /3 times at most/],
   ])("%s=%s is field_invalid", (name, value, message) => {

@@ -1,19 +1,19 @@
 import { existsSync } from "node:fs";
-import { rename, writeFile } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { readConfig } from "../config.js";
 import { AppError } from "../errors.js";
-import type { ExportForm } from "../generated/contract.js";
+import type { ExportForm, SpecOverrides } from "../generated/contract.js";
 import { EXPORT_ENDINGS, onOwnBehalf, openExporter } from "../service.js";
 import { exportSubjectOf } from "../zoo/export-subject.js";
 import { findModel } from "../zoo/find-models.js";
-import { readInput } from "./files.js";
+import { checkOutput, readInput, writeOutput } from "./files.js";
 
 interface Options {
   readonly to: ExportForm;
   readonly preprocess: boolean;
   readonly out?: string;
+  readonly settings?: SpecOverrides;
 }
 
 /** An id, or id@version; what ends as a graph does and is no file is a file that is missing. */
@@ -27,21 +27,25 @@ export function addExport(program: Command): void {
     .argument("[labels]", "label file, which is written along")
     .addOption(new Option("--to <form>", "what is written").choices(Object.keys(EXPORT_ENDINGS)).makeOptionMandatory())
     .option("--preprocess", "a file that takes pixels and gives probabilities", false)
+    .option(
+      "--settings <json>",
+      "how a graph of your own is fed and read, where it does not tell: docs/export.md",
+      parseSettings,
+    )
     .option("--out <file>", "where; in this folder, under the graph's name, without it")
-    .action(async (graph: string, labels: string | undefined, { to, preprocess, out }: Options) => {
+    .action(async (graph: string, labels: string | undefined, { to, preprocess, out, settings }: Options) => {
       const name = isModel(graph, labels) ? graph.replace("@", "-") : basename(graph, extname(graph));
       const file = out ?? name + EXPORT_ENDINGS[to];
       if ([graph, labels].some((input) => input !== undefined && resolve(input) === resolve(file)))
         throw new AppError("field_invalid", `--out ${file}: it would replace what is read.`);
+      await checkOutput("--out", file);
       const config = readConfig();
-      const subject = await subjectOf(graph, labels, config.modelsDir);
+      const subject = await subjectOf(graph, labels, settings, config.modelsDir);
       const exportModel = await openExporter(config);
       const pieces = await onOwnBehalf(config.engineLoadMsMax, ({ signal }) =>
         exportModel(subject, { form: to, preprocess }, signal),
       );
-      // A file that is there stays until the new one is whole.
-      await writeFile(`${file}.new`, pieces);
-      await rename(`${file}.new`, file);
+      await writeOutput("--out", file, pieces);
       const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
       process.stdout.write(`${file}: ${bytes} bytes\n`);
     });
@@ -53,13 +57,33 @@ function isModel(graph: string, labels: string | undefined): boolean {
 }
 
 /** What is to be written, of two files or of a model's folder. */
-async function subjectOf(graph: string, labels: string | undefined, modelsDir: string) {
-  if (isModel(graph, labels)) return await exportSubjectOf(join(modelsDir, (await findModel(modelsDir, graph)).entry));
+async function subjectOf(
+  graph: string,
+  labels: string | undefined,
+  settings: SpecOverrides | undefined,
+  modelsDir: string,
+) {
+  if (isModel(graph, labels)) {
+    if (settings !== undefined)
+      throw new AppError("field_invalid", `--settings: ${graph} is a model, whose manifest has its settings.`);
+    return await exportSubjectOf(join(modelsDir, (await findModel(modelsDir, graph)).entry));
+  }
   return {
     graph: [await readInput(graph)],
-    request: { origin: "stranger", format: "auto", overrides: {}, source: "request", threads: 0 },
+    request: { origin: "stranger", format: "auto", overrides: settings ?? {}, source: "request", threads: 0 },
     labels: labels === undefined ? null : await readInput(labels),
-    labelOffset: null,
+    labelOffset: settings?.label_offset ?? null,
     temperature: 1,
   } as const;
+}
+
+/** The engine, which takes it, says what is wrong inside. */
+function parseSettings(text: string): SpecOverrides {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as SpecOverrides;
+  } catch {
+    // Refused as what is no object is.
+  }
+  throw new InvalidArgumentError('It must be a JSON object, such as {"input_tensor":"image"}.');
 }

@@ -1,7 +1,7 @@
 /** Files that are named on the command line, and why they cannot be read, in words. */
-import { readdir, readFile, stat } from "node:fs/promises";
-import { extname, join, relative, sep } from "node:path";
-import { isSystemError, messageOf } from "../errors.js";
+import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, extname, join, relative, sep } from "node:path";
+import { AppError, isSystemError, messageOf } from "../errors.js";
 
 /** By these endings photos are found in folders; a file that is named itself may have any. */
 const PHOTO_ENDINGS = [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp"];
@@ -36,6 +36,33 @@ export async function checkFile(path: string): Promise<void> {
     throw new UnreadableInput(path, reasonOf(error));
   });
   if (found.isDirectory()) throw new UnreadableInput(path, IS_FOLDER);
+}
+
+/** Refuses what cannot be written later, before the work for it is done. @throws AppError `field_invalid` */
+export async function checkOutput(option: string, path: string): Promise<void> {
+  const refuse = (reason: string) => new AppError("field_invalid", `${option} ${path}: ${reason}`);
+  const found = await stat(path).catch(() => null);
+  if (found?.isDirectory()) throw refuse(IS_FOLDER);
+  if (found !== null && !found.isFile()) throw refuse("It is no file that could be replaced; name another one.");
+  const folder = dirname(path);
+  if (!(await isFolder(folder))) throw refuse(`There is no folder ${folder}; make it, or name another file.`);
+}
+
+/** A file that is there stays until the new one is whole. @throws AppError `field_invalid`, `storage_full` */
+export async function writeOutput(option: string, path: string, pieces: readonly Uint8Array[]): Promise<void> {
+  const part = `${path}.new`;
+  try {
+    await writeFile(part, pieces);
+    await rename(part, path);
+  } catch (cause) {
+    await rm(part, { force: true }).catch(() => {});
+    if (isSystemError(cause, "ENOSPC", "EDQUOT"))
+      throw new AppError("storage_full", `${option} ${path}: The disk has no room for it.`, { cause });
+    const reason = isSystemError(cause, "EACCES", "EPERM", "EROFS")
+      ? "This user may not write there."
+      : messageOf(cause);
+    throw new AppError("field_invalid", `${option} ${path}: ${reason}`, { cause });
+  }
 }
 
 /** A photo that was named, or the folder in which none was found. */

@@ -127,7 +127,7 @@ const FIELDS = SETTINGS.extend({
     .optional()
     .describe("x,y or x,y,side: a square around a point instead of a crop."),
   picture: z
-    .enum(["0", "1", "true", "false"], "must be 0 or 1")
+    .enum(["0", "1", "true", "false"], "must be 0, 1, true or false")
     .optional()
     .describe("Whether the JSON answer carries the pixels that the model saw."),
   model_sha256: z

@@ -278,7 +278,7 @@ function downloadGraph({
 
 const EXPORT_QUERY = z.object({
   as: z.enum(["onnx", "frozen", "savedmodel"], "must be onnx, frozen or savedmodel").optional(),
-  preprocess: z.enum(["0", "1", "true", "false"], "must be 0 or 1").optional(),
+  preprocess: z.enum(["0", "1", "true", "false"], "must be 0, 1, true or false").optional(),
 });
 
 /** What is asked for; null for the file as it is. @throws AppError `field_invalid`. */

@@ -1,5 +1,9 @@
 /** A model of a running service, written for other programs by the engine. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runCommand } from "../support/command.js";
 import { COLOURS, meanColourGraph } from "../support/graph-def.js";
 import { type RunningServer, startServer } from "../support/server.js";
 
@@ -36,4 +40,41 @@ it("is written of a registered model, and registers again as a SavedModel", asyn
   const { status, text } = await written("colours/graph?as=savedmodel");
   expect(status).toBe(200);
   expect((await form(Buffer.from(text, "latin1"), "model.zip", "again")).status).toBe(201);
+});
+
+describe("menagerie export", () => {
+  let dir: string;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "menagerie-export-"));
+    await mkdir(join(dir, "folder"));
+    await writeFile(join(dir, "graph.pb"), meanColourGraph());
+  });
+  afterAll(() => rm(dir, { recursive: true }));
+  const run = (...args: string[]) => runCommand(["export", ...args, "--to", "onnx"], { cwd: dir });
+
+  it("takes settings that the graph does not tell", async () => {
+    const settings = JSON.stringify({ mean: [10], std: [20], channel_order: "BGR" });
+    const { exitCode, stderr } = await run("graph.pb", "--settings", settings, "--out", "told.onnx");
+    expect(exitCode, stderr).toBe(0);
+    const text = await readFile(join(dir, "told.onnx"), "latin1");
+    for (const part of ["[10.0,10.0,10.0]", "[20.0,20.0,20.0]", "BGR"]) expect(text).toContain(part);
+  });
+
+  it.each([
+    [["graph.pb", "--out", "folder"], "--out folder: It is a folder; name a file."],
+    [
+      ["graph.pb", "--out", "none/x.onnx"],
+      "--out none/x.onnx: There is no folder none; make it, or name another file.",
+    ],
+    [["graph.pb", "--out", "/dev/null"], "--out /dev/null: It is no file that could be replaced"],
+    [["graph.pb", "--settings", "[]"], "It must be a JSON object"],
+    [["graph.pb", "--settings", '{"meen":[0]}'], "unknown field `meen`, expected one of `input_tensor`"],
+    [["flowers5", "--settings", "{}"], "flowers5 is a model, whose manifest has its settings"],
+  ])("%j is refused in words, and nothing is written", async (args, words) => {
+    const before = await readdir(dir);
+    const { exitCode, stderr } = await run(...args);
+    expect([exitCode, stderr]).toEqual([expect.any(Number), expect.stringContaining(words)]);
+    expect(exitCode).not.toBe(0);
+    expect(await readdir(dir)).toEqual(before);
+  });
 });
