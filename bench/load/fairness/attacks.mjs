@@ -5,88 +5,33 @@
  */
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
-import { encodeForm, encodePost } from "../../http-client.mjs";
+import { encodePost } from "../../http-client.mjs";
 import { slowGraph, tinyGraph } from "../hostile-graphs.mjs";
-
-/**
- * @typedef {object} Target
- * @property {number} port
- * @property {number} grpcPort
- * @property {string} from the attacker's address
- * @property {() => boolean} isOver
- * @property {Buffer} photo
- * @property {Record<string, Buffer>} worst the worst image that is known of each format
- */
-
-/**
- * @typedef {object} Attack
- * @property {string} title
- * @property {(target: Target) => Promise<unknown>} run
- */
-
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const PAUSE_MS = 20;
-
-/** Opens a connection; errors are the service's right. */
-function open({ port, from }) {
-  const socket = connect({ port, host: "127.0.0.1", localAddress: from });
-  socket.on("error", () => {});
-  return socket;
-}
-
-/** Asks and reads the whole answer, whatever it is; `read` gets its pieces. */
-function ask(target, request, read = (_chunk) => {}) {
-  return new Promise((resolve) => {
-    const socket = open(target);
-    socket.setTimeout(130_000, () => socket.destroy());
-    socket.on("data", read);
-    socket.on("close", resolve);
-    // Whoever closes its half of the connection counts as gone, and its work is given up.
-    socket.write(request);
-  });
-}
-
-/** So many clients that ask, each again and again, what `make` gives them. */
-function clients(count, make) {
-  return (target) =>
-    Promise.all(
-      Array.from({ length: count }, async (_, client) => {
-        for (let turn = 0; !target.isOver(); turn += 1) {
-          await ask(target, make(target, client, turn));
-          await sleep(PAUSE_MS);
-        }
-      }),
-    );
-}
-
-/** A form for `/infer`; the connection is closed after it. */
-function infer(...parts) {
-  return form("/infer?format=json", parts);
-}
-
-function form(path, parts) {
-  const { headers, body } = encodeForm(parts);
-  return encodePost(path, { ...headers, connection: "close" }, body);
-}
-
-const image = (content) => ({ name: "image_file", file: "photo", content });
-const graph = (content) => ({ name: "model_file", file: "graph.pb", content });
-const model = (content) => ({ name: "model", content });
+import { ask, clients, form, graph, image, infer, model, open, PAUSE_MS, sleep } from "./asking.mjs";
+import { askInBatches, exportGraphs, sendExamples, sendLargeTensors, teachAndWatch } from "./dear-calls.mjs";
 
 /** The kinds of `wasm/examples/worst_images`. */
 const KINDS = ["jpeg-baseline", "jpeg-progressive", "png", "gif", "bmp", "bmp-runs", "webp-lossy", "webp-lossless"];
 /** Bytes that a request of an attacker may have, so that it is the work that counts. */
 const REQUEST_BYTES_MAX = 8_000_000;
 
-/** 16 clients with one image, up to 16 times in each request, for two models. */
+/** Asks two models about one image, as often in a request as that takes it. */
+function worstOf({ worst: images }, kind) {
+  const content = images[`${kind}-per-byte`];
+  const count = Math.max(1, Math.min(16, Math.floor(REQUEST_BYTES_MAX / content.length)));
+  return infer(...Array.from({ length: count }, () => image(content)), model("flowers5"), model("waste6"));
+}
+
 const worst = (kind) => ({
   title: `16 clients with the worst ${kind} for its bytes, up to 16 times in a request, for two models`,
-  run: clients(16, ({ worst: images }) => {
-    const content = images[`${kind}-per-byte`];
-    const count = Math.max(1, Math.min(16, Math.floor(REQUEST_BYTES_MAX / content.length)));
-    return infer(...Array.from({ length: count }, () => image(content)), model("flowers5"), model("waste6"));
-  }),
+  run: clients(16, (target) => worstOf(target, kind)),
 });
+
+const worstInTurn = {
+  title:
+    "16 clients with the worst image of each format for its bytes, in turn, up to 16 times in a request, for two models",
+  run: clients(16, (target, client, turn) => worstOf(target, KINDS[(client + turn) % KINDS.length])),
+};
 
 /** 16 clients with the image of each kind that takes longest of all, whatever its bytes, in turn. */
 const longest = {
@@ -233,7 +178,7 @@ async function sitIdle(target) {
 
 const seed = (client, turn) => 1e6 * client + turn;
 
-/** @type {Record<string, Attack>} */
+/** @type {Record<string, import("./asking.mjs").Attack>} */
 export const ATTACKS = {
   pipelining: { title: "clients that pipeline six photos and leave", run: pipelineAndLeave },
   tiny: {
@@ -276,6 +221,20 @@ export const ATTACKS = {
       return clients(16, () => request)(target);
     },
   },
+  bodies: {
+    title: "16 clients with 384 MB of images in each request, as one tensor of bytes",
+    run: sendLargeTensors,
+  },
+  exports: { title: "16 clients that export a graph as ONNX, again and again", run: exportGraphs },
+  examples: {
+    title: "16 clients with ever-new graphs and 16 labelled photos that decide about each",
+    run: sendExamples,
+  },
+  teaching: {
+    title: "4 clients that teach models one after another, and 32 that read how their jobs are",
+    run: teachAndWatch,
+  },
+  batches: { title: "64 connections that ask about one photo after another, as batches do", run: askInBatches },
   grpc: {
     title: "16 clients of the gRPC port with four calls at once, of 16 photos each",
     run: (target) => {
@@ -289,7 +248,8 @@ export const ATTACKS = {
   },
   "slow writers": { title: "64 uploads that come at the least pace", run: writeSlowly },
   idle: { title: "1,200 idle connections", run: sitIdle },
-  "worst images": longest,
+  "longest images": longest,
+  "worst images": worstInTurn,
   ...Object.fromEntries(KINDS.map((kind) => [`worst ${kind}`, worst(kind)])),
 };
 
@@ -302,3 +262,6 @@ ATTACKS.all = {
         .map(([, { run }]) => run(target)),
     ),
 };
+
+/** Without those whose images another one has too. */
+export const SHORT = Object.keys(ATTACKS).filter((name) => !KINDS.some((kind) => name === `worst ${kind}`));

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { ATTACKS } from "./attacks.mjs";
+import { SHORT } from "./attacks.mjs";
 import { BY_REQUEST, complaintsOf, runAttacks } from "./run.mjs";
 import { makeWorstImages } from "./worst-images.mjs";
 
@@ -30,11 +30,11 @@ const isLinux = process.platform === "linux" || "it reads /proc";
 
 for (const sameAddress of [false, true]) {
   // Shares of one address are by request: what fills places, connections and memory is its own affair.
-  const names = sameAddress ? BY_REQUEST : Object.keys(ATTACKS);
+  const names = sameAddress ? BY_REQUEST : SHORT;
   test(`an honest client from ${sameAddress ? "the same" : "another"} address is answered beside each attack`, {
     skip: isLinux !== true && isLinux,
   }, async () => {
-    const options = { seconds: SECONDS, imagesDir, sameAddress, givenBackMs: 0 };
+    const options = { seconds: SECONDS, imagesDir, sameAddress, isShort: true };
     const rows = await runAttacks({ names, ...options });
     assert.equal(rows.length, names.length);
     const suspects = rows.filter((row) => complain(row).length > 0).map(({ name }) => name);

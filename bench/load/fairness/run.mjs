@@ -127,11 +127,21 @@ function peakRss(pid) {
  */
 
 /**
+ * @typedef {object} Options
+ * @property {readonly string[]} names
+ * @property {number} seconds
+ * @property {string} imagesDir
+ * @property {boolean} [sameAddress]
+ * @property {boolean} [isShort] whether the client is alone once for all attacks, and memory may be given back later
+ */
+
+/**
  * Runs attacks on one service, each between two rests.
- * @param {{ names: readonly string[], seconds: number, imagesDir: string, sameAddress?: boolean, givenBackMs?: number }} options
+ * @param {Options} options
  * @returns {Promise<Row[]>}
  */
-export async function runAttacks({ names, seconds, imagesDir, sameAddress = false, givenBackMs = GIVEN_BACK_MS }) {
+export async function runAttacks({ names, seconds, imagesDir, sameAddress = false, isShort = false }) {
+  const givenBackMs = isShort ? 0 : GIVEN_BACK_MS;
   const service = await startService({ GRPC_PORT: "0" });
   const photo = await readFile(join(ROOT, "models/samples/sunflowers-1.jpg"));
   /** @type {Row[]} */
@@ -145,8 +155,9 @@ export async function runAttacks({ names, seconds, imagesDir, sameAddress = fals
       });
     }
     await askHonestly(service.url, photo, 2);
-    for (const name of names) {
-      const alone = await askHonestly(service.url, photo, seconds);
+    let alone = await askHonestly(service.url, photo, seconds);
+    for (const [index, name] of names.entries()) {
+      if (index > 0 && !isShort) alone = await askHonestly(service.url, photo, seconds);
       const before = await rest(service, givenBackMs);
       forgetPeak(service.pid);
       const attacker = spawn(
@@ -161,7 +172,7 @@ export async function runAttacks({ names, seconds, imagesDir, sameAddress = fals
         ],
         { stdio: ["pipe", "inherit", "inherit"] },
       );
-      await sleep(LEAD_MS);
+      await sleep(isShort ? LEAD_MS / 2 : LEAD_MS);
       const beside = await askHonestly(service.url, photo, seconds);
       attacker.stdin.end();
       await new Promise((resolve) => attacker.once("exit", resolve));
