@@ -272,6 +272,24 @@ describe("a visit", () => {
     }
   });
 
+  it("is followed by rest once its answer is taken, however long after its work that is", async () => {
+    vi.useFakeTimers();
+    try {
+      const rests: number[] = [];
+      const admission = createAdmission(LIMITS, () => rests.push(Date.now()));
+      const visit = admission.admit("a");
+      await visit.run(async () => visit.chargeAnswer(100));
+      expect(admission.held()).toMatchObject({ requests: 0, waiting: 0, bytes: 100 });
+      vi.advanceTimersByTime(5000);
+      expect(rests).toEqual([]);
+      visit.leave();
+      vi.advanceTimersByTime(5000);
+      expect(rests).toHaveLength(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("ends at its deadline, with all that it waits for", async () => {
     const admission = createAdmission({ ...LIMITS, classifyMsMax: 50 });
     const visit = admission.admit("a");

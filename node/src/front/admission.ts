@@ -53,17 +53,18 @@ const RETRY_AFTER_SECONDS = 1;
 const BYTES_RETRY_AFTER_SECONDS = 2;
 const REST_MS = 1000;
 
-/** `onRest` is called once nobody has been here for a second. */
+/** `onRest` is called once nobody has been here for a second, nor taken an answer. */
 export function createAdmission(limits: AdmissionLimits, onRest = () => {}): Admission {
   const { requestsMax, requestsQueuedMax, uploadsHeldBytesMax } = limits;
   const places = new Shares(requestsMax + requestsQueuedMax);
   const permits = new Permits(requestsMax);
   const bytes = new Shares(uploadsHeldBytesMax);
   let resting: NodeJS.Timeout | null = null;
+  const isAtRest = () => places.total === 0 && bytes.total === 0;
   const onLeft = () => {
-    if (places.total > 0) return;
+    if (!isAtRest()) return;
     resting ??= setTimeout(() => {
-      if (places.total === 0) onRest();
+      if (isAtRest()) onRest();
     }, REST_MS).unref();
     resting.refresh();
   };
@@ -92,7 +93,7 @@ interface Common {
   readonly permits: Permits;
   readonly bytes: Shares;
   readonly limits: AdmissionLimits;
-  /** Called when a visit has given its place back. */
+  /** Called when a visit has given its place or its answer back. */
   readonly onLeft: () => void;
 }
 
@@ -176,7 +177,8 @@ class OneVisit implements Visit {
     clearTimeout(this.#clientsTimer);
     if (this.#work !== "settled") this.#deadline.abort(new AppError("engine_timeout", "The client went away."));
     this.#common.bytes.giveBack(this.caller, this.#answerBytes);
-    this.#settle();
+    if (this.#hasPlace) this.#settle();
+    else this.#common.onLeft();
   }
 
   async #withPermit<T>(kind: WorkKind, work: () => Promise<T>): Promise<T> {
