@@ -613,9 +613,9 @@ export interface ExportSubject {
 
 /**
  * Writes a model as a file, in a process of its own that ends with it. Rejects with an `AppError` that carries the code of
- * what is wrong with the graph, and at once with the reason of the signal.
+ * what is wrong with the graph, and at once with the reason of the party's signal.
  */
-export type ExportModel = (subject: ExportSubject, choice: ExportChoice, signal: AbortSignal) => Promise<Pieces>;
+export type ExportModel = (subject: ExportSubject, choice: ExportChoice, party: Party) => Promise<Pieces>;
 
 /** Every model that this service can answer with: the zoo's and the uploaded ones, loaded when first asked for. */
 export interface Models {

@@ -145,7 +145,7 @@ export async function openService(config: Config, logger: Logger, observer: Obse
     retryCount: config.engineRetries,
     threads: config.engineThreads,
     sandboxRequired: config.sandbox === "required",
-    exportModel: await openExporter(config, (pid, line) => logEngineLine(logger, pid, line)),
+    exportModel: await openExporter(config, (pid, line) => logEngineLine(logger, pid, line), company),
     observer,
   });
   ownZoo.serveWith({
@@ -416,11 +416,16 @@ export async function onOwnBehalf<T>(msMax: number, work: (party: Party) => Prom
 const sayOnStderr = (line: string) => void process.stderr.write(`${line}\n`);
 
 /** What writes models for other programs. @throws AppError `engine_unavailable` where this platform has no engine. */
-export async function openExporter(config: Config, log: LogLine = () => {}): Promise<ExportModel> {
+export async function openExporter(
+  config: Config,
+  log: LogLine = () => {},
+  company = new Company(),
+): Promise<ExportModel> {
   refuseWithoutEngine(config);
   return createExporter({
     command: { path: config.enginePath, args: ["export"], environment: confinement(config) },
     startChild: await loadNativeStart().catch(() => undefined),
+    company,
     log,
   });
 }

@@ -1,7 +1,11 @@
 /** Models written for other programs, by the calls of HTTP and by the engine's own process. */
+import { EventEmitter } from "node:events";
+import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Child } from "../src/engines/child.js";
 import { createExporter } from "../src/engines/exporter.js";
-import type { ExportChoice } from "../src/ports.js";
+import { Company } from "../src/fair-queue.js";
+import type { ExportChoice, ExportSubject, Party } from "../src/ports.js";
 import { type FakeService, startFakeService } from "./support/fake-service.js";
 import { COLOURS, fileReadingGraph, meanColourGraph } from "./support/graph-def.js";
 import { ENGINE_FILE } from "./support/paths.js";
@@ -57,7 +61,7 @@ describe("the engine's process", () => {
           temperature: 2,
         },
         choice,
-        signal,
+        partyOf("a", signal),
       ),
     );
 
@@ -93,17 +97,89 @@ describe("the engine's process", () => {
   });
 });
 
+const subject: ExportSubject = {
+  graph: [],
+  request: { origin: "stranger", format: "auto", overrides: {}, source: "request", threads: 0 },
+  labels: null,
+  labelOffset: null,
+  temperature: 1,
+};
+
 it("an engine that is not there is engine_unavailable", async () => {
   const nowhere = createExporter({ command: { path: "/nowhere/engine", args: [], environment: {} }, log() {} });
-  const subject = {
-    graph: [],
-    request: { origin: "stranger", format: "auto", overrides: {}, source: "request", threads: 0 },
-    labels: null,
-    labelOffset: null,
-    temperature: 1,
-  } as const;
   const choice = { form: "onnx", preprocess: false } as const;
-  await expect(nowhere(subject, choice, AbortSignal.timeout(5000))).rejects.toMatchObject({
+  await expect(nowhere(subject, choice, partyOf("a", AbortSignal.timeout(5000)))).rejects.toMatchObject({
     code: "engine_unavailable",
   });
 });
+
+describe("exports of one caller", () => {
+  const CORES = 3;
+  const choice = { form: "onnx", preprocess: false } as const;
+
+  /** A process that writes `done` when it is told to. */
+  class FakeProcess extends EventEmitter {
+    readonly stdin = new PassThrough().resume();
+    readonly stdout = new PassThrough();
+    readonly stderr = new PassThrough();
+    kill = () => true;
+    finish() {
+      this.stdout.end("done");
+      this.stderr.end();
+      setImmediate(() => this.emit("close", 0, null));
+    }
+  }
+
+  function start() {
+    const company = new Company(CORES, () => 0);
+    const started: FakeProcess[] = [];
+    const startChild = () => {
+      const child = new FakeProcess();
+      started.push(child);
+      return child as unknown as Child;
+    };
+    const command = { path: "engine", args: [], environment: {} };
+    return { company, started, exportModel: createExporter({ command, startChild, company, log() {} }) };
+  }
+
+  it("leave a core to others while those are about, and take their turns", async () => {
+    const { company, started, exportModel } = start();
+    company.note("other");
+    const asked = Array.from({ length: 5 }, () => exportModel(subject, choice, partyOf("a")));
+    await expect.poll(() => started.length).toBe(CORES - 1);
+    const others = exportModel(subject, choice, partyOf("other"));
+    await expect.poll(() => started.length).toBe(CORES);
+    for (let count = 0; count < 6; count += 1) {
+      await expect.poll(() => started.length).toBeGreaterThan(count);
+      started[count]?.finish();
+    }
+    const texts = (await Promise.all([...asked, others])).map((pieces) => Buffer.concat(pieces).toString());
+    expect(texts).toEqual(Array.from({ length: 6 }, () => "done"));
+  });
+
+  it("are all made at once where nobody else is about", async () => {
+    const { started, exportModel } = start();
+    const asked = Array.from({ length: 5 }, () => exportModel(subject, choice, partyOf("a")));
+    await expect.poll(() => started.length).toBe(5);
+    for (const child of started) child.finish();
+    await Promise.all(asked);
+  });
+
+  it("that wait are given up at once with the reason of their signal", async () => {
+    const { company, started, exportModel } = start();
+    company.note("other");
+    const gone = new AbortController();
+    const asked = Array.from({ length: CORES - 1 }, () => exportModel(subject, choice, partyOf("a")));
+    const waiting = exportModel(subject, choice, partyOf("a", gone.signal));
+    const reason = new Error("enough");
+    gone.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    expect(started).toHaveLength(CORES - 1);
+    for (const child of started) child.finish();
+    await Promise.all(asked);
+  });
+});
+
+function partyOf(caller: string, signal = AbortSignal.timeout(20_000)): Party {
+  return { caller, request: {}, signal, hold: () => () => {} };
+}

@@ -13,29 +13,25 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { readConfig } from "../../../node/dist/config.js";
-import { describeMachine } from "../../machine.mjs";
 import { readProcesses } from "../processes.mjs";
 import { ROOT, startService } from "../service.mjs";
 import { ATTACKS } from "./attacks.mjs";
 import { askHonestly } from "./honest.mjs";
+import { GIVEN_BACK_MS, GIVEN_BACK_MS_MAX, mib, renderPage, renderTable, rssRoomOf, shareWithin } from "./page.mjs";
 import { makeWorstImages } from "./worst-images.mjs";
 
 /** Time for an attack to be at work before anything counts, and for the service to come to rest after it. */
 const LEAD_MS = 2000;
 const REST_MS_MAX = 60_000;
-/** Memory is given back a second after the last request, and again one after that (`collect-garbage.ts`). */
-const GIVEN_BACK_MS = 2500;
 const ATTACKER = fileURLToPath(new URL("attacker.mjs", import.meta.url));
 const OTHER_ADDRESS = "127.0.0.2";
 const SAME_ADDRESS = "127.0.0.1";
-const MIB = 2 ** 20;
-
-const mib = (bytes) => `${Math.round(bytes / MIB)} MiB`;
 /** The attacks whose shares are by request, where they come from the honest client's address. */
 export const BY_REQUEST = ["tiny", "slow", "batch"];
+const RSS_AFTER_MAX = 1.05;
 const WANTED = {
-  other: { ratioMax: 3, withinTwiceMin: 0.95, rssAfterMax: 1.05 },
-  same: { ratioMax: 10, rssAfterMax: 1.05 },
+  other: { ratioMax: 3, withinTwiceMin: 0.95, rssAfterMax: RSS_AFTER_MAX },
+  same: { ratioMax: 10, rssAfterMax: RSS_AFTER_MAX },
 };
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -64,8 +60,11 @@ async function stateOf({ url, pid }) {
   };
 }
 
-/** Waits until nothing is held any more, and the service has given back what it gives back at rest. */
-async function rest(service, givenBackMs) {
+/**
+ * Waits until nothing is held any more, and the service has given back what it gives back at rest: for `givenBackMs`, and
+ * for longer where it has more than `bytesMax` then, what clients keep left out.
+ */
+async function rest(service, givenBackMs, bytesMax = Number.POSITIVE_INFINITY) {
   const end = performance.now() + REST_MS_MAX;
   for (;;) {
     const { requests, waiting, bytes, connections } = (await stateOf(service)).held;
@@ -73,39 +72,22 @@ async function rest(service, givenBackMs) {
     if (isOver || performance.now() > end) break;
     await sleep(250);
   }
+  const mostMs = Math.max(givenBackMs, bytesMax === Number.POSITIVE_INFINITY ? 0 : GIVEN_BACK_MS_MAX);
+  const began = performance.now();
   await sleep(givenBackMs);
-  return await stateOf(service);
+  for (;;) {
+    const state = await stateOf(service);
+    if (ownBytes(state) <= bytesMax || performance.now() - began > mostMs) return state;
+    await sleep(500);
+  }
 }
+
+/** Without what clients keep. @param {State} state */
+const ownBytes = ({ rssBytes, imagesKeptBytes }) => rssBytes - imagesKeptBytes;
 
 /** From now on `peakRss` is that of what comes (proc_pid_clear_refs(5)). */
 function forgetPeak(pid) {
   writeFileSync(`/proc/${pid}/clear_refs`, "5");
-}
-
-/**
- * Of one image in WebAssembly (docs/worst-images.md): for a pixel, for a byte of its file, for tables; and of an instance.
- * Beside it, for a pixel of a photo that is handed out to be kept.
- */
-const IMAGE_BYTES = { pixel: 24, fileByte: 4, tables: 36 * MIB, most: 1024 * MIB, photoPixel: 3 };
-/** A connection's buffers in Node, in bytes: 64 KiB that are read at once, and as much that is not written yet. */
-const CONNECTION_BYTES = 128 * 1024;
-
-/**
- * What the limits let the service take beyond what it has at rest, in bytes: bodies, photos in the making and answers;
- * graphs and images that are kept; the images of the threads that take heavy ones, and what the other thread keeps; connections.
- * @param {import("../../../node/dist/config.js").Config} config
- */
-function rssRoomOf(config) {
-  const image = IMAGE_BYTES.pixel * config.imagePixelsMax + IMAGE_BYTES.fileByte * config.imageBytesMax;
-  return (
-    config.uploadsHeldBytesMax +
-    config.uploadedGraphsBytesMax +
-    config.imagesKeptBytesMax +
-    Math.max(1, config.workerThreads - 1) *
-      (Math.min(IMAGE_BYTES.most, image + IMAGE_BYTES.tables) + IMAGE_BYTES.photoPixel * config.imagePixelsMax) +
-    config.workerMemoryBytesKeptMax +
-    CONNECTION_BYTES * config.connectionsMax
-  );
 }
 
 /** Most memory of the service since then, in bytes. */
@@ -174,7 +156,7 @@ export async function runAttacks({ names, seconds, imagesDir, sameAddress = fals
       const beside = await askHonestly(service.url, photo, seconds);
       attacker.stdin.end();
       await new Promise((resolve) => attacker.once("exit", resolve));
-      const after = await rest(service, givenBackMs);
+      const after = await rest(service, givenBackMs, isShort ? undefined : RSS_AFTER_MAX * ownBytes(before));
       const { title } = ATTACKS[name];
       const peakBytes = peakRss(service.pid);
       rows.push({
@@ -223,7 +205,7 @@ export function complaintsOf(
   }
   const within = shareWithin(beside, 2 * alone.p50);
   if (within < withinTwiceMin) complaints.push(`${Math.round(100 * within)} of 100 came within twice the p50 alone`);
-  const [bytesBefore, bytesAfter] = [before, after].map(({ rssBytes, imagesKeptBytes }) => rssBytes - imagesKeptBytes);
+  const [bytesBefore, bytesAfter] = [ownBytes(before), ownBytes(after)];
   if (bytesAfter > rssAfterMax * bytesBefore) complaints.push(`${mib(bytesAfter)} of memory after ${mib(bytesBefore)}`);
   for (const key of ["threads", "engines", "descriptors"]) {
     // A spare may be starting, and a model that was loaded stays loaded.
@@ -236,71 +218,6 @@ export function complaintsOf(
 
 /** Engines of graphs that are kept warm (`MODELS_LOADED_MAX`), with their three pipes and threads of the pool. */
 const SLACK = { threads: 4, engines: 4, descriptors: 20 };
-
-/** @param {import("./honest.mjs").Outcome} outcome */
-function shareWithin({ times }, ms) {
-  return times.filter((time) => time <= ms).length / Math.max(1, times.length);
-}
-
-function renderTable(rows) {
-  const ms = (value) => value.toFixed(1);
-  return [
-    "| attack | from | alone p50, p99 | beside p50, p99 | p99 ratio | within 2 p50 | answered | failed | RSS before, after | most |",
-    "|---|---|---|---|---:|---:|---:|---|---|---:|",
-    ...rows.map(({ title, isSameAddress, alone, beside, before, after, peakBytes }) =>
-      [
-        "",
-        title,
-        isSameAddress ? "the same address" : "another address",
-        `${ms(alone.p50)}, ${ms(alone.p99)} ms`,
-        `${ms(beside.p50)}, ${ms(beside.p99)} ms`,
-        (beside.p99 / alone.p99).toFixed(1),
-        `${Math.round(100 * shareWithin(beside, 2 * alone.p50))} %`,
-        beside.times.length,
-        Object.entries(beside.failed)
-          .map(([code, count]) => `${count} \`${code}\``)
-          .join(", ") || "0",
-        `${Math.round(before.rssBytes / MIB)}, ${Math.round(after.rssBytes / MIB)} MiB`,
-        `${Math.round(peakBytes / MIB)} MiB`,
-        "",
-      ]
-        .join(" | ")
-        .trim(),
-    ),
-  ].join("\n");
-}
-
-function renderPage(rows, complaints, seconds) {
-  const machine = describeMachine();
-  return `# Fair shares, measured
-
-Written by \`node bench/load/fairness/run.mjs --write\`. One honest client asks the default model, a photo each 50 ms, first
-alone and then beside the attack, ${seconds} seconds each. The service has its default settings. The attackers run at the
-lowest priority, for they would be on other machines. "Within 2 p50" is the share of the answers beside the attack that
-came within twice the p50 alone. RSS is that of the service without its engines, which stood all attacks once before, so
-that its heap and its caches are those of a service in use.
-
-${renderTable(rows)}
-
-What is asked of it: p99 at most 3 times that alone (10 from the same address), 95 of 100 within twice the p50, at most one
-failure in a thousand. What did not hold in this run:
-
-${complaints.map((complaint) => `- ${complaint}`).join("\n") || "- nothing"}
-
-## Memory
-
-With these settings the limits let the service take ${mib(rssRoomOf(readConfig({})))} beyond what it has at rest:
-
-    UPLOADS_HELD_BYTES_MAX + UPLOADED_GRAPHS_BYTES_MAX + IMAGES_KEPT_BYTES_MAX
-    + (WORKER_THREADS - 1) x (min(1 GiB, 24 x IMAGE_PIXELS_MAX + 4 x IMAGE_BYTES_MAX + 36 MiB) + 3 x IMAGE_PIXELS_MAX)
-    + WORKER_MEMORY_BYTES_KEPT_MAX + 128 KiB x CONNECTIONS_MAX
-
-The factors of an image are those of [worst-images.md](worst-images.md); one thread takes small images alone. Engines have
-\`ENGINE_MEMORY_BYTES_MAX\` each and \`MODELS_MEMORY_BYTES_MAX\` together. Where memory is short, lower IMAGE_PIXELS_MAX first.
-
-${machine.cpu}, ${machine.cores} cores, which the clients share; Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average at the end ${machine.loadAverage.toFixed(1)}.
-`;
-}
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values: flags } = parseArgs({

@@ -42,8 +42,8 @@ export function addExport(program: Command): void {
       const config = readConfig();
       const subject = await subjectOf(graph, labels, settings, config.modelsDir);
       const exportModel = await openExporter(config);
-      const pieces = await onOwnBehalf(config.engineLoadMsMax, ({ signal }) =>
-        exportModel(subject, { form: to, preprocess }, signal),
+      const pieces = await onOwnBehalf(config.engineLoadMsMax, (party) =>
+        exportModel(subject, { form: to, preprocess }, party),
       );
       await writeOutput("--out", file, pieces);
       const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);

@@ -1,5 +1,9 @@
-/** Models written for other programs: a process each, which is given the graph in a cell and ends with the file. */
+/**
+ * Models written for other programs: a process each, which is given the graph in a cell and ends with the file. It is work
+ * of who asks for it, as a run is: while others are about, one caller leaves a core to them (`Company`).
+ */
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
+import { Company, FairLine } from "../fair-queue.js";
 import { ERROR_CODES, type ErrorCode, type ExportRequest } from "../generated/contract.js";
 import type { ExportModel, Pieces } from "../ports.js";
 import { unlessAborted } from "../unless-aborted.js";
@@ -9,15 +13,29 @@ export interface ExporterOptions {
   readonly command: EngineCommand;
   /** Node's own where it is absent. */
   readonly startChild?: StartChild | undefined;
+  /** Who asked lately, of this and of whatever else shares the processor. */
+  readonly company?: Company;
   readonly log: LogLine;
 }
 
 /** Of the length of the message, in bytes. */
 const LENGTH_BYTES = 4;
 
-export function createExporter({ command, startChild = spawnChild, log }: ExporterOptions): ExportModel {
-  return async ({ graph, request, labels, labelOffset, temperature }, { form, preprocess }, signal) => {
-    signal.throwIfAborted();
+export function createExporter({
+  command,
+  startChild = spawnChild,
+  company = new Company(),
+  log,
+}: ExporterOptions): ExportModel {
+  const line = new FairLine<null, () => void>();
+  const begin = (_ask: null, caller: string): (() => void) | undefined => {
+    if (!company.fits(caller)) return undefined;
+    company.begin(caller);
+    return () => company.end(caller);
+  };
+  company.onEnd(() => line.serve(begin));
+
+  return async ({ graph, request, labels, labelOffset, temperature }, { form, preprocess }, party) => {
     const message: ExportRequest = {
       load: request,
       form,
@@ -29,12 +47,20 @@ export function createExporter({ command, startChild = spawnChild, log }: Export
     const json = Buffer.from(JSON.stringify(message));
     const length = Buffer.alloc(LENGTH_BYTES);
     length.writeUInt32LE(json.length);
-    const child = startChild(command);
-    const output = outputOf(child, [length, json, ...(labels === null ? [] : [labels]), ...graph], log);
+    company.note(party.caller);
+    const turn = line.wait(party, null);
+    line.serve(begin);
+    const end = await turn;
     try {
-      return await unlessAborted(signal, output);
+      const child = startChild(command);
+      const output = outputOf(child, [length, json, ...(labels === null ? [] : [labels]), ...graph], log);
+      try {
+        return await unlessAborted(party.signal, output);
+      } finally {
+        child.kill("SIGKILL");
+      }
     } finally {
-      child.kill("SIGKILL");
+      end();
     }
   };
 }

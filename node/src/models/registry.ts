@@ -117,7 +117,7 @@ class ModelRegistry implements Models {
       const letGo = party.hold(graph.reduce((sum, piece) => sum + piece.length, 0));
       try {
         const temperature = confidence?.temperature ?? 1;
-        return await this.#exportModel({ graph, request, labels, labelOffset, temperature }, choice, party.signal);
+        return await this.#exportModel({ graph, request, labels, labelOffset, temperature }, choice, party);
       } finally {
         letGo();
       }
