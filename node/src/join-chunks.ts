@@ -3,7 +3,6 @@
  * some 400 bytes, however little it holds: 12 MB that came byte by byte took 4.6 GB. And joins large ones, in turns of the
  * event loop: a copy of 32 MB at once holds up everybody's requests for as long as it takes to answer one.
  */
-import { Transform } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 
 /** Half of what Node reads at a time: what is kept of a read keeps all of it. */
@@ -71,30 +70,4 @@ export async function joinInTurns(pieces: readonly Uint8Array[]): Promise<Uint8A
     }
   }
   return joined;
-}
-
-/**
- * A `ChunkJoiner` as a stream, to stand between a request and its parser. `turn` may hold up a chunk; it gets the number of
- * bytes that came before it.
- */
-export function joinChunks(turn: (bytes: number) => Promise<void> | undefined = () => undefined): Transform {
-  let bytes = 0;
-  const stream = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      const held = turn(bytes);
-      bytes += chunk.length;
-      const take = () => {
-        joiner.add(chunk);
-        done();
-      };
-      if (held === undefined) take();
-      else held.then(take, done);
-    },
-    flush(done) {
-      joiner.finish();
-      done();
-    },
-  });
-  const joiner = new ChunkJoiner(stream);
-  return stream;
 }
