@@ -5,7 +5,7 @@ import { visitOf } from "./enter.js";
 import { keepAnswerPace, type PaceLimits } from "./keep-pace.js";
 
 /** Sends a body whose type is set, in one or in pieces. Resolves once all of it is handed on, or the client is gone. */
-export type SendBytes = (response: Response, body: Uint8Array | Pieces) => Promise<void>;
+export type SendBytes = (response: Response, body: string | Uint8Array | Pieces) => Promise<void>;
 
 /** Sends a file whose type is set while it is read. Resolves as `SendBytes`. */
 export type SendFile = (
@@ -29,14 +29,15 @@ export function createAnswers(limits: PaceLimits): {
     },
 
     async send(response, body) {
-      const pieces = body instanceof Uint8Array ? [body] : body;
+      const pieces = piecesOf(body);
       const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
       visitOf(response).chargeAnswer(length);
+      response.setHeader("content-length", length);
       if (length <= PIECE_BYTES) {
-        response.send(Buffer.concat(pieces));
+        // Node writes a text together with the head.
+        response.end(typeof body === "string" ? body : Buffer.concat(pieces));
         return;
       }
-      response.set("content-length", String(length));
       keepPace(response);
       for (const piece of pieces) {
         for (let start = 0; start < piece.length && !response.closed; start += PIECE_BYTES) {
@@ -57,6 +58,11 @@ export function createAnswers(limits: PaceLimits): {
       response.end();
     },
   };
+}
+
+function piecesOf(body: string | Uint8Array | Pieces): Pieces {
+  if (typeof body === "string") return [Buffer.from(body)];
+  return body instanceof Uint8Array ? [body] : body;
 }
 
 /** Until more can be written, or the client is gone. */

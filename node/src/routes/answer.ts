@@ -22,15 +22,12 @@ export async function sendAnswer(
   isDegraded = false,
 ): Promise<void> {
   response.type(form === "page" ? "html" : form);
-  const body =
-    form === "json"
-      ? await jsonOf(items, requestIdOf(response), isDegraded)
-      : Buffer.from(textOf(form, items, response));
+  const body = form === "json" ? await jsonOf(items, requestIdOf(response), isDegraded) : textOf(form, items, response);
   await sendBytes(response, body);
 }
 
 /** Pictures make an answer of megabytes: each piece is written in a turn of the event loop of its own. */
-async function jsonOf(items: readonly Item[], requestId: string, isDegraded: boolean): Promise<Pieces> {
+async function jsonOf(items: readonly Item[], requestId: string, isDegraded: boolean): Promise<string | Pieces> {
   const facts = JSON.stringify({ request_id: requestId, ...(isDegraded ? { degraded: true } : {}) });
   const pieces: Buffer[] = [];
   let text = `${facts.slice(0, -1)},"results":[`;
@@ -41,7 +38,7 @@ async function jsonOf(items: readonly Item[], requestId: string, isDegraded: boo
     text = "";
     await setImmediate();
   }
-  return [...pieces, Buffer.from(`${text}]}`)];
+  return pieces.length === 0 ? `${text}]}` : [...pieces, Buffer.from(`${text}]}`)];
 }
 
 function textOf(form: Exclude<Form, "json">, items: readonly Item[], response: Response): string {
