@@ -7,6 +7,7 @@
 
 mod decide;
 mod feed;
+mod fits;
 mod names;
 mod posterior;
 mod spread;
@@ -96,9 +97,9 @@ pub fn judge(
 /// labels are run fitted as usual, in the ways of scaling that they could still bring to the front.
 #[must_use]
 pub fn next_step(model: &Model, examples: &[Example]) -> NextStep {
-    let ways = Ways::of(&model.spec);
     let classes = crate::calibrate::labels_of(model).len();
     let (labelled, unlabelled) = examples.split_at(examples.iter().take_while(|one| one.label.is_some()).count());
+    let ways = Ways::for_photos(&model.spec, labelled);
     for (place, example) in labelled.iter().enumerate() {
         let alive = Posterior::of(&ways, &labelled[..place], 0, classes).alive(posterior::KEEP);
         let usual = example.views.first().copied().unwrap_or_default();

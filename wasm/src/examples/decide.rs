@@ -24,6 +24,10 @@ const BY_LABELS_MIN: f64 = 0.7;
 const CONFIDENCE_WARNED: f32 = 0.75;
 /// What a probability has to move for the photos to be named as its source.
 const MOVED_MIN: f64 = 0.02;
+/// What the shape of photos says something of, and what.
+const FIT_FIELDS: [&str; 3] = ["input.resize", "input.crop_fraction", "input.resize_filter"];
+const BY_SHAPE: &str =
+    ", and of another shape than the input, where nets of ImageNet's classes are mostly shown 0.875 of the middle";
 /// Values that are less probable are not listed.
 const LISTED_MIN: f64 = 0.001;
 
@@ -52,7 +56,8 @@ pub fn decide(model: &Model, ways: &Ways, examples: &[Example], by_labels: &Post
     let spec = &model.spec;
     let said = Said {
         spec,
-        prior: Posterior::of(ways, &[], 0, classes),
+        prior: Posterior::of(&Ways::of(spec), &[], 0, classes),
+        shape_tells: ways.shape_tells,
         labels_alone: by_labels.of_labels_alone(ways),
         by_labels,
         posterior: &posterior,
@@ -163,6 +168,8 @@ struct Said<'a> {
     posterior: &'a Posterior,
     /// What the labels say without the graph.
     labels_alone: Posterior,
+    /// Whether some photo has another shape than the input, which says how it is fitted.
+    shape_tells: bool,
     photos: String,
     /// Of what the labels get; absent where there are none.
     mean: Option<f32>,
@@ -197,11 +204,12 @@ impl Said<'_> {
         let most = if is_certain { CONFIDENCE_MAX } else { UNCERTAIN_MAX };
         let labels =
             self.mean.map_or_else(String::new, |mean| format!(", whose labels get {mean:.2} on average this way"));
+        let by_shape = if self.shape_tells && FIT_FIELDS.contains(&field) { BY_SHAPE } else { "" };
         Evidence {
             field: field.to_owned(),
             value: taken,
             source: Source::Examples,
-            because: format!("with {}{labels}{alone}", self.photos),
+            because: format!("with {}{labels}{by_shape}{alone}", self.photos),
             confidence: sure.min(most) as f32,
             alternatives,
         }

@@ -2,7 +2,7 @@
 
 use menagerie_contract::{
     ChannelOrder, Decision, Dtype, Evidence, Example, Frame, Layout, NextStep, OutputKind, Resize, ResizeFilter,
-    Scaling, Source, Try, frame::Scores,
+    Scaling, Source, SpecOverrides, Try, frame::Scores,
 };
 use menagerie_wasm::{Model, examples};
 use serde_json::{Value, json};
@@ -168,7 +168,7 @@ fn a_wrong_label_among_five_does_not_win() {
 fn labels_that_fit_nothing_leave_the_settings_and_are_named() {
     let truth = trained(0.0, 255.0, ChannelOrder::Rgb, Resize::Stretch);
     let (decision, _) = decide_by(&open_model(), &truth, &photos(&[("cat", 1), ("dog", 2), ("fox", 0)]), 0.3);
-    assert_eq!((decision.overrides, decision.evidence.len()), (menagerie_contract::SpecOverrides::default(), 0));
+    assert_eq!((decision.overrides, decision.evidence.len()), (SpecOverrides::default(), 0));
     let [warning] = decision.warnings.as_slice() else { panic!("{:?}", decision.warnings) };
     assert!(warning.starts_with("the labels \"cat\", \"dog\", \"fox\" fit no settings"), "{warning}");
 }
@@ -273,7 +273,7 @@ fn eight_photos_without_labels_turn_what_is_nearly_even_and_are_never_sure() {
 #[test]
 fn fewer_photos_without_labels_are_not_run_and_said_to_be_too_few() {
     let NextStep::Decided { decision } = examples::next_step(&nearly_even_model(), &untried(7)) else { panic!("runs") };
-    assert_eq!(decision.overrides, menagerie_contract::SpecOverrides::default());
+    assert_eq!(decision.overrides, SpecOverrides::default());
     assert!(decision.warnings[0].starts_with("7 photos without labels say nothing"), "{:?}", decision.warnings);
 }
 
@@ -298,12 +298,72 @@ fn labels_that_every_way_of_scaling_fits_as_well_make_nothing_surer_than_the_gra
 }
 
 #[test]
-fn labels_find_pixels_that_are_divided_by_255_twice_where_the_graph_shows_nothing_of_it() {
-    let truth = trained(0.0, 65_025.0, ChannelOrder::Rgb, Resize::Stretch);
-    let (decision, _) = decide_by(&open_model(), &truth, &photos(&RIGHT), 0.02);
-    assert_eq!(decision.overrides.std, Some(vec![65_025.0; 3]));
-    let mut request = open_model();
-    request.spec.evidence[1].source = Source::Request;
-    let (decision, _) = decide_by(&request, &truth, &photos(&RIGHT), 0.02);
-    assert_eq!(decision.overrides.std, None);
+fn labels_find_divisors_of_which_a_graph_without_moments_shows_nothing() {
+    for (mean, std) in [(0.0, 65_025.0), (0.0, 127.5), (127.5, 63.75), (127.5, 1.0)] {
+        let truth = trained(mean, std, ChannelOrder::Rgb, Resize::Stretch);
+        let (decision, _) = decide_by(&open_model(), &truth, &photos(&RIGHT), 0.02);
+        assert_eq!((decision.overrides.mean, decision.overrides.std), (Some(vec![mean; 3]), Some(vec![std; 3])));
+        for source in [Source::Request, Source::Read] {
+            let mut known = open_model();
+            known.spec.evidence[1].source = source;
+            let (decision, _) = decide_by(&known, &truth, &photos(&RIGHT), 0.02);
+            assert_ne!(decision.overrides.std, Some(vec![std; 3]), "{source:?}");
+        }
+    }
+}
+
+/// A net of `classes` that answers alike however it is fed, with its scaling stated, on a photo with these views.
+fn by_habit(classes: u32, views: [u32; 12], change: impl FnOnce(&mut Model)) -> Decision {
+    let mut model = open_model();
+    model.spec.output.classes = classes;
+    for entry in &mut model.spec.evidence[..3] {
+        entry.source = Source::Request;
+    }
+    change(&mut model);
+    let mut tried = [Example { label: Some("cat".into()), views: views.to_vec(), tries: vec![] }];
+    loop {
+        match examples::next_step(&model, &tried) {
+            NextStep::Decided { decision } => return decision,
+            NextStep::Run { scalings, views, .. } => {
+                let runs = scalings.into_iter().zip(views);
+                tried[0].tries.extend(runs.map(|(scaling, view)| Try {
+                    scaling,
+                    view,
+                    probability: 0.8,
+                    classes: vec![],
+                }));
+            }
+        }
+    }
+}
+
+/// Views by fit: stretched, the centre square, 0.875 of it, padded; each by three filters.
+const OBLONG: [u32; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+const OF_THE_SHAPE_OF_THE_INPUT: [u32; 12] = [0, 1, 2, 0, 1, 2, 3, 4, 5, 0, 1, 2];
+
+#[test]
+fn photos_of_another_shape_than_the_input_are_cropped_as_makers_of_imagenet_nets_publish_it() {
+    let decision = by_habit(1001, OBLONG, |_| {});
+    let SpecOverrides { resize, crop_fraction, resize_filter, .. } = decision.overrides;
+    assert_eq!(
+        (resize, crop_fraction, resize_filter),
+        (Some(Resize::CenterCrop), Some(0.875), Some(ResizeFilter::Bilinear))
+    );
+    for field in ["input.resize", "input.crop_fraction", "input.resize_filter"] {
+        let because = &entry(&decision, field).because;
+        assert!(because.contains("of another shape than the input"), "{field}: {because}");
+    }
+    let other = by_habit(1000, OBLONG, |_| {}).overrides;
+    assert_eq!((other.crop_fraction, other.resize_filter), (Some(0.875), Some(ResizeFilter::Antialias)));
+}
+
+#[test]
+fn photos_of_the_shape_of_the_input_and_those_of_other_nets_are_stretched_and_a_request_decides() {
+    let fit = |classes, views, change: fn(&mut Model)| by_habit(classes, views, change).overrides;
+    assert_eq!(fit(1001, OF_THE_SHAPE_OF_THE_INPUT, |_| {}).resize, Some(Resize::Stretch));
+    assert_eq!(fit(100, OBLONG, |_| {}).resize, Some(Resize::Stretch));
+    let by_request = |model: &mut Model| model.spec.evidence[4].source = Source::Request;
+    assert_eq!(fit(1001, OBLONG, by_request).resize_filter, None);
+    let stretched = |model: &mut Model| model.spec.evidence[3].source = Source::Request;
+    assert_eq!(fit(1001, [0, 1, 2].repeat(4).try_into().unwrap(), stretched).resize, None);
 }
