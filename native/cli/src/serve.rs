@@ -153,6 +153,8 @@ impl Server {
                 let (answered, first_answer) = mpsc::sync_channel(1);
                 self.start_workers(&model, &answered);
                 self.threads.push(thread::spawn(move || {
+                    // While the host reads that the model is loaded.
+                    memory::trim();
                     // Without workers left, stdin is closed and nobody will ask.
                     if first_answer.recv_timeout(FIRST_ANSWER_WAIT) != Err(RecvTimeoutError::Disconnected) {
                         optimize(&model);

@@ -98,7 +98,6 @@ impl Model {
             return Err(EngineError::GraphRefused("its input holds no pixels".into()));
         }
         model.first_run()?;
-        memory::trim();
         Ok(model)
     }
 
