@@ -169,6 +169,14 @@ export interface ModelRuntime extends Runtime {
   readonly reason?: string;
 }
 
+/** What came of comparing a model with the answers that are kept of it. */
+export interface GoldenComparison {
+  /** Photos that could be compared; 0 where none is kept. */
+  readonly photoCount: number;
+  /** In words; null where no answer differs. */
+  readonly difference: string | null;
+}
+
 /** A model that is loaded and answers. */
 export interface LoadedModel {
   readonly spec: ModelSpec;

@@ -8,6 +8,7 @@ import { createAddonEngine } from "./engines/addon.js";
 import { createAutoEngine } from "./engines/auto.js";
 import { openEngineCgroups } from "./engines/cgroups.js";
 import type { EngineCommand, LogLine } from "./engines/child.js";
+import { PROBABILITY_DIFFERENCE_MAX } from "./engines/compare.js";
 import { createExporter } from "./engines/exporter.js";
 import { loadNativeStart } from "./engines/native-child.js";
 import { createProcessEngine } from "./engines/process.js";
@@ -19,7 +20,7 @@ import { Company } from "./fair-queue.js";
 import { isThere, openDatabase, type Place, probeDatabase, refuseLaterStore } from "./feedback/database.js";
 import { createFeedback } from "./feedback/feedback.js";
 import { FeedbackStore } from "./feedback/store.js";
-import type { ErrorCode, Runtime, SpecOverrides } from "./generated/contract.js";
+import type { ErrorCode, LoadRequest, Runtime, SpecOverrides } from "./generated/contract.js";
 import { createImageFetcher } from "./images/fetch-image.js";
 import { createImageStore } from "./images/image-store.js";
 import { createPathReader } from "./images/read-path.js";
@@ -29,6 +30,7 @@ import { addSharedKey, openSharedKeys, removeSharedKey } from "./keys/shared-key
 import { type FileZoo, openFileZoo } from "./models/file-zoo.js";
 import { folderBlobs } from "./models/folder-blobs.js";
 import { createFollower } from "./models/follower.js";
+import { manifestConfidence } from "./models/manifest.js";
 import { keepsConditions as keepsConditionsOf } from "./models/objects.js";
 import { createRegistrar } from "./models/registrar.js";
 import { createModelRegistry } from "./models/registry.js";
@@ -44,10 +46,13 @@ import {
   type ExportModel,
   type Feedback,
   type FetchImage,
+  type GoldenComparison,
   type ImageStore,
   type InferenceEngine,
+  type LoadedModel,
   type ModelChoice,
   type ModelFetcher,
+  type ModelIdentity,
   type Models,
   type ModelsStoreStatus,
   type ModelZoo,
@@ -67,6 +72,7 @@ import { openTeachJobs } from "./teach/jobs.js";
 import type { TeachJobs } from "./teach-jobs.js";
 import { unlessAborted } from "./unless-aborted.js";
 import { decodeReply, loadWasm } from "./wasm-module.js";
+import { compareGolden } from "./zoo/compare-golden.js";
 import { createModelFetcher } from "./zoo/fetcher.js";
 import { findModel } from "./zoo/find-models.js";
 import { LICENCE_FILE } from "./zoo/judge.js";
@@ -124,7 +130,6 @@ export async function openService(config: Config, logger: Logger, observer: Obse
     report: (entry, reason) => logger.warn({ entry, reason }, "a registered model cannot be served"),
   });
   const company = new Company();
-  const engine = await openEngine(config, ownZoo, logger, company, observer);
   const classifier = createWasmClassifier({
     threadCount: config.workerThreads,
     imageLimits: { pixels_max: config.imagePixelsMax, side_pixels_max: config.imageSidePixelsMax },
@@ -134,6 +139,7 @@ export async function openService(config: Config, logger: Logger, observer: Obse
     jsonBytesMax: config.jsonBytesMax,
     company,
   });
+  const engine = await openEngine(config, { zoo: ownZoo, classifier, company }, logger, observer);
   const models = createModelRegistry({
     engine,
     classifier,
@@ -446,9 +452,8 @@ function refuseWithoutEngine({ enginePath }: Config): void {
 
 async function openEngine(
   config: Config,
-  zoo: FileZoo,
+  { zoo, classifier, company }: { zoo: FileZoo; classifier: Classifier; company: Company },
   logger: Logger,
-  company: Company,
   observer: Observer,
 ): Promise<InferenceEngine> {
   const { tfEnableOnednnOpts } = config;
@@ -512,8 +517,37 @@ async function openEngine(
   return createAutoEngine({
     onnxruntime: open("onnxruntime", config.engineSpares),
     openLibtensorflow: () => open("libtensorflow", 0),
-    log: ({ runtime, reason, sha256: graph }) => logger.info({ graph, reason }, `a graph runs on ${runtime}`),
+    compareGolden: (loaded, request, identity) =>
+      compareWithGolden(loaded, request, identity, { zoo, classifier, classifyMsMax: config.classifyMsMax }),
+    log: ({ runtime, reason, sha256: graph }) => {
+      if (runtime === null) logger.warn({ graph, reason }, "a model is not served");
+      else logger.info({ graph, reason }, `a graph runs on ${runtime}`);
+    },
   });
+}
+
+/** Of a model with the settings of its manifest: others give other answers, of which nothing is kept. */
+async function compareWithGolden(
+  loaded: LoadedModel,
+  { source }: LoadRequest,
+  identity: ModelIdentity | undefined,
+  { zoo, classifier, classifyMsMax }: { zoo: FileZoo; classifier: Classifier; classifyMsMax: number },
+): Promise<GoldenComparison> {
+  const model = identity === undefined || source !== "manifest" ? undefined : zoo.ofIdentity(identity);
+  if (identity === undefined || model === undefined) return { photoCount: 0, difference: null };
+  const { spec, imagesMax, tensors } = loaded;
+  const [labels, confidence] = [await model.readLabels(), manifestConfidence(model.manifest)];
+  const options = { topK: 1, scoreThreshold: 0, picture: false, everyClass: true };
+  return await compareGolden(model, PROBABILITY_DIFFERENCE_MAX, (photo) =>
+    onOwnBehalf(classifyMsMax, (party) => {
+      const target = {
+        ...{ key: `golden:${identity.id}:${identity.version}:${identity.sha256}`, stranger: false, party },
+        ...{ spec, imagesMax, tensors, labels, labelOffset: model.manifest.labels?.offset ?? null, confidence },
+        exchange: (frame: Uint8Array) => loaded.exchange(frame, party),
+      };
+      return classifier.classify(target, new Uint8Array(photo), options);
+    }),
+  );
 }
 
 /** Null where this service runs its graphs itself. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type AutoEngineOptions, createAutoEngine } from "../src/engines/auto.js";
 import { AppError, EngineError } from "../src/errors.js";
 import type { LoadRequest } from "../src/generated/contract.js";
-import type { InferenceEngine, LoadedModel, Pieces } from "../src/ports.js";
+import type { GoldenComparison, InferenceEngine, LoadedModel, Pieces } from "../src/ports.js";
 import { processEngine } from "./support/engines.js";
 import { FakeEngine, inferFrameOf, scoresOf } from "./support/fake-engine.js";
 import { meanColourGraph } from "./support/graph-def.js";
@@ -54,12 +54,17 @@ class Runtime extends FakeEngine {
 function setUp() {
   const [libtensorflow, onnxruntime] = [new Runtime("libtensorflow"), new Runtime("onnxruntime")];
   const logged: Parameters<AutoEngineOptions["log"]>[0][] = [];
+  const golden: { -readonly [Key in keyof GoldenComparison]: GoldenComparison[Key] } = {
+    photoCount: 0,
+    difference: null,
+  };
   const engine = createAutoEngine({
     onnxruntime,
     openLibtensorflow: () => libtensorflow,
+    compareGolden: async () => golden,
     log: (choice) => logged.push(choice),
   });
-  return { libtensorflow, onnxruntime, engine, logged };
+  return { libtensorflow, onnxruntime, engine, golden, logged };
 }
 
 const load = (engine: InferenceEngine, request: Partial<LoadRequest> = {}) =>
@@ -131,6 +136,35 @@ describe("an engine that chooses for each graph", () => {
     await expect(load(engine)).rejects.toThrow("no ONNX translation");
   });
 
+  it("takes what is kept of a model in place of libtensorflow where that is not there, once", async () => {
+    const { libtensorflow, engine, golden, logged } = setUp();
+    libtensorflow.refusal = new AppError("engine_unavailable", "libtensorflow was not found.");
+    golden.photoCount = 2;
+    expect((await load(engine)).runtime).toEqual({ name: "onnxruntime", version: "1.0" });
+    await load(engine);
+    expect(libtensorflow.loadCount).toBe(1);
+    expect(logged).toEqual([]);
+  });
+
+  it("refuses a model that says otherwise than is kept of it where libtensorflow is not there", async () => {
+    const { libtensorflow, onnxruntime, engine, golden, logged } = setUp();
+    libtensorflow.refusal = new AppError("engine_unavailable", "libtensorflow was not found.");
+    Object.assign(golden, { photoCount: 1, difference: "red.png: red 0.5 in place of 0.6" });
+    const refusal = await load(engine).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({
+      code: "engine_unavailable",
+      message: expect.stringMatching(
+        /no libtensorflow.*red 0\.5 in place of 0\.6.*LIBTENSORFLOW_PATH.*RUNTIME=onnxruntime/,
+      ),
+    });
+    expect(onnxruntime.aliveCount).toBe(0);
+    expect(logged).toEqual([
+      { runtime: null, reason: expect.stringContaining("golden.json"), sha256: REQUEST.graph_sha256 },
+    ]);
+    libtensorflow.refusal = null;
+    expect((await load(engine)).runtime?.name, "once libtensorflow is there, it is asked").toBe("onnxruntime");
+  });
+
   it("counts the models of both", async () => {
     const { onnxruntime, engine } = setUp();
     await load(engine);
@@ -149,6 +183,7 @@ it.skipIf(ONNXRUNTIME_DIR === undefined)(
     const engine = createAutoEngine({
       onnxruntime: processEngine({}, "onnxruntime"),
       openLibtensorflow: () => processEngine({ spareCount: 0 }),
+      compareGolden: async () => ({ photoCount: 0, difference: null }),
       log: () => {},
     });
     try {

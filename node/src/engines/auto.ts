@@ -2,14 +2,17 @@
  * ONNX Runtime for each graph on which it agrees with libtensorflow, which is the reference; libtensorflow for the others.
  *
  * A graph that was not seen before is loaded on both, in two processes, and both are given the same made pictures. One of the
- * two goes on and the other ends; from then on the graph is loaded on the one alone.
+ * two goes on and the other ends; from then on the graph is loaded on the one alone. Where there is no libtensorflow, the
+ * answers that are kept of a model take its place.
  */
 import { AppError, EngineError, messageOf } from "../errors.js";
 import type { LoadRequest, ModelSpec } from "../generated/contract.js";
 import type {
   EngineStatus,
+  GoldenComparison,
   InferenceEngine,
   LoadedModel,
+  ModelIdentity,
   ModelProgram,
   ModelRuntime,
   Party,
@@ -21,13 +24,23 @@ export interface AutoEngineOptions {
   readonly onnxruntime: InferenceEngine;
   /** Started when a graph is first seen: nothing needs it later where ONNX Runtime takes all graphs. */
   readonly openLibtensorflow: () => InferenceEngine;
+  /**
+   * Compares a model that was loaded with the answers that are kept of it, which libtensorflow gave: asked where there is no
+   * libtensorflow.
+   */
+  readonly compareGolden: (
+    model: LoadedModel,
+    request: LoadRequest,
+    identity: ModelIdentity | undefined,
+  ) => Promise<GoldenComparison>;
   /** Told of each graph that does not run on ONNX Runtime, and of each that runs there unchecked. */
   readonly log: (choice: Choice & { readonly sha256: string | null }) => void;
 }
 
 /** What a graph runs on, and why, where that is not the rule. */
 interface Choice {
-  readonly runtime: "onnxruntime" | "libtensorflow";
+  /** Null where nothing is left that it could run on. */
+  readonly runtime: "onnxruntime" | "libtensorflow" | null;
   readonly reason: string | null;
 }
 
@@ -47,13 +60,18 @@ class AutoEngine implements InferenceEngine {
     this.#options = options;
   }
 
-  async load(graph: Pieces, request: LoadRequest, program: ModelProgram | null = null): Promise<LoadedModel> {
+  async load(
+    graph: Pieces,
+    request: LoadRequest,
+    program: ModelProgram | null = null,
+    identity?: ModelIdentity,
+  ): Promise<LoadedModel> {
     const { onnxruntime, log } = this.#options;
     if (program !== null) return await onnxruntime.load(graph, request, program);
     const key = keyOf(request);
     const known = key === null ? undefined : this.#choices.get(key);
     if (known !== undefined) return new ChosenModel(await this.#engineOf(known).load(graph, request), known.reason);
-    const { model, choice, isFinal } = await this.#choose(graph, request);
+    const { model, choice, isFinal } = await this.#choose(graph, request, identity);
     if (key !== null && isFinal) this.#remember(key, choice);
     if (choice.reason !== null) log({ ...choice, sha256: request.graph_sha256 ?? null });
     return new ChosenModel(model, choice.reason);
@@ -94,13 +112,17 @@ class AutoEngine implements InferenceEngine {
   async #choose(
     graph: Pieces,
     request: LoadRequest,
+    identity: ModelIdentity | undefined,
   ): Promise<{ model: LoadedModel; choice: Choice; isFinal: boolean }> {
     const reference = this.#engineOf({ runtime: "libtensorflow", reason: null });
     const [wanted, found] = await Promise.allSettled([
       reference.load(graph, request),
       this.#options.onnxruntime.load(graph, request),
     ]);
-    if (wanted.status === "rejected") return await this.#withoutReference(reference, wanted.reason, found);
+    if (wanted.status === "rejected")
+      return await this.#withoutReference(reference, wanted.reason, found, (model) =>
+        this.#checkGolden(model, request, identity, messageOf(wanted.reason)),
+      );
     const reason =
       found.status === "rejected" ? messageOf(found.reason) : await disagreement(wanted.value, found.value, PARTY);
     if (found.status === "fulfilled" && reason === null) {
@@ -113,11 +135,12 @@ class AutoEngine implements InferenceEngine {
     return { model: wanted.value, choice: { runtime: "libtensorflow", reason }, isFinal };
   }
 
-  /** Where libtensorflow is not there, ONNX Runtime is what there is; what it refuses is refused. */
+  /** Where libtensorflow is not there, ONNX Runtime is what there is; what it refuses is refused, and what `check` finds wrong. */
   async #withoutReference(
     reference: InferenceEngine,
     error: unknown,
     found: PromiseSettledResult<LoadedModel>,
+    check: (model: LoadedModel) => Promise<string | null>,
   ): Promise<{ model: LoadedModel; choice: Choice; isFinal: boolean }> {
     const isAbsent = error instanceof AppError && error.code === "engine_unavailable";
     if (isAbsent && this.#libtensorflow === reference) {
@@ -130,8 +153,32 @@ class AutoEngine implements InferenceEngine {
       void found.value.close();
       throw error;
     }
-    const reason = `its answers were not compared with libtensorflow's: ${messageOf(error)}`;
-    return { model: found.value, choice: { runtime: "onnxruntime", reason }, isFinal: false };
+    const reason = await check(found.value).catch((problem: unknown) => {
+      void found.value.close();
+      throw problem;
+    });
+    return { model: found.value, choice: { runtime: "onnxruntime", reason }, isFinal: reason === null };
+  }
+
+  /**
+   * Why a model on ONNX Runtime is unchecked; null where it says what is kept of it.
+   * @throws AppError `engine_unavailable` where it says something else: a wrong answer is worse than none.
+   */
+  async #checkGolden(
+    model: LoadedModel,
+    request: LoadRequest,
+    identity: ModelIdentity | undefined,
+    absence: string,
+  ): Promise<string | null> {
+    const { compareGolden, log } = this.#options;
+    const { photoCount, difference } = await compareGolden(model, request, identity);
+    if (difference !== null) {
+      const reason = `on ONNX Runtime it answers otherwise than its golden.json, and there is no libtensorflow to run it: ${difference}`;
+      log({ runtime: null, reason, sha256: request.graph_sha256 ?? null });
+      const mend = "Install libtensorflow (LIBTENSORFLOW_PATH), or serve it all the same with RUNTIME=onnxruntime.";
+      throw new AppError("engine_unavailable", `This model is not served: ${reason}. ${mend}`);
+    }
+    return photoCount > 0 ? null : `its answers were not compared with libtensorflow's: ${absence}`;
   }
 
   #remember(key: string, choice: Choice): void {

@@ -7,7 +7,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AppError, isSystemError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest, type Place } from "../generated/contract.js";
-import type { ModelProgram, ModelZoo, ZooModel } from "../ports.js";
+import type { ModelIdentity, ModelProgram, ModelZoo, ZooModel } from "../ports.js";
 import { sha256 } from "../sha256.js";
 import { AwayError } from "./blobs.js";
 import { namesIn, sizeOf } from "./folder-blobs.js";
@@ -103,7 +103,7 @@ export class FileZoo implements ModelZoo {
   #defaultId: string | null = null;
   #refreshing: Promise<void> | null = null;
   #refreshAgain = false;
-  #judged: ZooModel | null = null;
+  #judged: FileZooModel | null = null;
   #changes: ZooChanges = { judge: async () => null, retire: async () => {} };
 
   constructor(dir: string, report: ReportDamage, loneId: string | null) {
@@ -120,7 +120,7 @@ export class FileZoo implements ModelZoo {
     return [...this.#served.values()];
   }
 
-  find(id: string, version?: string): ZooModel | undefined {
+  find(id: string, version?: string): FileZooModel | undefined {
     if (version === undefined) return this.#served.get(id);
     return this.#versions.get(id)?.find(({ manifest }) => manifest.version === version);
   }
@@ -131,8 +131,20 @@ export class FileZoo implements ModelZoo {
 
   /** Whether one of its models has this graph, the one that is judged now among them. */
   hasGraph(graphSha256: string): boolean {
-    const models = [...this.#versions.values()].flat();
-    return [...models, this.#judged].some((model) => model?.manifest.graph.sha256 === graphSha256);
+    return this.#all().some(({ manifest }) => manifest.graph.sha256 === graphSha256);
+  }
+
+  /** The model that answers call so, the one that is judged now among them. */
+  ofIdentity({ id, version, sha256: graph }: ModelIdentity): FileZooModel | undefined {
+    return this.#all().find(({ manifest }) => {
+      const isGraph = manifest.graph.sha256 === null || manifest.graph.sha256 === graph;
+      return isGraph && manifest.id === id && manifest.version === version;
+    });
+  }
+
+  #all(): FileZooModel[] {
+    const judged = this.#judged === null ? [] : [this.#judged];
+    return [...judged, ...[...this.#versions.values()].flat()];
   }
 
   /** From now on what changed is judged before it is served. */
@@ -419,6 +431,12 @@ export class FileZooModel implements ZooModel {
 
   get samples(): readonly string[] {
     return [...this.#samples.keys()];
+  }
+
+  /** What it said of its samples, as `golden.json` keeps it; null where nothing is kept. */
+  async readGolden(): Promise<string | null> {
+    const golden = this.registered ? null : await this.#files.get(GOLDEN_FILE);
+    return golden === null ? null : Buffer.from(golden).toString("utf8");
   }
 
   async readSample(name: string): Promise<Uint8Array | null> {

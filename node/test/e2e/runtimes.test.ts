@@ -1,10 +1,15 @@
 /** The service on ONNX Runtime, and where it chooses for each graph. */
-import { describe, expect, it } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROOT_DIR } from "../../src/config.js";
 import { form } from "../support/fake-service.js";
-import { COLOURS, untranslatedGraph } from "../support/graph-def.js";
+import { COLOURS, meanColourGraph, untranslatedGraph } from "../support/graph-def.js";
+import { colourFolder, replaceFiles, writeFolder } from "../support/model-folder.js";
 import { ONNXRUNTIME_DIR } from "../support/paths.js";
 import { solidPng } from "../support/png.js";
-import { type RunningServer, serveColours } from "../support/server.js";
+import { type RunningServer, serveColours, startServer } from "../support/server.js";
 
 const GREEN = solidPng(16, 16, [0, 255, 0]);
 const GRAPH = {
@@ -60,5 +65,78 @@ describe.skipIf(ONNXRUNTIME_DIR === undefined)("the service that chooses for eac
     const described = await (await fetch(`${server().url}/api/models/squares`)).json();
     expect(described).toMatchObject({ runtime: other.model?.runtime });
     expect(server().log()).toContain("a graph runs on libtensorflow");
+  });
+});
+
+/** A model whose graph no other one has: models of one graph and the same settings are one to the engine. */
+function folder(id: string) {
+  const files = colourFolder(id);
+  const field = (tag: number, text: string) => Buffer.concat([Buffer.from([tag, text.length]), Buffer.from(text)]);
+  const node = Buffer.concat([field(0x0a, `unused_${id}`), field(0x12, "NoOp")]);
+  replaceFiles(files, { graph: Buffer.concat([meanColourGraph(), Buffer.from([0x0a, node.length]), node]) });
+  return files;
+}
+
+describe.skipIf(ONNXRUNTIME_DIR === undefined)("the service that would choose, and has no libtensorflow", () => {
+  const ENVIRONMENT = { RUNTIME: "auto", LIBTENSORFLOW_PATH: "/nowhere" };
+  let zoo: string;
+  let server: RunningServer;
+
+  beforeAll(async () => {
+    zoo = await mkdtemp(join(tmpdir(), "menagerie-golden-"));
+    const [kept, wrong, bare, other] = [folder("kept"), folder("wrong"), folder("bare"), folder("other")];
+    await writeFolder(zoo, "kept", kept);
+    for (const entry of wrong.golden.cases[0]?.top ?? []) entry["probability"] = Number(entry["probability"]) - 2e-4;
+    await writeFolder(zoo, "wrong", wrong);
+    bare.golden.cases = [];
+    await writeFolder(zoo, "bare", bare);
+    // Made of other pixels: what it says is not of this photo.
+    for (const one of other.golden.cases) Object.assign(one, { input_sha256: "0".repeat(64), top: one.top.slice(1) });
+    await writeFolder(zoo, "other", other);
+    server = await startServer({ MODELS_DIR: zoo, ...ENVIRONMENT });
+  });
+  afterAll(async () => {
+    await server.stop();
+    await rm(zoo, { recursive: true });
+  });
+
+  it("takes the golden answers of a model in its place", async () => {
+    const { label, model } = await infer(server, { model: "kept" });
+    expect(label).toBe("green");
+    expect(model?.runtime).toEqual({ name: "onnxruntime", version: expect.any(String) });
+  });
+
+  it("does not serve a model that answers otherwise, and says so in its log and of the model", async () => {
+    const { status, detail } = await infer(server, { model: "wrong" });
+    expect(status).toBe(503);
+    expect(detail).toMatch(
+      /golden\.json, and there is no libtensorflow.*red\.png: red 0\.576117 in place of 0\.575917/,
+    );
+    const described = await fetch(`${server.url}/api/models/wrong`);
+    expect(await described.json()).toMatchObject({ status: 503, detail });
+    const { models } = (await (await fetch(`${server.url}/api/models`)).json()) as { models: { id: string }[] };
+    expect(models.find(({ id }) => id === "wrong")).toMatchObject({ problem: detail });
+    expect(server.log()).toContain("a model is not served");
+  });
+
+  it.each(["bare", "other"])(
+    "serves %s unchecked, and says so: nothing that can be compared is kept of it",
+    async (id) => {
+      const { label, model } = await infer(server, { model: id });
+      expect(label).toBe("green");
+      expect(model?.runtime.reason).toMatch(/not compared with libtensorflow's/);
+    },
+  );
+
+  it("finds the models of the zoo that a clone has as they were", async () => {
+    const own = await startServer({ MODELS_DIR: join(ROOT_DIR, "models"), ...ENVIRONMENT });
+    try {
+      for (const id of ["flowers5", "waste6"]) {
+        const { status, detail, model } = await infer(own, { model: id });
+        expect({ status, detail, reason: model?.runtime.reason }).toEqual({ status: 200 });
+      }
+    } finally {
+      await own.stop();
+    }
   });
 });
