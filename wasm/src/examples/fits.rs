@@ -17,7 +17,7 @@ const CUTS: [(Cut, f64); 4] = [
 /// Filters likewise.
 const FILTERS: [(ResizeFilter, f64); 3] =
     [(ResizeFilter::Antialias, 2.0), (ResizeFilter::Bilinear, 2.0), (ResizeFilter::Nearest, 1.0)];
-/// ImageNet's classes, without and with one for the background. Makers of such nets show them parts of
+/// The classes of `ImageNet`, without and with one for the background. Makers of such nets show them parts of
 /// photos, and publish what they do on 0.875 of the middle (torchvision's `references/classification`; TF-Slim's
 /// `inception_preprocessing.py`, whose nets have 1001 classes, by bilinear sampling alone).
 const IMAGENET_CLASSES: [u32; 2] = [1000, SLIM_CLASSES];
