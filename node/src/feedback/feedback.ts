@@ -185,7 +185,6 @@ function idOf(requestId: string, item: number): string {
   return `${item} ${requestId}`;
 }
 
-/** Each field by its name: to spread objects takes several times as long. */
 function rowOf(
   { requestId, key }: Asker,
   item: number,
