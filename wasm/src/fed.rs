@@ -1,6 +1,6 @@
 //! An engine's frame to the tensor that a graph is fed, for a host whose graphs run on a server that takes tensors alone.
 
-use menagerie_contract::{ChannelOrder, Dtype, Frame, InputSpec, Layout};
+use menagerie_contract::{ChannelOrder, Dtype, Frame, InputSpec, Layout, value_tables};
 
 use crate::error::Error;
 
@@ -68,13 +68,8 @@ pub fn fed(input: &InputSpec, frame: &[u8], form: Form) -> Result<Vec<u8>, Error
 /// the order of the graph's.
 pub(crate) fn scaled(image: &[u8], mean: &[f32], std: &[f32], input: &InputSpec, values: &mut Vec<u8>) {
     let channels = input.channels as usize;
-    let tables: Vec<[[u8; 4]; 256]> = (0..channels)
-        .map(|channel| {
-            let of = |given: &[f32], absent| given.get(channel).or(given.first()).copied().unwrap_or(absent);
-            let (mean, std) = (of(mean, 0.0), of(std, 1.0));
-            std::array::from_fn(|pixel| ((pixel as f32 - mean) / std).to_le_bytes())
-        })
-        .collect();
+    let tables: Vec<[[u8; 4]; 256]> =
+        value_tables(mean, std, input.channels).iter().map(|table| table.map(f32::to_le_bytes)).collect();
     if input.layout == Layout::Nchw {
         for (channel, table) in tables.iter().enumerate() {
             let plane = image.iter().skip(channel).step_by(channels);

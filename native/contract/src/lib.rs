@@ -12,6 +12,7 @@ pub mod explanation;
 pub mod frame;
 pub mod manifest;
 pub mod message;
+pub mod scaling;
 pub mod spec;
 pub mod teach;
 
@@ -26,6 +27,7 @@ pub use explanation::{ExplainMethod, ExplainOptions, Explanation, MapRegion};
 pub use frame::{Frame, FrameError, FrameKind};
 pub use manifest::{Manifest, Program, ProgramProtocol};
 pub use message::{ExportForm, ExportRequest, GraphFormat, Hello, LoadRequest, Loaded, Origin, Runtime, Sandbox};
+pub use scaling::value_tables;
 pub use spec::{
     ChannelOrder, Dtype, Evidence, ForbiddenOp, GraphFacts, Grounds, InputSpec, LabelsSpec, Layout, ModelSpec,
     OutputKind, OutputSpec, Resize, ResizeFilter, Scaling, Source, SpecOverrides, Verdict,

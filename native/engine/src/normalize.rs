@@ -1,6 +1,6 @@
 //! Pixels to the numbers that a graph is fed.
 
-use menagerie_contract::{ChannelOrder, Dtype, InputSpec, Layout};
+use menagerie_contract::{ChannelOrder, Dtype, InputSpec, Layout, value_tables};
 
 use crate::runtime::{Input, Values};
 
@@ -22,16 +22,7 @@ impl Normalizer {
     /// The way from pixels to `input`, with the tensor's axes in the order of `layout`.
     pub fn new(input: &InputSpec, layout: Layout) -> Self {
         let channels = input.channels as usize;
-        let value = |values: &[f32], channel: usize, absent: f32| {
-            values.get(channel).or(values.first()).copied().unwrap_or(absent)
-        };
-        let tables = (0..channels)
-            .map(|channel| {
-                let mean = value(&input.mean, channel, 0.0);
-                let std = value(&input.std, channel, 1.0);
-                std::array::from_fn(|pixel| (pixel as f32 - mean) / std)
-            })
-            .collect();
+        let tables = value_tables(&input.mean, &input.std, input.channels);
         let sources = match input.channel_order {
             ChannelOrder::Bgr => (0..channels).rev().collect(),
             ChannelOrder::Rgb | ChannelOrder::Gray => (0..channels).collect(),
