@@ -234,23 +234,24 @@ fn put_values<const SIZE: usize>(out: &mut Vec<u8>, bytes: &[u8], extents: &[usi
     }
     let [counts, steps] = [order.map(|axis| extents[axis]), order.map(|axis| strides[axis])];
     let row = counts[1] * counts[2] * counts[3];
-    let start = out.len();
-    out.resize(start + bytes.len(), 0);
-    let (written, _) = out[start..].as_chunks_mut::<SIZE>();
+    // It stays in the cache until it is appended.
+    let mut rows = vec![[0; SIZE]; BLOCK.min(counts[0]) * row];
     for first in (0..counts[0]).step_by(BLOCK) {
-        let mut to = first * row;
+        let count = BLOCK.min(counts[0] - first);
+        let mut to = 0;
         for second in 0..counts[1] {
             for third in 0..counts[2] {
                 for fourth in 0..counts[3] {
                     let from = first * steps[0] + second * steps[1] + third * steps[2] + fourth * steps[3];
-                    let block = values[from..].iter().step_by(steps[0]).take(BLOCK);
-                    for (to, value) in written[to..].iter_mut().step_by(row).zip(block) {
+                    let block = values[from..].iter().step_by(steps[0]).take(count);
+                    for (to, value) in rows[to..].iter_mut().step_by(row).zip(block) {
                         *to = *value;
                     }
                     to += 1;
                 }
             }
         }
+        out.extend_from_slice(rows[..count * row].as_flattened());
     }
 }
 
