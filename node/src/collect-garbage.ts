@@ -9,6 +9,8 @@ import { runInNewContext } from "node:vm";
 const GROWTH_BYTES_MIN = 32 * 1024 * 1024;
 /** V8 gives the memory of buffers back on a thread of its own. */
 const FREED_MS = 1000;
+/** Threads give back what images took of them when they have rested themselves. */
+const SETTLED_MS = 10_000;
 
 let gc: (() => void) | null = null;
 
@@ -25,9 +27,17 @@ export function collectGarbage(): void {
 export function createRestCollector(collect = collectGarbage, rssBytes = process.memoryUsage.rss): () => void {
   let atRestBytes = rssBytes();
   const hasGrown = () => rssBytes() >= atRestBytes + GROWTH_BYTES_MIN;
+  /** What was given back later does not hide what grows next. */
+  const sink = () => {
+    atRestBytes = Math.min(atRestBytes, rssBytes());
+  };
   return () => {
-    if (!hasGrown()) return;
+    if (!hasGrown()) {
+      sink();
+      return;
+    }
     collect();
+    setTimeout(sink, SETTLED_MS).unref();
     setTimeout(() => {
       // What threads gave back meanwhile.
       if (hasGrown()) collect();

@@ -40,6 +40,33 @@ describe("a service at rest", () => {
     expect(collected).toBe(3);
   });
 
+  it("collects what has grown where more was given back before, by threads that rested later", () => {
+    let rss = 200 * MIB;
+    let collected = 0;
+    const rest = createRestCollector(
+      () => {
+        collected += 1;
+      },
+      () => rss,
+    );
+    rss = 1000 * MIB;
+    rest();
+    vi.advanceTimersByTime(2000);
+    expect(collected).toBe(2);
+    rss = 300 * MIB;
+    vi.advanceTimersByTime(20_000);
+    rss = 600 * MIB;
+    rest();
+    expect(collected).toBe(3);
+    vi.advanceTimersByTime(20_000);
+    expect(collected).toBe(4);
+    rss = 400 * MIB;
+    rest();
+    rss = 500 * MIB;
+    rest();
+    expect(collected).toBe(5);
+  });
+
   it("gives back what nothing refers to", () => {
     const before = process.memoryUsage().external;
     let large: Uint8Array | null = new Uint8Array(200 * MIB);
