@@ -471,7 +471,10 @@ export interface ZooModel {
   readonly registered: boolean;
   /** What serves it; null where that is a graph. */
   readonly program: ModelProgram | null;
-  /** Rejects with an `AppError` when the file is missing or not the one of the manifest. */
+  /**
+   * The graph, which others may have too: nobody changes it or gives it away. Rejects with an `AppError` when the file is
+   * missing or not the one of the manifest.
+   */
   readGraph(): Promise<Uint8Array>;
   /** Null where it has none: the classes are numbered. */
   readLabels(): Promise<Uint8Array | null>;

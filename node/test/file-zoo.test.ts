@@ -73,6 +73,17 @@ describe("a folder that is one model", () => {
     expect(Buffer.from((await zoo.find("birds")?.readLabels()) ?? [])).toEqual(LABELS);
   });
 
+  it("is read once for all who ask for its graph at once, and anew for who asks later", async () => {
+    await write(".", files);
+    const { zoo } = await openLone("birds");
+    const ask = async () => await zoo.find("birds")?.readGraph();
+    const [one, other] = await Promise.all([ask(), ask()]);
+    expect(one).toBe(other);
+    const later = await ask();
+    expect(later).not.toBe(one);
+    expect(Buffer.from(later ?? [])).toEqual(GRAPH);
+  });
+
   it("needs neither a name nor labels", async () => {
     await write(".", { "my.pb": GRAPH });
     const { zoo } = await openLone();

@@ -355,6 +355,8 @@ export class FileZooModel implements ZooModel {
   readonly #samples: ReadonlyMap<string, string>;
   damage: string | null = null;
   rejected: string | null = null;
+  /** While its graph is read: to hash one takes the main thread a copy of it, and many may ask at once. */
+  #reading: Promise<Uint8Array> | null = null;
 
   private constructor(
     readonly manifest: Manifest,
@@ -417,6 +419,13 @@ export class FileZooModel implements ZooModel {
   }
 
   async readGraph(): Promise<Uint8Array> {
+    this.#reading ??= this.#readGraph().finally(() => {
+      this.#reading = null;
+    });
+    return await this.#reading;
+  }
+
+  async #readGraph(): Promise<Uint8Array> {
     const { file, bytes, sha256: expected } = this.manifest.graph;
     const graph = await this.#read(file, expected);
     if (bytes !== null && graph.length !== bytes)

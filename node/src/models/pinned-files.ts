@@ -45,7 +45,7 @@ async function openIfThere(path: string): Promise<FileHandle | null> {
 
 /** From its begin, wherever it was read before. */
 async function readWhole(handle: FileHandle): Promise<Uint8Array> {
-  const bytes = Buffer.alloc((await handle.stat()).size);
+  const bytes = Buffer.allocUnsafeSlow((await handle.stat()).size);
   let length = 0;
   while (length < bytes.length) {
     const { bytesRead } = await handle.read(bytes, length, bytes.length - length, length);
