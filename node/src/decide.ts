@@ -1,19 +1,102 @@
 /** What labelled photos decide of a graph's settings, for every door that takes a graph. */
-import type { Classifier, ExamplePhoto, ModelChoice, ModelSettings, Models, Party } from "./ports.js";
+import { AppError } from "./errors.js";
+import type { Evidence, ModelSpec } from "./generated/contract.js";
+import type { Classifier, ExamplePhoto, ModelChoice, ModelSettings, Models, OpenModel, Party } from "./ports.js";
+
+/** Sides of inputs that are tried beside the usual one where a graph fits any: each is a load, and a run on each photo. */
+const SIDES = [64, 96, 128, 160, 192, 299];
+/** No side is shown as surer than this, as nothing that the graph itself does not make certain. */
+const CONFIDENCE_MAX = 0.89;
+
+interface Service {
+  readonly models: Models;
+  readonly classifier: Classifier;
+}
 
 /**
  * The settings with what the photos decide of all that they leave open. Rejects with `field_invalid` for a label that the
  * model has not.
  */
 export async function decided(
-  { models, classifier }: { readonly models: Models; readonly classifier: Classifier },
+  service: Service,
   party: Party,
   choice: ModelChoice,
   settings: ModelSettings,
   examples: readonly ExamplePhoto[],
 ): Promise<ModelSettings> {
   if (examples.length === 0) return settings;
-  const decide = ({ target }: { target: Parameters<Classifier["decide"]>[0] }) => classifier.decide(target, examples);
-  const { overrides, evidence, warnings } = await models.use(choice, settings, party, decide);
-  return { ...settings, overrides: { ...settings.overrides, ...overrides }, decided: { evidence, warnings } };
+  const labelled = examples.filter(({ label }) => label !== null);
+  const side = await sideOf(service, party, choice, settings, labelled);
+  const sized = side === null ? settings : { ...settings, overrides: { ...settings.overrides, ...side.overrides } };
+  const { overrides, evidence, warnings } = await service.models.use(choice, sized, party, ({ target }) =>
+    service.classifier.decide(target, examples),
+  );
+  return {
+    ...settings,
+    overrides: { ...sized.overrides, ...overrides },
+    decided: { evidence: [...(side?.evidence ?? []), ...evidence], warnings },
+  };
+}
+
+/**
+ * The side of the input that the labels fit best, each tried with the settings that the graph alone gives; null where it is
+ * not open, or stays as it is.
+ */
+async function sideOf(
+  { models, classifier }: Service,
+  party: Party,
+  choice: ModelChoice,
+  settings: ModelSettings,
+  labelled: readonly ExamplePhoto[],
+) {
+  if (labelled.length === 0) return null;
+  const logOf = async ({ target }: OpenModel) => {
+    // What decides takes the bytes for its own.
+    const copies = labelled.map(({ label, bytes }) => ({ label, bytes: new Uint8Array(bytes) }));
+    return (await classifier.decide(target, copies)).labels_log;
+  };
+  const spec = await models.use(choice, settings, party, async ({ target }) => target.spec);
+  const usual = spec.evidence.find(({ field, source }) => field === "input.width" && source === "prior");
+  if (usual === undefined) return null;
+  const tried = [];
+  for (const side of [spec.input.width, ...SIDES]) {
+    const share = side === spec.input.width ? usual.confidence : (1 - usual.confidence) / SIDES.length;
+    const stated = { ...settings, overrides: { ...settings.overrides, ...statedBy(spec, side) } };
+    try {
+      tried.push({ side, log: Math.log(share) + (await models.use(choice, stated, party, logOf)) });
+    } catch (error) {
+      if (side === spec.input.width || !isUnfit(error)) throw error;
+    }
+  }
+  const most = Math.max(...tried.map(({ log }) => log));
+  const sum = tried.reduce((all, { log }) => all + Math.exp(log - most), 0);
+  const ranked = tried
+    .map(({ side, log }) => ({ value: side, score: Math.exp(log - most) / sum }))
+    .toSorted((one, other) => other.score - one.score);
+  const [best, ...alternatives] = ranked;
+  if (best === undefined || best.value === spec.input.width) return null;
+  const because = `the best of ${tried.length} sides that were tried on ${labelled.length} labelled photo${labelled.length === 1 ? "" : "s"}; the graph alone: ${usual.value} at ${usual.confidence.toFixed(2)}, ${usual.because}`;
+  const evidence = ["input.width", "input.height"].map(
+    (field): Evidence => ({
+      field,
+      value: best.value,
+      source: "examples",
+      because,
+      confidence: Math.min(best.score, CONFIDENCE_MAX),
+      alternatives,
+    }),
+  );
+  return { overrides: { width: best.value, height: best.value }, evidence };
+}
+
+/** Settings that leave nothing open, so that one run a photo tells how well its label fits. */
+function statedBy({ input }: ModelSpec, side: number) {
+  const { mean, std, channel_order, resize, crop_fraction, resize_filter, dtype } = input;
+  const scaling = dtype === "float32" ? { mean: [...mean], std: [...std] } : {};
+  return { ...scaling, channel_order, resize, crop_fraction, resize_filter, width: side, height: side };
+}
+
+/** Whether a graph does not run at a size. */
+function isUnfit(error: unknown): boolean {
+  return error instanceof AppError && ["graph_invalid", "engine_failed"].includes(error.code);
 }

@@ -31,8 +31,8 @@ use posterior::Posterior;
 use spread::Spread;
 use ways::Ways;
 
-/// Runs on one photo, at most.
-pub const RUNS_MAX: usize = 60;
+/// Runs on one photo, at most; of a graph that leaves its side open as many as it was tried with before make them 60.
+pub const RUNS_MAX: usize = 53;
 /// Ways of scaling whose logarithm of odds against the best is larger than this are not tried in other fits.
 const LEAD: f64 = 3.0;
 

@@ -72,4 +72,6 @@ pub struct Decision {
     pub evidence: Vec<Evidence>,
     /// What the caller should know of the photos.
     pub warnings: Vec<String>,
+    /// Natural logarithm of how well the labels fit the best settings; 0 where there are none.
+    pub labels_log: f64,
 }

@@ -312,6 +312,10 @@ export type Decision = {
    * What the caller should know of the photos.
    */
   warnings: Array<string>;
+  /**
+   * Natural logarithm of how well the labels fit the best settings; 0 where there are none.
+   */
+  labels_log: number;
 };
 
 export type Dtype = "float32" | "uint8";

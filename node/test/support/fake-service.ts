@@ -190,6 +190,7 @@ export class FakeClassifier implements Classifier {
       overrides: { channel_order: "BGR" },
       evidence: [{ ...order, because, alternatives: [] }],
       warnings: examples.length > 1 ? ["a label may be wrong"] : [],
+      labels_log: -0.3,
     };
   }
 

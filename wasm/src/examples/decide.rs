@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    posterior::{Posterior, tried},
+    posterior::{Posterior, labels_log, tried},
     spread::{self, Spread},
     ways::{Ways, is_fixed},
 };
@@ -48,8 +48,9 @@ pub fn decide(model: &Model, ways: &Ways, examples: &[Example], by_labels: &Post
     };
     let got: Vec<f32> = examples.iter().map(of_one).collect();
     let mean = got.iter().sum::<f32>() / got.len().max(1) as f32;
+    let labels_log = labels_log(got.iter().copied(), classes);
     if !examples.is_empty() && mean <= chance {
-        return Decision { warnings: vec![fits_nothing(examples, mean)], ..Decision::default() };
+        return Decision { warnings: vec![fits_nothing(examples, mean)], labels_log, ..Decision::default() };
     }
     let Some((scaled, fitted)) = ways.scalings.get(scaling).zip(ways.fits.get(fit)) else { return Decision::default() };
     let (scaled, fitted) = (&scaled.value, fitted.value);
@@ -119,7 +120,7 @@ pub fn decide(model: &Model, ways: &Ways, examples: &[Example], by_labels: &Post
             label_of(example)
         )
     }));
-    Decision { overrides, evidence, warnings }
+    Decision { overrides, evidence, warnings, labels_log }
 }
 
 /// As detection, which warns of these alone: the others are habit for most graphs.

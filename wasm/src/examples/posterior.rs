@@ -17,8 +17,13 @@ pub const KEEP: f64 = 7.6;
 
 /// Natural logarithm of how well labels fit what was answered.
 fn log_likelihood<'a>(tries: impl Iterator<Item = &'a Try>, classes: usize) -> f64 {
+    labels_log(tries.map(|one| one.probability), classes)
+}
+
+/// The same of what each label got.
+pub fn labels_log(got: impl Iterator<Item = f32>, classes: usize) -> f64 {
     let any = (WRONG_SHARE / classes.max(1) as f64).max(LIKELIHOOD_MIN);
-    tries.map(|one| ((1.0 - WRONG_SHARE) * f64::from(one.probability) + any).ln()).sum()
+    got.map(|probability| ((1.0 - WRONG_SHARE) * f64::from(probability) + any).ln()).sum()
 }
 
 /// What a photo's label got, where that was tried.

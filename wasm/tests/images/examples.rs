@@ -146,6 +146,7 @@ fn three_photos_turn_a_habit_around() {
     assert!(order.because.starts_with("with 3 labelled photos, whose labels get 0."), "{}", order.because);
     assert!(order.confidence > 0.8, "{}", order.confidence);
     assert_eq!(order.alternatives[0].value, json!("RGB"));
+    assert!((-1.0..0.0).contains(&decision.labels_log), "{}", decision.labels_log);
 }
 
 #[test]
@@ -171,6 +172,7 @@ fn labels_that_fit_nothing_leave_the_settings_and_are_named() {
     assert_eq!((decision.overrides, decision.evidence.len()), (SpecOverrides::default(), 0));
     let [warning] = decision.warnings.as_slice() else { panic!("{:?}", decision.warnings) };
     assert!(warning.starts_with("the labels \"cat\", \"dog\", \"fox\" fit no settings"), "{warning}");
+    assert!(decision.labels_log < -4.0, "{}", decision.labels_log);
 }
 
 #[test]
