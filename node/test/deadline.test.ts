@@ -1,5 +1,6 @@
 /** A client's own deadline, and answers without labels where there are no others. */
 import { request } from "node:http";
+import { connect } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Config } from "../src/config.js";
 import type { Problem } from "../src/errors.js";
@@ -68,6 +69,31 @@ describe("deadline_ms", () => {
     expect(await inspected.json()).toMatchObject({ code: "engine_timeout" });
     const described = await fetch(`${service.url}/api/models/colours?deadline_ms=60`);
     expect(await described.json()).toMatchObject({ code: "engine_timeout" });
+  });
+
+  it.each([
+    ["a form", "multipart/form-data; boundary=b", '--b\r\nContent-Disposition: form-data; name="image_file"\r\n\r\n'],
+    ["an image", "image/png", ""],
+  ])("that passes while %s comes leaves the connection to the next request", async (_what, type, begin) => {
+    const service = await start();
+    service.release();
+    const { hostname, port } = new URL(service.url);
+    const socket = connect(Number(port), hostname);
+    let answers = "";
+    socket.setEncoding("latin1").on("data", (text: string) => {
+      answers += text;
+    });
+    const head = (path: string, ...lines: string[]) =>
+      [`POST ${path} HTTP/1.1`, "Host: x", "Accept: application/json", ...lines, "", ""].join("\r\n");
+    const rest = Buffer.alloc(8_000_000);
+    const length = begin.length + rest.length;
+    socket.write(head("/infer?deadline_ms=60", `Content-Type: ${type}`, `Content-Length: ${length}`) + begin);
+    await expect.poll(() => answers).toMatch(/^HTTP\/1.1 504 /);
+    socket.write(rest);
+    socket.write(`${head("/infer", "Content-Type: image/png", `Content-Length: ${RED.length}`)}${RED}`);
+    await expect.poll(() => answers).toMatch(/HTTP\/1.1 200 /);
+    socket.destroy();
+    await expect.poll(() => service.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
   });
 
   it("of the query string holds while the body comes", async () => {

@@ -36,7 +36,7 @@ export interface PartHead {
   readonly encoding: string;
 }
 
-/** Reads a form. Each method may throw: the rest of the body is not read then, and `readParts` rejects with that. */
+/** Reads a form. Each method may throw: the rest of the body is not looked at then, and `readParts` rejects with that. */
 export interface PartReader {
   /** Holds up what comes after so many bytes, until it is read. */
   turn(bytes: number): Promise<void> | undefined;
@@ -193,8 +193,9 @@ function onHead(parser: Writable, look: (head: HeadLines) => void): void {
 }
 
 /**
- * Gives the parser a request's body, small chunks joined, each in its turn, until the function that it answers is called: the
- * rest is not read then. A stream between the two would cost the main thread a twentieth of its time (bench/NOTES.md).
+ * Gives the parser a request's body, small chunks joined, each in its turn, until the function that it answers is called. The
+ * request is left as it flows: its rest may be dropped by then. A stream between the two would cost the main thread a
+ * twentieth of its time (bench/NOTES.md).
  */
 function feed(
   request: Request,
@@ -246,6 +247,5 @@ function feed(
   return () => {
     isOver = true;
     request.off("data", read).off("end", end);
-    if (!request.complete) request.pause();
   };
 }
