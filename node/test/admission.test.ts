@@ -218,6 +218,16 @@ describe("a visit", () => {
     expect(admission.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
   });
 
+  it("that has settled takes nothing more, also while its answer is still on its way", async () => {
+    const admission = createAdmission(LIMITS);
+    const visit = admission.admit("a");
+    await visit.run(async () => {});
+    expect(() => visit.charge(10)).toThrow(/answered meanwhile/);
+    visit.leave();
+    expect(() => visit.charge(10)).toThrow(/answered meanwhile/);
+    expect(admission.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
+  });
+
   it("that leaves before its body is there gives everything back at once", () => {
     const admission = createAdmission(LIMITS);
     const visit = admission.admit("a");
@@ -285,6 +295,28 @@ describe("a visit", () => {
       visit.leave();
       vi.advanceTimersByTime(5000);
       expect(rests).toHaveLength(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("is followed by rest also where bytes are held for longer than anybody is here", () => {
+    vi.useFakeTimers();
+    try {
+      let restCount = 0;
+      const admission = createAdmission(LIMITS, () => {
+        restCount += 1;
+      });
+      const visit = admission.admit("a");
+      const releases = [visit.hold(10), admission.hold("b", 10)];
+      visit.leave();
+      for (const release of releases) {
+        vi.advanceTimersByTime(5000);
+        expect(restCount).toBe(0);
+        release();
+      }
+      vi.advanceTimersByTime(5000);
+      expect(restCount).toBe(1);
     } finally {
       vi.useRealTimers();
     }

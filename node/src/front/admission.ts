@@ -82,7 +82,7 @@ export function createAdmission(limits: AdmissionLimits, onRest = () => {}): Adm
       places.take(caller);
       return new OneVisit(caller, about, common);
     },
-    hold: (caller, count) => holdBytes(bytes, caller, count),
+    hold: (caller, count) => holdBytes(common, caller, count),
     held: () => ({ requests: permits.held, waiting: places.total - permits.held, bytes: bytes.total }),
   };
 }
@@ -93,7 +93,7 @@ interface Common {
   readonly permits: Permits;
   readonly bytes: Shares;
   readonly limits: AdmissionLimits;
-  /** Called when a visit has given its place or its answer back. */
+  /** Called whenever a place, an answer or held bytes are given back. */
   readonly onLeft: () => void;
 }
 
@@ -126,8 +126,9 @@ class OneVisit implements Visit {
   }
 
   charge(bytes: number): void {
-    // What still comes of a body whose client is gone would be given back by nobody, and after the deadline is for nothing.
-    if (this.#hasLeft || this.signal.aborted) throw this.signal.reason;
+    // What comes later would be given back by nobody, and after the deadline is for nothing.
+    if (this.signal.aborted) throw this.signal.reason;
+    if (!this.#hasPlace) throw new AppError("engine_timeout", "The request was answered meanwhile.");
     takeBytes(this.#common.bytes, this.caller, bytes);
     this.#bodyBytes += bytes;
   }
@@ -150,7 +151,7 @@ class OneVisit implements Visit {
   }
 
   hold(bytes: number): () => void {
-    return holdBytes(this.#common.bytes, this.caller, bytes);
+    return holdBytes(this.#common, this.caller, bytes);
   }
 
   async run<T>(work: () => Promise<T>, kind: WorkKind = "one"): Promise<T> {
@@ -223,9 +224,12 @@ class OneVisit implements Visit {
 }
 
 /** @throws AppError `overloaded`. */
-function holdBytes(shares: Shares, caller: string, bytes: number): () => void {
+function holdBytes({ bytes: shares, onLeft }: Common, caller: string, bytes: number): () => void {
   takeBytes(shares, caller, bytes);
-  return () => shares.giveBack(caller, bytes);
+  return () => {
+    shares.giveBack(caller, bytes);
+    onLeft();
+  };
 }
 
 /** @throws AppError `overloaded`. */
