@@ -259,6 +259,25 @@ describe("an upload", () => {
   );
 });
 
+describe("a form that its parser would pass over", () => {
+  it.each([
+    "multipart/form-data;  boundary=b",
+    "multipart/form-data; BOUNDARY=b",
+    'multipart/form-data; boundary="b c"',
+  ])("is refused, not taken for one without parts: %s", async (type) => {
+    const problem = await problemOf(await start(), RED, { "content-type": type });
+    expect(problem).toMatchObject({
+      code: "field_invalid",
+      detail: expect.stringMatching(/^The form cannot be read: its Content-Type has to be written as/),
+    });
+  });
+
+  it("is one without parts where nothing comes", async () => {
+    const problem = await problemOf(await start(), "", { "content-type": "multipart/form-data; boundary=b" });
+    expect(problem.code).toBe("image_missing");
+  });
+});
+
 describe("a part of a form", () => {
   /** Parts as they are, each a head without `Content-Disposition: form-data; ` and a content. */
   async function ask(parts: readonly (readonly [string, string | Buffer])[], path = "/infer"): Promise<unknown> {
@@ -351,6 +370,15 @@ describe("a part that this service would read otherwise than it was meant", () =
       `image_file comes in the Content-Transfer-Encoding "${encoding.toLowerCase()}"; send its bytes as they are.`,
     );
   });
+
+  it.each(['name="image_file"; filename="b', 'name="top_k', "name=\"image_file\"; filename*=utf-8''%zz"])(
+    "is refused beside others with the malformed Content-Disposition: form-data; %s",
+    async (rest) => {
+      expect((await ask(HEAD, `Content-Disposition: form-data; ${rest}`)).detail).toBe(
+        "The form cannot be read: the Content-Disposition of a part is malformed.",
+      );
+    },
+  );
 
   it.each(["binary", "8bit", "7bit"])("is read in the encoding %s, which changes no byte", async (encoding) => {
     expect((await ask(`${HEAD}\r\nContent-Transfer-Encoding: ${encoding}`)).results?.[0]?.label).toBe("red");

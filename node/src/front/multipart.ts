@@ -88,10 +88,13 @@ export function createPartsReader(limits: MultipartLimits): ReadParts {
             settle(error);
           }
         };
+      let headCount = 0;
+      let partCount = 0;
       const watch = (parser: Writable) => {
         onHead(
           parser,
           guard((lines: HeadLines) => {
+            headCount += 1;
             const [disposition = ""] = lines["content-disposition"] ?? [];
             const [encoding = ""] = lines["content-transfer-encoding"] ?? [];
             const bare = disposition.replace(FILE_NAME, "");
@@ -108,6 +111,7 @@ export function createPartsReader(limits: MultipartLimits): ReadParts {
         parser.on(
           "file",
           guard((field: string, file: Readable, { filename = "" }: { filename?: string }) => {
+            partCount += 1;
             file.removeAllListeners("data");
             const take = reader.file(field, filename);
             file.on("data", guard(take));
@@ -118,6 +122,7 @@ export function createPartsReader(limits: MultipartLimits): ReadParts {
         parser.on(
           "field",
           guard((name: string, value: string, info: { nameTruncated: boolean; valueTruncated: boolean }) => {
+            partCount += 1;
             reader.field(name, value, { name: info.nameTruncated, value: info.valueTruncated });
           }),
         );
@@ -129,16 +134,30 @@ export function createPartsReader(limits: MultipartLimits): ReadParts {
           "fieldsLimit",
           guard(() => reader.tooMany("fields")),
         );
+        parser.prependListener(
+          "finish",
+          guard(() => {
+            // busboy leaves out a part of which it cannot read that line.
+            if (partCount < headCount) throw new Error("the Content-Disposition of a part is malformed");
+          }),
+        );
       };
       const count = guard((chunk: Buffer) => reader.bytes(chunk.length));
+      let isTaken = false;
       request.pipe = (destination) => {
+        isTaken = true;
         const parser = destination as unknown as Writable;
         watch(parser);
         stop = feed(request, parser, count, (bytes) => reader.turn(bytes));
         return destination;
       };
+      const next = (error?: unknown) => {
+        // What express-fileupload takes for no form it passes on unread.
+        const isPassedOver = !isTaken && request.headers["content-length"] !== "0";
+        settle(error ?? (isPassedOver ? new Error(UNREAD) : undefined));
+      };
       try {
-        parse(request, response, settle);
+        parse(request, response, next);
       } catch (error) {
         settle(error);
       }
@@ -148,6 +167,7 @@ export function createPartsReader(limits: MultipartLimits): ReadParts {
 /** The lines of a part's head by their names, each with its values. */
 type HeadLines = Record<string, string[] | undefined>;
 
+const UNREAD = `its Content-Type has to be written as "multipart/form-data; boundary=b", with letters, digits and any of '()+_,-./:=? for b`;
 const FILE = "application/octet-stream";
 const FORM_DATA = /^\s*form-data\s*(;|$)/i;
 const NAME = /;\s*name=("(?:\\.|[^"\\])*"|[^\s;]+)/i;
