@@ -123,6 +123,15 @@ async function askByGrpc({ grpcPort, from, isOver }, message, callCount) {
   }
 }
 
+/** Photos as bodies that are parsed byte by byte. */
+function sendByteByByte(target) {
+  const head =
+    "POST /infer HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/jpeg\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+  const chunks = [...target.photo].flatMap((byte) => [Buffer.from("1\r\n"), Buffer.of(byte), Buffer.from("\r\n")]);
+  const request = Buffer.concat([Buffer.from(head), ...chunks, Buffer.from("0\r\n\r\n")]);
+  return clients(32, () => request)(target);
+}
+
 /** Six photos on one connection at once, and away. */
 async function pipelineAndLeave(target) {
   const request = encodePost("/infer", { "content-type": "image/jpeg" }, target.photo);
@@ -152,7 +161,7 @@ function readNothing(request) {
 /** Large bodies, declared and never sent to the end, at a pace just above the least. */
 async function writeSlowly(target) {
   const head =
-    "POST /infer HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: 200000000\r\n\r\n" +
+    "POST /infer HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: 200000000\r\n\r\n" +
     '--x\r\ncontent-disposition: form-data; name="model_file"; filename="g"\r\n\r\n';
   const sockets = Array.from({ length: 64 }, () => {
     const socket = open(target);
@@ -225,6 +234,7 @@ export const ATTACKS = {
     title: "16 clients with 384 MB of images in each request, as one tensor of bytes",
     run: sendLargeTensors,
   },
+  chunks: { title: "32 clients whose photos come in chunks of one byte", run: sendByteByByte },
   exports: { title: "16 clients that export a graph as ONNX, again and again", run: exportGraphs },
   examples: {
     title: "16 clients with ever-new graphs and 16 labelled photos that decide about each",
