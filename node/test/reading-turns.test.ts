@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { createReadingTurns, type TakeTurn } from "../src/front/reading-turns.js";
 
+const CHUNK_BYTES = 64 * 1024;
 const LARGE_BYTES = 1024 * 1024;
 const CHUNKS_A_MS = 2;
 const SENDER = "sender";
@@ -22,7 +23,9 @@ function ask(caller: string, count: number): void {
   const counts = readCounts;
   counts[caller] ??= 0;
   for (let index = 0; index < count; index += 1) {
-    void takeTurn({ caller, request: {} }, LARGE_BYTES)?.then(() => {
+    const request = {};
+    expect(takeTurn({ caller, request }, LARGE_BYTES)).toBeUndefined();
+    void takeTurn({ caller, request }, CHUNK_BYTES)?.then(() => {
       counts[caller] = (counts[caller] ?? 0) + 1;
     });
   }
@@ -33,8 +36,22 @@ async function turnManyTimes(): Promise<void> {
 }
 
 describe("large bodies", () => {
-  test("what is small is read without waiting for a turn", () => {
-    expect(takeTurn({ caller: SENDER, request: {} }, 0)).toBeUndefined();
+  test("what is small is read without waiting for a turn, of each body", () => {
+    for (let body = 0; body < 3; body += 1) {
+      const request = {};
+      for (let chunk = 0; chunk < 4; chunk += 1) {
+        expect(takeTurn({ caller: SENDER, request }, CHUNK_BYTES)).toBeUndefined();
+      }
+      expect(takeTurn({ caller: SENDER, request }, CHUNK_BYTES)).toBeDefined();
+    }
+  });
+
+  test("what comes in many chunks waits for its turns, however small they are", () => {
+    const request = {};
+    for (let chunk = 0; chunk < 256; chunk += 1) {
+      expect(takeTurn({ caller: SENDER, request }, 1)).toBeUndefined();
+    }
+    expect(takeTurn({ caller: SENDER, request }, 1)).toBeDefined();
   });
 
   test("a caller that is alone is read in each turn of the event loop", async () => {

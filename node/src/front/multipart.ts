@@ -38,7 +38,7 @@ export interface PartHead {
 
 /** Reads a form. Each method may throw: the rest of the body is not looked at then, and `readParts` rejects with that. */
 export interface PartReader {
-  /** Holds up what comes after so many bytes, until it is read. */
+  /** Holds up the next chunk, of so many bytes, until it is to be read. */
   turn(bytes: number): Promise<void> | undefined;
   /** Called with each piece of the body, before it is taken apart. */
   bytes(count: number): void;
@@ -229,7 +229,6 @@ function feed(
       parser.write(chunk);
     },
   });
-  let bytes = 0;
   let isOver = false;
   /** A stream that is paused says that it ends all the same, while its last chunk waits for a turn here. */
   let taken: Promise<void> | null = null;
@@ -245,8 +244,7 @@ function feed(
     } else if (request.isPaused()) resume();
   };
   const read = (chunk: Buffer) => {
-    const held = turn(bytes);
-    bytes += chunk.length;
+    const held = turn(chunk.length);
     if (held === undefined) {
       take(chunk);
       return;

@@ -71,7 +71,7 @@ export async function readRaw(
       }
     };
     const read = (chunk: Buffer) => {
-      const turn = takeTurn(visit, bodyBytes);
+      const turn = takeTurn(visit, chunk.length);
       if (turn === undefined) {
         take(chunk);
         return;

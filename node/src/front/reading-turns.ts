@@ -1,19 +1,22 @@
 /**
- * Turns in which the main thread reads large bodies: a client that sends as fast as it can would have it read nothing
- * else. What is not read waits in the system's buffers, and then with its client. While others are about, one caller's
- * large bodies come at a pace that takes a part of the thread's time; nothing but a wait would leave them the rest.
+ * Turns in which the main thread reads bodies that are large or come in many chunks: a client that sends as fast as it can
+ * would have it read nothing else. What is not read waits in the system's buffers, and then with its client. While others
+ * are about, one caller's come at a pace that takes a part of the thread's time; nothing but a wait would leave them the
+ * rest.
  */
 import { Company, FairQueue } from "../fair-queue.js";
 import type { Party } from "../ports.js";
 
 /** Of each body, read without waiting: most photos whole. */
 const FREE_BYTES = 256 * 1024;
+/** Likewise, as many as a network makes of those: how small chunks are is the client's choice, and each takes its time. */
+const FREE_CHUNKS = 256;
 /** Chunks, of 64 KiB mostly, that are read from one turn of the event loop to the next. */
 const CHUNKS_A_TURN = 2;
 /** Of one caller while others are about: 130 MB/s, as much as comes by a gigabit, and a fifth of the thread's time. */
 const CHUNKS_A_MS = 2;
 
-/** Undefined where the next chunk of a body, of which `bytes` came before, may be read at once. */
+/** Undefined where the next chunk of the request's body, of `bytes`, may be read at once. */
 export type TakeTurn = (party: Pick<Party, "caller" | "request">, bytes: number) => Promise<void> | undefined;
 
 interface Held {
@@ -24,6 +27,8 @@ interface Held {
 export function createReadingTurns(now: () => number = () => performance.now()): TakeTurn {
   const company = new Company(undefined, now);
   const queue = new FairQueue<Held>();
+  /** What came of each body. */
+  const came = new WeakMap<object, { bytes: number; chunks: number }>();
   /** Chunks of each caller in this millisecond. */
   const counts = new Map<string, number>();
   let thisMs = 0;
@@ -53,7 +58,9 @@ export function createReadingTurns(now: () => number = () => performance.now()):
   };
   return ({ caller, request }, bytes) => {
     company.note(caller);
-    if (bytes < FREE_BYTES) return undefined;
+    const before = came.get(request) ?? { bytes: 0, chunks: 0 };
+    came.set(request, { bytes: before.bytes + bytes, chunks: before.chunks + 1 });
+    if (before.bytes < FREE_BYTES && before.chunks < FREE_CHUNKS) return undefined;
     return new Promise((read) => {
       queue.push({ caller, request }, { caller, read });
       schedule(true);

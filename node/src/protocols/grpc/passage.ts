@@ -173,15 +173,15 @@ export class Passage {
       // Chunks are parts of what was read at once, all of which they keep.
       if (chunk.buffer !== this.#lastBuffer) this.#hold(chunk.buffer.byteLength);
       this.#lastBuffer = chunk.buffer;
-      this.#waitForTurn();
+      this.#waitForTurn(chunk.length);
     } catch (error) {
       this.#refuse(error);
     }
   };
 
-  #waitForTurn(): void {
+  #waitForTurn(bytes: number): void {
     const party = { caller: this.#caller?.name ?? "", request: this };
-    const turn = this.#deps.takeTurn(party, this.#bytes);
+    const turn = this.#deps.takeTurn(party, bytes);
     if (turn === undefined) return;
     this.#stream.pause();
     void turn.then(() => this.#stream.resume());
