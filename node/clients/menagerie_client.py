@@ -315,6 +315,12 @@ _ENDED = ("done", "failed", "cancelled")
 
 _AGAIN_SECONDS = 1
 _FIRST_WAIT_SECONDS = 0.25
+_DOUBLINGS_MAX = 64
+"""More of them leave the range of numbers, and nobody waits for so long."""
+
+_TIMEOUT_SECONDS_MAX = 2_000_000.0
+"""Systems count the time for a socket in milliseconds, as an `int` of C."""
+
 _PIECE_BYTES = 65536
 
 
@@ -342,7 +348,7 @@ class Client:
         self._host, self._port = address.hostname, address.port
         self._base = address.path.rstrip("/")
         self._headers = {"Accept": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
-        self._timeout_seconds = timeout_seconds
+        self._timeout_seconds = min(timeout_seconds, _TIMEOUT_SECONDS_MAX)
         self._retries_max = retries_max
         self._wait_seconds_max = wait_seconds_max
         self.teach = Teach(self)
@@ -460,7 +466,7 @@ class Client:
         chance = random.random()
         if retry_after_seconds is not None:
             return retry_after_seconds + chance * _FIRST_WAIT_SECONDS
-        wait_seconds = min(_FIRST_WAIT_SECONDS * 2.0**retry_count, self._wait_seconds_max)
+        wait_seconds = min(_FIRST_WAIT_SECONDS * 2.0 ** min(retry_count, _DOUBLINGS_MAX), self._wait_seconds_max)
         return wait_seconds / 2 + chance * wait_seconds / 2
 
     def _exchange(self, method: str, path: str, sent: _Body | None, deadline: float) -> _Exchange:
@@ -692,7 +698,7 @@ class _Form:
 
     def _add_file(self, name: str, file: Any, file_name: str) -> None:
         content = file if isinstance(file, bytes) else Path(file)
-        shown = content.name if isinstance(content, Path) else file_name
+        shown = _name_of(content) if isinstance(content, Path) else file_name
         # What cannot be read is said here, where it is not taken for a failed connection.
         size_bytes = len(content) if isinstance(content, bytes) else _size_of(content)
         what = f'name="{name}"; filename="{_quoted(shown)}"\r\nContent-Type: application/octet-stream'
@@ -743,7 +749,7 @@ class _Photo:
 
     def __init__(self, file: File) -> None:
         self._content = file if isinstance(file, bytes) else Path(file)
-        self.name = self._content.name if isinstance(self._content, Path) else None
+        self.name = _name_of(self._content) if isinstance(self._content, Path) else None
         sha256 = hashlib.sha256()
         self._length = 0
         for piece in self._read():
@@ -774,6 +780,11 @@ _Body = Union[_Form, _Message, _Photo]
 def _quoted(name: str) -> str:
     """As browsers write names (https://html.spec.whatwg.org/#multipart-form-data)."""
     return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _name_of(path: Path) -> str:
+    """A file's name; what is no UTF-8 in it as U+FFFD."""
+    return os.fsencode(path.name).decode(errors="replace")
 
 
 def _size_of(path: Path) -> int:

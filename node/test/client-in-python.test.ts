@@ -55,6 +55,26 @@ print(json.dumps([[item["image"]["name"], item["label"]] for item in answer["res
     ]);
   });
 
+  it("calls a file by what can be read of its name", async () => {
+    const program = `
+import os
+photo = os.fsencode(DIR) + b"/caf\\xe9.png"
+with open(photo, "wb") as file:
+    file.write(b"red")
+answer = Client(URL).infer([Path(os.fsdecode(photo))], model_file=b"graph", label_file=f"{DIR}/labels.txt")
+print(json.dumps(answer["results"][0]["image"]["name"]))`;
+    expect(await run(program)).toBe("caf\ufffd.png");
+  });
+
+  it("tries as often as it may", async () => {
+    const program = `
+try:
+    Client("http://127.0.0.1:1", retries_max=1100, wait_seconds_max=0).service()
+except MenagerieError as error:
+    print(json.dumps(error.code))`;
+    expect(await run(program)).toBe("unreachable");
+  });
+
   it("says which file cannot be read, before anything is sent", async () => {
     const program = `
 try:

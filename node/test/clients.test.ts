@@ -220,6 +220,11 @@ describe.each(HERE)("the client in %s", (_name, ask) => {
     expect(seen).toHaveLength(1);
   });
 
+  it("takes a time that is longer than timers count", async () => {
+    const { url } = await startScripted(json({ version: "1" }));
+    expect(await answerOf(url, { ...SERVICE, timeoutMs: 1e13 })).toEqual({ version: "1" });
+  });
+
   it("ends a call that takes longer than it may", async () => {
     const { url, seen } = await startScripted("hang");
     expect(await errorOf(url, { ...RED, timeoutMs: 300 })).toMatchObject({ code: "timed_out" });

@@ -1,5 +1,6 @@
 /** One call of the service: its address, key, deadline and tries. */
 import { errorOf, MenagerieError } from "./error.js";
+import { timerOf } from "./pause.js";
 import { JSON_TEXT, type Reading, typeOf } from "./reading.js";
 import { withRetries } from "./retry.js";
 
@@ -60,7 +61,7 @@ export function openCall(
     const { signal: asked, timeoutMs = usualMs } = options;
     // What is read after the call, such as events, may take longer.
     const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(), timeoutMs);
+    const timer = timerOf(timeoutMs, () => timeout.abort());
     const signal = asked === undefined ? timeout.signal : AbortSignal.any([asked, timeout.signal]);
     const init = { ...sent(asking, { accept: reading.accept, ...ownHeaders }), signal };
     const address = new URL(path, base);

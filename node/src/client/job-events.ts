@@ -1,5 +1,6 @@
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import type { TeachJob } from "../generated/api.js";
+import { timerOf } from "./pause.js";
 
 /**
  * The jobs that the events of one tell. Rejects where the connection breaks, and where nothing comes for `silenceMsMax`;
@@ -10,7 +11,7 @@ export async function* jobsOf(
   silenceMsMax: number,
 ): AsyncGenerator<TeachJob, void, undefined> {
   const silence = new AbortController();
-  const hush = () => setTimeout(() => silence.abort(), silenceMsMax);
+  const hush = () => timerOf(silenceMsMax, () => silence.abort());
   let timer = hush();
   const heard = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     transform(chunk, controller) {
