@@ -58,6 +58,13 @@ describe("an image", () => {
     expect(await createClient(service.url).classify(image)).toMatchObject({ label, image: { name } });
   });
 
+  it("is no promise of one, and no number", async () => {
+    const client = createClient(service.url);
+    const promised = Promise.resolve(red) as unknown as Uint8Array;
+    await expect(client.classify(promised)).rejects.toThrow("[object Promise] is no file; give a Blob");
+    await expect(client.teach.putPhoto("x", 5 as unknown as Uint8Array, "red")).rejects.toThrow("5 is no file");
+  });
+
   it("keeps its place among addresses", async () => {
     const { results } = await createClient(service.url).infer([
       red,

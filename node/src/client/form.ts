@@ -34,13 +34,19 @@ function isSource(image: Image): image is ImageSource {
 
 function append(form: FormData, name: string, value: Bytes | string | number | boolean, fileName: string): void {
   if (value instanceof Blob) form.append(name, value, "name" in value ? String(value.name) : fileName);
+  else if (typeof value === "object") form.append(name, blobOf(value), fileName);
   // The text of a file goes as bytes: a form writes the line ends of its texts anew.
-  else if (typeof value === "object" || name.endsWith("_file")) form.append(name, blobOf(value), fileName);
+  else if (name.endsWith("_file")) form.append(name, new Blob([String(value)]), fileName);
   else form.append(name, String(value));
 }
 
-/** Its bytes, or its text, as a file; a `File` as it is. */
-export function blobOf(value: Bytes | string | number | boolean): Blob {
-  if (value instanceof Blob) return value;
-  return new Blob([typeof value === "object" ? (value as Uint8Array<ArrayBuffer>) : String(value)]);
+/**
+ * A file of these bytes; a `File` as it is.
+ * @throws TypeError for what is none, such as a promise that was not awaited: what it is called would be sent.
+ */
+export function blobOf(bytes: Bytes): Blob {
+  if (bytes instanceof Blob) return bytes;
+  if (ArrayBuffer.isView(bytes) || Object.prototype.toString.call(bytes) === "[object ArrayBuffer]")
+    return new Blob([bytes as Uint8Array<ArrayBuffer>]);
+  throw new TypeError(`${String(bytes)} is no file; give a Blob, a Uint8Array or an ArrayBuffer.`);
 }
