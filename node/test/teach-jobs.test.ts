@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
+import type { TeachPhoto } from "../src/generated/api.js";
 import { RESULT_FILES } from "../src/teach-jobs.js";
 import { startFakeService } from "./support/fake-service.js";
 import { isRunning } from "./support/server.js";
@@ -107,6 +108,20 @@ describe("photos of a job", () => {
     expect((await at.ask(`/${id}/photos/${sha256Of("cat of done")}`, "DELETE")).status).toBe(204);
     expect((await at.ask(`/${id}`)).body).toMatchObject({ photos: 1, bytes: await bytesOf(at, id) });
     expect(await readdir(join(at.jobsDir, id, "photos"))).toEqual([sha256Of("dog of done")]);
+  });
+
+  it("are called by the end of any name that can be read", async () => {
+    const at = await start();
+    const id = await at.job();
+    const named = async (name: string) => {
+      const address = `/${id}/photos/${sha256Of("cat of done")}?label=cat&name=${encodeURIComponent(name)}`;
+      expect((await at.ask(address, "PUT", "cat of done")).status).toBe(204);
+      const { body } = await at.ask(`/${id}/photos`);
+      return (body["photos"] as unknown as TeachPhoto[]).find(({ label }) => label === "cat")?.name;
+    };
+    expect(await named('caf\u00e9 "1"\n\u202e2.jpg')).toBe('caf\u00e9 "1" \ufffd2.jpg');
+    expect(await named(`${"a".repeat(300)}\u{1f98a}.jpg`)).toBe(`${"a".repeat(195)}\u{1f98a}.jpg`);
+    expect(await named(" \t ")).toBe(sha256Of("cat of done").slice(0, 12));
   });
 
   it("have a list that does not grow with each move, and is counted", async () => {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Schema } from "../front/route.js";
 import { COUNT, listOf, named, objectOf, STRING } from "../front/schema.js";
 import { MANIFEST_JSON_SCHEMA } from "../generated/contract-schema.js";
-import { PRINTABLE_LINE } from "../printable.js";
+import { PRINTABLE_LINE, printable } from "../printable.js";
 import { STAGES, STATES } from "../teach-jobs.js";
 
 const SEED_MAX = 2 ** 32 - 1;
@@ -62,7 +62,13 @@ export const JOB_BODY = z.strictObject({
 /** What a photo's address says of it. */
 export const PHOTO_QUERY = z.object({
   label: line(NAME_CHARACTERS_MAX).describe("Its class."),
-  name: line(NAME_CHARACTERS_MAX).optional().describe("What it is called in words about it."),
+  name: z
+    .string()
+    .optional()
+    .transform(readName)
+    .describe(
+      `What it is called in words about it: the end that can be read of any text, ${NAME_CHARACTERS_MAX} characters.`,
+    ),
 });
 
 /** What `POST /api/teach/{job}/register` takes. */
@@ -76,6 +82,11 @@ export const REGISTER_BODY = z.strictObject({
   title: line(NAME_CHARACTERS_MAX).optional().describe("Its name for people; the job's when absent."),
   description: line(WORDS_MAX).optional().describe("What it tells apart; the job's when absent."),
 });
+
+/** What files are called is nobody's choice here, so no name is a reason to refuse one. Empty where nothing is to be read. */
+function readName(name = ""): string {
+  return [...printable(name)].slice(-NAME_CHARACTERS_MAX).join("").trim();
+}
 
 /** A schema of zod's as one of OpenAPI. */
 export function schemaOf(body: z.ZodType): Schema {

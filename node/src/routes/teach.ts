@@ -135,9 +135,9 @@ export function teachRoutes(deps: TeachDeps): Route[] {
         const [photo] = uploadOf(response).images;
         if (photo === undefined || !("bytes" in photo) || photo.bytes.length === 0)
           throw new AppError("image_missing", "Send the photo as the body, with a Content-Type such as image/jpeg.");
-        const { label, name = sha256.slice(0, 12) } = parsed(PHOTO_QUERY, queryFields(request));
-        const visit = visitOf(response);
-        await visit.run(() => jobs.putPhoto(...of(request), { sha256, label, name, content: photo.bytes }));
+        const { label, name } = parsed(PHOTO_QUERY, queryFields(request));
+        const given = { sha256, label, name: name || sha256.slice(0, 12), content: photo.bytes };
+        await visitOf(response).run(() => jobs.putPhoto(...of(request), given));
         response.status(204).end();
       },
     },

@@ -1,13 +1,12 @@
 /** The calls of teaching: a job of the service's, its photos, what came of it. */
 import { jobsOf } from "../../src/client/job-events.js";
 import type { NewTaughtModel, NewTeachJob, TaughtModel, TeachJob, TeachPhoto } from "../../src/generated/api.js";
-import { printable } from "../../src/printable.js";
 import { call, type DescribedModel, Refusal } from "./api.js";
 
 export type { TaughtModel, TeachJob };
 export type WrongPhoto = TaughtModel["wrong"][number];
 
-/** Of a photo; the service takes no longer one. */
+/** Of a photo; the service keeps no more, and a path may be longer than an address. */
 const NAME_CHARACTERS_MAX = 200;
 /** Of a stream of events; the service says something every 15 s. */
 const SILENCE_MS_MAX = 60_000;
@@ -34,7 +33,7 @@ export async function putPhoto(
   file: Blob,
   signal: AbortSignal,
 ): Promise<void> {
-  const query = new URLSearchParams({ label, name: printable(name.slice(-NAME_CHARACTERS_MAX)) });
+  const query = new URLSearchParams({ label, name: name.slice(-NAME_CHARACTERS_MAX) });
   // A browser tells the type by the file's name, the service by its bytes.
   const headers = { "Content-Type": "application/octet-stream" };
   await call(`${jobPath(id)}/photos/${sha256}?${query}`, { method: "PUT", headers, body: file, signal }, [204]);
