@@ -49,12 +49,15 @@ impl Look {
         Self { mirrored: self.steps, ..self }
     }
 
-    /// Whether one is nearly the same photo as the other, or as its mirror image.
+    /// Whether one is nearly the same photo as the other, or each as the other's mirror image: neighbours that are equal are no
+    /// step in either, so one of them alone tells less.
     #[must_use]
     pub fn is_near(&self, other: &Self) -> bool {
         let near = |(one, other): (&u8, &u8)| one.abs_diff(*other) <= LEVELS_APART_MAX;
-        let apart = |steps: u128| (steps ^ other.steps).count_ones();
-        apart(self.steps).min(apart(self.mirrored)) <= STEPS_APART_MAX && self.mean.iter().zip(&other.mean).all(near)
+        let are_close = |one: u128, other: u128| (one ^ other).count_ones() <= STEPS_APART_MAX;
+        let is_copy = are_close(self.steps, other.steps);
+        let is_mirror = are_close(self.mirrored, other.steps) && are_close(self.steps, other.mirrored);
+        (is_copy || is_mirror) && self.mean.iter().zip(&other.mean).all(near)
     }
 }
 

@@ -149,6 +149,13 @@ mod tests {
     }
 
     #[test]
+    fn a_photo_that_gets_lighter_is_no_mirror_image_of_a_plain_one() {
+        let plain = Look { steps: 0, mirrored: 0, mean: [100; 3] };
+        let lighter = Look { steps: u128::from(u64::MAX), ..plain };
+        assert!(!lighter.is_near(&plain) && !plain.is_near(&lighter));
+    }
+
+    #[test]
     fn too_few_classes_or_photos_and_photos_of_one_thing_are_refused() {
         let looks: Vec<Look> = (1..=10).map(look).collect();
         assert_eq!(split(&looks, &[0; 10], &labels(1), 1), Err(TeachError::Classes));
