@@ -41,6 +41,7 @@ export async function checkFile(path: string): Promise<void> {
 /** Refuses what cannot be written later, before the work for it is done. @throws AppError `field_invalid` */
 export async function checkOutput(option: string, path: string): Promise<void> {
   const refuse = (reason: string) => new AppError("field_invalid", `${option} ${path}: ${reason}`);
+  if (path === "") throw new AppError("field_invalid", `${option} is empty; name a file.`);
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) throw refuse(IS_FOLDER);
   if (found !== null && !found.isFile()) throw refuse("It is no file that could be replaced; name another one.");

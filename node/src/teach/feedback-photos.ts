@@ -20,8 +20,8 @@ export interface Told {
 const KEEPING = "A service keeps the photos that it is asked about from then on where KEEP_IMAGES=1 is set.";
 
 /**
- * Each kept photo once, under what was said of it last; of more than `countMax` those of which that was said last. A class that has too few of them, and none of `others`, is left out: what
- * askers say may be any words.
+ * Each kept photo once, under what was said of it last; of more than `countMax` those of which that was said last. A class that
+ * has too few of them, and none of `others`, is left out: what askers say may be any words.
  * @throws AppError `field_invalid` where no photo is left.
  */
 export async function photosOfFeedback(

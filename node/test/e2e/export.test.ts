@@ -66,6 +66,7 @@ describe("menagerie export", () => {
       ["graph.pb", "--out", "none/x.onnx"],
       "--out none/x.onnx: There is no folder none; make it, or name another file.",
     ],
+    [["graph.pb", "--out", ""], "--out is empty; name a file."],
     [["graph.pb", "--out", "/dev/null"], "--out /dev/null: It is no file that could be replaced"],
     [["graph.pb", "--settings", "[]"], "It must be a JSON object"],
     [["graph.pb", "--settings", '{"meen":[0]}'], "unknown field `meen`, expected one of `input_tensor`"],
