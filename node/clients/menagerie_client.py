@@ -432,6 +432,7 @@ class Client:
         changes: bool = False,
         method: str | None = None,
         read: _Read | None = None,
+        is_patient: bool = False,
     ) -> Any:
         """The answer of a call; one that changes something is not made again where its answer was lost."""
         method = method or ("GET" if body is None else "POST")
@@ -440,10 +441,13 @@ class Client:
             with contextlib.closing(self._exchange(method, path, body, deadline)) as exchange:
                 return exchange.answer(statuses, read or _json_of)
 
-        return self._patiently(ask, _PASSING if changes else (*_PASSING, "unreachable"), self._retries_max)
+        return self._tried(ask, _PASSING if changes else (*_PASSING, "unreachable"), is_patient)
 
-    def _patiently(self, attempt: Callable[[float], Any], passing: tuple[str, ...], retries_max: float) -> Any:
-        """What an attempt returns, which is told the time of `time.monotonic` until which it may take."""
+    def _tried(self, attempt: Callable[[float], Any], passing: tuple[str, ...], is_patient: bool) -> Any:
+        """What an attempt returns, which is told the time of `time.monotonic` until which it may take.
+
+        One that `is_patient` is made for that time, however often, and however long the service asks to wait.
+        """
         deadline = time.monotonic() + self._timeout_seconds
         retry_count = 0
         while True:
@@ -452,8 +456,9 @@ class Client:
             except MenagerieError as error:
                 wait_seconds = self._wait_before(retry_count, error.retry_after_seconds)
                 is_late = time.monotonic() + wait_seconds > deadline
-                is_too_long = is_late or (error.retry_after_seconds or 0) > self._wait_seconds_max
-                if error.code not in passing or retry_count >= retries_max or is_too_long:
+                is_too_long = (error.retry_after_seconds or 0) > self._wait_seconds_max
+                is_enough = retry_count >= self._retries_max or is_too_long
+                if error.code not in passing or is_late or (is_enough and not is_patient):
                     raise
             time.sleep(wait_seconds)
             retry_count += 1
@@ -526,12 +531,13 @@ class Teach:
     def put_photo(self, job: str, photo: File, label: str, name: str | None = None) -> str:
         """Keeps a photo under its class; one that is there moves to it. Returns the SHA-256 of its bytes.
 
-        `name` is what it is called in words about it; the name of its file.
+        `name` is what it is called in words about it; the name of its file. Where more come than the service takes in a
+        minute, it waits for the next one.
         """
         sent = _Photo(photo)
         query = {"label": label, **({"name": name or sent.name} if name or sent.name else {})}
         path = f"{_path_of(job)}/photos/{sent.sha256}?{urllib.parse.urlencode(query)}"
-        self._client._call(path, sent, statuses=(204,), method="PUT", read=_nothing_of)
+        self._client._call(path, sent, statuses=(204,), method="PUT", read=_nothing_of, is_patient=True)
         return sent.sha256
 
     def remove_photo(self, job: str, sha256: str) -> None:
@@ -567,7 +573,7 @@ class Teach:
                 raise
 
         while True:
-            exchange, jobs = client._patiently(connect, (*_PASSING, "unreachable"), float("inf"))
+            exchange, jobs = client._tried(connect, (*_PASSING, "unreachable"), is_patient=True)
             with contextlib.closing(exchange), contextlib.suppress(http.client.HTTPException, OSError):
                 exchange.allow(client._timeout_seconds)
                 for now in jobs:

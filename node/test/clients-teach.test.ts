@@ -92,6 +92,18 @@ describe.each(HERE)("the client in %s", (_name, ask) => {
     expect(new Set(seen.map(({ request }) => request.url))).toEqual(new Set(["/api/teach/a%2Fb/events"]));
   });
 
+  it("waits for as long as the service asks, since more photos come than requests may in a minute", async () => {
+    const full = problem(429, "rate_limited", { "retry-after": "1" });
+    const impatient = { id: "x", retriesMax: 0, waitMsMax: 1 } as const;
+    const put = await startScripted(full, { status: 204, body: "" });
+    const asked = { ...impatient, method: "teach.putPhoto", images: ["a cat"], label: "cat" } as const;
+    expect(await answerOf(put.url, asked)).toBe(sha256Of("a cat"));
+    const follow = await startScripted(full, events("done"));
+    expect(await answerOf(follow.url, { ...impatient, method: "teach.follow" })).toEqual([{ state: "done" }]);
+    const late = await startScripted(problem(429, "rate_limited", { "retry-after": "60" }));
+    expect(await ask(late.url, { ...asked, timeoutMs: 5000 })).toMatchObject({ error: { code: "rate_limited" } });
+  });
+
   it("says why a job cannot be followed", async () => {
     const refusal = await startScripted(events("running"), problem(404, "job_unknown"));
     const asked = { method: "teach.follow", id: "x", timeoutMs: 1500 } as const;

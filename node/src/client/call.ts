@@ -42,7 +42,7 @@ interface Asked {
   readonly reading?: Reading;
   /** Whether the call changes something at the service, and is not made again where its answer was lost. */
   readonly changes?: boolean;
-  /** Whether it is tried for as long as it may take, however often. */
+  /** Whether it is tried for as long as it may take, however often, and however long the service asks to wait. */
   readonly isPatient?: boolean;
 }
 
@@ -72,6 +72,7 @@ export function openCall(
       isRepeatable: !changes,
       retriesMax: isPatient ? Number.POSITIVE_INFINITY : retriesMax,
       waitMsMax,
+      askedMsMax: isPatient ? Number.POSITIVE_INFINITY : waitMsMax,
       deadlineMs: performance.now() + timeoutMs,
     };
     const attempt = () => ask(address, init, statuses, reading);

@@ -12,8 +12,10 @@ export interface Patience {
   /** Whether a call may be made again whose answer was lost. */
   readonly isRepeatable: boolean;
   readonly retriesMax: number;
-  /** A longer wait is not waited: the call fails at once. */
+  /** The longest wait where the service asks for none. */
   readonly waitMsMax: number;
+  /** Where the service asks for a longer wait, it is not waited: the call fails at once. */
+  readonly askedMsMax: number;
   /** Time of `performance.now()` after which nothing is begun. */
   readonly deadlineMs: number;
 }
@@ -29,7 +31,7 @@ export async function withRetries<T>(attempt: () => Promise<T>, patience: Patien
       const { retryAfterSeconds = 0 } = error;
       const waitMs = waitMsBefore(retryCount, error.retryAfterSeconds, patience.waitMsMax);
       const isLate = performance.now() + waitMs > patience.deadlineMs;
-      const isTooLong = isLate || 1000 * retryAfterSeconds > patience.waitMsMax;
+      const isTooLong = isLate || 1000 * retryAfterSeconds > patience.askedMsMax;
       if (retryCount >= patience.retriesMax || isTooLong) throw error;
       await pause(waitMs, signal);
     }

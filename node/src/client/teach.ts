@@ -23,7 +23,10 @@ export interface Teach {
   jobs(options?: CallOptions): Promise<readonly TeachJob[]>;
   job(job: string, options?: CallOptions): Promise<TeachJob>;
   photos(job: string, options?: CallOptions): Promise<readonly TeachPhoto[]>;
-  /** Keeps a photo under its class; one that is there moves to it. Resolves with the SHA-256 of its bytes. */
+  /**
+   * Keeps a photo under its class; one that is there moves to it. Resolves with the SHA-256 of its bytes. Where more come than the
+   * service takes in a minute, it waits for the next one.
+   */
   putPhoto(job: string, photo: Bytes, label: string, options?: PutPhotoOptions): Promise<string>;
   removePhoto(job: string, sha256: string, options?: CallOptions): Promise<void>;
   /** Puts a job into the line. A result that it had is gone. */
@@ -88,7 +91,8 @@ export function openTeach(call: Call, silenceMsMax: number): Teach {
   };
 }
 
-const PUT = { method: "PUT", reading: NOTHING, statuses: [204] } as const;
+/** There may be more photos than requests in a minute. */
+const PUT = { method: "PUT", reading: NOTHING, statuses: [204], isPatient: true } as const;
 const DELETE = { method: "DELETE", reading: NOTHING, statuses: [204] } as const;
 
 function pathOf(job: string): string {
