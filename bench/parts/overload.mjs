@@ -12,9 +12,10 @@ import { encodeInfer, startService } from "../service.mjs";
 import { median, percentile } from "../statistics.mjs";
 
 const REQUESTS_MAX = 8;
-const REQUESTS_QUEUED_MAX = 24;
 const PEAK_CLIENTS = 8;
-const MANY_CLIENTS = REQUESTS_MAX + REQUESTS_QUEUED_MAX;
+const MANY_CLIENTS = 32;
+/** One caller, as these clients are, leaves as many places to others as it has. */
+const REQUESTS_QUEUED_MAX = 2 * MANY_CLIENTS - REQUESTS_MAX;
 const OVERLOAD = 2;
 const WARM_UP_MS = 3000;
 
