@@ -29,17 +29,16 @@ export function createAnswers(limits: PaceLimits): {
     },
 
     async send(response, body) {
-      const pieces = piecesOf(body);
-      const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      const length = lengthOf(body);
       visitOf(response).chargeAnswer(length);
       response.setHeader("content-length", length);
       if (length <= PIECE_BYTES) {
         // Node writes a text together with the head.
-        response.end(typeof body === "string" ? body : Buffer.concat(pieces));
+        response.end(typeof body === "string" ? body : Buffer.concat(piecesOf(body)));
         return;
       }
       keepPace(response);
-      for (const piece of pieces) {
+      for (const piece of piecesOf(body)) {
         for (let start = 0; start < piece.length && !response.closed; start += PIECE_BYTES) {
           const isTaken = response.write(piece.subarray(start, start + PIECE_BYTES));
           if (!isTaken) await drained(response);
@@ -58,6 +57,11 @@ export function createAnswers(limits: PaceLimits): {
       response.end();
     },
   };
+}
+
+function lengthOf(body: string | Uint8Array | Pieces): number {
+  if (typeof body === "string") return Buffer.byteLength(body);
+  return piecesOf(body).reduce((sum, piece) => sum + piece.length, 0);
 }
 
 function piecesOf(body: string | Uint8Array | Pieces): Pieces {
