@@ -1,6 +1,7 @@
 /** What labelled photos decide of a graph's settings, for every door that takes a graph. */
 import { AppError } from "./errors.js";
-import type { Evidence, ModelSpec } from "./generated/contract.js";
+import type { Decision, Evidence, ModelSpec } from "./generated/contract.js";
+import { joinInTurns } from "./join-chunks.js";
 import type { Classifier, ExamplePhoto, ModelChoice, ModelSettings, Models, OpenModel, Party } from "./ports.js";
 
 /** Sides of inputs that are tried beside the usual one where a graph fits any: each is a load, and a run on each photo. */
@@ -25,39 +26,57 @@ export async function decided(
   examples: readonly ExamplePhoto[],
 ): Promise<ModelSettings> {
   if (examples.length === 0) return settings;
+  const { models, classifier } = service;
   const labelled = examples.filter(({ label }) => label !== null);
-  const side = await sideOf(service, party, choice, settings, labelled);
+  const first = await models.use(choice, settings, party, async ({ target }) => {
+    const usual = labelled.length === 0 ? undefined : openSideOf(target.spec);
+    if (usual !== undefined) return { spec: target.spec, usual };
+    return await classifier.decide(target, examples);
+  });
+  if (!("usual" in first)) return withDecision(settings, first);
+  const side = await sideOf(service, party, choice, settings, labelled, first);
   const sized = side === null ? settings : { ...settings, overrides: { ...settings.overrides, ...side.overrides } };
-  const { overrides, evidence, warnings } = await service.models.use(choice, sized, party, ({ target }) =>
-    service.classifier.decide(target, examples),
-  );
+  const decision = await models.use(choice, sized, party, ({ target }) => classifier.decide(target, examples));
+  return withDecision(sized, decision, side?.evidence);
+}
+
+function withDecision(
+  settings: ModelSettings,
+  { overrides, evidence, warnings }: Decision,
+  before: readonly Evidence[] = [],
+): ModelSettings {
   return {
     ...settings,
-    overrides: { ...sized.overrides, ...overrides },
-    decided: { evidence: [...(side?.evidence ?? []), ...evidence], warnings },
+    overrides: { ...settings.overrides, ...overrides },
+    decided: { evidence: [...before, ...evidence], warnings },
   };
 }
 
-/**
- * The side of the input that the labels fit best, each tried with the settings that the graph alone gives; null where it is
- * not open, or stays as it is.
- */
+/** What a graph that fits any side says of the usual one. */
+function openSideOf({ evidence }: ModelSpec): Evidence | undefined {
+  return evidence.find(({ field, source }) => field === "input.width" && source === "prior");
+}
+
+/** The side of the input that the labels fit best, each tried with the settings that the graph alone gives; null where it stays as it is. */
 async function sideOf(
   { models, classifier }: Service,
   party: Party,
   choice: ModelChoice,
   settings: ModelSettings,
   labelled: readonly ExamplePhoto[],
+  { spec, usual }: { readonly spec: ModelSpec; readonly usual: Evidence },
 ) {
-  if (labelled.length === 0) return null;
   const logOf = async ({ target }: OpenModel) => {
-    // What decides takes the bytes for its own.
-    const copies = labelled.map(({ label, bytes }) => ({ label, bytes: new Uint8Array(bytes) }));
-    return (await classifier.decide(target, copies)).labels_log;
+    const release = party.hold(labelled.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    try {
+      const copies: ExamplePhoto[] = [];
+      // What decides takes the bytes for its own.
+      for (const { label, bytes } of labelled) copies.push({ label, bytes: await joinInTurns([bytes]) });
+      return (await classifier.decide(target, copies)).labels_log;
+    } finally {
+      release();
+    }
   };
-  const spec = await models.use(choice, settings, party, async ({ target }) => target.spec);
-  const usual = spec.evidence.find(({ field, source }) => field === "input.width" && source === "prior");
-  if (usual === undefined) return null;
   const tried = [];
   for (const side of [spec.input.width, ...SIDES]) {
     const share = side === spec.input.width ? usual.confidence : (1 - usual.confidence) / SIDES.length;

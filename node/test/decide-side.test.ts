@@ -39,7 +39,17 @@ async function sideOf(source: string, logOf: (side: number) => number, labels: r
       return { overrides: {}, evidence: [], warnings: [], labels_log: logOf(spec.input.width) };
     },
   } as unknown as Classifier;
-  const settings = await decided({ models, classifier }, {} as Party, {} as ModelChoice, NAMED, photos);
+  let heldBytes = 0;
+  const party = {
+    hold: (bytes: number) => {
+      heldBytes += bytes;
+      return () => {
+        heldBytes -= bytes;
+      };
+    },
+  } as unknown as Party;
+  const settings = await decided({ models, classifier }, party, {} as ModelChoice, NAMED, photos);
+  expect(heldBytes).toBe(0);
   return { sides, settings };
 }
 

@@ -26,7 +26,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   tensors: ["generated"],
   client: ["generated"],
   "share-image": ["ports"],
-  decide: ["ports", "errors", "generated"],
+  decide: ["join-chunks", "ports", "errors", "generated"],
   classify: ["decide", "share-image", "ports", "errors", "generated"],
   explain: ["classify", "ports", "generated"],
   shares: ["fair-queue", "ports"],
