@@ -8,6 +8,7 @@ import type { Readable, Writable } from "node:stream";
 import type { Request, Response } from "express";
 import fileUpload from "express-fileupload";
 import { ChunkJoiner } from "../join-chunks.js";
+import { readInTurns } from "./reading-turns.js";
 
 export interface MultipartLimits {
   readonly filesMax: number;
@@ -213,9 +214,8 @@ function onHead(parser: Writable, look: (head: HeadLines) => void): void {
 }
 
 /**
- * Gives the parser a request's body, small chunks joined, each in its turn, until the function that it answers is called. The
- * request is left as it flows: its rest may be dropped by then. A stream between the two would cost the main thread a
- * twentieth of its time (bench/NOTES.md).
+ * Gives the parser a request's body, small chunks joined, until the function that it answers is called. A stream between the
+ * two would cost the main thread a twentieth of its time (bench/NOTES.md).
  */
 function feed(
   request: Request,
@@ -230,40 +230,22 @@ function feed(
     },
   });
   let isOver = false;
-  /** A stream that is paused says that it ends all the same, while its last chunk waits for a turn here. */
-  let taken: Promise<void> | null = null;
   const resume = () => {
     if (!isOver) request.resume();
   };
   const take = (chunk: Buffer) => {
-    if (isOver) return;
     joiner.add(chunk);
-    if (parser.writableNeedDrain) {
-      request.pause();
-      parser.once("drain", resume);
-    } else if (request.isPaused()) resume();
-  };
-  const read = (chunk: Buffer) => {
-    const held = turn(chunk.length);
-    if (held === undefined) {
-      take(chunk);
-      return;
-    }
+    if (!parser.writableNeedDrain) return;
     request.pause();
-    taken = held.then(() => take(chunk));
+    parser.once("drain", resume);
   };
   const finish = () => {
-    if (isOver) return;
     joiner.finish();
     parser.end();
   };
-  const end = () => {
-    if (taken === null) finish();
-    else void taken.then(finish);
-  };
-  request.on("data", read).once("end", end);
+  const stop = readInTurns(request, turn, take, finish);
   return () => {
     isOver = true;
-    request.off("data", read).off("end", end);
+    stop();
   };
 }

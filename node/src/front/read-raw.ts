@@ -7,7 +7,7 @@ import { untilDeadline } from "./deadline.js";
 import { visitOf } from "./enter.js";
 import { FileCollector } from "./file-collector.js";
 import { keepPace } from "./keep-pace.js";
-import type { TakeTurn } from "./reading-turns.js";
+import { readInTurns, type TakeTurn } from "./reading-turns.js";
 import { tooLarge, type UploadLimits } from "./upload.js";
 
 /** Middleware that reads a body of any type whole; `bodyOf` gives it. */
@@ -52,14 +52,7 @@ export async function readRaw(
   const collector = new FileCollector("", false, bytesMax);
   const joiner = new ChunkJoiner({ push: (chunk) => collector.add(chunk) });
   let bodyBytes = 0;
-  /** A stream that is paused says that it ends all the same, while its last chunk waits for a turn here. */
-  let taken = Promise.resolve();
   await new Promise<void>((resolve, reject) => {
-    const stop = (error: unknown) => {
-      request.off("data", read);
-      request.off("end", end);
-      reject(error);
-    };
     const take = (chunk: Buffer) => {
       bodyBytes += chunk.length;
       try {
@@ -67,26 +60,15 @@ export async function readRaw(
         if (bodyBytes > bytesMax) throw tooLarge(what, bytesMax);
         joiner.add(chunk);
       } catch (error) {
-        stop(error);
+        stop();
+        reject(error);
       }
     };
-    const read = (chunk: Buffer) => {
-      const turn = takeTurn(visit, chunk.length);
-      if (turn === undefined) {
-        take(chunk);
-        return;
-      }
-      request.pause();
-      taken = turn.then(() => {
-        take(chunk);
-        request.resume();
-      });
-    };
-    request.on("data", read);
-    const end = () => void taken.then(resolve);
-    request.on("end", end);
+    const stop = readInTurns(request, (bytes) => takeTurn(visit, bytes), take, resolve);
     request.once("close", () => {
-      if (!request.complete) stop(new AppError("field_invalid", "The request ended before its body did."));
+      if (request.complete) return;
+      stop();
+      reject(new AppError("field_invalid", "The request ended before its body did."));
     });
   });
   joiner.finish();

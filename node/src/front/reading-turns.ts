@@ -4,6 +4,7 @@
  * are about, one caller's come at a pace that takes a part of the thread's time; nothing but a wait would leave them the
  * rest.
  */
+import type { Request } from "express";
 import { Company, FairQueue } from "../fair-queue.js";
 import type { Party } from "../ports.js";
 
@@ -65,5 +66,45 @@ export function createReadingTurns(now: () => number = () => performance.now()):
       queue.push({ caller, request }, { caller, read });
       schedule(true);
     });
+  };
+}
+
+/**
+ * Gives `take` each chunk of a request's body in its turn, and calls `end` behind the last one, until the function that it
+ * answers is called. The request is left as it flows then: its rest may be dropped by others.
+ */
+export function readInTurns(
+  request: Request,
+  turn: (bytes: number) => Promise<void> | undefined,
+  take: (chunk: Buffer) => void,
+  end: () => void,
+): () => void {
+  let isOver = false;
+  /** A stream that is paused says that it ends all the same, while its last chunk waits for a turn here. */
+  let taken: Promise<void> | null = null;
+  const read = (chunk: Buffer) => {
+    const held = turn(chunk.length);
+    if (held === undefined) {
+      take(chunk);
+      return;
+    }
+    request.pause();
+    taken = held.then(() => {
+      if (isOver) return;
+      request.resume();
+      take(chunk);
+    });
+  };
+  const finish = () => {
+    if (!isOver) end();
+  };
+  const endInTurn = () => {
+    if (taken === null) finish();
+    else void taken.then(finish);
+  };
+  request.on("data", read).once("end", endInTurn);
+  return () => {
+    isOver = true;
+    request.off("data", read).off("end", endInTurn);
   };
 }
