@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { CACHE_DIR, ROOT_DIR } from "../scripts/setup/paths.mjs";
 import { plan, runSteps } from "../scripts/setup/runner.mjs";
+import { RUNTIMES } from "../scripts/setup/runtimes.mjs";
 import { SERVICE } from "../scripts/setup/steps.mjs";
 import { setUp } from "../scripts/setup.mjs";
 
@@ -93,9 +94,9 @@ const STEPS = [
   },
 ];
 
-/** Brings the service and all contenders up to date. */
+/** Brings the service, with each runtime that it runs on, and all contenders up to date. */
 export async function install() {
-  await setUp(SERVICE);
+  await setUp([...SERVICE, ...RUNTIMES.map(({ name }) => name)]);
   const folders = { root: ROOT_DIR, cache: CACHE_DIR };
   const goals = STEPS.map(({ name }) => name);
   await runSteps(plan(STEPS, goals, folders), folders, (line) => process.stderr.write(`${line}\n`));
