@@ -14,7 +14,8 @@ import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import { readConfig } from "../node/dist/config.js";
 import { decided } from "../node/dist/decide.js";
-import { onOwnBehalf, openService } from "../node/dist/service.js";
+import { onOwnBehalf } from "../node/dist/service/own-behalf.js";
+import { openService } from "../node/dist/service/service.js";
 
 /** @typedef {{ label: string, bytes: Buffer }} Photo */
 /** @typedef {{ field: string, confidence: number, source: string, right: boolean }} Told */

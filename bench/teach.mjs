@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findLabelledPhotos } from "../node/dist/cli/labelled-photos.js";
 import { readConfig } from "../node/dist/config.js";
-import { openWorkbench } from "../node/dist/service.js";
+import { openWorkbench } from "../node/dist/service/workbench.js";
 import { openAlbum } from "../node/dist/teach/album.js";
 import { openBase } from "../node/dist/teach/base.js";
 import { computeFeatures } from "../node/dist/teach/features.js";

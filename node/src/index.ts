@@ -4,7 +4,8 @@ import { type Config, readConfig } from "./config.js";
 import { decided } from "./decide.js";
 import type { Answer, ModelSpec, SpecOverrides } from "./generated/contract.js";
 import type { ClassifyOptions, ExamplePhoto, ModelChoice, ModelIdentity, OpenModel, UploadedFile } from "./ports.js";
-import { onOwnBehalf, openService } from "./service.js";
+import { onOwnBehalf } from "./service/own-behalf.js";
+import { openService } from "./service/service.js";
 import { sha256 } from "./sha256.js";
 
 export type { Config } from "./config.js";

@@ -10,18 +10,11 @@ import { boundConnections } from "./front/connections.js";
 import { LIBTENSORFLOW } from "./generated/contract.js";
 import { listenProblem } from "./listen-problem.js";
 import type { Moment, Readiness } from "./ports.js";
-import {
-  openFeedback,
-  openKeys,
-  openLogger,
-  openObserving,
-  openPeerCounts,
-  openService,
-  openTeach,
-  refuseLaterFeedback,
-  type Service,
-  warmUp,
-} from "./service.js";
+import { openFeedback, refuseLaterFeedback } from "./service/feedback.js";
+import { openKeys } from "./service/keys.js";
+import { openLogger, openObserving, openService, type Service, warmUp } from "./service/service.js";
+import { openPeerCounts } from "./service/shared.js";
+import { openTeach } from "./service/teach.js";
 
 const INTERRUPTED = 130;
 const IDLE_SWEEP_MS = 50;

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { readConfig } from "../config.js";
 import type { Calibration } from "../generated/contract.js";
 import { printable } from "../printable.js";
-import { openWorkbench } from "../service.js";
+import { openWorkbench } from "../service/workbench.js";
 import { hasGolden, openModel } from "../zoo/answers.js";
 import { calibrate, openUncalibrated } from "../zoo/calibrate.js";
 import { share, writeCalibration } from "../zoo/calibration-card.js";

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { readConfig } from "../config.js";
 import { printable } from "../printable.js";
-import { openWorkbench } from "../service.js";
+import { openWorkbench } from "../service/workbench.js";
 import { findModels, findOwnModels } from "../zoo/find-models.js";
 import { type Judgement, judgeModel } from "../zoo/judge.js";
 import { inOrder } from "./in-order.js";

@@ -3,7 +3,7 @@ import { appendFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../config.js";
 import { AppError } from "../errors.js";
-import { openWorkbench } from "../service.js";
+import { openWorkbench } from "../service/workbench.js";
 import { openModel } from "../zoo/answers.js";
 import { labelsOf } from "../zoo/calibrate.js";
 import { findModel } from "../zoo/find-models.js";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { readConfig } from "../config.js";
 import { printable } from "../printable.js";
-import { openFeedbackStore } from "../service.js";
+import { openFeedbackStore } from "../service/feedback.js";
 import { exportImages, knownLabels } from "./feedback-images.js";
 
 interface ExportOptions {

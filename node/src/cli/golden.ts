@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { readConfig } from "../config.js";
 import type { Answer } from "../generated/contract.js";
 import { printable } from "../printable.js";
-import { openWorkbench } from "../service.js";
+import { openWorkbench } from "../service/workbench.js";
 import { openModel, writeGolden } from "../zoo/answers.js";
 import { findModel } from "../zoo/find-models.js";
 import { canAsk, confirm } from "./ask.js";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { readConfig } from "../config.js";
 import { AppError } from "../errors.js";
-import { addSharedKey, createKey, removeSharedKey } from "../service.js";
+import { addSharedKey, createKey, removeSharedKey } from "../service/keys.js";
 
 interface KeyOptions {
   readonly role: string;

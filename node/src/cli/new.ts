@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { type Config, readConfig } from "../config.js";
 import { LICENCES } from "../generated/contract.js";
 import { printable } from "../printable.js";
-import { openWorkbench } from "../service.js";
+import { openWorkbench } from "../service/workbench.js";
 import {
   aboutOf,
   type Draft,

@@ -1,7 +1,7 @@
 /** The photos that a model is taught with, from where they are. */
 import type { Config } from "../config.js";
 import { AppError } from "../errors.js";
-import { openFeedbackStore } from "../service.js";
+import { openFeedbackStore } from "../service/feedback.js";
 import { photosOfFeedback } from "../teach/feedback-photos.js";
 import { OTHER_LABEL, photosOfOthers } from "../teach/other.js";
 import type { LabelledPhoto } from "../zoo/calibrate.js";

@@ -2,7 +2,7 @@ import { basename, join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { readConfig } from "../config.js";
 import { printable } from "../printable.js";
-import { openWorkbench } from "../service.js";
+import { openWorkbench } from "../service/workbench.js";
 import { outlook, rightOf } from "../teach/card.js";
 import { type Lesson, teach } from "../teach/teach.js";
 import { openModel } from "../zoo/answers.js";

@@ -1,7 +1,7 @@
 /** The bucket that replicas share: whether it is there, and lets no change overwrite another. */
 import type { Config } from "../config.js";
 import { messageOf } from "../errors.js";
-import { keepsConditions } from "../service.js";
+import { keepsConditions } from "../service/shared.js";
 import { type Finding, green, red } from "./finding.js";
 
 const ALONE = "env --unset=MODELS_STORE npm start";

@@ -1,7 +1,7 @@
 /** Where answers are remembered: whether that can be opened, or made. */
 import type { Config } from "../config.js";
 import { messageOf } from "../errors.js";
-import { isFeedbackThere, probeFeedback } from "../service.js";
+import { isFeedbackThere, probeFeedback } from "../service/feedback.js";
 import { hindranceOf } from "./disk.js";
 import { type Finding, green, red } from "./finding.js";
 

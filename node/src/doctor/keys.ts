@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { pino } from "pino";
 import type { Config } from "../config.js";
 import { messageOf } from "../errors.js";
-import { openKeys } from "../service.js";
+import { openKeys } from "../service/keys.js";
 import { type Finding, green, red } from "./finding.js";
 
 /** Bits of a file's mode by which its group and everybody may write to it. */

@@ -1,6 +1,6 @@
 /** Another server that runs tensors: whether it is there, and answers for the zoo's models. */
 import type { Config } from "../config.js";
-import { examineRemote } from "../service.js";
+import { examineRemote } from "../service/workbench.js";
 import { type Finding, green, red } from "./finding.js";
 
 const OWN_ENGINE = "env --unset=ENGINE npm start";

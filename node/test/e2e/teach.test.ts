@@ -104,7 +104,7 @@ describe("menagerie teach", () => {
     expect(stdout).toContain("first: right for");
     const graph = await readFile(join(zoo, "first/graph.pb"));
     const built = async (file: string) => await import(/* @vite-ignore */ join(DIST_DIR, file));
-    const { openWorkbench } = (await built("service.js")) as typeof import("../../src/service.js");
+    const { openWorkbench } = (await built("service/workbench.js")) as typeof import("../../src/service/workbench.js");
     const { openModel } = (await built("zoo/answers.js")) as typeof import("../../src/zoo/answers.js");
     const { openBase } = (await built("teach/base.js")) as typeof import("../../src/teach/base.js");
     const { draftedModel, draftModel } = (await built("zoo/draft.js")) as typeof import("../../src/zoo/draft.js");
