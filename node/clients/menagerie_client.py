@@ -6,8 +6,8 @@
     print(client.classify("photo.jpg")["label"])
 
 Fields are those of the HTTP API by their names, and answers its JSON as dictionaries. A file is its bytes or its path;
-from a path it is read in pieces while it is sent. Each call opens a connection of its own, so a client may be used by
-several threads at once. Proxies of the environment are not used.
+from a path it is read in pieces while it is sent. What is None is not given. Each call opens a connection of its own, so
+a client may be used by several threads at once. Proxies of the environment are not used.
 """
 
 from __future__ import annotations
@@ -313,6 +313,9 @@ _IN_QUERY = ("deadline_ms", "fallback")
 _ENDED = ("done", "failed", "cancelled")
 """States in which a job of teaching goes on no more."""
 
+_TIMEOUT_SECONDS = 120
+_RETRIES_MAX = 3
+_WAIT_SECONDS_MAX = 30
 _AGAIN_SECONDS = 1
 _FIRST_WAIT_SECONDS = 0.25
 _DOUBLINGS_MAX = 64
@@ -337,9 +340,9 @@ class Client:
         self,
         url: str,
         key: str | None = None,
-        timeout_seconds: float = 120,
-        retries_max: int = 3,
-        wait_seconds_max: float = 30,
+        timeout_seconds: float | None = _TIMEOUT_SECONDS,
+        retries_max: int | None = _RETRIES_MAX,
+        wait_seconds_max: float | None = _WAIT_SECONDS_MAX,
     ) -> None:
         address = urllib.parse.urlsplit(url)
         if address.scheme not in ("http", "https") or address.hostname is None:
@@ -348,9 +351,10 @@ class Client:
         self._host, self._port = address.hostname, address.port
         self._base = address.path.rstrip("/")
         self._headers = {"Accept": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
-        self._timeout_seconds = min(timeout_seconds, _TIMEOUT_SECONDS_MAX)
-        self._retries_max = retries_max
-        self._wait_seconds_max = wait_seconds_max
+        seconds = _TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
+        self._timeout_seconds = min(seconds, _TIMEOUT_SECONDS_MAX)
+        self._retries_max = _RETRIES_MAX if retries_max is None else retries_max
+        self._wait_seconds_max = _WAIT_SECONDS_MAX if wait_seconds_max is None else wait_seconds_max
         self.teach = Teach(self)
 
     def classify(self, image: Image, **fields: Field) -> Classified:
@@ -420,7 +424,7 @@ class Client:
         return answer
 
     def _send(self, path: str, images: Sequence[Image], fields: dict[str, Field]) -> Any:
-        query = {name: value for name, value in fields.items() if name in _IN_QUERY and value is not None}
+        query = _given({name: fields.get(name) for name in _IN_QUERY})
         in_form = {name: value for name, value in fields.items() if name not in _IN_QUERY}
         return self._call(f"{path}?{urllib.parse.urlencode(query)}" if query else path, _Form(images, in_form))
 
@@ -535,7 +539,7 @@ class Teach:
         minute, it waits for the next one.
         """
         sent = _Photo(photo)
-        query = {"label": label, **({"name": name or sent.name} if name or sent.name else {})}
+        query = _given({"label": label, "name": name or sent.name})
         path = f"{_path_of(job)}/photos/{sent.sha256}?{urllib.parse.urlencode(query)}"
         self._client._call(path, sent, statuses=(204,), method="PUT", read=_nothing_of, is_patient=True)
         return sent.sha256
@@ -574,9 +578,8 @@ class Teach:
 
         while True:
             exchange, jobs = client._tried(connect, (*_PASSING, "unreachable"), is_patient=True)
-            with contextlib.closing(exchange), contextlib.suppress(http.client.HTTPException, OSError):
-                exchange.allow(client._timeout_seconds)
-                for now in jobs:
+            with contextlib.closing(exchange):
+                while (now := exchange.next_of(jobs, client._timeout_seconds)) is not None:
                     yield now
                     if now["state"] in _ENDED:
                         return
@@ -628,9 +631,12 @@ class _Exchange:
             raise _error_of(response, body)
         return body
 
-    def allow(self, seconds: float) -> None:
-        """What is read from now on may be silent for so long."""
-        self._wire.settimeout(seconds)
+    def next_of(self, jobs: Iterator[TeachJob], silence_seconds_max: float) -> TeachJob | None:
+        """What the answer tells next; None where it ended, and where the connection broke or was silent for so long."""
+        with contextlib.suppress(http.client.HTTPException, OSError):
+            self._wire.settimeout(silence_seconds_max)
+            return next(jobs, None)
+        return None
 
     def close(self) -> None:
         self._response.close()
@@ -687,7 +693,7 @@ class _Form:
         self._length = 0
         for number, image in enumerate(images, 1):
             if isinstance(image, Mapping):
-                for name, text in image.items():
+                for name, text in _given(image).items():
                     self._add_text(name, text)
             else:
                 self._add_file("image_file", image, f"image-{number}")
@@ -741,7 +747,7 @@ class _Message:
     """A body of JSON."""
 
     def __init__(self, message: dict[str, Any]) -> None:
-        self._bytes = json.dumps(message).encode()
+        self._bytes = json.dumps(_given(message)).encode()
 
     def headers(self) -> dict[str, str]:
         return {"Content-Type": "application/json", "Content-Length": str(len(self._bytes))}
@@ -781,6 +787,10 @@ class _Photo:
 
 
 _Body = Union[_Form, _Message, _Photo]
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _quoted(name: str) -> str:

@@ -66,6 +66,33 @@ print(json.dumps(answer["results"][0]["image"]["name"]))`;
     expect(await run(program)).toBe("caf\ufffd.png");
   });
 
+  it("takes what is None for what is not given, in every call and setting", async () => {
+    const program = `
+client = Client(URL, key=None, timeout_seconds=None, retries_max=None, wait_seconds_max=None)
+photo = Path(DIR) / "ré d.png"
+asked = {"image_url": "http://pictures.test/blue.png", "image_id": None}
+fields = {"model": None, "label_file": None, "top_k": None, "deadline_ms": None, "fallback": None}
+answers = [client.classify(photo, **fields), client.infer([asked], **fields)["results"][0]]
+client.inspect(b"graph", labels=None, size=None)
+sent = []
+client._call = lambda path, body=None, **_: sent.append([path, getattr(body, "_bytes", b"").decode()])
+client.feedback("r", "a", index=None)
+client.feedback("r", label=None)
+client.teach.create("colours", id=None, seed=None)
+client.teach.register("x", id=None)
+client.teach.put_photo("x", b"photo", label=None, name=None)
+print(json.dumps([[answer["label"] for answer in answers], sent], ensure_ascii=False))`;
+    const [labels, sent] = (await run(program)) as [string[], [string, string][]];
+    expect(labels).toEqual(["red", "blue"]);
+    expect(sent.map(([path, body]) => [path.replace(/[0-9a-f]{64}/, "…"), body])).toEqual([
+      ["/api/feedback", '{"request_id": "r", "label": "a"}'],
+      ["/api/feedback", '{"request_id": "r", "index": 0}'],
+      ["/api/teach", '{"base": "colours"}'],
+      ["/api/teach/x/register", "{}"],
+      ["/api/teach/x/photos/…?", ""],
+    ]);
+  });
+
   it("tries as often as it may", async () => {
     const program = `
 try:

@@ -1,5 +1,6 @@
 /** What both clients ask of jobs of teaching, and how they follow one. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -153,6 +154,65 @@ it("a signal ends the following of a job", async () => {
       controller.abort(reason);
   };
   await expect(follow()).rejects.toBe(reason);
+});
+
+describe("whoever ends the following of a job early", () => {
+  const reason = new Error("enough");
+  /** A service that tells one state and then nothing, and when its connection ended. */
+  const begin = async () => {
+    const { url, seen } = await startScripted({ ...events("running"), isOpen: true });
+    const follow = createClient(url).teach.follow("x");
+    expect(await follow.next()).toEqual({ done: false, value: { state: "running" } });
+    const [request] = seen.map(({ request }) => request);
+    return { follow, seen, isClosed: () => request?.socket.destroyed };
+  };
+
+  it.each([
+    ["return", (follow: AsyncGenerator) => follow.return(undefined), undefined],
+    ["throw", (follow: AsyncGenerator) => follow.throw(reason), reason],
+  ])("by %s() in JavaScript closes its connection and opens no other", async (_name, end, thrown) => {
+    const { follow, seen, isClosed } = await begin();
+    expect(
+      await end(follow).then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+    ).toBe(thrown);
+    await expect.poll(isClosed).toBe(true);
+    expect(await follow.next()).toEqual({ done: true, value: undefined });
+    expect(seen).toHaveLength(1);
+  });
+
+  it.skipIf(!HAS_PYTHON).each([
+    ["close()", "ended"],
+    ["throw(OSError('enough'))", "OSError: enough"],
+    ["throw(ValueError('enough'))", "ValueError: enough"],
+  ])("by %s in Python closes its connection and opens no other", async (call, said) => {
+    const { url, seen } = await startScripted({ ...events("running"), isOpen: true });
+    const program = `
+import sys
+from menagerie_client import Client
+follow = Client(sys.argv[1]).teach.follow("x")
+next(follow)
+try:
+    follow.${call}
+    print("ended")
+except Exception as error:
+    print(f"{type(error).__name__}: {error}")
+print(next(follow, "nothing"), flush=True)
+sys.stdin.read()`;
+    const env = { ...process.env, PYTHONPATH: dirname(PYTHON_CLIENT), PYTHONDONTWRITEBYTECODE: "1" };
+    const child = spawn("python3", ["-c", program, url], { env, stdio: ["pipe", "pipe", "inherit"] });
+    let output = "";
+    child.stdout.on("data", (text: Buffer) => {
+      output += text;
+    });
+    await expect.poll(() => output).toBe(`${said}\nnothing\n`);
+    await expect.poll(() => seen[0]?.request.socket.destroyed).toBe(true);
+    expect(seen).toHaveLength(1);
+    child.stdin.end();
+    await once(child, "close");
+  });
 });
 
 it("the client of JavaScript names the files that a result has", () => {

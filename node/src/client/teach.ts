@@ -73,13 +73,16 @@ export function openTeach(call: Call, silenceMsMax: number): Teach {
       for (;;) {
         const reading = { reading: EVENTS, isPatient: true };
         const events = await call<ReadableStream<Uint8Array<ArrayBuffer>>>(`${pathOf(job)}/events`, options, reading);
+        const jobs = jobsOf(events, timeoutMs);
         try {
-          for await (const now of jobsOf(events, timeoutMs)) {
+          for (;;) {
+            const now = await nextOf(jobs);
+            if (now === null) break;
             yield now;
             if (ENDED.has(now.state)) return;
           }
-        } catch {
-          signal.throwIfAborted();
+        } finally {
+          await jobs.return();
         }
         await pause(AGAIN_MS, signal);
       }
@@ -94,6 +97,15 @@ export function openTeach(call: Call, silenceMsMax: number): Teach {
 /** There may be more photos than requests in a minute. */
 const PUT = { method: "PUT", reading: NOTHING, statuses: [204], isPatient: true } as const;
 const DELETE = { method: "DELETE", reading: NOTHING, statuses: [204] } as const;
+
+/** What the events tell next; null where they have ended, and where the connection broke or was silent. */
+async function nextOf(jobs: AsyncGenerator<TeachJob, void, undefined>): Promise<TeachJob | null> {
+  try {
+    return (await jobs.next()).value ?? null;
+  } catch {
+    return null;
+  }
+}
 
 function pathOf(job: string): string {
   return `api/teach/${encodeURIComponent(job)}`;
