@@ -161,8 +161,28 @@ describe("an engine that chooses for each graph", () => {
     expect(logged).toEqual([
       { runtime: null, reason: expect.stringContaining("golden.json"), sha256: REQUEST.graph_sha256 },
     ]);
-    libtensorflow.refusal = null;
-    expect((await load(engine)).runtime?.name, "once libtensorflow is there, it is asked").toBe("onnxruntime");
+  });
+
+  it("compares such a model once for its graph, settings and version", async () => {
+    const { libtensorflow, onnxruntime, engine, golden, logged } = setUp();
+    libtensorflow.refusal = new AppError("engine_unavailable", "libtensorflow was not found.");
+    Object.assign(golden, { photoCount: 1, difference: "red.png: red 0.5 in place of 0.6" });
+    const identity = { id: "colours", version: "1", sha256: "ab".repeat(32) };
+    const ask = (request: Partial<LoadRequest>, version: string) =>
+      engine
+        .load(GRAPH, { ...REQUEST, ...request }, null, { ...identity, version })
+        .catch(({ message }: Error) => message);
+    const refusal = await ask({}, "1");
+    expect(refusal).toContain("red 0.5");
+    expect(await ask({}, "1")).toBe(refusal);
+    expect([libtensorflow.loadCount, onnxruntime.loadCount, logged.length]).toEqual([1, 1, 1]);
+    await ask({ overrides: { mean: [0], std: [1] } }, "1");
+    expect(onnxruntime.loadCount, "other settings, other answers").toBe(2);
+    golden.difference = null;
+    expect(await ask({}, "2"), "another version has golden answers of its own").toMatchObject({
+      runtime: { name: "onnxruntime" },
+    });
+    expect(await ask({}, "1")).toBe(refusal);
   });
 
   it("counts the models of both", async () => {

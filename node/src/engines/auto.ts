@@ -3,7 +3,7 @@
  *
  * A graph that was not seen before is loaded on both, in two processes, and both are given the same made pictures. One of the
  * two goes on and the other ends; from then on the graph is loaded on the one alone. Where there is no libtensorflow, the
- * answers that are kept of a model take its place.
+ * answers that are kept of a model take its place, and a version of it that says otherwise is refused from then on.
  */
 import { AppError, EngineError, messageOf } from "../errors.js";
 import type { LoadRequest, ModelSpec } from "../generated/contract.js";
@@ -54,6 +54,8 @@ export function createAutoEngine(options: AutoEngineOptions): InferenceEngine {
 class AutoEngine implements InferenceEngine {
   readonly #options: AutoEngineOptions;
   readonly #choices = new Map<string, Choice>();
+  /** Models that say otherwise than is kept of them. */
+  readonly #refusals = new Map<string, AppError>();
   #libtensorflow: InferenceEngine | null = null;
 
   constructor(options: AutoEngineOptions) {
@@ -69,10 +71,12 @@ class AutoEngine implements InferenceEngine {
     const { onnxruntime, log } = this.#options;
     if (program !== null) return await onnxruntime.load(graph, request, program);
     const key = keyOf(request);
+    const refusal = key === null ? undefined : this.#refusals.get(versionKeyOf(key, identity));
+    if (refusal !== undefined) throw refusal;
     const known = key === null ? undefined : this.#choices.get(key);
     if (known !== undefined) return new ChosenModel(await this.#engineOf(known).load(graph, request), known.reason);
     const { model, choice, isFinal } = await this.#choose(graph, request, identity);
-    if (key !== null && isFinal) this.#remember(key, choice);
+    if (key !== null && isFinal) remember(this.#choices, key, choice);
     if (choice.reason !== null) log({ ...choice, sha256: request.graph_sha256 ?? null });
     return new ChosenModel(model, choice.reason);
   }
@@ -175,17 +179,14 @@ class AutoEngine implements InferenceEngine {
     if (difference !== null) {
       const reason = `on ONNX Runtime it answers otherwise than its golden.json, and there is no libtensorflow to run it: ${difference}`;
       log({ runtime: null, reason, sha256: request.graph_sha256 ?? null });
-      const mend = "Install libtensorflow (LIBTENSORFLOW_PATH), or serve it all the same with RUNTIME=onnxruntime.";
-      throw new AppError("engine_unavailable", `This model is not served: ${reason}. ${mend}`);
+      const mend =
+        "Install libtensorflow (LIBTENSORFLOW_PATH), or serve it all the same with RUNTIME=onnxruntime, and start the service again.";
+      const refusal = new AppError("engine_unavailable", `This model is not served: ${reason}. ${mend}`);
+      const key = keyOf(request);
+      if (key !== null) remember(this.#refusals, versionKeyOf(key, identity), refusal);
+      throw refusal;
     }
     return photoCount > 0 ? null : `its answers were not compared with libtensorflow's: ${absence}`;
-  }
-
-  #remember(key: string, choice: Choice): void {
-    this.#choices.set(key, choice);
-    if (this.#choices.size <= CHOICES_MAX) return;
-    const [first] = this.#choices.keys();
-    if (first !== undefined) this.#choices.delete(first);
   }
 }
 
@@ -200,6 +201,18 @@ const PARTY: Party = {
 /** What the answers of a graph hang on; null where the graph is not named. */
 function keyOf({ graph_sha256: sha256, format, overrides, label_count: labels }: LoadRequest): string | null {
   return sha256 === undefined ? null : JSON.stringify([sha256, format, overrides, labels ?? null]);
+}
+
+/** What is kept of a model is its version's. */
+function versionKeyOf(key: string, identity: ModelIdentity | undefined): string {
+  return JSON.stringify([key, identity?.id, identity?.version]);
+}
+
+function remember<T>(known: Map<string, T>, key: string, what: T): void {
+  known.set(key, what);
+  if (known.size <= CHOICES_MAX) return;
+  const [first] = known.keys();
+  if (first !== undefined) known.delete(first);
 }
 
 /** A model that says why it runs where it runs. */
