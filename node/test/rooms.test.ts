@@ -32,6 +32,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   shares: ["fair-queue", "ports"],
   sha256: [],
   wilson: [],
+  "label-name": [],
   s3: [],
   postgres: [],
   "look-each-second": [],
@@ -85,6 +86,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "fair-queue",
     "shares",
     "teach-jobs",
+    "label-name",
     "ports",
     "errors",
     "generated",
@@ -92,7 +94,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "wilson",
     "wasm-module",
   ],
-  feedback: ["postgres", "ports", "errors", "generated", "wasm-module"],
+  feedback: ["postgres", "join-chunks", "ports", "errors", "generated", "wasm-module"],
   keys: ["look-each-second", "postgres", "ports", "errors"],
   rates: ["look-each-second", "postgres", "ports"],
   observe: ["ports", "generated", "printable"],
@@ -138,7 +140,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "errors",
     "generated",
   ],
-  web: ["client", "generated", "printable", "wilson"],
+  web: ["client", "generated", "printable", "label-name", "wilson"],
 };
 
 /** Crates, each with the crates of this project that it may use. */

@@ -1,12 +1,12 @@
 /** Two models on the same photos. */
 import { AppError } from "../errors.js";
 import type { Comparison } from "../generated/api.js";
+import { nameOf } from "../label-name.js";
 import type { ZooModel } from "../ports.js";
 import { labelsOf } from "../zoo/calibrate.js";
 import { share } from "../zoo/calibration-card.js";
 import type { Workbench } from "../zoo/workbench.js";
 import type { AlbumPhoto } from "./album.js";
-import { nameOf } from "./given.js";
 import { inLanes, type Lanes } from "./lanes.js";
 
 /** Below this a difference is no chance. */

@@ -1,16 +1,12 @@
 /** What is refused of photos before any is read. */
 import { AppError } from "../errors.js";
+import { nameOf } from "../label-name.js";
 import { loadWasm } from "../wasm-module.js";
 import type { LabelledPhoto } from "../zoo/calibrate.js";
 import { refusing } from "./refusing.js";
 
 /** As `native/teach` has it of photos that can be read. */
 export const PHOTOS_OF_CLASS_MIN = 5;
-
-/** How two labels are alike for people, whatever their bytes are. */
-export function nameOf(label: string): string {
-  return label.normalize("NFC").replaceAll("_", " ").trim().toLowerCase();
-}
 
 /**
  * The labels, sorted.

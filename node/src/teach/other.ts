@@ -2,11 +2,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../errors.js";
+import { nameOf } from "../label-name.js";
 import { GOLDEN_FILE, placesIn } from "../models/file-zoo.js";
 import { sizeOf } from "../models/folder-blobs.js";
 import type { LabelledPhoto } from "../zoo/calibrate.js";
 import { parseGolden } from "../zoo/golden.js";
-import { nameOf, PHOTOS_OF_CLASS_MIN } from "./given.js";
+import { PHOTOS_OF_CLASS_MIN } from "./given.js";
 
 /** What it is called. */
 export const OTHER_LABEL = "other";

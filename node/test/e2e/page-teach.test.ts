@@ -96,6 +96,13 @@ describe.skipIf(browserPath === undefined)("teaching on the page", () => {
     await page.waitForSelector("text=These are the 3 classes of waves");
     expect(await page.inputValue("#base")).toBe("waves");
     expect(await page.isChecked("#from-feedback")).toBe(true);
+    // The same classes to people, and so to the service.
+    for (const label of Object.keys(SHAPES)) {
+      const field = `.class-column[aria-label="Class ${label}"] input[type=text]`;
+      await page.fill(field, label.toUpperCase());
+      await page.press(field, "Tab");
+      await page.waitForSelector(`.class-column[aria-label="Class ${label.toUpperCase()}"]`);
+    }
     expect(await page.isChecked("#compare")).toBe(true);
     await page.uncheck("#from-feedback");
     await page.click("#train");

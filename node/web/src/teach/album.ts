@@ -3,6 +3,7 @@
  * of it is in the browser's storage as soon as it is shown.
  */
 import { batch, computed, signal } from "@preact/signals";
+import { nameOf } from "../../../src/label-name.js";
 import { printable } from "../../../src/printable.js";
 import { counted } from "../format.js";
 import { announcement } from "../state.js";
@@ -191,15 +192,17 @@ export function labelFrom(typed: string): string {
   return printable(typed).replaceAll("\ufffd", "").trim();
 }
 
+/** As the service tells classes apart. */
 export function classCalled(label: string): TaughtClass | undefined {
-  return lesson.value.classes.find((one) => one.label === label);
+  const name = nameOf(label);
+  return lesson.value.classes.find((one) => nameOf(one.label) === name);
 }
 
 /** The classes with these added, which are not there. */
 export function withClasses(labels: readonly string[]): readonly TaughtClass[] {
   const { classes } = lesson.value;
-  const known = new Set(classes.map(({ label }) => label));
-  const added = [...new Set(labels)].filter((label) => !known.has(label));
+  const byName = new Map(labels.map((label) => [nameOf(label), label]));
+  const added = [...byName.values()].filter((label) => classCalled(label) === undefined);
   const first = Math.max(0, ...classes.map(({ id }) => id)) + 1;
   return [...classes, ...added.map((label, place) => ({ id: first + place, label }))];
 }

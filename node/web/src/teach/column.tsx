@@ -94,7 +94,7 @@ function ClassName({ id, label }: TaughtClass) {
     const wanted = labelFrom(typed);
     const other = classCalled(wanted);
     if (wanted === "") return setProblem("A class needs a name.");
-    if (other !== undefined && other.id !== id) return setProblem(`There is a class ${wanted} already.`);
+    if (other !== undefined && other.id !== id) return setProblem(`There is a class ${other.label} already.`);
     setProblem(null);
     if (wanted !== label) void renameClass(id, wanted);
   };

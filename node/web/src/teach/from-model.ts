@@ -1,4 +1,5 @@
 /** Teaching a model of the service's more: its labels become classes, and it is the model to start from. */
+import { nameOf } from "../../../src/label-name.js";
 import { Refusal } from "../api.js";
 import { readLabels } from "../models/labels.js";
 import { replaceRoute } from "../route.js";
@@ -23,8 +24,9 @@ export async function beginFrom(id: string): Promise<void> {
   const old = isUsed ? { id, labels, isCompared: true } : null;
   changeLesson({ base: id, fromFeedback: mayUseFeedback.value, old });
   if (isUsed) {
+    const names = new Set(labels.map(nameOf));
     const isLeft = ({ id: classId, label }: { readonly id: number; readonly label: string }) =>
-      labels.includes(label) || (photosOf.value.get(classId) ?? []).length > 0;
+      names.has(nameOf(label)) || (photosOf.value.get(classId) ?? []).length > 0;
     await change(`The classes of ${id} added`, { classes: withClasses(labels).filter(isLeft) });
   }
   const { classes } = lesson.value;

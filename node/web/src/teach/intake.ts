@@ -4,6 +4,7 @@
  */
 import { signal } from "@preact/signals";
 import { sha256 } from "../../../src/client/sha256.js";
+import { nameOf } from "../../../src/label-name.js";
 import { counted, megabytes } from "../format.js";
 import { byPath, type FoundFile } from "../found-files.js";
 import { imageFormat } from "../sniff.js";
@@ -118,10 +119,12 @@ async function placeInClasses(
     return found.map((one) => ({ ...one, classId: classCalled("Class 1")?.id ?? 1 }));
   }
   const labels = found.map((one) => folderOf(one) ?? (into === null ? "" : labelOf(into)));
+  const names = new Set(labels.map(nameOf));
   const isLeft = ({ id, label }: { readonly id: number; readonly label: string }) =>
-    labels.includes(label) || !GIVEN_LABEL.test(label) || (photosOf.value.get(id) ?? []).length > 0;
+    names.has(nameOf(label)) || !GIVEN_LABEL.test(label) || (photosOf.value.get(id) ?? []).length > 0;
   await changeIn(step, { classes: withClasses(labels).filter(isLeft) });
-  return found.map((one, place) => ({ ...one, classId: classCalled(labels[place] ?? "")?.id ?? 0 }));
+  const ids = new Map(lesson.value.classes.map(({ id, label }) => [nameOf(label), id]));
+  return found.map((one, place) => ({ ...one, classId: ids.get(nameOf(labels[place] ?? "")) ?? 0 }));
 }
 
 /** The folder that a photo lies in; null where it lies in none. */

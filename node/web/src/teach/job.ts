@@ -4,6 +4,7 @@
  */
 import { computed, signal } from "@preact/signals";
 import { pause } from "../../../src/client/pause.js";
+import { nameOf } from "../../../src/label-name.js";
 import { Refusal } from "../api.js";
 import { cancelJob, createJob, followJob, readJob, removeJob, startJob, type TeachJob } from "../api-teach.js";
 import { announcement, service } from "../state.js";
@@ -29,7 +30,8 @@ export const mayUseFeedback = computed(() => service.value?.feedback === true &&
 /** The model that the new one can be compared with: that which is taught more, where it knows one of the classes. */
 export const comparedModel = computed(() => {
   const { old = null, classes } = lesson.value;
-  return old !== null && classes.some(({ label }) => old.labels.includes(label)) ? old : null;
+  const known = new Set(old?.labels.map(nameOf));
+  return classes.some(({ label }) => known.has(nameOf(label))) ? old : null;
 });
 /** As last told; null where there is none. */
 export const job = signal<TeachJob | null>(null);
