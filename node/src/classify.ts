@@ -120,7 +120,7 @@ async function classifyAll(
   const { images, choices, settings, examples = [], options, check } = question;
   const contents = images.map(async (image, place) => {
     const content = await readImage(deps, visit, image);
-    if (!("tensor" in image)) memory?.image(place, content instanceof Uint8Array ? content : content.bytes);
+    if (!("tensor" in image)) await memory?.image(place, content instanceof Uint8Array ? content : content.bytes);
     return content;
   });
   // What fails here is told where it is awaited, and it may fail before that.

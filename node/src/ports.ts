@@ -767,8 +767,11 @@ export interface AccuracyReport extends Agreement {
 
 /** What is remembered of one question, between its images and its answers. */
 export interface Recollection {
-  /** Copies an image that is about to be given away, where images are kept and all of it is looked at. */
-  image(place: number, bytes: Uint8Array): void;
+  /**
+   * Copies an image, where images are kept and all of it is looked at. Its bytes may be given away once this resolves; what is
+   * copied after the end is not remembered.
+   */
+  image(place: number, bytes: Uint8Array): Promise<void>;
   /** Remembers the answers in the order of the results; null stands for an item that failed. */
   end(answers: readonly (RememberedAnswer | null)[]): void;
 }

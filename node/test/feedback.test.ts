@@ -162,18 +162,18 @@ describe("images", () => {
     await store.close();
     return kept;
   };
-  const ask = (of: Feedback, requestId: string, text: string, answers = [ANSWER]) => {
+  const ask = async (of: Feedback, requestId: string, text: string, answers = [ANSWER]) => {
     const memory = of.begin({ requestId, key: null }, ASKED);
     const image = bytes(text);
-    memory.image(0, image);
+    await memory.image(0, image);
     structuredClone(image, { transfer: [image.buffer] });
     memory.end(answers);
   };
 
   it("are kept where that is asked for, once for all answers of a photo", async () => {
     const opened = open({ keepImages: true });
-    ask(opened, "a", "photo", [ANSWER, ANSWER]);
-    ask(opened, "b", "another");
+    await ask(opened, "a", "photo", [ANSWER, ANSWER]);
+    await ask(opened, "b", "another");
     for (const [id, item] of [
       ["a", 0],
       ["a", 1],
@@ -188,7 +188,7 @@ describe("images", () => {
     const opened = open({ keepImages: true });
     const crop = { kind: "point", x: 1, y: 1, side: null } as const;
     const memory = opened.begin({ requestId: "a", key: null }, { ...ASKED, options: { ...ASKED.options, crop } });
-    memory.image(0, bytes("photo"));
+    await memory.image(0, bytes("photo"));
     memory.end([ANSWER]);
     await opened.label({ requestId: "a", key: null }, 0, "rose");
     await opened.close();
@@ -197,20 +197,20 @@ describe("images", () => {
 
   it("are not kept where nobody asks for that, or nothing was answered", async () => {
     const opened = open();
-    ask(opened, "a", "photo");
+    await ask(opened, "a", "photo");
     await opened.label({ requestId: "a", key: null }, 0, "rose");
     await opened.close();
     expect(await keptIn({ url: null, dir })).toEqual([null]);
     const keeping = open({ keepImages: true, waitingImagesBytesMax: 5 });
-    ask(keeping, "b", "photo", []);
-    ask(keeping, "c", "photo");
+    await ask(keeping, "b", "photo", []);
+    await ask(keeping, "c", "photo");
     expect(keeping.status()).toMatchObject({ images_dropped: 0 });
   });
 
   it("that come faster than the store is looked through stay within their bytes all the same", async () => {
     const opened = open({ keepImages: true, keep: { ageMsMax: 1e12, answersMax: 1e6, imagesBytesMax: 20 } });
     for (const id of ["a", "b", "c", "d"]) {
-      ask(opened, id, `photo of ${id}`);
+      await ask(opened, id, `photo of ${id}`);
       await opened.label({ requestId: id, key: null }, 0, "rose");
       await opened.accuracyOf("flowers", "1");
     }
@@ -220,16 +220,43 @@ describe("images", () => {
 
   it("that are more than may wait are dropped, and counted, and their answers are not", async () => {
     const opened = open({ keepImages: true, waitingImagesBytesMax: 10 });
-    ask(opened, "a", "seven..");
-    ask(opened, "b", "more");
+    await ask(opened, "a", "seven..");
+    await ask(opened, "b", "more");
     expect(opened.status()).toMatchObject({ waiting: 2, dropped: 0, images_dropped: 1 });
     await opened.label({ requestId: "a", key: null }, 0, "rose");
     await opened.label({ requestId: "b", key: null }, 0, "rose");
     await settled(opened);
-    ask(opened, "c", "more");
+    await ask(opened, "c", "more");
     await opened.label({ requestId: "c", key: null }, 0, "rose");
     await opened.close();
     expect(await keptIn({ url: null, dir })).toEqual(["seven..", null, "more"]);
+  });
+
+  it("that are large are copied in turns of the event loop", async () => {
+    const opened = open({ keepImages: true, waitingImagesBytesMax: 1e7 });
+    const large = "x".repeat(3_000_000);
+    let turnCount = 0;
+    const immediate = () => {
+      turnCount += 1;
+      turn = setImmediate(immediate);
+    };
+    let turn = setImmediate(immediate);
+    await ask(opened, "a", large);
+    clearImmediate(turn);
+    expect(turnCount).toBeGreaterThanOrEqual(10);
+    await opened.label({ requestId: "a", key: null }, 0, "rose");
+    await opened.close();
+    expect(await keptIn({ url: null, dir })).toEqual([large]);
+  });
+
+  it("whose request ends while they are copied take none of the room for others", async () => {
+    const opened = open({ keepImages: true, waitingImagesBytesMax: 1_000_000 });
+    const memory = opened.begin({ requestId: "a", key: null }, ASKED);
+    const copied = memory.image(0, bytes("x".repeat(1_000_000)));
+    memory.end([]);
+    await copied;
+    await ask(opened, "b", "x".repeat(1_000_000));
+    expect(opened.status()).toMatchObject({ waiting: 1, images_dropped: 0 });
   });
 });
 

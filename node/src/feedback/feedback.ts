@@ -3,6 +3,7 @@
  * gathered is bounded: past that, answers are not remembered, and are counted.
  */
 import { AppError } from "../errors.js";
+import { joinInTurns } from "../join-chunks.js";
 import type { AccuracyReport, Asker, Feedback, FeedbackStatus, Recollection, RememberedAnswer } from "../ports.js";
 import type { Batch } from "./messages.js";
 import { SharedWork } from "./shared-work.js";
@@ -58,11 +59,13 @@ class GatheredFeedback implements Feedback {
     const copies = new Map<number, Copy>();
     let isOver = asker === null;
     return {
-      image: (place, bytes) => {
+      image: async (place, bytes) => {
         // What is said of a part of a photo says nothing of the photo.
-        const isKept = !isOver && this.#options.keepImages && options.crop === undefined;
-        const copy = isKept ? this.#copy(bytes) : null;
-        if (copy !== null) copies.set(place, copy);
+        if (isOver || !this.#options.keepImages || options.crop !== undefined || !this.#hasRoom(bytes)) return;
+        this.#imagesBytes += bytes.length;
+        const copy = await joinInTurns([bytes]);
+        if (isOver) this.#imagesBytes -= copy.length;
+        else copies.set(place, copy);
       },
       end: (answers) => {
         if (asker === null || isOver) return;
@@ -136,14 +139,11 @@ class GatheredFeedback implements Feedback {
     await this.#thread.close(CLOSE_MS_MAX);
   }
 
-  /** Null where images wait already that take as much as may be. */
-  #copy(bytes: Uint8Array): Copy | null {
-    if (this.#imagesBytes + bytes.length > this.#options.waitingImagesBytesMax) {
-      this.#imagesDropped += 1;
-      return null;
-    }
-    this.#imagesBytes += bytes.length;
-    return new Uint8Array(bytes);
+  /** Not where images wait already that take as much as may be. */
+  #hasRoom({ length }: Uint8Array): boolean {
+    if (this.#imagesBytes + length <= this.#options.waitingImagesBytesMax) return true;
+    this.#imagesDropped += 1;
+    return false;
   }
 
   #gather(row: Row, image: Copy | null): boolean {
