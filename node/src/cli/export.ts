@@ -1,14 +1,15 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { readConfig } from "../config.js";
-import { AppError } from "../errors.js";
+import { AppError, messageOf } from "../errors.js";
 import type { ExportForm, SpecOverrides } from "../generated/contract.js";
 import { EXPORT_ENDINGS, openExporter } from "../service/engine.js";
 import { onOwnBehalf } from "../service/own-behalf.js";
 import { exportSubjectOf } from "../zoo/export-subject.js";
 import { findModel } from "../zoo/find-models.js";
-import { checkOutput, readInput, writeOutput } from "./files.js";
+import { parseOverrides } from "../zoo/settings.js";
+import { checkOutput, readInput, UnreadableInput, writeOutput } from "./files.js";
 
 interface Options {
   readonly to: ExportForm;
@@ -52,9 +53,14 @@ export function addExport(program: Command): void {
     });
 }
 
-/** Whether a model of the zoo is named, not a file. */
+/** Whether a model of the zoo is named, not a file; a graph is no folder. */
 function isModel(graph: string, labels: string | undefined): boolean {
-  return labels === undefined && MODEL_NAME.test(graph) && !existsSync(graph);
+  return labels === undefined && MODEL_NAME.test(graph) && (isFolder(graph) ?? true);
+}
+
+/** Null where nothing is there. */
+function isFolder(path: string): boolean | null {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? null;
 }
 
 /** What is to be written, of two files or of a model's folder. */
@@ -67,7 +73,11 @@ async function subjectOf(
   if (isModel(graph, labels)) {
     if (settings !== undefined)
       throw new AppError("field_invalid", `--settings: ${graph} is a model, whose manifest has its settings.`);
-    return await exportSubjectOf(join(modelsDir, (await findModel(modelsDir, graph)).entry));
+    const place = await findModel(modelsDir, graph).catch((error: unknown) => {
+      if (!isFolder(graph)) throw error;
+      throw new UnreadableInput(graph, `It is a folder; name a file. ${messageOf(error)}`);
+    });
+    return await exportSubjectOf(join(modelsDir, place.entry));
   }
   return {
     graph: [await readInput(graph)],
@@ -78,13 +88,18 @@ async function subjectOf(
   } as const;
 }
 
-/** The engine, which takes it, says what is wrong inside. */
 function parseSettings(text: string): SpecOverrides {
+  let json: unknown = null;
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as SpecOverrides;
+    json = JSON.parse(text);
   } catch {
     // Refused as what is no object is.
   }
-  throw new InvalidArgumentError('It must be a JSON object, such as {"input_tensor":"image"}.');
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new InvalidArgumentError('It must be a JSON object, such as {"input_tensor":"image"}.');
+  try {
+    return parseOverrides(json);
+  } catch (error) {
+    throw new InvalidArgumentError(`${messageOf(error)}.`);
+  }
 }

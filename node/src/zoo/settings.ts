@@ -1,5 +1,7 @@
 /** A model's settings as its manifest declares them, beside those that are found in its graph. */
+import { messageOf } from "../errors.js";
 import type { Evidence, Manifest, ModelSpec, SpecOverrides } from "../generated/contract.js";
+import { parsePart } from "../models/manifest.js";
 
 /** Settings that are one: each says nothing without the others. */
 const TOGETHER: readonly (readonly string[])[] = [
@@ -48,6 +50,30 @@ export function overrideOf(field: string): keyof SpecOverrides | null {
 /** The field of the manifest that a request calls `name`. */
 export function fieldOf(name: string): string | undefined {
   return Object.keys(OVERRIDES).find((field) => OVERRIDES[field] === name);
+}
+
+/**
+ * Settings as a request has them, judged as a manifest's are.
+ * @throws Error whose message names every setting that is wrong, and what it may be.
+ */
+export function parseOverrides(json: object): SpecOverrides {
+  const part: Record<string, Record<string, unknown>> = {};
+  for (const [name, value] of Object.entries(json)) {
+    const field = fieldOf(name);
+    if (field === undefined) {
+      const known = Object.values(OVERRIDES).filter((one) => one !== null);
+      throw new Error(`${name}: there is no such setting; there are ${known.join(", ")}`);
+    }
+    const [room = "", inner = ""] = field.split(".");
+    part[room] = { ...part[room], [inner]: value };
+  }
+  try {
+    parsePart(part);
+  } catch (error) {
+    const paths = /\b(?:input|output|labels)\.\w+/g;
+    throw new Error(messageOf(error).replace(paths, (path) => overrideOf(path) ?? path));
+  }
+  return json;
 }
 
 /** Each declared setting that `spec` has otherwise. */

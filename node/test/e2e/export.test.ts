@@ -46,7 +46,7 @@ describe("menagerie export", () => {
   let dir: string;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "menagerie-export-"));
-    await mkdir(join(dir, "folder"));
+    for (const name of ["folder", "flowers5"]) await mkdir(join(dir, name));
     await writeFile(join(dir, "graph.pb"), meanColourGraph());
   });
   afterAll(() => rm(dir, { recursive: true }));
@@ -60,6 +60,12 @@ describe("menagerie export", () => {
     for (const part of ["[10.0,10.0,10.0]", "[20.0,20.0,20.0]", "BGR"]) expect(text).toContain(part);
   });
 
+  it("means the model of the zoo where a folder here has its name", async () => {
+    const { exitCode, stderr, stdout } = await run("flowers5", "--out", "zoo.onnx");
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^zoo\.onnx: \d+ bytes\n$/);
+  });
+
   it.each([
     [["graph.pb", "--out", "folder"], "--out folder: It is a folder; name a file."],
     [
@@ -69,7 +75,11 @@ describe("menagerie export", () => {
     [["graph.pb", "--out", ""], "--out is empty; name a file."],
     [["graph.pb", "--out", "/dev/null"], "--out /dev/null: It is no file that could be replaced"],
     [["graph.pb", "--settings", "[]"], "It must be a JSON object"],
-    [["graph.pb", "--settings", '{"meen":[0]}'], "unknown field `meen`, expected one of `input_tensor`"],
+    [["graph.pb", "--settings", '{"meen":[0]}'], "meen: there is no such setting; there are input_tensor, layout"],
+    [["graph.pb", "--settings", '{"mean":[1,"2"]}'], "mean: must be 1 to 3 numbers"],
+    [["graph.pb", "--settings", '{"resize":"crop"}'], "resize=crop: must be one of `stretch`, `center-crop`, `pad`"],
+    [["graph.pb", "--settings", '{"width":0}'], "width=0: must be"],
+    [["folder"], "folder: It is a folder; name a file. There is no folder of a model folder"],
     [["flowers5", "--settings", "{}"], "flowers5 is a model, whose manifest has its settings"],
   ])("%j is refused in words, and nothing is written", async (args, words) => {
     const before = await readdir(dir);
