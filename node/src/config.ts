@@ -136,7 +136,9 @@ const SCHEMA = z.object({
   teachDir: z
     .string()
     .default(join(DATA_DIR, "teach"))
-    .describe("Folder of jobs of teaching, with their photos; it belongs to one service at a time."),
+    .describe(
+      "Folder of jobs of teaching, with their photos; another service that names it takes no jobs while one has it.",
+    ),
   webDir: z.string().default(WEB_DIR).describe("Folder of the built page."),
   engine: z
     .string()

@@ -1,14 +1,17 @@
 /** Jobs of teaching: who may do what with them, their limits, their line, and what becomes of them when something ends. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { afterEach, describe, expect, it } from "vitest";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import type { TeachPhoto } from "../src/generated/api.js";
+import { LOCK_FILE, lockFolder } from "../src/teach/folder-lock.js";
 import { RESULT_FILES } from "../src/teach-jobs.js";
 import { startFakeService } from "./support/fake-service.js";
+import { FOLDER_LOCK_FILE } from "./support/paths.js";
 import { isRunning } from "./support/server.js";
 import { sha256Of, Teaching } from "./support/teach.js";
 
@@ -21,6 +24,11 @@ afterEach(async () => {
 async function start(...args: Parameters<typeof Teaching.start>): Promise<Teaching> {
   teaching = await Teaching.start(...args);
   return teaching;
+}
+
+/** What is in the folder of jobs, but for what says whose it is. */
+async function foldersOf(at: Teaching): Promise<string[]> {
+  return (await readdir(at.jobsDir)).filter((name) => name !== LOCK_FILE);
 }
 
 /** On disk, of its photos and their list. */
@@ -87,6 +95,57 @@ describe("a job", () => {
     const response = await fetch(`${service.url}/api/teach`);
     expect([response.status, await response.text()]).toEqual([404, expect.stringContaining("TEACH=off")]);
     await service.close();
+  });
+});
+
+describe("a folder of jobs", () => {
+  it("is one service's: another one says so and goes on without jobs, until that one has ended", async () => {
+    const at = await start();
+    const id = await at.job();
+    const other = await at.beside();
+    onTestFinished(() => other.service.close());
+    for (const [method, path, body] of [
+      ["GET", ""],
+      ["POST", "", { base: "colours" }],
+      ["GET", `/${id}`],
+      ["DELETE", `/${id}`],
+    ] as const) {
+      const refused = await other.ask(path, method, body);
+      expect([refused.status, refused.body["code"], refused.body["detail"]], `${method} ${path}`).toEqual([
+        503,
+        "engine_unavailable",
+        expect.stringMatching(/^Another service has the folder .*TEACH_DIR/),
+      ]);
+    }
+    expect(other.reports).toEqual([expect.stringContaining(`TEACH_DIR=${at.jobsDir}`)]);
+    const headers = { "x-api-key": "ann", "content-type": "image/png" };
+    expect((await fetch(`${other.service.url}/infer`, { method: "POST", headers, body: "red" })).status).toBe(200);
+    expect((await at.ask(`/${id}`)).status).toBe(200);
+
+    await at.service.close();
+    await expect.poll(async () => (await other.ask("")).body["jobs"]).toMatchObject([{ id, photos: 2 }]);
+    expect(other.reports.slice(1)).toEqual([null]);
+    expect(at.reports).toEqual([]);
+  });
+
+  it("is free again once the process that had it is killed", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "menagerie-lock-"));
+    onTestFinished(() => rm(dir, { recursive: true }));
+    const program = `
+      import { lockFolder } from ${JSON.stringify(pathToFileURL(FOLDER_LOCK_FILE).href)};
+      await lockFolder(${JSON.stringify(dir)});
+      console.log("locked");
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(child.stdout, "data");
+    expect(await lockFolder(dir)).toBeNull();
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const lock = await lockFolder(dir);
+    expect(lock).not.toBeNull();
+    lock?.end();
   });
 });
 
@@ -215,7 +274,7 @@ describe("the number of jobs", () => {
     expect((await at.ask("", "POST", { base: "colours" }, "bob")).status).toBe(201);
     await at.ask(`/${first}`, "DELETE");
     expect((await at.ask("", "POST", { base: "colours" })).status).toBe(201);
-    expect(await readdir(at.jobsDir)).toHaveLength(3);
+    expect(await foldersOf(at)).toHaveLength(3);
   });
 });
 
@@ -332,7 +391,7 @@ describe("a run", () => {
     await at.ask(`/${id}/start`, "POST");
     expect(await at.begun(2)).toEqual([`${data} 2`, `${data} 3`]);
     expect((await at.ask(`/${id}`, "DELETE")).status).toBe(204);
-    expect(await readdir(at.jobsDir)).toEqual([]);
+    expect(await foldersOf(at)).toEqual([]);
   });
 });
 
@@ -420,7 +479,7 @@ describe("after a restart", () => {
     await mkdir(join(at.jobsDir, "another's"));
     await at.open();
     expect((await at.ask("")).body["jobs"]).toMatchObject([{ id: whole }]);
-    expect((await readdir(at.jobsDir)).toSorted()).toEqual(["another's", broken, whole].toSorted());
+    expect((await foldersOf(at)).toSorted()).toEqual(["another's", broken, whole].toSorted());
   });
 
   it("a job that nobody has changed for long is gone", async () => {
@@ -430,7 +489,7 @@ describe("after a restart", () => {
     await utimes(join(at.jobsDir, old, "photos.jsonl"), 0, 0);
     await left(at, old, { changed: new Date(Date.now() - 3 * 86_400_000).toISOString() });
     expect((await at.ask("")).body["jobs"]).toMatchObject([{ id: young }]);
-    expect(await readdir(at.jobsDir)).toEqual([young]);
+    expect(await foldersOf(at)).toEqual([young]);
   });
 });
 

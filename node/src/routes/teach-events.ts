@@ -4,7 +4,7 @@ import { openEventStream } from "../front/event-stream.js";
 import type { Route } from "../front/route.js";
 import type { State, TeachJobs } from "../teach-jobs.js";
 import { ok, STRING } from "./schemas.js";
-import { JOB, openedJobs } from "./teach.js";
+import { AWAY, JOB, openedJobs } from "./teach.js";
 
 export interface TeachEventDeps {
   readonly jobs: TeachJobs | null;
@@ -26,7 +26,7 @@ export function teachEventRoutes({ jobs, callerOf, graceMs }: TeachEventDeps): R
       summary: "Each change of a job as a server-sent event `job`, until it is done, has failed or was cancelled.",
       parameters: [JOB],
       answers: ok("Its data are those of the job.", { "text/event-stream": { schema: STRING } }),
-      problems: ["not_found", "job_unknown"],
+      problems: [...AWAY, "job_unknown"],
       handle: (request, response) => {
         const caller = callerOf(request).name;
         const id = String(request.params["job"]);

@@ -36,6 +36,8 @@ const PHOTO: Schema = {
   description: "SHA-256 of the photo's bytes, in lower-case hex.",
   schema: { type: "string", pattern: SHA256.source },
 };
+/** Where nothing is taught, and while another service has the jobs. */
+export const AWAY = ["not_found", "engine_unavailable"] as const;
 const ONE_JOB = json(named("TeachJob"));
 /** Of each file its type, and what its name has behind the model's id. */
 const FILES: Readonly<Record<ResultFile, { readonly type: string; readonly ending: string }>> = {
@@ -64,7 +66,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       summary: "Begins a job: a model is to be taught on another one. Photos come next.",
       body: json(named("NewTeachJob")),
       answers: { [CREATED]: { description: "Photos may come.", content: ONE_JOB } },
-      problems: ["not_found", "model_unknown", "version_unknown", "engine_unavailable", "storage_full"],
+      problems: [...AWAY, "model_unknown", "version_unknown", "storage_full"],
       handle: taking(JOB_BODY, async (asked, request, response) => {
         if (asked.from_feedback) checkRole(deps.callerOf(request), deps.anonymousRole, "admin");
         const job = await opened().create(callerOf(request), asked);
@@ -77,7 +79,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       access: "models",
       summary: "The caller's jobs, the newest first.",
       answers: ok("All of them.", json(objectOf({ jobs: listOf(named("TeachJob")) }))),
-      problems: ["not_found"],
+      problems: [...AWAY],
       handle: (request, response) => {
         response.json({ jobs: opened().list(callerOf(request)) });
       },
@@ -89,7 +91,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       summary: "How a job is.",
       parameters: [JOB],
       answers: ok("As it is now.", ONE_JOB),
-      problems: ["not_found", "job_unknown"],
+      problems: [...AWAY, "job_unknown"],
       handle: (request, response) => {
         response.json(opened().find(...of(request)));
       },
@@ -101,7 +103,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       summary: "Ends a job, and removes its photos and its result.",
       parameters: [JOB],
       answers: { 204: { description: "It is gone." } },
-      problems: ["not_found", "job_unknown", "storage_full"],
+      problems: [...AWAY, "job_unknown", "storage_full"],
       handle: async (request, response) => {
         await opened().remove(...of(request));
         response.status(204).end();
@@ -114,7 +116,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       summary: "The photos that a job has, so that an upload goes on where it was.",
       parameters: [JOB],
       answers: ok("All of them.", json(objectOf({ photos: listOf(named("TeachPhoto")) }))),
-      problems: ["not_found", "job_unknown"],
+      problems: [...AWAY, "job_unknown"],
       handle: (request, response) => {
         response.json({ photos: opened().photosOf(...of(request)) });
       },
@@ -128,7 +130,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       parameters: [JOB, PHOTO, ...queryOf(schemaOf(PHOTO_QUERY)["properties"] as Readonly<Record<string, Schema>>)],
       body: { "image/*": { schema: BYTES }, "application/octet-stream": { schema: BYTES } },
       answers: { 204: { description: "It is kept." } },
-      problems: ["not_found", "job_unknown", "job_busy", "image_missing", "storage_full"],
+      problems: [...AWAY, "job_unknown", "job_busy", "image_missing", "storage_full"],
       handle: async (request, response) => {
         const jobs = opened();
         const sha256 = photoOf(request);
@@ -148,7 +150,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       summary: "Removes a photo of a job.",
       parameters: [JOB, PHOTO],
       answers: { 204: { description: "It is gone." } },
-      problems: ["not_found", "job_unknown", "job_busy", "storage_full"],
+      problems: [...AWAY, "job_unknown", "job_busy", "storage_full"],
       handle: async (request, response) => {
         await opened().removePhoto(...of(request), photoOf(request));
         response.status(204).end();
@@ -161,7 +163,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       summary: "Puts a job into the line of those that wait to be run. A result that it had is gone.",
       parameters: [JOB],
       answers: { [ACCEPTED]: { description: "It waits, or runs.", content: ONE_JOB } },
-      problems: ["not_found", "job_unknown", "model_unknown", "version_unknown", "engine_unavailable", "storage_full"],
+      problems: [...AWAY, "job_unknown", "model_unknown", "version_unknown", "storage_full"],
       handle: async (request, response) => {
         response.status(ACCEPTED).json(await opened().start(...of(request)));
       },
@@ -173,7 +175,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       summary: "Ends the run of a job, or its wait. Its photos stay, and it may be started again.",
       parameters: [JOB],
       answers: { [ACCEPTED]: { description: "It ends.", content: ONE_JOB } },
-      problems: ["not_found", "job_unknown", "storage_full"],
+      problems: [...AWAY, "job_unknown", "storage_full"],
       handle: async (request, response) => {
         response.status(ACCEPTED).json(await opened().cancel(...of(request)));
       },
@@ -186,7 +188,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
         summary: name === "model.zip" ? "The result: the model's folder." : `${name} of the result.`,
         parameters: [JOB],
         answers: ok("The file.", { [FILES[name].type]: { schema: BYTES } }),
-        problems: ["not_found", "job_unknown", "job_busy"],
+        problems: [...AWAY, "job_unknown", "job_busy"],
         handle: async (request, response) => {
           const jobs = opened();
           const file = await jobs.openFile(...of(request), name);

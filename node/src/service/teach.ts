@@ -30,5 +30,9 @@ export async function openTeach(
     program: { file: new URL("../teach-process.js", import.meta.url), settings, settingsWithFeedback: config },
     settleFeedback: async () => await feedback?.settle(),
     log: (facts, message) => logger.info(facts, message),
+    report: (reason) => {
+      if (reason === null) logger.info("jobs of teaching are taken now");
+      else logger.warn({ reason }, "no jobs of teaching are taken");
+    },
   });
 }

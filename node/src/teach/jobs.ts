@@ -12,6 +12,7 @@ import type { ModelZoo, Registration, TeachStatus } from "../ports.js";
 import { sha256 } from "../sha256.js";
 import type { GivenPhoto, JobListener, NewJob, NewModel, ResultFile, StoredFile, TeachJobs } from "../teach-jobs.js";
 import { copyModel, findModel } from "./copy-model.js";
+import { type FolderLock, lockFolder } from "./folder-lock.js";
 import { Job } from "./job.js";
 import { JobFolder } from "./job-folder.js";
 import { JobLine } from "./job-line.js";
@@ -29,18 +30,23 @@ export interface TeachJobsOptions {
   /** Resolves once what was said of answers can be read by a run. */
   readonly settleFeedback: () => Promise<void>;
   readonly log: (facts: { readonly job: string } & Readonly<Record<string, string>>, message: string) => void;
+  /** Hears why no job is taken, and null when jobs are taken after that. */
+  readonly report: (problem: string | null) => void;
 }
 
 const DAY_MS = 86_400_000;
 const SWEEP_MS = 3_600_000;
+/** How often a folder that another service has is tried again. */
+const LOCK_MS = 2000;
+const LOCK_RETRY_SECONDS = 5;
 const JOB_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** A job during which the service ended so often does not go on by itself: it may be why. */
 const INTERRUPTIONS_MAX = 3;
 
-/** Reads the jobs; those that were in the line, or at work, go on. */
+/** Reads the jobs; those that were in the line, or at work, go on. While another service has their folder there are none. */
 export async function openTeachJobs(options: TeachJobsOptions): Promise<TeachJobs> {
   const jobs = new FolderJobs(options);
-  await jobs.read();
+  await jobs.begin();
   return jobs;
 }
 
@@ -52,6 +58,9 @@ class FolderJobs implements TeachJobs {
   readonly #readers = new Readers();
   readonly #ended = { done: 0, failed: 0, cancelled: 0, interrupted: 0 };
   readonly #sweeping: NodeJS.Timeout;
+  #lock: FolderLock | null = null;
+  #isElsewhere = false;
+  #isClosed = false;
 
   constructor(options: TeachJobsOptions) {
     const { limits, program, zoo, licenceOf, settleFeedback, log } = options;
@@ -74,7 +83,30 @@ class FolderJobs implements TeachJobs {
     this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS).unref();
   }
 
-  async read(): Promise<void> {
+  /** Once nobody else has the folder. */
+  async begin(): Promise<void> {
+    const { dir, log, report } = this.#options;
+    const lock = await lockFolder(dir).catch((error: unknown) => {
+      log(
+        { job: "all", reason: messageOf(error) },
+        "the folder of jobs of teaching has no lock against other services",
+      );
+      return { end() {} };
+    });
+    if (this.#isClosed) lock?.end();
+    else if (lock === null) {
+      if (!this.#isElsewhere) report(`another service has TEACH_DIR=${dir}; each needs a folder of its own`);
+      this.#isElsewhere = true;
+      setTimeout(() => void this.begin(), LOCK_MS).unref();
+    } else {
+      this.#lock = lock;
+      await this.#read();
+      if (this.#isElsewhere) report(null);
+      this.#isElsewhere = false;
+    }
+  }
+
+  async #read(): Promise<void> {
     const { dir, log } = this.#options;
     const found: Job[] = [];
     const names = await namesIn(dir).catch((error: unknown) => {
@@ -99,6 +131,7 @@ class FolderJobs implements TeachJobs {
   }
 
   async create(caller: string, asked: NewJob): Promise<TeachJob> {
+    this.#refuseElsewhere();
     const named = (field: "base" | "compare", name: string) => {
       const { id, version } = findModel(this.#options.zoo, field, name).manifest;
       return `${id}@${version}`;
@@ -123,6 +156,7 @@ class FolderJobs implements TeachJobs {
   }
 
   list(caller: string): TeachJob[] {
+    this.#refuseElsewhere();
     const own = [...this.#jobs.values()].filter((job) => job.caller === caller);
     return own.toSorted((a, b) => (a.facts.created > b.facts.created ? -1 : 1)).map((job) => job.json());
   }
@@ -248,12 +282,23 @@ class FolderJobs implements TeachJobs {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     clearInterval(this.#sweeping);
     for (const job of this.#jobs.values()) job.dismiss();
     await this.#line.close();
+    this.#lock?.end();
+    this.#lock = null;
+  }
+
+  #refuseElsewhere(): void {
+    if (!this.#isElsewhere) return;
+    const detail =
+      "Another service has the folder of jobs of teaching (TEACH_DIR), and each needs one of its own. This one takes jobs once that one has ended.";
+    throw new AppError("engine_unavailable", detail, { retryAfterSeconds: LOCK_RETRY_SECONDS });
   }
 
   #of(caller: string, id: string): Job {
+    this.#refuseElsewhere();
     const job = this.#jobs.get(id);
     if (job?.caller === caller) return job;
     throw new AppError("job_unknown", "You have no job of this id; it may have been removed.");

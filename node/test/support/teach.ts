@@ -34,6 +34,8 @@ export interface Answered {
 /** A folder of jobs, and the service that has it; the service may be ended and started again. */
 export class Teaching {
   service!: FakeService;
+  /** What the service said of why it takes no jobs. */
+  readonly reports: (string | null)[] = [];
 
   private constructor(
     readonly dir: string,
@@ -46,6 +48,13 @@ export class Teaching {
     const teaching = new Teaching(dir, { ...LIMITS, ...limits }, config);
     await teaching.open();
     return teaching;
+  }
+
+  /** Another service on the same folder, which stays this one's. */
+  async beside(): Promise<Teaching> {
+    const other = new Teaching(this.dir, this.limits, this.config);
+    await other.open();
+    return other;
   }
 
   get jobsDir(): string {
@@ -70,6 +79,7 @@ export class Teaching {
         },
         settleFeedback: () => appendFile(this.diaryFile, "settled\n"),
         log: () => {},
+        report: (problem) => this.reports.push(problem),
       });
     this.service = await startFakeService(this.config, KEYS, undefined, null, jobs);
   }
