@@ -92,3 +92,9 @@ export interface StartedProcess {
  * start it.
  */
 export declare function startProcess(command: ProcessCommand, onEnd: (end: ProcessEnd) => void): StartedProcess
+
+/**
+ * Gives the system back what the C library keeps of freed memory. Threads that take or free memory meanwhile may wait for some
+ * milliseconds. Does nothing elsewhere than on Linux with glibc.
+ */
+export declare function trimMemory(): Promise<void>

@@ -838,3 +838,4 @@ module.exports = nativeBinding
 module.exports.Model = nativeBinding.Model
 module.exports.runtime = nativeBinding.runtime
 module.exports.startProcess = nativeBinding.startProcess
+module.exports.trimMemory = nativeBinding.trimMemory

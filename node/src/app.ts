@@ -82,7 +82,7 @@ export interface AppDeps {
   /** What `/metrics` takes; `none` is no key. */
   readonly metricsRole: Role | "none";
   /** Called once nobody has asked for anything for a second. */
-  readonly onRest: () => void;
+  readonly onRest: (seconds: number) => void;
   readonly fetchImage: FetchImage;
   readonly readImagePath: ReadImagePath;
   readonly imageStore: ImageStore;

@@ -249,7 +249,7 @@ const SCHEMA = z.object({
     "Threads that decode and resize images.",
   ),
   workerMemoryBytesKeptMax: bytes(128 * MIB).describe(
-    "Bytes of WebAssembly memory that a thread keeps after an image; past it, it takes a fresh instance.",
+    "Bytes of WebAssembly memory that a thread keeps from one image to the next; past it, and after a rest, it takes a fresh instance.",
   ),
   imageMsMax: milliseconds(20_000).describe("Longest that a thread may work on one image; past it: 504."),
   modelsLoadedMax: count(4, 1, 1000).describe("Models loaded at once; the one unused for longest makes room."),

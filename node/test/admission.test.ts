@@ -260,11 +260,11 @@ describe("a visit", () => {
     expect(admission.held().bytes).toBe(700);
   });
 
-  it("that was the last one for a while is followed by rest, once", async () => {
+  it("that was the last one for a while is followed by rest, which is told each second for seven", async () => {
     vi.useFakeTimers();
     try {
       const rests: number[] = [];
-      const admission = createAdmission(LIMITS, () => rests.push(Date.now()));
+      const admission = createAdmission(LIMITS, (seconds) => rests.push(seconds));
       const [one, two] = [admission.admit("a"), admission.admit("b")];
       one.leave();
       vi.advanceTimersByTime(5000);
@@ -275,8 +275,13 @@ describe("a visit", () => {
       vi.advanceTimersByTime(5000);
       expect(rests).toEqual([]);
       three.leave();
+      vi.advanceTimersByTime(2500);
+      const four = admission.admit("a");
       vi.advanceTimersByTime(5000);
-      expect(rests).toHaveLength(1);
+      expect(rests).toEqual([1, 2]);
+      four.leave();
+      vi.advanceTimersByTime(60_000);
+      expect(rests).toEqual([1, 2, 1, 2, 3, 4, 5, 6, 7]);
     } finally {
       vi.useRealTimers();
     }
@@ -293,7 +298,7 @@ describe("a visit", () => {
       vi.advanceTimersByTime(5000);
       expect(rests).toEqual([]);
       visit.leave();
-      vi.advanceTimersByTime(5000);
+      vi.advanceTimersByTime(1500);
       expect(rests).toHaveLength(1);
     } finally {
       vi.useRealTimers();
@@ -315,7 +320,7 @@ describe("a visit", () => {
         expect(restCount).toBe(0);
         release();
       }
-      vi.advanceTimersByTime(5000);
+      vi.advanceTimersByTime(1500);
       expect(restCount).toBe(1);
     } finally {
       vi.useRealTimers();

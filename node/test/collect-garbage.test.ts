@@ -1,64 +1,66 @@
-/** Garbage that is collected at rest, where there is some. */
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+/** Memory that is given back at rest, where there is some. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { pathToFileURL } from "node:url";
+import { describe, expect, it } from "vitest";
 import { collectGarbage, createRestCollector } from "../src/collect-garbage.js";
+import { COLLECT_GARBAGE_FILE } from "./support/paths.js";
 
 const MIB = 2 ** 20;
 
-/** What is called at rest, and how often that collected. */
-function resting(rssBytes: () => number) {
-  const collect = vi.fn();
-  return { rest: createRestCollector(collect, rssBytes), collected: () => collect.mock.calls.length };
+/** A service whose memory a test says, and what it did at rest. */
+function resting(startMib: number) {
+  const does: string[] = [];
+  const service = { mib: startMib, does };
+  const rest = createRestCollector({
+    collect: () => does.push("collects"),
+    trim: async () => {
+      does.push("trims");
+    },
+    rssBytes: () => service.mib * MIB,
+  });
+  /** So many seconds of rest, from the first one on. */
+  const rests = async (seconds: number) => {
+    does.length = 0;
+    for (let second = 1; second <= seconds; second += 1) {
+      rest(second);
+      await Promise.resolve();
+    }
+    return does;
+  };
+  return { service, rests };
 }
 
 describe("a service at rest", () => {
-  beforeEach(() => {
-    vi.useFakeTimers();
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-  });
-
-  it("collects where it has grown since it rested, and not again and again", () => {
-    let rss = 200 * MIB;
-    const { rest, collected } = resting(() => rss);
-    rest();
-    rss = 220 * MIB;
-    rest();
-    expect(collected()).toBe(0);
-    rss = 600 * MIB;
-    rest();
-    expect(collected()).toBe(1);
-    // Once more where that did not help, and then it is kept.
-    vi.advanceTimersByTime(2000);
-    expect(collected()).toBe(2);
-    rest();
-    expect(collected()).toBe(2);
-    rss = 700 * MIB;
-    rest();
-    rss = 610 * MIB;
-    vi.advanceTimersByTime(2000);
-    expect(collected()).toBe(3);
+  it("collects and trims where it has grown since it rested, and not again and again", async () => {
+    const { service, rests } = resting(200);
+    service.mib = 207;
+    expect(await rests(7)).toEqual([]);
+    service.mib = 600;
+    expect(await rests(7)).toEqual(["collects", "trims", "collects", "trims"]);
+    // What does not help is kept.
+    expect(await rests(7)).toEqual([]);
+    service.mib = 610;
+    expect(await rests(1)).toEqual(["collects"]);
   });
 
-  it("collects what has grown where more was given back before, by threads that rested later", () => {
-    let rss = 200 * MIB;
-    const { rest, collected } = resting(() => rss);
-    rss = 1000 * MIB;
-    rest();
-    vi.advanceTimersByTime(2000);
-    expect(collected()).toBe(2);
-    rss = 300 * MIB;
-    vi.advanceTimersByTime(20_000);
-    rss = 600 * MIB;
-    rest();
-    expect(collected()).toBe(3);
-    vi.advanceTimersByTime(20_000);
-    expect(collected()).toBe(4);
-    rss = 400 * MIB;
-    rest();
-    rss = 500 * MIB;
-    rest();
-    expect(collected()).toBe(5);
+  it("does so whenever it has grown until it has rested for long enough", async () => {
+    const { service, rests } = resting(200);
+    service.mib = 600;
+    expect(await rests(1)).toEqual(["collects"]);
+    expect(await rests(1)).toEqual(["collects"]);
+    service.mib = 300;
+    expect(await rests(2)).toEqual(["collects", "trims"]);
+    expect(await rests(1)).toEqual([]);
+  });
+
+  it("collects what has grown where more was given back before, by threads that rested later", async () => {
+    const { service, rests } = resting(1000);
+    service.mib = 300;
+    expect(await rests(1)).toEqual([]);
+    service.mib = 400;
+    expect(await rests(1)).toEqual(["collects"]);
   });
 
   it("gives back what nothing refers to", () => {
@@ -69,4 +71,36 @@ describe("a service at rest", () => {
     collectGarbage();
     expect(process.memoryUsage().external).toBeLessThan(before + 100 * MIB);
   });
+
+  it.runIf(isGlibc())("gives the system back what buffers took between others that stay", async () => {
+    // Each second one stays, so that no end of a heap becomes free.
+    const program = `
+      const { collectGarbage, trimMemory } = await import(${JSON.stringify(pathToFileURL(COLLECT_GARBAGE_FILE).href)});
+      await trimMemory();
+      const rss = () => Math.round(process.memoryUsage.rss() / ${MIB});
+      const before = rss();
+      const all = Array.from({ length: 4000 }, () => new Uint8Array(50_000).fill(1));
+      const kept = all.filter((_, place) => place % 20 === 0);
+      const full = rss();
+      all.length = 0;
+      for (let turn = 0; turn < 20; turn += 1) {
+        collectGarbage();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const collected = rss();
+      await trimMemory();
+      console.log(JSON.stringify({ full: full - before, collected: collected - before, trimmed: rss() - before, kept: kept.length }));`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [output] = await Promise.all([text(child.stdout), once(child, "close")]);
+    const { full, trimmed } = JSON.parse(output) as { full: number; trimmed: number };
+    expect(full).toBeGreaterThan(150);
+    expect(trimmed, output).toBeLessThan(50);
+  });
 });
+
+function isGlibc(): boolean {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime !== undefined;
+}

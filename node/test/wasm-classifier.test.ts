@@ -204,9 +204,10 @@ describe("the classifier", () => {
 });
 
 describe("the memory of a thread", () => {
-  /** How often a single thread compiled the model for six small images after a large one. */
-  async function compilations(memoryBytesKeptMax: number): Promise<number> {
-    const classifier = createClassifier({ threadCount: 1, memoryBytesKeptMax });
+  /** How often a single thread compiled the model for six small images after a large one and a rest. */
+  async function compilations(memoryBytesKeptMax: number, sidePixels = 1000, restMs = 1000): Promise<number> {
+    const imageLimits = { pixels_max: sidePixels ** 2, side_pixels_max: sidePixels };
+    const classifier = createClassifier({ threadCount: 1, memoryBytesKeptMax, imageLimits });
     const { labels, ...rest } = await target();
     let count = 0;
     const counted: ClassifyTarget = {
@@ -216,9 +217,10 @@ describe("the memory of a thread", () => {
         return labels;
       },
     };
-    expect((await classifier.classify(counted, solidPng(1000, 1000, [255, 0, 0]), OPTIONS)).label).toBe("red");
-    // A thread rests for a quarter of a second before it gives memory back.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect((await classifier.classify(counted, solidPng(sidePixels, sidePixels, [255, 0, 0]), OPTIONS)).label).toBe(
+      "red",
+    );
+    await new Promise((resolve) => setTimeout(resolve, restMs));
     for (let image = 0; image < 6; image += 1) {
       expect((await classifier.classify(counted, solidPng(8, 8, [0, 0, 255]), OPTIONS)).label).toBe("blue");
     }
@@ -226,6 +228,7 @@ describe("the memory of a thread", () => {
     return count;
   }
 
+  // A thread rests for a quarter of a second before it gives back what it may not keep, and for a second before all else.
   it("is given back by a fresh instance where an image took more than may be kept", async () => {
     // An instance starts with less than 4 MiB; 1000x1000 pixels take 3 MB more.
     expect(await compilations(4 * 1024 * 1024)).toBe(2);
@@ -233,6 +236,11 @@ describe("the memory of a thread", () => {
 
   it("is kept where it stays below", async () => {
     expect(await compilations(128 * 1024 * 1024)).toBe(1);
+  });
+
+  it("is kept while images come, and given back after a rest, where it is a good deal", async () => {
+    expect(await compilations(128 * 1024 * 1024, 3000, 400)).toBe(1);
+    expect(await compilations(128 * 1024 * 1024, 3000, 3000)).toBe(2);
   });
 });
 

@@ -4,9 +4,9 @@ import { describeMachine } from "../../machine.mjs";
 
 /** @typedef {import("./run.mjs").Row} Row */
 
-/** Memory is given back a second after the last request, and again one after that (`collect-garbage.ts`). */
+/** Memory is given back in the two seconds after the last request, and once more after seven (`collect-garbage.ts`). */
 export const GIVEN_BACK_MS = 2500;
-/** Threads give theirs back a while after the last image, which may take them seconds. */
+/** V8 keeps the room for new objects until little has happened for a while. */
 export const GIVEN_BACK_MS_MAX = 10_000;
 const MIB = 2 ** 20;
 
@@ -82,7 +82,7 @@ alone and then beside the attack, ${seconds} seconds each. The service has its d
 machines: they run where nothing else would (SCHED_IDLE), so that the rows tell of the service, which runs as ever. "Within 2 p50" is the share of the answers beside the attack that
 came within twice the p50 alone. RSS is that of the service without its engines, which stood all attacks once before, so
 that its heap and its caches are those of a service in use; it is read ${GIVEN_BACK_MS / 1000} seconds after the last request, or up to ${GIVEN_BACK_MS_MAX / 1000} where it
-is more than before, since threads give memory back when they have rested.
+is more than before, since some memory is given back only after a longer rest.
 
 ${renderTable(rows)}
 

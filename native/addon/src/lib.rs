@@ -1,5 +1,6 @@
 //! The engine as a Node library: every export converts, calls `menagerie_engine` off the main thread, and converts back.
 
+pub mod memory;
 mod off_thread;
 #[cfg(unix)]
 pub mod start_process;

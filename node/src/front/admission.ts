@@ -52,20 +52,31 @@ const SHARES: Record<WorkKind, string> = { one: "", many: ", many runs", strange
 const RETRY_AFTER_SECONDS = 1;
 const BYTES_RETRY_AFTER_SECONDS = 2;
 const REST_MS = 1000;
+/** After a rest so long nothing more comes of it. */
+const REST_SECONDS_MAX = 7;
 
-/** `onRest` is called once nobody has been here for a second, nor taken an answer. */
-export function createAdmission(limits: AdmissionLimits, onRest = () => {}): Admission {
+/**
+ * `onRest` is called once nobody has been here for a second, nor taken an answer, and each second after that for as long as
+ * nobody comes, seven times in all. It is told for how many seconds.
+ */
+export function createAdmission(limits: AdmissionLimits, onRest: (seconds: number) => void = () => {}): Admission {
   const { requestsMax, requestsQueuedMax, uploadsHeldBytesMax } = limits;
   const places = new Shares(requestsMax + requestsQueuedMax);
   const permits = new Permits(requestsMax);
   const bytes = new Shares(uploadsHeldBytesMax);
   let resting: NodeJS.Timeout | null = null;
+  let restedSeconds = 0;
   const isAtRest = () => places.total === 0 && bytes.total === 0;
+  const rest = () => {
+    if (!isAtRest()) return;
+    restedSeconds += 1;
+    onRest(restedSeconds);
+    if (restedSeconds < REST_SECONDS_MAX) resting?.refresh();
+  };
   const onLeft = () => {
     if (!isAtRest()) return;
-    resting ??= setTimeout(() => {
-      if (isAtRest()) onRest();
-    }, REST_MS).unref();
+    restedSeconds = 0;
+    resting ??= setTimeout(rest, REST_MS).unref();
     resting.refresh();
   };
   const common = { places, permits, bytes, limits, onLeft };

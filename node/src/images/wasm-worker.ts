@@ -5,8 +5,9 @@
 import { createHash } from "node:crypto";
 import { readlinkSync } from "node:fs";
 import { setPriority } from "node:os";
+import { getHeapStatistics } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
-import { collectGarbage } from "../collect-garbage.js";
+import { collectGarbage, GROWTH_BYTES_MIN, QUIET_MS } from "../collect-garbage.js";
 import type { ErrorCode } from "../generated/contract.js";
 import type { DecodedPhoto, JsonValue, PhotoLook } from "../ports.js";
 import { codeOf, loadWasm, reloadWasm, type WasmModel } from "../wasm-module.js";
@@ -198,14 +199,20 @@ export type Reply =
   | { readonly kind: "modelUnknown"; readonly given?: Pick<PrepareCall, "image" | "photo"> };
 
 const MODELS_COMPILED_MAX = 16;
-/** A thread that had no image for so long gives memory back. */
+/** A thread that had no image for so long gives back what is more than it may keep. */
 const REST_MS = 250;
+/** One that had no call for so long gives back whatever it has taken. */
+const LONG_REST_MS = 1000;
 
 let resting: NodeJS.Timeout | null = null;
 
 stepBack((workerData as { niceness?: number } | null)?.niceness ?? 0);
 
 let wasm = loadWasm();
+/** What this thread holds while it rests. */
+let atRestBytes = heldBytes();
+/** Of what is to come once it has given back, unless a call comes before. */
+let settling: NodeJS.Timeout | null = null;
 /** In the order of use: the first one is the one unused for longest. */
 const models = new Map<string, WasmModel>();
 
@@ -213,7 +220,23 @@ parentPort?.on("message", (call: Call) => {
   // A trap leaves the instance's memory in an unknown state: what `replyTo` throws ends this thread, and the call with it.
   const reply = replyTo(call);
   parentPort?.postMessage(reply, given(reply));
+  if (settling !== null) clearTimeout(settling);
+  settling = null;
+  longRest.refresh();
 });
+
+const longRest = setTimeout(() => {
+  if (heldBytes() < atRestBytes + GROWTH_BYTES_MIN) {
+    atRestBytes = Math.min(atRestBytes, heldBytes());
+    return;
+  }
+  giveBack();
+  settling = setTimeout(() => {
+    settling = null;
+    collectGarbage();
+    atRestBytes = heldBytes();
+  }, QUIET_MS).unref();
+}, LONG_REST_MS).unref();
 
 /** Linux has a niceness for each thread, and names this one in /proc. Other systems keep the process' own. */
 function stepBack(niceness: number): void {
@@ -365,11 +388,19 @@ function recycle(memoryBytesKeptMax: number): void {
   if (resting !== null) clearTimeout(resting);
   resting = null;
   if (wasm.memoryBytes() <= memoryBytesKeptMax) return;
-  resting = setTimeout(() => {
-    wasm = reloadWasm();
-    models.clear();
-    collectGarbage();
-  }, REST_MS).unref();
+  resting = setTimeout(giveBack, REST_MS).unref();
+}
+
+function giveBack(): void {
+  wasm = reloadWasm();
+  models.clear();
+  collectGarbage();
+}
+
+/** Of this thread: its heap, its buffers, and the memory of its instance. */
+function heldBytes(): number {
+  const { total_physical_size: heap, external_memory: buffers } = getHeapStatistics();
+  return heap + buffers + wasm.memoryBytes();
 }
 
 function compiled({ key, parts }: ModelRef): WasmModel | undefined {
