@@ -55,6 +55,7 @@ export async function startService(environment = {}, diskMib) {
     url: /http:\/\/[^\s)]+/.exec(line)[0],
     /** Of the gRPC port, where `GRPC_PORT` opens one. */
     grpcPort: Number(/ and gRPC \S+:(\d+)/.exec(line)?.[1]),
+    child,
     pid: child.pid,
     modelsDir,
     log: () => log,
