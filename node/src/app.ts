@@ -1,5 +1,5 @@
 /** The request's way through the service, as one list. Nothing here listens, spawns or reads a file at start. */
-import type { RequestListener } from "node:http";
+import type { RequestListener, Server } from "node:http";
 import express from "express";
 import type { Logger } from "pino";
 import { createClassify } from "./classify.js";
@@ -12,6 +12,7 @@ import { keepDeadline, withDeadline } from "./front/deadline.js";
 import { enter } from "./front/enter.js";
 import { checkQuery } from "./front/known-names.js";
 import { createRates, type RateOptions } from "./front/limit-rate.js";
+import { parseInTurns } from "./front/parse-in-turns.js";
 import { methodNotAllowed, notFound, sendProblem } from "./front/problems.js";
 import { createBodyReader } from "./front/read-raw.js";
 import { createUploadReader } from "./front/read-upload.js";
@@ -106,6 +107,8 @@ export interface AppDeps {
 export interface App {
   readonly listener: RequestListener;
   readonly routes: readonly Route[];
+  /** Shares a server's parsing among those who send; to be called before it listens. */
+  parseInTurns(server: Server): void;
   /** The same for the gRPC port, whose libraries are loaded now. */
   openGrpc(): Promise<GrpcDoor>;
   /** What requests hold now. */
@@ -148,7 +151,8 @@ export function createApp({
   const rates = createRates(callerOf, limits, peerCounts);
   const allow = allowRoles(callerOf, anonymousRole);
   const admit = enter(admission, callerOf);
-  const takeTurn = createReadingTurns();
+  const turns = createReadingTurns();
+  const takeTurn = turns.take;
   const upload = createUploadReader(limits, takeTurn);
   const readBody = createBodyReader(limits, takeTurn);
   const { imagesPerRequestMax, modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
@@ -211,6 +215,7 @@ export function createApp({
   return {
     listener: refuseEarly(admission, callerOf, [name, secure, share], logger, observer, app),
     routes,
+    parseInTurns: (server) => parseInTurns(server, callerOf, turns),
     async openGrpc() {
       const [{ createGrpcDoor }, { loadMessages }] = await Promise.all([
         import("./protocols/grpc/door.js"),

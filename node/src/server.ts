@@ -77,6 +77,7 @@ const server = createServer(
   },
   app.listener,
 );
+app.parseInTurns(server);
 const connections = boundConnections(server, config.connectionsMax, config.trustProxy !== "");
 
 const grpc = config.grpcPort === undefined ? null : await openGrpc();

@@ -14,7 +14,7 @@ let readCounts: Record<string, number>;
 
 beforeEach(() => {
   nowMs = 1000;
-  takeTurn = createReadingTurns(() => nowMs);
+  takeTurn = createReadingTurns(() => nowMs).take;
   readCounts = {};
 });
 

@@ -20,12 +20,18 @@ const CHUNKS_A_MS = 2;
 /** Undefined where the next chunk of the request's body, of `bytes`, may be read at once. */
 export type TakeTurn = (party: Pick<Party, "caller" | "request">, bytes: number) => Promise<void> | undefined;
 
+export interface ReadingTurns {
+  readonly take: TakeTurn;
+  /** Resolves when it is the party's turn, of which none is free. */
+  wait(party: Pick<Party, "caller" | "request">): Promise<void>;
+}
+
 interface Held {
   readonly caller: string;
   readonly read: () => void;
 }
 
-export function createReadingTurns(now: () => number = () => performance.now()): TakeTurn {
+export function createReadingTurns(now: () => number = () => performance.now()): ReadingTurns {
   const company = new Company(undefined, now);
   const queue = new FairQueue<Held>();
   /** What came of each body. */
@@ -57,15 +63,21 @@ export function createReadingTurns(now: () => number = () => performance.now()):
     if (isAtOnce) setImmediate(serve);
     else setTimeout(serve, 1);
   };
-  return ({ caller, request }, bytes) => {
-    company.note(caller);
-    const before = came.get(request) ?? { bytes: 0, chunks: 0 };
-    came.set(request, { bytes: before.bytes + bytes, chunks: before.chunks + 1 });
-    if (before.bytes < FREE_BYTES && before.chunks < FREE_CHUNKS) return undefined;
+  const wait: ReadingTurns["wait"] = (party) => {
+    company.note(party.caller);
     return new Promise((read) => {
-      queue.push({ caller, request }, { caller, read });
+      queue.push(party, { caller: party.caller, read });
       schedule(true);
     });
+  };
+  return {
+    take(party, bytes) {
+      company.note(party.caller);
+      const before = came.get(party.request) ?? { bytes: 0, chunks: 0 };
+      came.set(party.request, { bytes: before.bytes + bytes, chunks: before.chunks + 1 });
+      return before.bytes < FREE_BYTES && before.chunks < FREE_CHUNKS ? undefined : wait(party);
+    },
+    wait,
   };
 }
 

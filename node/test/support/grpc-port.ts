@@ -93,7 +93,7 @@ export async function startPort(
     rates: createRates(callerOf, limits),
     anonymousRole: limits.anonymousRole,
     limits,
-    takeTurn: createReadingTurns(),
+    takeTurn: createReadingTurns().take,
     logger: createLogger("trace", { write: (line: string) => void logLines.push(line) }),
     observer: { ...UNOBSERVED, end: (_trace, request) => void ended.push(request) },
     readiness: () => ({ ready: true }) as ReturnType<Parameters<typeof createGrpcDoor>[0]["readiness"]>,

@@ -1,0 +1,127 @@
+/**
+ * Small pieces of what was read of a connection, parsed in turns of the event loop. Node parses all that it has read at
+ * once, 64 KiB, with a call for each chunk of a body: of chunks of one byte that is 11,000 calls, in which nothing else
+ * runs, and how small chunks are is the client's choice. A body whose length is declared has no chunks of its own, and is
+ * parsed as it comes.
+ */
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import type { CallerOf } from "./caller.js";
+import type { ReadingTurns } from "./reading-turns.js";
+
+/** Of a head mostly, and of chunks of one byte those that take a third of a millisecond. */
+const PIECE_BYTES_FIRST = 1024;
+const PIECE_BYTES_MIN = 512;
+const PIECE_BYTES_MAX = 64 * 1024;
+/** Pieces grow while they take less, and shrink where they take more. */
+const PIECE_MS = { least: 0.05, most: 0.2 };
+
+/** To be called before the server listens. */
+export function parseInTurns(
+  server: Server,
+  callerOf: CallerOf,
+  turns: Pick<ReadingTurns, "wait">,
+  now: () => number = () => performance.now(),
+): void {
+  const connections = new WeakMap<Socket, Connection>();
+  server.on("connection", (socket) => {
+    const party = { caller: callerOf({ headers: {}, socket }).name, request: socket };
+    connections.set(socket, new Connection(socket, () => turns.wait(party), now));
+  });
+  server.on("request", ({ socket, headers }) => connections.get(socket)?.begin(Number(headers["content-length"] ?? 0)));
+}
+
+class Connection {
+  readonly #socket: Socket;
+  readonly #turn: () => Promise<void>;
+  readonly #now: () => number;
+  /** What Node does with what comes. */
+  readonly #parse: (chunk: Buffer) => void;
+  /** What is to come of a body whose length is known. */
+  #bodyBytes = 0;
+  #pieceBytes = PIECE_BYTES_FIRST;
+  #hasBegun = false;
+  /** What was read and not parsed; nothing is read meanwhile. */
+  #rest: Buffer | null = null;
+  /** Whether Node has stopped reading, which it does as bodies and answers are taken; it is to be handed nothing then. */
+  #isStopped = false;
+  #isWaiting = false;
+
+  constructor(socket: Socket, turn: () => Promise<void>, now: () => number) {
+    this.#socket = socket;
+    this.#turn = turn;
+    this.#now = now;
+    const listeners = socket.listeners("data") as ((chunk: Buffer) => void)[];
+    this.#parse = (chunk) => {
+      for (const listener of listeners) listener.call(socket, chunk);
+    };
+    for (const listener of listeners) socket.off("data", listener);
+    socket.on("data", (chunk: Buffer) => {
+      const rest = this.#parsePieces(chunk);
+      if (rest !== null && !socket.destroyed) this.#hold(rest);
+    });
+  }
+
+  /** A request has begun, whose body has so many bytes; 0 where that is not said. */
+  begin(bodyBytes: number): void {
+    this.#bodyBytes = bodyBytes;
+    this.#hasBegun = true;
+  }
+
+  #hold(rest: Buffer): void {
+    const socket = this.#socket;
+    this.#rest = rest;
+    this.#isStopped = socket.isPaused();
+    socket.pause();
+    socket.pause = () => {
+      this.#isStopped = true;
+      return socket;
+    };
+    socket.resume = () => {
+      this.#isStopped = false;
+      this.#waitForTurn();
+      return socket;
+    };
+    this.#waitForTurn();
+  }
+
+  #waitForTurn(): void {
+    if (this.#isWaiting || this.#isStopped) return;
+    this.#isWaiting = true;
+    void this.#turn().then(() => {
+      this.#isWaiting = false;
+      if (this.#rest === null || this.#isStopped || this.#socket.destroyed) return;
+      this.#rest = this.#parsePieces(this.#rest);
+      if (this.#rest === null) this.#release();
+      else this.#waitForTurn();
+    });
+  }
+
+  #release(): void {
+    Reflect.deleteProperty(this.#socket, "pause");
+    Reflect.deleteProperty(this.#socket, "resume");
+    if (!this.#isStopped) this.#socket.resume();
+  }
+
+  /** Parses one piece, and what is known to follow of a body; gives what is left. */
+  #parsePieces(chunk: Buffer): Buffer | null {
+    const rest = this.#parsePiece(chunk, this.#pieceBytes);
+    const isStopped = this.#rest === null ? this.#socket.isPaused() : this.#isStopped;
+    return rest === null || this.#bodyBytes === 0 || isStopped ? rest : this.#parsePiece(rest, 0);
+  }
+
+  #parsePiece(chunk: Buffer, pieceBytes: number): Buffer | null {
+    const bytes = Math.min(chunk.length, Math.max(pieceBytes, this.#bodyBytes));
+    this.#bodyBytes = Math.max(0, this.#bodyBytes - bytes);
+    this.#hasBegun = false;
+    const began = this.#now();
+    this.#parse(bytes === chunk.length ? chunk : chunk.subarray(0, bytes));
+    if (bytes === pieceBytes && !this.#hasBegun) this.#adapt(this.#now() - began);
+    return bytes === chunk.length ? null : chunk.subarray(bytes);
+  }
+
+  #adapt(ms: number): void {
+    if (ms < PIECE_MS.least) this.#pieceBytes = Math.min(PIECE_BYTES_MAX, 2 * this.#pieceBytes);
+    if (ms > PIECE_MS.most) this.#pieceBytes = Math.max(PIECE_BYTES_MIN, this.#pieceBytes / 2);
+  }
+}

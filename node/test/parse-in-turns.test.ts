@@ -1,0 +1,181 @@
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { createCallerOf } from "../src/front/caller.js";
+import { parseInTurns } from "../src/front/parse-in-turns.js";
+
+/** Of one byte each: more than Node reads at once. */
+const CHUNKS = 20_000;
+const CHUNK = "1\r\nx\r\n";
+const HEAD = "POST / HTTP/1.1\r\nhost: localhost\r\n";
+/** As many as a piece of the first size has. */
+const CHUNKS_A_TURN = Math.ceil(1024 / CHUNK.length);
+
+let server: Server | undefined;
+afterEach(async () => {
+  server?.closeAllConnections();
+  server?.close();
+  server = undefined;
+});
+
+/** What waits for its turn; `pieceMs` is how long each piece seems to take. */
+async function listen(listener: RequestListener, pieceMs = 0.1) {
+  const waiting: (() => void)[] = [];
+  let nowMs = 0;
+  server = createServer(listener);
+  const wait = () => new Promise<void>((resolve) => waiting.push(resolve));
+  parseInTurns(
+    server,
+    createCallerOf(null, () => false),
+    { wait },
+    () => (nowMs += pieceMs),
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const open = async (): Promise<Socket> => {
+    const socket = connect(port, "127.0.0.1").setEncoding("latin1");
+    await once(socket, "connect");
+    return socket;
+  };
+  return { waiting, open };
+}
+
+/** Counts the chunks of each body, and answers with its length. */
+function counting(counts: number[]): RequestListener {
+  return (request, response) => {
+    const index = counts.push(0) - 1;
+    let length = 0;
+    request.on("data", (chunk: Buffer) => {
+      counts[index] = (counts[index] ?? 0) + 1;
+      length += chunk.length;
+    });
+    request.on("end", () => response.end(`[${length}]`));
+  };
+}
+
+async function answersOf(socket: Socket, count: number): Promise<string[]> {
+  let text = "";
+  for await (const piece of socket) {
+    text += piece;
+    const found = text.match(/\[\d+\]/g) ?? [];
+    if (found.length === count) return found;
+  }
+  throw new Error(`it ended with ${text}`);
+}
+
+describe("a body of small chunks", () => {
+  it("is parsed a few chunks at a time, each in its turn", async () => {
+    const counts: number[] = [];
+    const { waiting, open } = await listen(counting(counts));
+    const socket = await open();
+    socket.write(`${HEAD}transfer-encoding: chunked\r\n\r\n${CHUNK.repeat(CHUNKS)}0\r\n\r\n`);
+    const answers = answersOf(socket, 1);
+    let before = 0;
+    while (counts[0] !== CHUNKS) {
+      await vi.waitFor(() => expect(waiting).toHaveLength(1), { interval: 1 });
+      const [count = 0] = counts;
+      // The end of what was read, and the first piece of what is read next.
+      expect(count - before).toBeLessThanOrEqual(2 * CHUNKS_A_TURN);
+      before = count;
+      waiting.shift()?.();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect(await answers).toEqual([`[${CHUNKS}]`]);
+  });
+
+  it("has smaller pieces where they take long, and larger ones where they do not", async () => {
+    for (const [pieceMs, least, most] of [
+      [1, 512 / CHUNK.length - 1, 512 / CHUNK.length + 1],
+      [0.01, 4096 / CHUNK.length, CHUNKS],
+    ] as const) {
+      const counts: number[] = [];
+      const { waiting, open } = await listen(counting(counts), pieceMs);
+      const socket = await open();
+      socket.write(`${HEAD}transfer-encoding: chunked\r\n\r\n${CHUNK.repeat(CHUNKS)}0\r\n\r\n`);
+      let before = 0;
+      let grown = 0;
+      for (let turn = 0; turn < 6; turn += 1) {
+        await vi.waitFor(() => expect(waiting).toHaveLength(1), { interval: 1 });
+        grown = (counts[0] ?? 0) - before;
+        before = counts[0] ?? 0;
+        waiting.shift()?.();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      expect(grown).toBeGreaterThanOrEqual(least);
+      expect(grown).toBeLessThanOrEqual(most);
+      socket.destroy();
+      server?.close();
+    }
+  });
+
+  it("waits for nothing more once its connection is gone", async () => {
+    const { waiting, open } = await listen(counting([]));
+    const socket = await open();
+    socket.write(`${HEAD}transfer-encoding: chunked\r\n\r\n${CHUNK.repeat(CHUNKS)}`);
+    await vi.waitFor(() => expect(waiting).toHaveLength(1));
+    socket.resetAndDestroy();
+    const connections = () => new Promise((resolve) => server?.getConnections((_, count) => resolve(count)));
+    const serve = setInterval(() => waiting.shift()?.(), 1);
+    await vi.waitFor(async () => expect(await connections()).toBe(0), { timeout: 20_000 });
+    clearInterval(serve);
+    expect(waiting).toHaveLength(0);
+  });
+});
+
+describe("without a wait", () => {
+  it("a body is parsed whose length is declared, however large", async () => {
+    const counts: number[] = [];
+    const { waiting, open } = await listen(counting(counts));
+    const socket = await open();
+    const body = "x".repeat(1_000_000);
+    socket.write(`${HEAD}content-length: ${body.length}\r\n\r\n${body}`);
+    expect(await answersOf(socket, 1)).toEqual([`[${body.length}]`]);
+    expect(waiting).toHaveLength(0);
+  });
+
+  it("requests that follow each other are answered", async () => {
+    const { waiting, open } = await listen(counting([]));
+    const socket = await open();
+    for (let turn = 0; turn < 3; turn += 1) {
+      socket.write(`${HEAD}content-length: 5\r\n\r\nphoto`);
+      expect(await once(socket, "data")).toEqual([expect.stringMatching(/\[5\]$/)]);
+    }
+    expect(waiting).toHaveLength(0);
+  });
+});
+
+it("a pipeline is answered whole and in its order, whatever bodies it has", async () => {
+  const { waiting, open } = await listen(counting([]));
+  const socket = await open();
+  const lengths = [5, 3000, 0, 200, 70_000, 1];
+  const requests = lengths.map((length, index) =>
+    index % 2 === 0
+      ? `${HEAD}content-length: ${length}\r\n\r\n${"x".repeat(length)}`
+      : `${HEAD}transfer-encoding: chunked\r\n\r\n${CHUNK.repeat(length)}0\r\n\r\n`,
+  );
+  const serve = setInterval(() => waiting.shift()?.(), 1);
+  socket.write(requests.join(""));
+  expect(await answersOf(socket, lengths.length)).toEqual(lengths.map((length) => `[${length}]`));
+  clearInterval(serve);
+});
+
+it("answers that nobody reads hold up the pipeline behind them, and nothing is lost", async () => {
+  const large = "y".repeat(300_000);
+  const { waiting, open } = await listen((request, response) => {
+    request.resume().on("end", () => response.end(large));
+  });
+  const socket = await open();
+  socket.pause();
+  const serve = setInterval(() => waiting.shift()?.(), 1);
+  socket.write(`${HEAD}content-length: 0\r\n\r\n`.repeat(200));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  let length = 0;
+  socket.on("data", (text: string) => {
+    length += text.match(/y/g)?.length ?? 0;
+  });
+  socket.resume();
+  await vi.waitFor(() => expect(length).toBe(200 * large.length), { timeout: 20_000 });
+  clearInterval(serve);
+});
