@@ -1,6 +1,6 @@
 /** Messages of the gRPC port: counted as they come, bounded, and dropped where they are refused. */
 import { once } from "node:events";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { CODE_KEY } from "../src/protocols/grpc/statuses.js";
 import { askBytes } from "./support/grpc.js";
 import {
@@ -50,6 +50,23 @@ describe("a message", () => {
     port.release();
     expect((await answer).status).toBe("OK");
     await expectFree(port);
+  });
+
+  it("is put together as it comes: no turn of the event loop copies much of it", async () => {
+    const port = await startPort({ grpcMessageBytesMax: 16 * 1024 * 1024 });
+    const message = Buffer.alloc(15 * 1024 * 1024);
+    // Field 1, model_name, of all other bytes.
+    message.set([0x0a, 0xfb, 0xff, 0xbf, 0x07]);
+    const { stream } = open(port);
+    const joined = vi.spyOn(Buffer, "concat");
+    stream.end(Buffer.concat([headOf(message.length), message]));
+    joined.mockClear();
+    await expect.poll(() => port.signals.length, { timeout: 20_000 }).toBe(1);
+    for (const [pieces] of joined.mock.calls) {
+      expect(pieces.reduce((sum, { length }) => sum + length, 0)).toBeLessThanOrEqual(1024 * 1024);
+    }
+    joined.mockRestore();
+    port.release();
   });
 
   it("that its caller's share of memory does not allow is overloaded", async () => {

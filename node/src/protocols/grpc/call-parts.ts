@@ -2,6 +2,7 @@
 import type { ServerHttp2Stream } from "node:http2";
 import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import type { Asking } from "../../front/caller.js";
+import type { MessageFrames } from "./message-frames.js";
 
 export function askingOf(metadata: Metadata, remoteAddress: string | undefined): Asking {
   const names = ["authorization", "x-api-key", "x-forwarded-for"];
@@ -25,4 +26,13 @@ export function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stre
   const { stream } = call as ServerInterceptingCallInterface & { readonly stream?: ServerHttp2Stream };
   if (stream === undefined) throw new Error("this version of @grpc/grpc-js does not show the stream of a call");
   return stream;
+}
+
+/** Has the library take messages as these frames put them together, who hear of each chunk before it. */
+export function readMessagesOf(call: ServerInterceptingCallInterface, frames: MessageFrames): void {
+  const { decoder } = call as ServerInterceptingCallInterface & {
+    readonly decoder?: { write(chunk: Buffer): Buffer[] };
+  };
+  if (decoder === undefined) throw new Error("this version of @grpc/grpc-js does not show the decoder of a call");
+  decoder.write = () => frames.handOut();
 }

@@ -16,7 +16,7 @@ import { asAppError } from "../../front/problems.js";
 import { chooseRequestId, REQUEST_ID_HEADER } from "../../front/request-id.js";
 import { RequestWatch } from "../../front/watch.js";
 import type { Visit } from "../../ports.js";
-import { askingOf, streamOf, textOf } from "./call-parts.js";
+import { askingOf, readMessagesOf, streamOf, textOf } from "./call-parts.js";
 import type { GateDeps, Shared } from "./gate.js";
 import { MessageFrames } from "./message-frames.js";
 import type { Access, CallStatus } from "./method.js";
@@ -74,8 +74,9 @@ export class Passage {
       messageBytesMax: this.#access.works ? deps.limits.grpcMessageBytesMax : SMALL_MESSAGE_BYTES_MAX,
       messagesMax: method.requestStream ? MESSAGES_MAX : 1,
     });
-    // Before the library's own listener, which keeps what comes.
+    // Before the library's own listener, which asks for the messages that are whole.
     this.#stream.prependListener("data", this.#takeChunk);
+    readMessagesOf(call, this.#frames);
     const listener: ServerListener = {
       onReceiveMetadata: (metadata, next) => void this.#enter(metadata).then((isIn) => isIn && next(metadata)),
       onReceiveMessage: (message, next) => this.#takeMessage(message, next),
