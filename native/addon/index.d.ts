@@ -42,12 +42,26 @@ export interface ProcessCommand {
   folder: string
 }
 
-/** How a process ended. */
-export interface ProcessEnd {
-  /** Null where a signal ended it. */
+/** What has become of a process. */
+export interface ProcessNews {
+  /** Its number, also that of its group, once it has started; alone. */
+  pid?: number
+  /** Why it could not be started; alone. */
+  problem?: string
+  /** What it ended with; absent where a signal ended it. */
   code?: number
-  /** Number of the signal. */
+  /** Number of the signal that ended it. */
   signal?: number
+}
+
+/** The standard streams of a process, as sockets of this one, to be closed by whoever started it. */
+export interface ProcessStreams {
+  /** Where its standard input is written. */
+  stdin: number
+  /** Where its standard output is read. */
+  stdout: number
+  /** Where its standard error is read. */
+  stderr: number
 }
 
 /** What runs graphs in this process: the runtime of that name, libtensorflow by default, which is loaded if it is not yet. */
@@ -75,23 +89,12 @@ export interface Scores {
   runUs: number
 }
 
-/** A process in a group of its own. The descriptors are sockets of this process, to be closed by whoever started it. */
-export interface StartedProcess {
-  /** Its number, also that of its group. */
-  pid: number
-  /** Where its standard input is written. */
-  stdin: number
-  /** Where its standard output is read. */
-  stdout: number
-  /** Where its standard error is read. */
-  stderr: number
-}
-
 /**
- * Starts a program, and calls `onEnd` once when it has ended and is no zombie any more. Throws where the system cannot
- * start it.
+ * Starts a program, in a process group of its own, and calls `onNews` with its `pid` once it has started, and once more
+ * when it has ended and is no zombie any more; or once with the `problem` that kept it from starting. Throws where the
+ * system has no descriptors or no thread for it.
  */
-export declare function startProcess(command: ProcessCommand, onEnd: (end: ProcessEnd) => void): StartedProcess
+export declare function startProcess(command: ProcessCommand, onNews: (news: ProcessNews) => void): ProcessStreams
 
 /**
  * Gives the system back what the C library keeps of freed memory. Threads that take or free memory meanwhile may wait for some

@@ -9,9 +9,9 @@ import type { Config } from "./config.js";
 import { AppError, messageOf } from "./errors.js";
 import { isFeedbackThere, openFeedbackStore } from "./service/feedback.js";
 import { openWorkbench } from "./service/workbench.js";
-import { endWithService } from "./teach/end-with-service.js";
 import { runLesson } from "./teach/lesson.js";
 import { END_MS, type RunMessage, type RunOrder } from "./teach/run.js";
+import { hearService, sayToService } from "./teach/service-line.js";
 
 /** The lowest that there is. */
 const NICENESS = 19;
@@ -22,13 +22,20 @@ const SYSTEM_PATH = "/usr/bin:/bin";
 const PROGRESS_EVERY_MS = 250;
 
 stepBack();
-endWithService(END_MS);
 const ending = new AbortController();
-process.once("disconnect", () => ending.abort(new Error("the service has ended")));
-process.once("message", (message: { order: RunOrder; settings: Config }) => void run(message));
+hearService<Given>(
+  END_MS,
+  (given) => void run(given),
+  () => ending.abort(new Error("the service has ended")),
+);
 
-async function run({ order, settings }: { order: RunOrder; settings: Config }): Promise<void> {
-  await say(await outcomeOf(order, settings));
+interface Given {
+  readonly order: RunOrder;
+  readonly settings: Config;
+}
+
+async function run({ order, settings }: Given): Promise<void> {
+  await sayToService(await outcomeOf(order, settings));
   process.exit();
 }
 
@@ -49,8 +56,8 @@ async function outcomeOf(order: RunOrder, settings: Config): Promise<RunMessage>
         {
           lanes: LANES,
           signal: ending.signal,
-          told: throttled((stage, share) => void say({ kind: "progress", stage, share })),
-          remark: (sentence) => void say({ kind: "remark", sentence }),
+          told: throttled((stage, share) => void sayToService({ kind: "progress", stage, share })),
+          remark: (sentence) => void sayToService({ kind: "remark", sentence }),
         },
       );
     } finally {
@@ -62,14 +69,6 @@ async function outcomeOf(order: RunOrder, settings: Config): Promise<RunMessage>
     const stack = error instanceof Error ? (error.stack ?? null) : messageOf(error);
     return { kind: "failed", code: "internal", detail: "The run failed; the log of the service says why.", stack };
   }
-}
-
-/** Resolves once it is handed over, or the service is gone. */
-function say(message: RunMessage): Promise<void> {
-  return new Promise((done) => {
-    if (process.connected) process.send?.(message, undefined, undefined, () => done());
-    else done();
-  });
 }
 
 /** Passes on the first of each stage, the last one, and a few a second between them. */

@@ -3,6 +3,7 @@ import { spawnChild } from "../src/engines/child.js";
 import { EngineConnection } from "../src/engines/connection.js";
 import { loadNativeStart } from "../src/engines/native-child.js";
 import type { AppError } from "../src/errors.js";
+import type { Child, StartChild } from "../src/ports.js";
 import { codec, fixtureCommand, ignoreLog } from "./support/engines.js";
 import { frameOf, scoresOf } from "./support/fake-engine.js";
 
@@ -28,6 +29,22 @@ async function failure(promise: Promise<unknown>): Promise<AppError> {
 
 const STARTS = { Node: spawnChild, "the addon": await loadNativeStart() };
 
+/** A process whose outputs nobody wants. */
+function startAlone(start: StartChild, behaviour: string): Child {
+  const child = start(fixtureCommand(behaviour));
+  for (const output of [child.stdout, child.stderr]) output.resume();
+  return child;
+}
+
+it("nobody waits for a process that the addon starts", async () => {
+  const child = startAlone(STARTS["the addon"], "answers");
+  expect(child.pid).toBeUndefined();
+  await new Promise<void>((resolve) => child.once("spawn", resolve));
+  expect(child.pid).toBeGreaterThan(0);
+  child.stdin.end();
+  await new Promise((resolve) => child.once("close", resolve));
+});
+
 describe.each(Object.entries(STARTS))("a connection to an engine process that %s starts", (_starter, start) => {
   function connect(behaviour: string, options: { helloMsMax?: number; lines?: string[] } = {}): EngineConnection {
     const log = options.lines === undefined ? ignoreLog : (_pid: number, line: string) => options.lines?.push(line);
@@ -41,6 +58,25 @@ describe.each(Object.entries(STARTS))("a connection to an engine process that %s
     await connection.close(MS_MAX);
     expect(connection.alive).toBe(false);
     expect((await failure(infer(connection))).code).toBe("engine_failed");
+  });
+
+  it("ends one that is not wanted any more before it has started", async () => {
+    const child = startAlone(start, "ignores-stdin-end");
+    expect(child.kill("SIGKILL")).toBe(true);
+    const end = await new Promise((resolve) => child.once("close", (...how) => resolve(how)));
+    expect(end).toEqual([null, "SIGKILL"]);
+    expect(child.kill("SIGKILL")).toBe(false);
+  });
+
+  it("is told of its number before it is asked for anything", async () => {
+    const told: string[] = [];
+    const command = fixtureCommand("answers");
+    const connection = new EngineConnection(command, codec(), MS_MAX, ignoreLog, start, (pid) => {
+      told.push(`started ${pid}`);
+    });
+    await connection.hello.then(() => told.push("hello"));
+    expect(told).toEqual([`started ${connection.pid}`, "hello"]);
+    await connection.close(MS_MAX);
   });
 
   it("takes no harm from a load that cannot be written as a frame", async () => {

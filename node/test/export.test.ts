@@ -2,10 +2,9 @@
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Child } from "../src/engines/child.js";
 import { createExporter } from "../src/engines/exporter.js";
 import { Company } from "../src/fair-queue.js";
-import type { ExportChoice, ExportSubject, Party } from "../src/ports.js";
+import type { Child, ExportChoice, ExportSubject, Party } from "../src/ports.js";
 import { type FakeService, startFakeService } from "./support/fake-service.js";
 import { COLOURS, fileReadingGraph, meanColourGraph } from "./support/graph-def.js";
 import { ENGINE_FILE } from "./support/paths.js";

@@ -1,39 +1,10 @@
 /** The operating system's side of an engine process: how it is started, and what it says on stderr. */
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
 import { EngineError, messageOf } from "../errors.js";
-
-/** How an engine process is started. */
-export interface EngineCommand {
-  readonly path: string;
-  readonly args: readonly string[];
-  /** The whole environment of the process: nothing of the service's own is handed on. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** Folder that it is started in; `/` where it is absent. */
-  readonly folder?: string;
-}
+import type { Child, StartChild } from "../ports.js";
 
 /** A line that the process wrote on stderr. */
 export type LogLine = (pid: number, line: string) => void;
-
-/** A process with its pipes. */
-export interface Child {
-  readonly pid?: number | undefined;
-  readonly stdin: Writable;
-  readonly stdout: Readable;
-  readonly stderr: Readable;
-  kill(signal: NodeJS.Signals): boolean;
-  /** It could not be started. */
-  once(event: "error", listener: (error: Error) => void): unknown;
-  /** It has ended, and all that it wrote was read. */
-  once(event: "close", listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
-}
-
-/**
- * Starts a process. What keeps a program from being run (it is not there, say) comes as an `error` event.
- * @throws EngineError `engine_unavailable` where the system has no memory or descriptors for another process.
- */
-export type StartChild = (command: EngineCommand) => Child;
 
 const LOG_LINE_CHARS_MAX = 4096;
 

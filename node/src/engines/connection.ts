@@ -9,9 +9,9 @@
  */
 import { type AppError, EngineError, type EngineStage } from "../errors.js";
 import { FRAME_KIND, type Hello, PROTOCOL, REPLY_BYTES_MAX } from "../generated/contract.js";
-import type { Pieces } from "../ports.js";
+import type { Child, Pieces, ProcessCommand, StartChild } from "../ports.js";
 import type { Reply } from "../wasm-module.js";
-import { type Child, type EngineCommand, type LogLine, readLog, type StartChild, spawnChild } from "./child.js";
+import { type LogLine, readLog, spawnChild } from "./child.js";
 import { createFrameSplitter, DesyncError, emptyFrame, kindOf, requestIdOf, stampRequestId } from "./frame-splitter.js";
 
 /** Reads and writes the frames that Node does not look into. */
@@ -48,6 +48,8 @@ export class EngineConnection {
   readonly ended: Promise<void>;
 
   readonly #child: Child;
+  /** Resolves once its start was heard of, which may be after its first frame. */
+  readonly #started: Promise<void>;
   readonly #codec: FrameCodec;
   readonly #lastWords: () => Error;
   readonly #pending = new Map<number, Pending>();
@@ -62,16 +64,27 @@ export class EngineConnection {
   #failure: string | null = null;
   #closing = false;
 
-  /** Starts the process. @throws EngineError `engine_unavailable` where the system has no room for another one. */
+  /**
+   * Starts the process; `started` is called with its number before it is asked for anything.
+   * @throws EngineError `engine_unavailable` where the system has no room for another one.
+   */
   constructor(
-    command: EngineCommand,
+    command: ProcessCommand,
     codec: FrameCodec,
     helloMsMax: number,
     log: LogLine,
     start: StartChild = spawnChild,
+    started: (pid: number) => void = () => {},
   ) {
     this.#codec = codec;
     this.#child = start(command);
+    this.#started = new Promise((resolve) => {
+      this.#child.once("spawn", () => {
+        const { pid } = this.#child;
+        if (pid !== undefined) started(pid);
+        resolve();
+      });
+    });
     this.#lastWords = readLog(this.#child, log);
     const { promise, ...settle } = withResolvers<Hello>();
     this.#helloFrame = settle;
@@ -122,6 +135,7 @@ export class EngineConnection {
     return this.#closing;
   }
 
+  /** Of the process, once it has started. */
   get pid(): number | undefined {
     return this.#child.pid;
   }
@@ -245,7 +259,7 @@ export class EngineConnection {
       this.#kill(`it speaks protocol ${hello.protocol}, this service ${PROTOCOL}`);
     } else {
       this.#greeted = true;
-      this.#helloFrame.resolve(hello);
+      void this.#started.then(() => this.#helloFrame.resolve(hello));
     }
   }
 

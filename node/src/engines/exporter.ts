@@ -5,12 +5,12 @@
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
 import { Company, FairLine } from "../fair-queue.js";
 import { ERROR_CODES, type ErrorCode, type ExportRequest } from "../generated/contract.js";
-import type { ExportModel, Pieces } from "../ports.js";
+import type { Child, ExportModel, Pieces, ProcessCommand, StartChild } from "../ports.js";
 import { unlessAborted } from "../unless-aborted.js";
-import { type Child, type EngineCommand, type LogLine, readLog, type StartChild, spawnChild } from "./child.js";
+import { type LogLine, readLog, spawnChild } from "./child.js";
 
 export interface ExporterOptions {
-  readonly command: EngineCommand;
+  readonly command: ProcessCommand;
   /** Node's own where it is absent. */
   readonly startChild?: StartChild | undefined;
   /** Who asked lately, of this and of whatever else shares the processor. */

@@ -7,16 +7,25 @@ import { availableParallelism } from "node:os";
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
 import type { Company } from "../fair-queue.js";
 import type { Hello, Loaded, LoadRequest } from "../generated/contract.js";
-import type { EngineStatus, InferenceEngine, LoadedModel, ModelProgram, Party, Pieces } from "../ports.js";
+import type {
+  EngineStatus,
+  InferenceEngine,
+  LoadedModel,
+  ModelProgram,
+  Party,
+  Pieces,
+  ProcessCommand,
+  StartChild,
+} from "../ports.js";
 import type { Reply } from "../wasm-module.js";
 import type { EngineCgroups } from "./cgroups.js";
-import type { EngineCommand, LogLine, StartChild } from "./child.js";
+import type { LogLine } from "./child.js";
 import { EngineConnection, type FrameCodec } from "./connection.js";
 import { Lanes, Runs } from "./lanes.js";
 import { Programs } from "./programs.js";
 
 export interface ProcessEngineOptions {
-  readonly command: EngineCommand;
+  readonly command: ProcessCommand;
   /** Folders and files that programs may read and execute beside their own. */
   readonly programReadPaths: readonly string[];
   readonly codec: FrameCodec;
@@ -243,17 +252,15 @@ class ProcessEngine implements InferenceEngine {
   #start(command = this.#options.command): EngineConnection {
     if (this.#closing) throw new AppError("engine_unavailable", "The service is stopping.");
     const { codec, startMsMax, log, cgroups, startChild } = this.#options;
-    const connection = new EngineConnection(command, codec, startMsMax, log, startChild);
+    const connection = new EngineConnection(command, codec, startMsMax, log, startChild, (pid) => {
+      cgroups.add(pid);
+      connection.ended.then(() => cgroups.remove(pid));
+    });
     this.#processes.set(connection, null);
     connection.ended.then(() => {
       this.#processes.delete(connection);
       if (!connection.isClosing) this.#options.onLost?.();
     });
-    const { pid } = connection;
-    if (pid !== undefined) {
-      cgroups.add(pid);
-      connection.ended.then(() => cgroups.remove(pid));
-    }
     return connection;
   }
 }

@@ -3,8 +3,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { messageOf } from "../errors.js";
 import type { Hello, Sandbox } from "../generated/contract.js";
-import type { ModelProgram, ProgramStatus } from "../ports.js";
-import type { EngineCommand } from "./child.js";
+import type { ModelProgram, ProcessCommand, ProgramStatus } from "../ports.js";
 
 /** Closing a cell takes milliseconds; a machine that is full takes its time. */
 const CELL_MS_MAX = 20_000;
@@ -17,20 +16,20 @@ interface ProgramProcess {
 }
 
 export class Programs {
-  readonly #engine: EngineCommand;
+  readonly #engine: ProcessCommand;
   readonly #readPaths: readonly string[];
   readonly #loaded = new Map<ProgramProcess, ProgramStatus>();
   /** What holds of a cell, by whether it is of the one-shot form. */
   readonly #cells = new Map<boolean, Promise<Sandbox>>();
 
   /** Programs may read and execute `readPaths` beside their own folder. */
-  constructor(engine: EngineCommand, readPaths: readonly string[]) {
+  constructor(engine: ProcessCommand, readPaths: readonly string[]) {
     this.#engine = engine;
     this.#readPaths = readPaths;
   }
 
   /** How a program is started. */
-  commandOf({ path, folder, isOneShot, arguments: words }: ModelProgram): EngineCommand {
+  commandOf({ path, folder, isOneShot, arguments: words }: ModelProgram): ProcessCommand {
     const args = [...cellArgs([...this.#readPaths, folder], isOneShot), "--", path, ...words];
     return { ...this.#engine, args, folder };
   }

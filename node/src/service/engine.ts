@@ -4,7 +4,7 @@ import type { Config } from "../config.js";
 import { createAddonEngine } from "../engines/addon.js";
 import { createAutoEngine } from "../engines/auto.js";
 import { openEngineCgroups } from "../engines/cgroups.js";
-import type { EngineCommand, LogLine } from "../engines/child.js";
+import type { LogLine } from "../engines/child.js";
 import { PROBABILITY_DIFFERENCE_MAX } from "../engines/compare.js";
 import { createExporter } from "../engines/exporter.js";
 import { loadNativeStart } from "../engines/native-child.js";
@@ -26,6 +26,7 @@ import type {
   LoadedModel,
   ModelIdentity,
   Observer,
+  ProcessCommand,
 } from "../ports.js";
 import { sha256 } from "../sha256.js";
 import { decodeReply, loadWasm } from "../wasm-module.js";
@@ -55,7 +56,7 @@ export async function openExporter(
 }
 
 /** The settings of the cell of an engine's process. */
-function confinement(config: Config): EngineCommand["environment"] {
+function confinement(config: Config): ProcessCommand["environment"] {
   return {
     SANDBOX: config.sandbox,
     ENGINE_MEMORY_BYTES_MAX: String(config.engineMemoryBytesMax),

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "../config.js";
+import { spawnChild } from "../engines/child.js";
+import { loadNativeStart } from "../engines/native-child.js";
 import { folderBlobs } from "../models/folder-blobs.js";
 import type { Feedback } from "../ports.js";
 import { openTeachJobs } from "../teach/jobs.js";
@@ -27,7 +29,11 @@ export async function openTeach(
       const place = await findModel(config.modelsDir, `${id}@${version}`).catch(() => null);
       return place === null ? null : await folderBlobs(join(config.modelsDir, place.entry)).get(LICENCE_FILE);
     },
-    program: { file: new URL("../teach-process.js", import.meta.url), settings, settingsWithFeedback: config },
+    program: {
+      file: new URL("../teach-process.js", import.meta.url),
+      ...{ settings, settingsWithFeedback: config },
+      start: await loadNativeStart().catch(() => spawnChild),
+    },
     settleFeedback: async () => await feedback?.settle(),
     log: (facts, message) => logger.info(facts, message),
     report: (reason) => {

@@ -2,10 +2,11 @@
  * One run of a job as a process of its own, which can be killed at any moment: it shares no memory with the service, takes
  * what the service leaves of the processor, and ends with it. What both say to each other, and the service's side.
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { AppError } from "../errors.js";
 import type { ErrorCode } from "../generated/contract.js";
+import type { StartChild } from "../ports.js";
 import type { Stage } from "../teach-jobs.js";
 
 /** A photo of the job. */
@@ -55,7 +56,12 @@ export const RUN_PLACES = {
 
 export interface RunOptions {
   /** The program, and what else it is to be told: other things where it takes photos of feedback. */
-  readonly program: { readonly file: URL; readonly settings: object; readonly settingsWithFeedback: object };
+  readonly program: {
+    readonly file: URL;
+    readonly settings: object;
+    readonly settingsWithFeedback: object;
+    readonly start: StartChild;
+  };
   readonly order: RunOrder;
   /** Ends it: at once, or soon where its reason is no problem of the run. */
   readonly signal: AbortSignal;
@@ -73,24 +79,18 @@ export const END_MS = 3000;
  */
 export async function runJob({ program, order, signal, progress, remark, log }: RunOptions): Promise<void> {
   signal.throwIfAborted();
-  // Of its own session: what a terminal sends to the service is the service's to handle.
-  const child = fork(program.file, {
-    detached: true,
-    env: {},
-    execArgv: [],
-    // Nothing is written to stdin: that it ends says that the service has.
-    stdio: ["pipe", "ignore", "pipe", "ipc"],
-  });
-  child.stdin?.on("error", () => {});
+  const child = program.start({ path: process.execPath, args: [fileURLToPath(program.file)], environment: {} });
+  child.stdin.on("error", () => {});
   let timer: NodeJS.Timeout | undefined;
   const end = () => {
-    if (child.connected) child.disconnect();
+    child.stdin.end();
     timer ??= setTimeout(() => child.kill("SIGKILL"), END_MS);
   };
   signal.addEventListener("abort", end);
   let outcome: Extract<RunMessage, { kind: "done" | "failed" }> | null = null;
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => log(text.trimEnd()));
-  child.on("message", (message: RunMessage) => {
+  child.stderr.setEncoding("utf8").on("data", (text: string) => log(text.trimEnd()));
+  createInterface(child.stdout).on("line", (line) => {
+    const message = JSON.parse(line) as RunMessage;
     if (message.kind === "progress") progress(message.stage, message.share);
     else if (message.kind === "remark") remark(message.sentence);
     else {
@@ -100,12 +100,14 @@ export async function runJob({ program, order, signal, progress, remark, log }: 
   });
   try {
     const settings = order.fromFeedback === null ? program.settings : program.settingsWithFeedback;
-    child.send({ order, settings }, (error) => {
-      if (error !== null) log(error.message);
+    const ended = new Promise<string>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code, killedBy) => resolve(killedBy ?? `code ${code}`));
     });
-    // Node emits no `close` where this side has disconnected.
-    const [code, killedBy] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
-    throwFailure(outcome, killedBy ?? `code ${code}`, signal, log);
+    // That stdin ends says that nobody wants the run any more.
+    child.stdin.write(`${JSON.stringify({ order, settings })}\n`);
+    const how = await ended;
+    throwFailure(outcome, how, signal, log);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", end);

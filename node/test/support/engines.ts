@@ -28,7 +28,7 @@ export function fixtureCommand(behaviour: string) {
   return { path: process.execPath, args: [FIXTURE, behaviour], environment: {} };
 }
 
-const startChild = await loadNativeStart();
+export const startChild = await loadNativeStart();
 
 export function processEngine(
   overrides: Partial<ProcessEngineOptions> = {},

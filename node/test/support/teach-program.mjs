@@ -1,23 +1,26 @@
 /** Stands for the process of a run: what it is told to do is in the name of the job's data. */
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { hearService, sayToService as say } from "../../dist/teach/service-line.js";
 
-process.once("message", ({ order, settings }) => void run(order, settings));
+const hold = () => new Promise((resolve) => setTimeout(resolve, 2 ** 31 - 1));
+let unwanted = () => {};
+hearService(
+  60_000,
+  ({ order, settings }) => void run(order, settings),
+  () => unwanted(),
+);
 
 async function run({ dir, statement, data, photos }, { diary, store }) {
   const labels = [...new Set(photos.map(({ label }) => label))].sort();
   appendFileSync(diary, `${data} ${photos.length}${store === undefined ? "" : ` and ${store}`}\n`);
-  const say = (message) => new Promise((done) => process.send(message, undefined, undefined, done));
   await say({ kind: "progress", stage: "features", share: 0.5 });
   await say({ kind: "remark", sentence: `${photos.length} photos` });
   if (data.startsWith("hold")) {
-    process.once("disconnect", () => process.exit());
-    return;
+    unwanted = () => process.exit();
+    await hold();
   }
-  if (data === "stubborn") {
-    process.once("disconnect", () => setInterval(() => {}, 1000));
-    return;
-  }
+  if (data === "stubborn") await hold();
   if (data === "crash") process.kill(process.pid, "SIGKILL");
   if (data === "refuse") {
     await say({ kind: "failed", code: "field_invalid", detail: "Too few photos.", stack: null });

@@ -9,6 +9,7 @@ import type { TeachJob } from "../../src/generated/api.js";
 import type { ApiKeys, ModelZoo, Role } from "../../src/ports.js";
 import type { TeachLimits } from "../../src/teach/job-room.js";
 import { openTeachJobs } from "../../src/teach/jobs.js";
+import { startChild } from "./engines.js";
 import { type FakeService, startFakeService } from "./fake-service.js";
 
 const LIMITS: TeachLimits = {
@@ -76,6 +77,7 @@ export class Teaching {
           file: new URL("./teach-program.mjs", import.meta.url),
           settings: { diary: this.diaryFile },
           settingsWithFeedback: { diary: this.diaryFile, store: "feedback" },
+          start: startChild,
         },
         settleFeedback: () => appendFile(this.diaryFile, "settled\n"),
         log: () => {},
