@@ -5,9 +5,9 @@
     client = Client("http://localhost:8080")
     print(client.classify("photo.jpg")["label"])
 
-Fields are those of the HTTP API by their names, and answers its JSON as dictionaries. A file is its bytes or its path;
-from a path it is read in pieces while it is sent. What is None is not given. Each call opens a connection of its own, so
-a client may be used by several threads at once. Proxies of the environment are not used.
+Fields are those of the HTTP API by their names, and answers its JSON as dictionaries. A file is its bytes or its
+path; from a path it is read in pieces while it is sent. What is None is not given. Each call opens a connection of
+its own, so a client may be used by several threads at once. Proxies of the environment are not used.
 """
 
 from __future__ import annotations
