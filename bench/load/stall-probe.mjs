@@ -2,13 +2,15 @@
  * Preloaded into the service under test (`node --import`): tells what its main thread did in each stall of its event loop.
  * The service's own code knows nothing of it. Linux only.
  *
- * Messages in: `{kind: "watch"}` begins; `{kind: "stalls"}` ends it, and is answered with `{stalls, loop}`.
+ * Messages in: `{kind: "watch"}` begins, and is answered once it has; `{kind: "stalls"}` ends it, and is answered with what was
+ * seen.
  *
  * The main thread notes the time every few milliseconds. A thread of its own, in real time where it may be, sees when that
  * is late, and what the kernel tells of the main thread meanwhile: what it ran, what it waited for a processor
  * (`schedstat`), and where it slept otherwise. V8's own samples say what it ran.
  */
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { openSync, readlinkSync, readSync } from "node:fs";
 import { Session } from "node:inspector";
 import { PerformanceObserver, performance } from "node:perf_hooks";
@@ -58,7 +60,10 @@ function beginProbe() {
     }, BEAT_MS);
     const worker = new Worker(new URL(import.meta.url), { workerData: { beats, control, pid: process.pid } });
     const seen = new Promise((resolve) => worker.once("message", resolve));
-    watching = { timer, seen, loop: performance.eventLoopUtilization(), cpu: process.cpuUsage() };
+    // To begin takes the main thread a tenth of a second.
+    await once(worker, "online");
+    watching = { timer, seen, loop: performance.eventLoopUtilization() };
+    process.send({ watching: true });
   };
   const stop = async () => {
     const { timer, seen, loop } = watching;

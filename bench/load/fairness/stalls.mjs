@@ -41,6 +41,7 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function post(url, agent, body) {
   const began = performance.now();
+  const at = Number(process.hrtime.bigint()) / 1e9;
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "image/jpeg", "content-length": body.length };
     const sent = request(url, { method: "POST", agent, headers }, (response) => {
@@ -50,7 +51,7 @@ function post(url, agent, body) {
       response.on("end", () => {
         const ms = performance.now() - began;
         const answer = JSON.parse(Buffer.concat(chunks));
-        resolve({ ms, status: response.statusCode, timings: answer.results?.[0]?.timings_ms });
+        resolve({ ms, at, status: response.statusCode, timings: answer.results?.[0]?.timings_ms });
       });
     });
     sent.on("error", (error) => {
@@ -103,7 +104,7 @@ function causeOf({ runMs, delayMs, seenMs, gcMs }) {
 const service = await startService({ GRPC_PORT: "0", NODE_OPTIONS: `--import ${PROBE}` });
 const told = async (message) => {
   service.tell(message);
-  return message.kind === "watch" ? null : (await once(service.child, "message"))[0];
+  return (await once(service.child, "message"))[0];
 };
 const constant = spawn(process.execPath, [CONSTANT, "http"], { stdio: ["ignore", "pipe", "inherit"] });
 const [constantUrl] = await once(createInterface(constant.stdout), "line");
@@ -160,6 +161,9 @@ function report(name, alone, beside, { stalls, loop, gcs, busiest }) {
     const mean = (of) => (answers.reduce((sum, answer) => sum + (of(answer) ?? 0), 0) / answers.length).toFixed(1);
     const stages = ["decode", "resize", "run"].map((stage) => `${stage} ${mean(({ timings }) => timings?.[stage])}`);
     console.log(`  ${who}: ${answers.length}, mean ${mean(({ ms }) => ms)}: ${stages.join(", ")}`);
+  }
+  for (const { ms, at } of slow.toSorted((one, other) => other.ms - one.ms).slice(0, Number(flags.list))) {
+    console.log(`  slow: ${ms.toFixed(0)} ms from ${at.toFixed(4)} s`);
   }
   const totals = new Map();
   for (const stall of stalls) {
