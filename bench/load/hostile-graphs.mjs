@@ -84,6 +84,11 @@ export function tinyGraph(seed) {
   return classifier(8, 3, [floats("seed", [1], [seed]), layer("shifted", "AddV2", ["input", "seed"])], "shifted");
 }
 
+/** The same for images of any size; photos that decide about its side take a load for each of those that are tried. */
+export function openGraph(seed) {
+  return classifier(-1, 3, [floats("seed", [1], [seed]), layer("shifted", "AddV2", ["input", "seed"])], "shifted");
+}
+
 /** Works for a while: `depth` convolutions of 64 channels at 64 x 64, 151 million multiply-adds each. */
 export function slowGraph(depth, seed) {
   const window = { strides: ints([1, 1, 1, 1]), padding: text("SAME") };

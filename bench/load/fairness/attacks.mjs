@@ -8,7 +8,14 @@ import { connect } from "node:net";
 import { encodePost } from "../../http-client.mjs";
 import { slowGraph, tinyGraph } from "../hostile-graphs.mjs";
 import { ask, clients, form, graph, image, infer, model, open, PAUSE_MS, sleep } from "./asking.mjs";
-import { askInBatches, exportGraphs, sendExamples, sendLargeTensors, teachAndWatch } from "./dear-calls.mjs";
+import {
+  askInBatches,
+  exportGraphs,
+  sendExamples,
+  sendLargeTensors,
+  sendOpenGraphs,
+  teachAndWatch,
+} from "./dear-calls.mjs";
 
 /** The kinds of `wasm/examples/worst_images`. */
 const KINDS = ["jpeg-baseline", "jpeg-progressive", "png", "gif", "bmp", "bmp-runs", "webp-lossy", "webp-lossless"];
@@ -123,14 +130,34 @@ async function askByGrpc({ grpcPort, from, isOver }, message, callCount) {
   }
 }
 
-/** Photos as bodies that are parsed byte by byte. */
+/** A photo as a body that is parsed byte by byte. */
+function byteByByte({ photo }, host) {
+  const head = `POST /infer HTTP/1.1\r\nhost: ${host}\r\ncontent-type: image/jpeg\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n`;
+  const chunks = [...photo].flatMap((byte) => [Buffer.from("1\r\n"), Buffer.of(byte), Buffer.from("\r\n")]);
+  return Buffer.concat([Buffer.from(head), ...chunks, Buffer.from("0\r\n\r\n")]);
+}
+
 function sendByteByByte(target) {
-  const head =
-    "POST /infer HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/jpeg\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
-  const chunks = [...target.photo].flatMap((byte) => [Buffer.from("1\r\n"), Buffer.of(byte), Buffer.from("\r\n")]);
-  const request = Buffer.concat([Buffer.from(head), ...chunks, Buffer.from("0\r\n\r\n")]);
+  const request = byteByByte(target, "localhost");
   return clients(32, () => request)(target);
 }
+
+/** Asks for what is refused, and waits for no answer. */
+async function beRefused(target) {
+  const request = byteByByte(target, "elsewhere.example");
+  while (!target.isOver()) {
+    open(target)
+      .setTimeout(REFUSED_MS_MAX, function leave() {
+        this.destroy();
+      })
+      .resume()
+      .write(request);
+    await sleep(1000 / REFUSED_A_SECOND);
+  }
+}
+
+const REFUSED_A_SECOND = 60;
+const REFUSED_MS_MAX = 10_000;
 
 /** Six photos on one connection at once, and away. */
 async function pipelineAndLeave(target) {
@@ -235,10 +262,18 @@ export const ATTACKS = {
     run: sendLargeTensors,
   },
   chunks: { title: "32 clients whose photos come in chunks of one byte", run: sendByteByByte },
+  refused: {
+    title: "60 requests a second that are refused, whose photos come in chunks of one byte",
+    run: beRefused,
+  },
   exports: { title: "16 clients that export a graph as ONNX, again and again", run: exportGraphs },
   examples: {
     title: "16 clients with ever-new graphs and 16 labelled photos that decide about each",
     run: sendExamples,
+  },
+  sides: {
+    title: "16 clients with ever-new graphs for any side of the input and 16 labelled photos that decide about each",
+    run: sendOpenGraphs,
   },
   teaching: {
     title: "4 clients that teach models one after another, and 32 that read how their jobs are",

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { Agent, request } from "node:http";
 import { encodePost } from "../../http-client.mjs";
-import { tinyGraph } from "../hostile-graphs.mjs";
+import { openGraph, tinyGraph } from "../hostile-graphs.mjs";
 import { clients, form, graph, image, PAUSE_MS, sleep } from "./asking.mjs";
 
 /** A request on a connection that is kept: the body of the answer, which is JSON; null where it is none or was refused. */
@@ -58,14 +58,18 @@ export const askInBatches = keepAsking(64, ({ samples, ...target }, agent, clien
 const EXAMPLES = 16;
 
 /** Half of them are looked into, half asked about a photo too. */
-export const sendExamples = clients(16, ({ photo, samples }, client, turn) => {
-  const examples = samples.slice(0, EXAMPLES).flatMap(({ content }, index) => [
-    { name: "example_file", file: "photo", content },
-    { name: "example_label", content: String(index % 2) },
-  ]);
-  const parts = [graph(tinyGraph(1e6 * client + turn)), ...examples];
-  return client % 2 === 0 ? form("/api/models/inspect", parts) : form("/infer", [...parts, image(photo)]);
-});
+const sendExamplesWith = (make) =>
+  clients(16, ({ photo, samples }, client, turn) => {
+    const examples = samples.slice(0, EXAMPLES).flatMap(({ content }, index) => [
+      { name: "example_file", file: "photo", content },
+      { name: "example_label", content: String(index % 2) },
+    ]);
+    const parts = [graph(make(1e6 * client + turn)), ...examples];
+    return client % 2 === 0 ? form("/api/models/inspect", parts) : form("/infer", [...parts, image(photo)]);
+  });
+
+export const sendExamples = sendExamplesWith(tinyGraph);
+export const sendOpenGraphs = sendExamplesWith(openGraph);
 
 /** One tensor of 16 large files that are no images: bytes that the service takes apart. */
 export function sendLargeTensors(target) {
