@@ -9,6 +9,7 @@ import { createAnswers } from "./front/answers.js";
 import { allowRoles } from "./front/authorize.js";
 import { createCallerOf } from "./front/caller.js";
 import { keepDeadline, withDeadline } from "./front/deadline.js";
+import { dropRestInTurns } from "./front/drop-rest.js";
 import { enter } from "./front/enter.js";
 import { checkQuery } from "./front/known-names.js";
 import { createRates, type RateOptions } from "./front/limit-rate.js";
@@ -21,6 +22,7 @@ import { refuseEarly } from "./front/refuse-early.js";
 import { nameRequest } from "./front/request-id.js";
 import { formNamesOf, isAdmitted, methodsByPath, queryNamesOf, type Route } from "./front/route.js";
 import { secureHeaders } from "./front/secure-headers.js";
+import { serveInOrder } from "./front/serve-in-order.js";
 import { servePage } from "./front/serve-page.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./front/share-origins.js";
 import type { UploadLimits } from "./front/upload.js";
@@ -212,8 +214,9 @@ export function createApp({
   app.use(servePage(webDir));
   app.use(notFound());
   app.use(sendProblem());
+  const serve = refuseEarly(admission, callerOf, [name, secure, share], logger, observer, app);
   return {
-    listener: refuseEarly(admission, callerOf, [name, secure, share], logger, observer, app),
+    listener: serveInOrder(dropRestInTurns(callerOf, takeTurn, serve)),
     routes,
     parseInTurns: (server) => parseInTurns(server, callerOf, turns),
     async openGrpc() {

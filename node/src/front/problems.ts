@@ -1,5 +1,5 @@
 /** Everything that is no answer: unknown paths, wrong methods, and errors in the form that the client reads. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import { AppError, type Problem } from "../errors.js";
 import { html } from "./html.js";
@@ -9,9 +9,6 @@ import { requestIdOf } from "./request-id.js";
 import { noteProblem } from "./watch-requests.js";
 
 export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
-
-/** How long the rest of a body is read and dropped after its request was refused, so that the client reads the answer. */
-const LINGER_MS = 2000;
 
 export function methodNotAllowed(...allowed: string[]): RequestHandler {
   return (request, response) => {
@@ -35,7 +32,7 @@ export function sendProblem(): ErrorRequestHandler {
       response.destroy();
       return;
     }
-    const body = beginProblem(problem, request, response);
+    const body = beginProblem(problem, response);
     if (errorFormOf(request) === "page") {
       const content = html`<h2>${body.title}</h2><p>${body.detail}</p><p><small>${body.code}, request ${body.request_id}</small></p>`;
       response.type("html").send(page(request, body.title, content));
@@ -57,19 +54,9 @@ function isClientError(error: unknown): error is Error {
   return error instanceof Error && "status" in error && typeof error.status === "number" && error.status < 500;
 }
 
-/** Sets what every refusal has but its form, drops the rest of the request's body, and gives what is to be said. */
-export function beginProblem(problem: AppError, request: IncomingMessage, response: ServerResponse): Problem {
-  dropBody(request);
+/** Sets what every refusal has but its form, and gives what is to be said. */
+export function beginProblem(problem: AppError, response: ServerResponse): Problem {
   if (problem.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(problem.retryAfterSeconds));
   response.statusCode = problem.status;
   return problem.problem(requestIdOf(response));
-}
-
-/** Reads the rest of a body and forgets it. */
-export function dropBody(request: IncomingMessage): void {
-  if (request.complete) return;
-  request.unpipe();
-  request.resume();
-  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
-  request.once("close", () => clearTimeout(timer));
 }

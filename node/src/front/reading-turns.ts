@@ -4,7 +4,7 @@
  * are about, one caller's come at a pace that takes a part of the thread's time; nothing but a wait would leave them the
  * rest.
  */
-import type { Request } from "express";
+import type { IncomingMessage } from "node:http";
 import { Company, FairQueue } from "../fair-queue.js";
 import type { Party } from "../ports.js";
 
@@ -86,7 +86,7 @@ export function createReadingTurns(now: () => number = () => performance.now()):
  * answers is called. The request is left as it flows then: its rest may be dropped by others.
  */
 export function readInTurns(
-  request: Request,
+  request: IncomingMessage,
   turn: (bytes: number) => Promise<void> | undefined,
   take: (chunk: Buffer) => void,
   end: () => void,

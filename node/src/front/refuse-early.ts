@@ -39,7 +39,7 @@ export function refuseEarly(
     }
     const watch = new RequestWatch(observer, traceHeadersOf(request));
     for (const set of setHeaders) set(request, response, () => {});
-    const problem = beginProblem(refusal, request, response);
+    const problem = beginProblem(refusal, response);
     response.setHeader("content-type", PROBLEM_TYPE);
     response.end(JSON.stringify(problem));
     count();

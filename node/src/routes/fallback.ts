@@ -9,7 +9,6 @@ import { AppError } from "../errors.js";
 import { html } from "../front/html.js";
 import { formOf } from "../front/negotiate.js";
 import { page } from "../front/page.js";
-import { dropBody } from "../front/problems.js";
 import { requestIdOf } from "../front/request-id.js";
 import { fieldsOf, type Upload, uploadOf } from "../front/upload.js";
 import type { NoteProblem } from "../front/watch-requests.js";
@@ -54,7 +53,6 @@ export function answerEmpty(note: NoteProblem): ErrorRequestHandler {
       return;
     }
     note(error, response);
-    dropBody(request);
     const form = formOf(request);
     response.type(form === "page" ? "html" : form);
     response.send(bodyOf(form, error, response));
