@@ -1,6 +1,6 @@
 /** The page's files over HTTP: compressed where they can be, and themselves where not. */
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { request as ask, createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -29,6 +29,8 @@ describe("the page's files", () => {
     await writeFile(join(dir, "plain.css"), "a {}");
     await mkdir(join(dir, "large"));
     await writeFile(join(dir, "large/run.wasm.gz"), gzipSync(SCRIPT));
+    await writeFile(join(dir, "large/kept.js.gz"), gzipSync("kept"));
+    await utimes(join(dir, "large/kept.js.gz"), 1000, 1000);
     await writeFile(join(dir, "large/zeros.wasm.gz"), gzipSync(Buffer.alloc(50_000_000)));
     app.use(servePage(dir), failed);
     await once(server.listen(0, "127.0.0.1"), "listening");
@@ -85,6 +87,23 @@ describe("the page's files", () => {
       expect(plain["content-encoding"]).toBeUndefined();
       expect(whole.toString()).toBe(SCRIPT);
     }
+  });
+
+  it("a file is unpacked once, and again where it changed", async () => {
+    const file = join(dir, "large/kept.js.gz");
+    const textOf = async () => (await get("/large/kept.js"))[1].toString();
+    expect(await textOf()).toBe("kept");
+    const { atime, mtime } = await stat(file);
+    await writeFile(file, gzipSync("other"));
+    await utimes(file, atime, mtime);
+    expect(await textOf()).toBe("kept");
+    await utimes(file, atime, new Date(mtime.getTime() + 1000));
+    expect(await textOf()).toBe("other");
+    await writeFile(file, "damaged");
+    expect(await textOf().catch(() => "an error")).toBe("an error");
+    await writeFile(file, gzipSync("kept"));
+    expect(await textOf()).toBe("kept");
+    failed.mockClear();
   });
 
   it.each(["/nope.js", "/../serve-page.test.ts", "/%2e%2e%2fpackage.json"])("%s is not found", async (path) => {
