@@ -105,7 +105,7 @@ describe("a body whose request is answered already", () => {
   /** Answers at once; `turns` are the bytes of which a turn was asked. */
   async function openServer() {
     const turns: number[] = [];
-    const takeTurn = createReadingTurns();
+    const takeTurn = createReadingTurns().take;
     const open = await listen(
       dropRestInTurns(
         createCallerOf(null, () => false),
