@@ -228,7 +228,7 @@ describe("the memory of a thread", () => {
     return count;
   }
 
-  // A thread rests for a quarter of a second before it gives back what it may not keep, and for a second before all else.
+  // A thread rests for a quarter of a second before it gives back what it may not keep, and for six before all else.
   it("is given back by a fresh instance where an image took more than may be kept", async () => {
     // An instance starts with less than 4 MiB; 1000x1000 pixels take 3 MB more.
     expect(await compilations(4 * 1024 * 1024)).toBe(2);
@@ -239,8 +239,8 @@ describe("the memory of a thread", () => {
   });
 
   it("is kept while images come, and given back after a rest, where it is a good deal", async () => {
-    expect(await compilations(128 * 1024 * 1024, 3000, 400)).toBe(1);
-    expect(await compilations(128 * 1024 * 1024, 3000, 3000)).toBe(2);
+    expect(await compilations(128 * 1024 * 1024, 3000, 2500)).toBe(1);
+    expect(await compilations(128 * 1024 * 1024, 3000, 9000)).toBe(2);
   });
 });
 

@@ -201,7 +201,10 @@ export type Reply =
 const MODELS_COMPILED_MAX = 16;
 /** A thread that had no image for so long gives back what is more than it may keep. */
 const REST_MS = 250;
-/** One that had no call for so long gives back whatever it has taken. */
+/**
+ * One that had no call for so long collects its garbage, and gives back whatever it has taken where none comes for `QUIET_MS` more:
+ * whoever asks about one large photo after another has the memory for the next one meanwhile.
+ */
 const LONG_REST_MS = 1000;
 
 let resting: NodeJS.Timeout | null = null;
@@ -211,7 +214,7 @@ stepBack((workerData as { niceness?: number } | null)?.niceness ?? 0);
 let wasm = loadWasm();
 /** What this thread holds while it rests. */
 let atRestBytes = heldBytes();
-/** Of what is to come once it has given back, unless a call comes before. */
+/** Of what is to come after a long rest, unless a call comes before. */
 let settling: NodeJS.Timeout | null = null;
 /** In the order of use: the first one is the one unused for longest. */
 const models = new Map<string, WasmModel>();
@@ -230,11 +233,13 @@ const longRest = setTimeout(() => {
     atRestBytes = Math.min(atRestBytes, heldBytes());
     return;
   }
-  giveBack();
+  collectGarbage();
   settling = setTimeout(() => {
-    settling = null;
-    collectGarbage();
-    atRestBytes = heldBytes();
+    giveBack();
+    // V8 frees buffers on a thread of its own.
+    settling = setTimeout(() => {
+      atRestBytes = heldBytes();
+    }, LONG_REST_MS).unref();
   }, QUIET_MS).unref();
 }, LONG_REST_MS).unref();
 
