@@ -158,7 +158,7 @@ export function createApp({
   const upload = createUploadReader(limits, takeTurn);
   const readBody = createBodyReader(limits, takeTurn);
   const { imagesPerRequestMax, modelsPerRequestMax, imageBytesMax, answerBytesMax } = limits;
-  const { watch, send: sendBytes, sendFile } = createAnswers(limits);
+  const { watch, send: sendBytes, sendFile } = createAnswers(limits, admission, callerOf);
   const sources = { fetchImage, readImagePath, imageStore, imageBytesMax };
   const parts = { models, classifier, ...sources, answerBytesMax, feedback };
   const classify = createClassify(parts);
@@ -179,7 +179,7 @@ export function createApp({
     ...registeredModelRoutes(registrar),
     ...listedModelRoutes({ fetcher, allow }),
     ...feedbackRoutes({ feedback, zoo, callerOf, anonymousRole }),
-    ...teachRoutes({ jobs, registrar, callerOf, anonymousRole, sendFile }),
+    ...teachRoutes({ jobs, registrar, callerOf, anonymousRole, sendBytes, sendFile }),
     ...teachEventRoutes({ jobs, callerOf, graceMs: limits.uploadGraceMs }),
     ...oipRoutes({ classify, models, zoo, classifier, readiness, sendBytes, imagesPerRequestMax }),
     ...tfServingRoutes({ classify, models, zoo, classifier, sendBytes, imagesPerRequestMax }),

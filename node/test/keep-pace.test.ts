@@ -22,13 +22,13 @@ async function start(config: Partial<Config> = {}): Promise<FakeService> {
   return service;
 }
 
-/** Asks for the graph and reads nothing of it. */
-async function ask(service: FakeService): Promise<Socket> {
+/** Asks for a file of a model and reads nothing of it. */
+async function ask(service: FakeService, file = "large/graph"): Promise<Socket> {
   const socket = connect(Number(new URL(service.url).port), "127.0.0.1");
   open.push(() => void socket.destroy());
   socket.on("error", () => {});
   await once(socket, "connect");
-  socket.write("GET /api/models/large/graph HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  socket.write(`GET /api/models/${file} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
   return socket;
 }
 
@@ -57,6 +57,25 @@ describe("an answer", () => {
     await expect.poll(() => service.held().bytes).toBeGreaterThan(1.9 * GRAPH_BYTES);
     const refused = await fetch(`${service.url}/api/models/large/graph`);
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "2"]);
+  });
+
+  it("of a request that does not work is counted and refused as well", async () => {
+    const service = await start({
+      uploadsHeldBytesMax: 5 * GRAPH_BYTES,
+      labelsBytesMax: GRAPH_BYTES,
+      uploadGraceMs: 500,
+    });
+    const labels = Buffer.concat([Buffer.from("red\ngreen\n"), Buffer.alloc(GRAPH_BYTES - 20, "b"), Buffer.from("\n")]);
+    const body = form({ model_file: Buffer.from("graph"), label_file: labels, id: "large", version: "2" });
+    expect((await fetch(`${service.url}/api/models`, { method: "POST", body })).status).toBe(201);
+    const file = "large@2/labels";
+    for (const count of [1, 2]) {
+      await ask(service, file);
+      await expect.poll(() => service.held().bytes).toBeGreaterThan(0.9 * count * GRAPH_BYTES);
+    }
+    const refused = await fetch(`${service.url}/api/models/${file}`);
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "2"]);
+    await expect.poll(() => service.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
   });
 
   it("that is read slowly, and not too slowly, comes whole", async () => {

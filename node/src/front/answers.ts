@@ -1,10 +1,15 @@
 /** Answers of any size: counted until the client has them, and given in pieces, so that it is seen whether it reads. */
 import type { RequestHandler, Response } from "express";
-import type { Pieces } from "../ports.js";
+import type { Pieces, Visit } from "../ports.js";
+import type { Admission } from "./admission.js";
+import type { CallerOf } from "./caller.js";
 import { visitOf } from "./enter.js";
 import { keepAnswerPace, type PaceLimits } from "./keep-pace.js";
 
-/** Sends a body whose type is set, in one or in pieces. Resolves once all of it is handed on, or the client is gone. */
+/**
+ * Sends a body whose type is set, in one or in pieces. Resolves once all of it is handed on, or the client is gone.
+ * Rejects with an `AppError` `overloaded` where its caller holds too much.
+ */
 export type SendBytes = (response: Response, body: string | Uint8Array | Pieces) => Promise<void>;
 
 /** Sends a file whose type is set while it is read. Resolves as `SendBytes`. */
@@ -16,12 +21,22 @@ export type SendFile = (
 const PIECE_BYTES = 64 * 1024;
 
 /** `watch` comes before the routes: it holds every answer to its pace. */
-export function createAnswers(limits: PaceLimits): {
+export function createAnswers(
+  limits: PaceLimits,
+  admission: Admission,
+  callerOf: CallerOf,
+): {
   readonly watch: RequestHandler;
   readonly send: SendBytes;
   readonly sendFile: SendFile;
 } {
   const keepPace = keepAnswerPace(limits);
+  /** Those of requests that do not work are their caller's too. */
+  const charge = (response: Response, bytes: number) => {
+    const visit: Visit | undefined = visitOf(response);
+    if (visit !== undefined) visit.chargeAnswer(bytes);
+    else if (!response.closed) response.once("close", admission.hold(callerOf(response.req).name, bytes));
+  };
   return {
     watch(_request, response, next) {
       response.once("prefinish", () => keepPace(response));
@@ -30,7 +45,7 @@ export function createAnswers(limits: PaceLimits): {
 
     async send(response, body) {
       const length = lengthOf(body);
-      visitOf(response).chargeAnswer(length);
+      charge(response, length);
       response.setHeader("content-length", length);
       if (length <= PIECE_BYTES) {
         // Node writes a text together with the head.

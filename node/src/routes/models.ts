@@ -77,8 +77,8 @@ export function modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow
       access: "infer",
       summary: "The models of the zoo and the registered ones.",
       answers: ok("All of them.", json(objectOf({ models: listOf(named("ModelSummary")) }))),
-      problems: [],
-      handle: listModels(models, fetcher),
+      problems: ["overloaded"],
+      handle: listModels(models, fetcher, sendBytes),
     },
     {
       method: "post",
@@ -133,8 +133,8 @@ export function modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow
       summary: "The label file of a model.",
       parameters: [ID],
       answers: ok("As it is.", { "text/plain": { schema: STRING } }),
-      problems: ["model_unknown", "version_unknown", "not_found", "engine_unavailable"],
-      handle: downloadLabels(zoo),
+      problems: ["model_unknown", "version_unknown", "not_found", "engine_unavailable", "overloaded"],
+      handle: downloadLabels(zoo, sendBytes),
     },
     {
       method: "get",
@@ -153,8 +153,8 @@ export function modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow
       summary: "One of these photos.",
       parameters: [ID, { name: "name", in: "path", required: true, schema: STRING }],
       answers: ok("As it is.", { "image/*": { schema: BYTES } }),
-      problems: ["model_unknown", "version_unknown", "not_found", "engine_unavailable"],
-      handle: downloadSample(zoo),
+      problems: ["model_unknown", "version_unknown", "not_found", "engine_unavailable", "overloaded"],
+      handle: downloadSample(zoo, sendBytes),
     },
     {
       method: "get",
@@ -170,13 +170,14 @@ export function modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow
   ];
 }
 
-function listModels(models: Models, fetcher: ModelFetcher): RequestHandler {
-  return (_request, response) => {
+function listModels(models: Models, fetcher: ModelFetcher, sendBytes: SendBytes): RequestHandler {
+  return async (_request, response) => {
     const listed = models.list().map((listing) => {
       const state = fetcher.stateOf(listing.model.manifest.id);
       return { ...summary(listing), fetch: state === null ? null : fetchJson(state) };
     });
-    response.json({ models: listed });
+    response.type("json");
+    await sendBytes(response, JSON.stringify({ models: listed }));
   };
 }
 
@@ -216,14 +217,15 @@ function inspectModel(models: Models, classifier: Classifier): RequestHandler {
 }
 
 /** The label file as it is. */
-function downloadLabels(zoo: ModelZoo): RequestHandler {
+function downloadLabels(zoo: ModelZoo, sendBytes: SendBytes): RequestHandler {
   return async (request, response) => {
     const model = findModel(zoo, request);
     const labels = await model.readLabels();
     if (labels === null) {
       throw new AppError("not_found", `Model ${model.manifest.id} has no labels: its classes are numbered.`);
     }
-    response.type("text").send(Buffer.from(labels));
+    response.type("text");
+    await sendBytes(response, labels);
   };
 }
 
@@ -234,7 +236,7 @@ function listSamples(zoo: ModelZoo): RequestHandler {
 }
 
 /** The photo as it is. */
-function downloadSample(zoo: ModelZoo): RequestHandler {
+function downloadSample(zoo: ModelZoo, sendBytes: SendBytes): RequestHandler {
   return async (request, response) => {
     const model = findModel(zoo, request);
     const name = String(request.params["name"]);
@@ -242,7 +244,8 @@ function downloadSample(zoo: ModelZoo): RequestHandler {
     if (photo === null) {
       throw new AppError("not_found", `Model ${model.manifest.id} has no sample ${JSON.stringify(name)}.`);
     }
-    response.type(extname(name)).send(Buffer.from(photo));
+    response.type(extname(name));
+    await sendBytes(response, photo);
   };
 }
 

@@ -2,7 +2,7 @@
 import { json as jsonBody, type Request, type RequestHandler, type Response } from "express";
 import type { z } from "zod";
 import { AppError } from "../errors.js";
-import type { SendFile } from "../front/answers.js";
+import type { SendBytes, SendFile } from "../front/answers.js";
 import { checkRole } from "../front/authorize.js";
 import type { CallerOf } from "../front/caller.js";
 import { visitOf } from "../front/enter.js";
@@ -22,6 +22,7 @@ export interface TeachDeps {
   readonly callerOf: CallerOf;
   /** Of who brings no key. */
   readonly anonymousRole: Role | "none";
+  readonly sendBytes: SendBytes;
   readonly sendFile: SendFile;
 }
 
@@ -56,6 +57,11 @@ export function openedJobs(jobs: TeachJobs | null): TeachJobs {
 export function teachRoutes(deps: TeachDeps): Route[] {
   const opened = () => openedJobs(deps.jobs);
   const callerOf = (request: Request) => deps.callerOf(request).name;
+  /** Jobs tell of thousands of classes and photos. */
+  const sendJson = async (response: Response, answer: object) => {
+    response.type("json");
+    await deps.sendBytes(response, JSON.stringify(answer));
+  };
   /** Of a request that names a job. */
   const of = (request: Request) => [callerOf(request), String(request.params["job"])] as const;
   return [
@@ -79,9 +85,9 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       access: "models",
       summary: "The caller's jobs, the newest first.",
       answers: ok("All of them.", json(objectOf({ jobs: listOf(named("TeachJob")) }))),
-      problems: [...AWAY],
-      handle: (request, response) => {
-        response.json({ jobs: opened().list(callerOf(request)) });
+      problems: [...AWAY, "overloaded"],
+      handle: async (request, response) => {
+        await sendJson(response, { jobs: opened().list(callerOf(request)) });
       },
     },
     {
@@ -91,9 +97,9 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       summary: "How a job is.",
       parameters: [JOB],
       answers: ok("As it is now.", ONE_JOB),
-      problems: [...AWAY, "job_unknown"],
-      handle: (request, response) => {
-        response.json(opened().find(...of(request)));
+      problems: [...AWAY, "job_unknown", "overloaded"],
+      handle: async (request, response) => {
+        await sendJson(response, opened().find(...of(request)));
       },
     },
     {
@@ -116,9 +122,9 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       summary: "The photos that a job has, so that an upload goes on where it was.",
       parameters: [JOB],
       answers: ok("All of them.", json(objectOf({ photos: listOf(named("TeachPhoto")) }))),
-      problems: [...AWAY, "job_unknown"],
-      handle: (request, response) => {
-        response.json({ photos: opened().photosOf(...of(request)) });
+      problems: [...AWAY, "job_unknown", "overloaded"],
+      handle: async (request, response) => {
+        await sendJson(response, { photos: opened().photosOf(...of(request)) });
       },
     },
     {
@@ -163,9 +169,9 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       summary: "Puts a job into the line of those that wait to be run. A result that it had is gone.",
       parameters: [JOB],
       answers: { [ACCEPTED]: { description: "It waits, or runs.", content: ONE_JOB } },
-      problems: [...AWAY, "job_unknown", "model_unknown", "version_unknown", "storage_full"],
+      problems: [...AWAY, "job_unknown", "model_unknown", "version_unknown", "storage_full", "overloaded"],
       handle: async (request, response) => {
-        response.status(ACCEPTED).json(await opened().start(...of(request)));
+        await sendJson(response.status(ACCEPTED), await opened().start(...of(request)));
       },
     },
     {
@@ -175,9 +181,9 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       summary: "Ends the run of a job, or its wait. Its photos stay, and it may be started again.",
       parameters: [JOB],
       answers: { [ACCEPTED]: { description: "It ends.", content: ONE_JOB } },
-      problems: [...AWAY, "job_unknown", "storage_full"],
+      problems: [...AWAY, "job_unknown", "storage_full", "overloaded"],
       handle: async (request, response) => {
-        response.status(ACCEPTED).json(await opened().cancel(...of(request)));
+        await sendJson(response.status(ACCEPTED), await opened().cancel(...of(request)));
       },
     },
     ...RESULT_FILES.map(
