@@ -183,7 +183,7 @@ export async function readImage(
   const release = visit.hold(deps.imageBytesMax);
   try {
     const bytes = await ("url" in image
-      ? deps.fetchImage(image.url, visit.watch?.traceHeaders)
+      ? deps.fetchImage(image.url, { headers: visit.watch?.traceHeaders, signal: visit.signal })
       : deps.readImagePath(image.path));
     visit.charge(bytes.length);
     return bytes;

@@ -540,9 +540,12 @@ export type ModelChoice =
 
 /**
  * The bytes of the image at an address, which is asked with `headers` too. Rejects with an `AppError`: `url_forbidden`, `url_unreachable` or
- * `upload_too_large`.
+ * `upload_too_large`; with the reason of `signal` where that fires first.
  */
-export type FetchImage = (url: string, headers?: Readonly<Record<string, string>>) => Promise<Uint8Array>;
+export type FetchImage = (
+  url: string,
+  asked?: { readonly headers?: Readonly<Record<string, string>> | undefined; readonly signal?: AbortSignal },
+) => Promise<Uint8Array>;
 
 /**
  * The bytes of the image at a path below the operator's folder. Rejects with an `AppError`: `field_invalid`,

@@ -203,6 +203,23 @@ describe("the answer", () => {
     expect(target.asked).toEqual([]);
   });
 
+  it("that nobody waits for any more is dropped, however slowly it comes", async () => {
+    let isLeft = false;
+    const { host } = await serve((_request, response) => {
+      response.write("a");
+      response.once("close", () => {
+        isLeft = true;
+      });
+    });
+    const asker = new AbortController();
+    const fetched = fetcher(host)(`http://${host}/`, { signal: asker.signal });
+    setTimeout(() => asker.abort(new AppError("engine_timeout", "The client went away.")), 50);
+    expect(await codeOf(fetched)).toBe("engine_timeout: The client went away.");
+    await expect.poll(() => isLeft).toBe(true);
+    const unresolved = fetcher(host, { resolve: () => new Promise(() => {}) });
+    expect(await codeOf(unresolved(`http://${host}/`, { signal: asker.signal }))).toMatch(/went away/);
+  });
+
   it("that is larger than allowed is dropped, whether it says so or not", async () => {
     let sentBytes = 0;
     const { host } = await serve((request, response) => {
@@ -276,6 +293,6 @@ it("the headers of a trace go with the question, beside those that are always se
     response.end("image");
   });
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  await fetcher(host)(`http://${host}/1.png`, { traceparent, accept: "text/html" });
+  await fetcher(host)(`http://${host}/1.png`, { headers: { traceparent, accept: "text/html" } });
   expect(seen).toEqual([expect.objectContaining({ traceparent, accept: "image/*" })]);
 });

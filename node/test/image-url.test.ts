@@ -92,3 +92,22 @@ it("what may be fetched counts to the uploads held in memory, and is given back"
     expect(outcomes(items)).toEqual(["red", "red", "overloaded"]);
   }
 });
+
+it("an address is given up with its request, and holds no permit then", async () => {
+  let waiting = 0;
+  const service = await startFakeService({}, null, (_url, { signal } = {}) => {
+    waiting += 1;
+    return new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+  });
+  open.push(service);
+  const leaving = new AbortController();
+  const left = fetch(`${service.url}/infer?image_url=${AT}a`, { method: "POST", signal: leaving.signal });
+  await expect.poll(() => waiting).toBe(1);
+  expect(service.held().requests).toBe(1);
+  leaving.abort();
+  await expect(left).rejects.toThrow();
+  await expect.poll(() => service.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
+  const late = await ask(service, null, `?image_url=${AT}a&deadline_ms=50`);
+  expect(late).toMatchObject({ status: 504, code: "engine_timeout" });
+  await expect.poll(() => service.held().requests).toBe(0);
+});

@@ -33,9 +33,10 @@ const HEADERS = { accept: "image/*", "accept-encoding": "identity", "user-agent"
 
 export function createImageFetcher(options: ImageFetcherOptions): FetchImage {
   const { hosts, bytesMax, msMax, resolve = resolveName, isPublic = isPublicAddress, authorities } = options;
-  return async (text, headers = {}) => {
+  return async (text, { headers = {}, signal: asker } = {}) => {
     const url = checkUrl(text, hosts);
-    const signal = AbortSignal.timeout(msMax);
+    const late = AbortSignal.timeout(msMax);
+    const signal = asker === undefined ? late : AbortSignal.any([late, asker]);
     try {
       const addresses = await withSignal(resolve(bareHost(url)), signal);
       if (!addresses.every(({ address }) => isPublic(address))) {
@@ -51,7 +52,8 @@ export function createImageFetcher(options: ImageFetcherOptions): FetchImage {
       return await readImage(response, bytesMax);
     } catch (error) {
       if (error instanceof AppError) throw error;
-      const why = signal.aborted ? `did not answer whole within ${msMax} ms` : "does not answer";
+      asker?.throwIfAborted();
+      const why = late.aborted ? `did not answer whole within ${msMax} ms` : "does not answer";
       throw new AppError("url_unreachable", `${url.host} ${why}.`, { cause: error });
     }
   };
@@ -151,6 +153,7 @@ async function readImage(response: IncomingMessage, bytesMax: number): Promise<U
 /** Rejects when the signal fires first: the system's resolver cannot be stopped. */
 function withSignal<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     work.then(resolve, reject);
   });
