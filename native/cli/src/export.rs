@@ -8,12 +8,16 @@ use std::{
 use menagerie_contract::{ErrorCode, ExportRequest, Origin, Problem};
 use menagerie_graph::{export, labels};
 
-use crate::{sandbox::Cell, startup};
+use crate::{
+    sandbox::{Cell, Priority},
+    startup,
+};
 
 /// A manifest's settings are a few hundred bytes.
 const REQUEST_BYTES_MAX: u64 = 1 << 20;
 
 /// Writes the model that an [`ExportRequest`] on stdin asks for, in the cell of a stranger's graph, without libtensorflow.
+/// It steps back for answers, whosever graph it is.
 ///
 /// # Errors
 /// `field_invalid` for arguments or a message that is none, and every problem of the graph and the labels.
@@ -22,6 +26,7 @@ pub fn export(arguments: &[OsString]) -> Result<(), Problem> {
         return Err(invalid("export takes no arguments; what it writes is said on stdin".into()));
     }
     let mut stdout = startup::take_stdout().map_err(|error| startup::broken("stdout cannot be taken", &error))?;
+    Priority::keep().lower();
     let cell = Cell::from_environment()?;
     cell.narrow();
     let sandbox = cell.seal();

@@ -1,7 +1,15 @@
 //! Whose graphs step back for others.
 #![cfg(target_os = "linux")]
 
-use std::{collections::BTreeSet, fs, os::unix::process::CommandExt, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::process::CommandExt,
+    path::Path,
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
 
 use menagerie_contract::{LoadRequest, Origin, Source, SpecOverrides};
 use menagerie_engine::{RuntimeKind, probe_graph};
@@ -44,4 +52,20 @@ fn a_graph_of_the_zoo_does_not_also_with_settings_of_the_request() {
             assert_eq!(steps_back_after(runtime, Origin::Zoo, source), BTreeSet::from([0]), "{}", runtime.name());
         }
     }
+}
+
+#[test]
+fn whatever_writes_a_model_for_other_programs_steps_back_before_it_is_told_what() {
+    let mut command = engine_on(RuntimeKind::Tensorflow, "export");
+    let mut child = command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let own = niceness_in(Path::new("/proc/thread-self"));
+    let folder = format!("/proc/{}", child.id());
+    let began = Instant::now();
+    while niceness_in(Path::new(&folder)) != own + 5 && began.elapsed() < Duration::from_secs(10) {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let niceness = niceness_in(Path::new(&folder)) - own;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(niceness, 5);
 }
