@@ -1,11 +1,11 @@
 /**
- * What photos decide of graphs whose truth is known: `node bench/family.mjs GRAPHS PHOTOS [part]` writes the tables of
- * docs/detection.md between their marks.
+ * What photos decide of graphs whose truth is known: `node bench/family.mjs GRAPHS PHOTOS [part [whole]]` writes the
+ * tables of docs/detection.md between the part's marks.
  *
- * GRAPHS are those of `models/training/family`, PHOTOS has `SET/test/LABEL/NAME.jpg`. Each graph is resolved alone, with one
- * labelled photo a class (five at most), and with photos without labels, and classifies other photos with what came of it, all
- * through the service's own code: once with everything open, and once with the fit stated that the family was trained with, so
- * that scaling and order alone are.
+ * GRAPHS are those of `models/training/family`, PHOTOS has `SET/test/LABEL/NAME.jpg`. Each graph is resolved alone and with one
+ * labelled photo a class (five at most), and classifies other photos with what came of it, all through the service's own code,
+ * with the fit stated that the family was trained with, so that scaling and order alone are open; so many draws as
+ * `whole` says, two by default, with everything open too and with photos without labels.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -19,14 +19,13 @@ import { openService } from "../node/dist/service/service.js";
 
 /** @typedef {{ label: string, bytes: Buffer }} Photo */
 /** @typedef {{ field: string, confidence: number, source: string, right: boolean }} Told */
-/** @typedef {{ agree: number, fields: Told[], by: string }} Outcome */
+/** @typedef {{ agree: number, fields: Told[] }} Outcome */
 /** @typedef {{ kind: string, accuracy: number, outcomes: Record<string, Outcome> }} Row */
 
 const PAGE = fileURLToPath(new URL("../docs/detection.md", import.meta.url));
-const [BEGIN, END] = ["<!-- bench/family.mjs -->", "<!-- /bench/family.mjs -->"];
 const CLASSES_MAX = 5;
-const DRAWS = 2;
-/** In each draw. */
+const DRAWS = 12;
+/** In each such draw. */
 const UNLABELLED = 16;
 const TEST_PHOTOS = 100;
 const MS_MAX = 600_000;
@@ -35,6 +34,7 @@ const MEAN_TOLERANCE = 1;
 const STD_TOLERANCE = 0.01;
 const FIT = { resize: "stretch", resize_filter: "antialias" };
 const FIELDS = ["mean", "std", "channel_order"];
+/** @type {Record<string, string>} */
 const WAYS = {
   alone: "the graph alone",
   labelled: "a photo a class",
@@ -43,7 +43,9 @@ const WAYS = {
 };
 const BANDS = [0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01];
 
-const [graphsDir = "", photosDir = "", part = "held-out"] = process.argv.slice(2);
+const [graphsDir = "", photosDir = "", part = "held-out", whole = "2"] = process.argv.slice(2);
+const DRAWS_WHOLE = Number(whole);
+const [BEGIN, END] = [`<!-- bench/family.mjs ${part} -->`, `<!-- /bench/family.mjs ${part} -->`];
 /** @type {Map<string, Photo[]>} */
 const photosOf = new Map();
 const service = await openService({ ...readConfig(), engineSpares: 0 }, pino({ level: "silent" }));
@@ -66,30 +68,42 @@ async function rowsOf(/** @type {string} */ dir, /** @type {any} */ meta) {
   const labelFile = file(dir, "labels.txt");
   const choice = { kind: "upload", graph: { ...graph, pieces: [bytes], byteLength: bytes.length }, labels: labelFile };
   const labels = labelFile.bytes.toString().trim().split("\n");
-  const photos = shuffled(meta.net.split("-").at(-2));
+  const isOfSet = meta.output.classes > 1 && !["no", "yes"].includes(labels[0] ?? "");
+  const photos = shuffled(meta.net.split("-").at(-2)).filter(({ label }) => !isOfSet || labels.includes(label));
   const shown = Array.from({ length: DRAWS }, (_, draw) => drawn(photos, labels, draw));
   const used = new Set(shown.flatMap((photosShown) => Object.values(photosShown).flat()));
   const tested = photos.filter((photo) => !used.has(photo)).slice(0, TEST_PHOTOS);
   const truth = truthOf(meta);
   const wanted = await answers(choice, said({ ...truth, ...FIT }), tested);
   const right = tested.filter((photo, place) => photo.label === labels[wanted.top[place] ?? -1]).length;
+  /** @type {Map<string, ReturnType<typeof answers>>} */
+  const known = new Map();
   const outcome = async (/** @type {object} */ overrides, /** @type {any[]} */ examples) => {
+    const answersWith = (/** @type {any} */ settings) => {
+      const key = JSON.stringify(settings.overrides);
+      const found = known.get(key) ?? answers(choice, settings, tested);
+      known.set(key, found);
+      return found;
+    };
     const settings = await run((party) => decided(service, party, choice, said(overrides), examples));
-    const { spec, top } = await answers(choice, settings, tested);
+    const { spec } = await answersWith(said(overrides));
+    const { top } = await answersWith(said(settings.overrides));
+    const evidence = [...(settings.decided?.evidence ?? []), ...spec.evidence];
     return {
       agree: top.filter((index, place) => index === wanted.top[place]).length / top.length,
-      fields: FIELDS.map((field) => told(spec, truth, field)),
-      by: spec.settings.by,
+      fields: FIELDS.map((field) => told({ ...spec.input, ...settings.overrides }, evidence, truth, field)),
     };
   };
   /** @type {Record<string, Outcome>} */
   const alone = { "alone scaling": await outcome(FIT, []), "alone all": await outcome({}, []) };
   const found = [];
-  for (const sets of shown) {
+  for (const [draw, sets] of shown.entries()) {
     /** @type {Record<string, Outcome>} */
     const outcomes = { ...alone };
     for (const [way, photosShown] of Object.entries(sets)) {
-      for (const [open, overrides] of Object.entries({ scaling: FIT, all: {} })) {
+      for (const [open, overrides] of Object.entries(
+        draw < DRAWS_WHOLE ? { scaling: FIT, all: {} } : { scaling: FIT },
+      )) {
         const examples = photosShown.map((photo) => ({
           label: way === "labelled" ? photo.label : null,
           bytes: new Uint8Array(photo.bytes),
@@ -107,18 +121,25 @@ function drawn(/** @type {Photo[]} */ photos, /** @type {string[]} */ labels, /*
   const of = (/** @type {string | undefined} */ label) => photos.filter((photo) => photo.label === label);
   const first = (draw * CLASSES_MAX) % labels.length;
   const classes = [...labels.slice(first), ...labels.slice(0, first)].slice(0, CLASSES_MAX);
+  const labelled = classes.flatMap((label) => of(label)[draw] ?? []);
+  if (draw >= DRAWS_WHOLE) return { labelled };
   const from = draw * UNLABELLED;
   return {
-    labelled: classes.flatMap((label) => of(label)[draw] ?? []),
+    labelled,
     unlabelled: photos.slice(from, from + UNLABELLED),
     oneClass: of(labels[draw]).slice(DRAWS, DRAWS + UNLABELLED),
   };
 }
 
 /** A field with its confidence, and whether it is right. */
-function told(/** @type {any} */ spec, /** @type {any} */ truth, /** @type {string} */ field) {
-  const entry = spec.evidence.find((/** @type {any} */ one) => one.field === `input.${field}`);
-  const [found, wanted] = [spec.input[field], truth[field]];
+function told(
+  /** @type {any} */ input,
+  /** @type {any[]} */ evidence,
+  /** @type {any} */ truth,
+  /** @type {string} */ field,
+) {
+  const entry = evidence.find((one) => one.field === `input.${field}`);
+  const [found, wanted] = [input[field], truth[field]];
   const isNear = (/** @type {number} */ value, /** @type {number} */ place) =>
     field === "mean"
       ? Math.abs(value - wanted[place]) <= MEAN_TOLERANCE
@@ -129,7 +150,7 @@ function told(/** @type {any} */ spec, /** @type {any} */ truth, /** @type {stri
 
 /** The truth as overrides. */
 function truthOf(/** @type {any} */ { preprocess: { mean, std, order }, input }) {
-  const channel_order = order.toUpperCase();
+  const channel_order = order.toUpperCase().split("->")[0];
   return input.dtype === "uint8" ? { channel_order } : { mean, std, channel_order };
 }
 
@@ -181,23 +202,27 @@ function file(/** @type {string} */ dir, /** @type {string} */ name) {
 
 function tables() {
   const ways = Object.entries(WAYS);
+  const open = ["alone", "labelled"].map((way) => [`${way} all`, `all open: ${WAYS[way]}`]);
+  const shown = [...ways.map(([way, words]) => [`${way} scaling`, words]), ...open].filter(([key]) =>
+    rows.some(({ outcomes }) => key !== undefined && key in outcomes),
+  );
+  const [columns, heads] = [shown.map(([key = ""]) => key), shown.map(([, words]) => words)];
   const kinds = [...new Set(rows.map(({ kind }) => kind))];
-  const head = ways.map(([, words]) => words).join(" | ");
+  const outcomesOf = (/** @type {string} */ key, /** @type {Row[]} */ of) =>
+    of.flatMap(({ outcomes }) => outcomes[key] ?? []);
   const line = (/** @type {string} */ name, /** @type {Row[]} */ of) => {
-    const cell = (/** @type {string} */ key) => percent(mean(of.map(({ outcomes }) => outcomes[key]?.agree ?? 0)));
-    const scaling = ways.map(([way]) => cell(`${way} scaling`));
-    return `| ${[name, percent(mean(of.map(({ accuracy }) => accuracy))), ...scaling, cell("alone all"), cell("labelled all")].join(" | ")} |`;
+    const cells = columns.map((key) => percent(mean(outcomesOf(key, of).map(({ agree }) => agree))));
+    return `| ${[name, percent(mean(of.map(({ accuracy }) => accuracy))), ...cells].join(" | ")} |`;
   };
-  const whole = (/** @type {string} */ key) => {
-    const agreeing = rows.filter(({ outcomes }) => (outcomes[key]?.agree ?? 0) >= 0.99);
-    return `${agreeing.length} / ${rows.length}`;
-  };
-  const counts = [...ways.map(([way]) => whole(`${way} scaling`)), whole("alone all"), whole("labelled all")];
+  const counts = columns.map((key) => {
+    const found = outcomesOf(key, rows);
+    return `${found.filter(({ agree }) => agree >= 0.99).length} / ${found.length}`;
+  });
   return [
-    `${new Set(rows).size / DRAWS} graphs, part "${part}", ${DRAWS} draws each, ${TEST_PHOTOS} other photos. Answers that equal those of the true settings, in percent:`,
+    `${rows.length / DRAWS} graphs, part "${part}", ${DRAWS} draws each, of which ${DRAWS_WHOLE} without labels and with all open, and at most ${TEST_PHOTOS} other photos. Answers that equal those of the true settings, in percent:`,
     "",
-    `| trained with | labels right | ${head} | all open: the graph alone | all open: a photo a class |`,
-    `|---|---|${"---|".repeat(ways.length + 2)}`,
+    `| trained with | labels right | ${heads.join(" | ")} |`,
+    `|---|---|${"---|".repeat(columns.length)}`,
     ...kinds.map((kind) =>
       line(
         kind,
@@ -209,12 +234,12 @@ function tables() {
     "",
     "Mean, std and order that are not read, right of all, by their confidence:",
     "",
-    `| confidence | ${head} |`,
-    `|---|${"---|".repeat(ways.length)}`,
+    `| confidence | ${heads.join(" | ")} |`,
+    `|---|${"---|".repeat(columns.length)}`,
     ...BANDS.slice(0, -1).map((low, place) => {
       const high = BANDS[place + 1] ?? 1;
-      const cells = ways.map(([way]) => {
-        const fields = rows.flatMap(({ outcomes }) => outcomes[`${way} all`]?.fields ?? []);
+      const cells = columns.map((key) => {
+        const fields = outcomesOf(key, rows).flatMap(({ fields }) => fields);
         const open = fields.filter(
           ({ source, confidence }) => source !== "read" && confidence >= low && confidence < high,
         );

@@ -11,6 +11,7 @@ from .nets import BN_EPSILON, Array, Layer, Weights
 from .preprocessing import Preprocessing
 
 raw = tf.raw_ops
+QUANTIZED_SIZE_MIN = 1024
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Form:
     """How a net is written.
 
     `naming` is slim, keras1, keras2 or odd; `norm` is unfused, fused1, fused2,
-    fused3, folded or multiply; `outside` says what is left to the caller when
+    fused3, folded, folded8 (with kernels of eight bits) or multiply; `outside` says what is left to the caller when
     the graph normalises itself (raw, unit or uint8), or is empty.
     """
 
@@ -107,6 +108,27 @@ class Writer:
                 return raw.Identity(input=frozen, name=self.names.node(scope, f"{leaf}/ReadVariableOp"))
         return tf.constant(value, name=self.names.node(scope, leaf))
 
+    def eight_bits(self, scope: str, leaf: str, value: Array):
+        """A constant of eight bits from its least to its largest value, as TensorFlow's `quantize_weights` writes it.
+
+        Small ones stay as they are, there and here.
+        """
+        if value.size < QUANTIZED_SIZE_MIN:
+            return self.constant(scope, leaf, value)
+        low, high = min(float(value.min()), 0.0), max(float(value.max()), 0.0)
+        node = self.names.node
+        step = max(high - low, 1e-12) / 255
+        # As `Dequantize` has it in this mode: 0 is one of the values.
+        levels = np.round(value / step) - np.round(low / step)
+        steps = np.clip(levels, 0, 255).astype(np.uint8).astype(tf.quint8.as_numpy_dtype)
+        return raw.Dequantize(
+            input=tf.constant(steps, tf.quint8, name=node(scope, f"{leaf}_const")),
+            min_range=tf.constant(np.float32(low), name=node(scope, f"{leaf}_min")),
+            max_range=tf.constant(np.float32(high), name=node(scope, f"{leaf}_max")),
+            mode="MIN_FIRST",
+            name=node(scope, leaf),
+        )
+
     def channels(self, values: Array) -> Array:
         """Per-channel values in the shape that broadcasts over the layout."""
         return values.reshape(-1, 1, 1) if self.form.layout == "NCHW" else values
@@ -141,7 +163,8 @@ class Writer:
     def convolution(self, layer: Layer, entry: dict[str, Array], tensor):
         scope = self.names.scope(layer.kind)
         leaf = "weights" if self.form.naming == "slim" else "kernel"
-        kernel = self.constant(scope, leaf, entry["kernel"])
+        write = self.eight_bits if self.form.norm == "folded8" else self.constant
+        kernel = write(scope, leaf, entry["kernel"])
         arguments = {
             "input": tensor,
             "filter": kernel,
@@ -155,7 +178,7 @@ class Writer:
             tensor = raw.DepthwiseConv2dNative(**arguments, name=self.names.node(scope, "depthwise"))
         if "bias" not in entry:
             return tensor
-        if self.form.layout == "NCHW" and self.form.norm == "folded":
+        if self.form.layout == "NCHW" and self.form.norm.startswith("folded"):
             bias = self.constant(scope, "bias", self.channels(entry["bias"]))
             return raw.AddV2(x=tensor, y=bias, name=self.names.node(scope, "add"))
         bias = self.constant(scope, "bias", entry["bias"])
@@ -165,7 +188,7 @@ class Writer:
     def norm(self, entry: dict[str, Array], tensor):
         scope = self.names.scope("norm")
         node = self.names.node
-        if self.form.norm in ("folded", "multiply"):
+        if self.form.norm in ("folded", "folded8", "multiply"):
             scale, offset = scale_and_offset(entry)
             scaled = raw.Mul(
                 x=tensor, y=self.constant(scope, "mul", self.channels(scale)), name=node(scope, "mul_1")
@@ -237,7 +260,7 @@ def freeze(
     layers: list[Layer], weights: Weights, preprocessing: Preprocessing, side: int, form: Form, head: str
 ) -> tuple[bytes, dict]:
     """The GraphDef's bytes and its truth: input, output and pre-processing."""
-    if form.norm == "folded":
+    if form.norm.startswith("folded"):
         layers, weights = fold(layers, weights)
     if form.layout == "NCHW":
         layers, weights = channels_first(layers, weights, side, preprocessing.channel_count)

@@ -18,7 +18,7 @@ import tensorflow as tf
 from PIL import Image
 
 from .freeze import freeze
-from .nets import Training, accuracy, architecture, train
+from .nets import Layer, Training, Weights, accuracy, architecture, train
 from .plan import NETS, QUICK, Net
 from .preprocessing import PREPROCESSINGS
 
@@ -28,7 +28,7 @@ TEST_PHOTO_COUNT = 400
 
 def photos(data: Path, cache: Path, set_name: str, split: str, side: int, count: int):
     """`count` photos of a split at side x side, in a fixed mixed order, and their label indices."""
-    stored = cache / f"{set_name}-{split}-{side}.npz"
+    stored = cache / f"{set_name}-{split}-{side}-{count}.npz"
     if stored.exists():
         arrays = np.load(stored)
         return arrays["pixels"], arrays["labels"]
@@ -71,9 +71,18 @@ def make_net(net: Net, data: Path, out: Path, epochs: int, cpu_seconds_max: floa
     seed = int.from_bytes(hashlib.sha256(net.name.encode()).digest()[:4], "big")
     weights = train(layers, preprocessing.apply(train_pixels), train_labels, training, seed)
     share = accuracy(layers, weights, preprocessing.apply(test_pixels), test_labels, net.head)
+    write(net, layers, weights, labels, share, folders)
     parameters = sum(value.size for entry in weights for value in entry.values())
+    spent = time.process_time() - began
+    print(f"{net.name}: {share:.3f} of the test photos, {parameters} numbers, {spent:.0f} CPU s", flush=True)
+
+
+def write(
+    net: Net, layers: list[Layer], weights: Weights, labels: list[str], share: float, folders: list[Path]
+) -> None:
+    """Freezes the forms of a net that knows `share` of the test photos, and writes them with their truths."""
     for form, folder in zip(net.forms, folders, strict=True):
-        graph, truth = freeze(layers, weights, preprocessing, net.side, form, net.head)
+        graph, truth = freeze(layers, weights, PREPROCESSINGS[net.preprocessing], net.side, form, net.head)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "graph.pb").write_bytes(graph)
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
@@ -89,8 +98,6 @@ def make_net(net: Net, data: Path, out: Path, epochs: int, cpu_seconds_max: floa
             **truth,
         }
         (folder / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
-    spent = time.process_time() - began
-    print(f"{net.name}: {share:.3f} of the test photos, {parameters} numbers, {spent:.0f} CPU s", flush=True)
 
 
 def main() -> None:

@@ -97,6 +97,16 @@ def architecture(name: str, class_count: int) -> list[Layer]:
                 conv(16, bias=True), RELU, POOL, conv(32, bias=True), RELU, POOL, conv(32, bias=True),
                 RELU, POOL, FLATTEN, dense(48), RELU, dense(class_count),
             ]
+        case "mobilenet_v1_0.25":
+            units = [16, 32, 32, 64, 64, *[128] * 6, 256, 256]
+            return [
+                conv(8, stride=2), NORM, RELU6,
+                *[
+                    layer for at, count in enumerate(units)
+                    for layer in _separable(count, 2 if at in (1, 3, 5, 11) else 1)
+                ],
+                *head,
+            ]
         case "mobile_plain":
             return [
                 conv(16, stride=2, bias=True), RELU6, depthwise(bias=True), RELU6,
@@ -202,14 +212,26 @@ class Training:
 
 
 def train(
-    layers: list[Layer], photos: Array, label_indices: NDArray[np.int64], training: Training, seed: int
+    layers: list[Layer],
+    photos: Array,
+    label_indices: NDArray[np.int64],
+    training: Training,
+    seed: int,
+    start: Weights | None = None,
+    fixed: int = 0,
 ) -> Weights:
-    """Adam with a cosine rate and mirrored photos; stops at the epoch or the CPU limit."""
+    """Adam with a cosine rate and mirrored photos; stops at the epoch or the CPU limit.
+
+    Goes on from `start` where there is one; the `fixed` first layers stay as they are.
+    """
     rng = np.random.default_rng(seed)
-    start = initial_weights(layers, photos.shape[3], photos.shape[1], training.initialiser, rng)
+    start = start or initial_weights(layers, photos.shape[3], photos.shape[1], training.initialiser, rng)
     variables = [
-        {name: tf.Variable(value, trainable=name not in ("mean", "variance")) for name, value in entry.items()}
-        for entry in start
+        {
+            name: tf.Variable(value, trainable=index >= fixed and name not in ("mean", "variance"))
+            for name, value in entry.items()
+        }
+        for index, entry in enumerate(start)
     ]
     trained = [v for entry in variables for v in entry.values() if v.trainable]
     kernels = [entry["kernel"] for entry in variables if "kernel" in entry]

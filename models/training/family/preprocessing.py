@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Mean and std are in the channel order of the tensor."""
+    """Mean and std are in the channel order of the tensor; "gray->rgb" is grey in each of three channels."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -28,10 +28,10 @@ class Preprocessing:
         ordered = pixels.astype(np.float32)
         if self.order == "bgr":
             ordered = ordered[..., ::-1]
-        elif self.order == "gray":
+        elif self.order.startswith("gray"):
             # ITU-R BT.601 luma, as Pillow's "L" and OpenCV's grey have it.
             ordered = ordered @ np.array([0.299, 0.587, 0.114], np.float32)
-            ordered = ordered[..., None]
+            ordered = np.repeat(ordered[..., None], self.channel_count, axis=-1)
         mean = np.array(self.mean, np.float32)
         std = np.array(self.std, np.float32)
         return np.ascontiguousarray((ordered - mean) / std, dtype=np.float32)
@@ -81,6 +81,16 @@ PREPROCESSINGS: dict[str, Preprocessing] = {
     "xray_gray": _same(XRAY_MEAN, XRAY_STD, "gray"),
     # 0..1 with the means subtracted, blue first.
     "unit_mean_bgr": Preprocessing(IMAGENET_MEAN[::-1], (255.0,) * 3, "bgr"),
+    # Grey photos in three channels.
+    "unit_gray3": _same(0.0, 255.0, "gray->rgb"),
+    "symmetric_gray3": _same(127.5, 127.5, "gray->rgb"),
+    # What nobody lists: another middle than the half range's, deviations without means, a power of two, a set's own
+    # moments, dark for light.
+    "offcentre": _same(120.0, 127.5, "rgb"),
+    "std_only": Preprocessing((0.0,) * 3, IMAGENET_STD, "rgb"),
+    "by_128": _same(0.0, 128.0, "rgb"),
+    "own": Preprocessing((117.3, 107.1, 77.0), (75.6, 69.3, 75.1), "rgb"),
+    "inverted_gray": _same(255.0, -255.0, "gray"),
     # Caffe's mean and its scale of 0.017.
     "caffe_scaled": Preprocessing(CAFFE_MEAN_BGR, (1 / 0.017,) * 3, "bgr"),
 }

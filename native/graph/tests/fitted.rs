@@ -5,7 +5,7 @@ mod support;
 #[path = "support/trained.rs"]
 mod trained;
 
-use menagerie_contract::{ChannelOrder, Evidence, ModelSpec};
+use menagerie_contract::{ChannelOrder, Evidence, ModelSpec, Source};
 use menagerie_graph::{
     GraphLimits,
     normalization::candidates::{Candidate, Scaling},
@@ -38,6 +38,25 @@ fn pixels_that_were_divided_by_255_twice_are_found_in_colour_and_in_grey() {
 }
 
 #[test]
+fn a_division_that_the_graph_does_itself_is_left_to_it_unless_moments_say_that_it_was_done_twice() {
+    for (std, wanted, source) in [(255.0, 1.0, Source::Read), (65025.0, 255.0, Source::Measured)] {
+        let spec = spec(&net(&scaled(0.0, std, ChannelOrder::Rgb), FORM, Head::Divided, 8));
+        assert_eq!((spec.input.mean[0], spec.input.std[0]), (0.0, wanted), "{}", evidence(&spec, "input.std").because);
+        assert_eq!(evidence(&spec, "input.std").source, source);
+    }
+}
+
+#[test]
+fn dark_for_light_is_kept_in_mind_for_grey_photos() {
+    let plain = spec(&net(&scaled(0.0, 255.0, ChannelOrder::Gray), FORM, Head::Nothing, 2));
+    let found = (plain.input.std[0], plain.input.channel_order);
+    assert_eq!(found, (255.0, ChannelOrder::Gray), "{:?}", evidence(&plain, "input.std"));
+    let turned = spec(&net(&scaled(255.0, -255.0, ChannelOrder::Gray), FORM, Head::Nothing, 2));
+    let share = turned.scalings.iter().find(|it| (it.mean[0], it.std[0]) == (255.0, -255.0)).unwrap().probability;
+    assert!(share > 0.1 && evidence(&turned, "input.std").confidence < 0.9, "{:?}", evidence(&turned, "input.std"));
+}
+
+#[test]
 fn ranges_that_are_a_factor_of_two_apart_are_told_apart() {
     for (mean, std) in [(0.0, 127.5), (127.5, 127.5), (127.5, 255.0), (32512.5, 32512.5)] {
         let spec = spec(&net(&scaled(mean, std, ChannelOrder::Rgb), FORM, Head::Nothing, 4));
@@ -63,6 +82,23 @@ fn x_over_128_less_1_is_the_scaling_to_minus_1_to_1() {
     let spec = spec(&net(&scaled(128.0, 128.0, ChannelOrder::Rgb), FORM, Head::Nothing, 6));
     assert_eq!((spec.input.mean[0], spec.input.std[0]), (127.5, 127.5));
     assert!(evidence(&spec, "input.std").confidence > 0.9);
+}
+
+#[test]
+fn channels_that_died_after_training_had_seen_them_live_do_not_hide_what_the_others_say() {
+    for (mean, std) in [(0.0, 255.0), (127.5, 127.5)] {
+        let spec = spec(&net_with(&scaled(mean, std, ChannelOrder::Rgb), FORM, Head::Nothing, 9, |_, variance| {
+            variance.iter_mut().step_by(3).for_each(|variance| *variance *= 100.0);
+        }));
+        assert_eq!((spec.input.mean[0], spec.input.std[0]), (mean, std), "{}", evidence(&spec, "input.std").because);
+        assert!(evidence(&spec, "input.std").confidence > 0.75, "{:?}", evidence(&spec, "input.std"));
+        // What else was odd about the photos may be their colours.
+        assert!(
+            evidence(&spec, "input.channel_order").confidence < 0.9,
+            "{:?}",
+            evidence(&spec, "input.channel_order")
+        );
+    }
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub enum Head {
     Hub,
     /// A byte input, cast and divided.
     Bytes,
+    /// `x / 255`.
+    Divided,
     /// Subtracts 104, 117 and 123.
     Mean,
 }
@@ -132,6 +134,10 @@ pub fn net_with(
             let types = [("SrcT", encode::dtype_attr(DataType::Uint8)), ("DstT", encode::dtype_attr(DataType::Float))];
             graph.node("cast", "Cast", &["image"], &types);
             graph.floats("div/y", &[], &[255.0]).op("div", "RealDiv", &["cast", "div/y"]);
+            "div"
+        }
+        Head::Divided => {
+            graph.floats("div/y", &[], &[255.0]).op("div", "RealDiv", &["image", "div/y"]);
             "div"
         }
         Head::Mean => {

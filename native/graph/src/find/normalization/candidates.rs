@@ -34,12 +34,13 @@ pub const COLOUR: [Scaling; 7] = [
 ];
 
 /// For grey inputs; the first value counts. MNIST's mean and standard deviation are those of its training set.
-pub const GREY: [Scaling; 5] = [
+pub const GREY: [Scaling; 6] = [
     Scaling { name: "0..1", mean: [0.0; 3], std: [255.0; 3] },
     Scaling { name: "-1..1", mean: [127.5; 3], std: [127.5; 3] },
     Scaling { name: "raw 0..255", mean: [0.0; 3], std: [1.0; 3] },
     Scaling { name: "-0.5..0.5", mean: [127.5; 3], std: [255.0; 3] },
     Scaling { name: "MNIST mean and std", mean: [33.3184; 3], std: [78.5655; 3] },
+    Scaling { name: "1..0", mean: [255.0; 3], std: [-255.0; 3] },
 ];
 
 /// For colour inputs, where stored moments can tell them from the common ones.

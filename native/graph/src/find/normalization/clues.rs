@@ -13,6 +13,7 @@ use super::{
     probe::{Front, Probe},
     read::{self, Fed},
     sets::{MEASURED, log_likelihood, log_likelihood_of_any, measured},
+    weigh::is_contradicted,
 };
 use crate::{data::graph::Graph, find::found::InputFound};
 
@@ -44,6 +45,8 @@ pub struct Clues {
     pub bias_ratio: Option<f32>,
     /// How poor the best fit to stored moments is: [`super::fit::Fitted::cost_per_moment`]; absent without a fit.
     pub misfit: Option<f64>,
+    /// The mean cost of a moment in the best fit, however little it weighs there; absent without a fit.
+    pub unexplained: Option<f64>,
     /// By candidate, in the order of [`Candidate::all`]; where a scaling was fitted, [`Candidate::rare`] and what was
     /// measured in each order behind them.
     pub candidates: Vec<Clue>,
@@ -92,6 +95,13 @@ pub fn gather(graph: &Graph<'_>, input: &InputFound, photos: Option<&Windows>) -
     clues.fed = clues.fed.or_else(|| read::fed(&front.inside));
     measure(&front, input, photos, &mut clues);
     clues.front = Some(front);
+    if input.dtype != Dtype::Uint8 && is_contradicted(&clues) {
+        clues.fed = None;
+        if let Some(front) = clues.front.take() {
+            measure(&front, input, photos, &mut clues);
+            clues.front = Some(front);
+        }
+    }
     clues
 }
 
@@ -153,6 +163,7 @@ fn fit_at_norm(probe: &Probe<'_>, norm: &Norm, photos: &Windows, clues: &mut Clu
     };
     clues.candidates = candidates.into_iter().map(weighed).collect::<Option<_>>()?;
     clues.misfit = Some(misfit);
+    clues.unexplained = fits.iter().map(|fit| fit.cost / fit.moments as f64).reduce(f64::min);
     Some(())
 }
 

@@ -83,7 +83,10 @@ pub struct Fitted {
     pub covariance: Vec<f64>,
     /// Minus twice the logarithm of the likelihood of the moments at the best fit, up to a constant.
     pub cost: f64,
-    /// `cost` for each moment that was fitted: how poor the fit is.
+    /// Number of moments that were fitted.
+    pub moments: usize,
+    /// How poor the fit is: the mean cost of a moment, weighed as in the fit, over the mean weight. Channels that nothing
+    /// explains, as those are that died after training had seen them live, count by their number alone.
     pub cost_per_moment: f64,
 }
 
@@ -234,6 +237,17 @@ impl Problem<'_> {
         moments + self.prior(values).map(|(residual, ..)| residual * residual).sum::<f64>()
     }
 
+    fn cost_per_moment(&self, values: &[f64], noise: &[[f64; 2]]) -> f64 {
+        let residuals = self.residuals(values, noise);
+        let count = residuals.len() as f64;
+        let (weights, costs) = residuals.iter().fold((0.0, 0.0), |(weights, costs), (residual, _)| {
+            let excess = residual * residual / FREEDOM;
+            let weight = 1.0 / (1.0 + excess);
+            (weights + weight, costs + weight * FREEDOM * excess.ln_1p())
+        });
+        count * costs / (weights * weights)
+    }
+
     /// The matrix and the right side of the normal equations.
     fn normal_equations(&self, values: &[f64], noise: &[[f64; 2]], freedom: f64) -> (Vec<f64>, Vec<f64>) {
         let count = values.len();
@@ -268,7 +282,7 @@ impl Problem<'_> {
         let (matrix, _) = self.normal_equations(&values, &noise, FREEDOM);
         let covariance = Cholesky::new(&matrix, values.len())?.inverse();
         let cost = self.cost(&values, &noise, FREEDOM);
-        let cost_per_moment = cost / (2 * self.channels.len()) as f64;
+        let cost_per_moment = self.cost_per_moment(&values, &noise);
         let is_sound = values.iter().chain(&covariance).all(|value| value.is_finite()) && cost.is_finite();
         is_sound.then(|| Fitted {
             order,
@@ -276,6 +290,7 @@ impl Problem<'_> {
             values,
             covariance,
             cost,
+            moments: 2 * self.channels.len(),
             cost_per_moment,
         })
     }

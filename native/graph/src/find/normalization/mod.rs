@@ -32,7 +32,7 @@ use self::{
     clues::{Clues, gather},
     images::Windows,
     priors::{Family, Fit},
-    weigh::{confidence_max, weigh},
+    weigh::{confidence_max, order_confidence_max, weigh},
 };
 use crate::{
     data::graph::Graph,
@@ -99,7 +99,9 @@ pub fn detect_with(
     } else {
         let (source, because) = words::order(&clues, &answer, family);
         let order_of = |index: usize| clues.candidates[index].candidate.order;
-        entries.push(answer.evidence("input.channel_order", source, most_sure(source), &because, order_of));
+        let most = if source == Source::Read { 1.0 } else { order_confidence_max(&clues) };
+        let most = most_sure(source).min(most);
+        entries.push(answer.evidence("input.channel_order", source, most, &because, order_of));
     }
     let Fit { resize, crop_fraction, confidence, because } = family.fit();
     entries.push(evidence("input.resize", resize, Source::Prior, confidence, because));

@@ -93,9 +93,9 @@ impl Family {
             // Nets that were trained on ImageNet before are seldom small.
             "ImageNet mean only" if self.side < SIDE_OF_IMAGENET => -3.4,
             "-0.5..0.5" | "ImageNet mean only" => -2.4,
-            // Too near ImageNet's to be told apart by measuring.
-            "CIFAR mean and std" if !self.is_cifar => -20.0,
-            "CIFAR mean and std" => -2.2,
+            "CIFAR mean and std" if self.is_cifar => -2.2,
+            // Drawings are mostly shown to nets as light lines on black.
+            "1..0" => -2.2,
             "-2..2" if candidate.order != ChannelOrder::Gray => -3.0,
             "chest X-rays' mean and std" => -4.0,
             "a hundredth" => -5.5,

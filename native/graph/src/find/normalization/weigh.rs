@@ -15,9 +15,10 @@
 use menagerie_contract::ChannelOrder;
 
 use super::{
-    clues::{Clue, Clues},
+    clues::{Clue, Clues, MISFIT_USUAL},
     features::Look,
     priors::Family,
+    probe::Front,
     read::{self, Fed},
     sets::MEASURED,
 };
@@ -39,6 +40,8 @@ const CONFIDENCE_MAX: f32 = 0.99;
 /// The same where no scaling was fitted to stored moments: what nets look like rests on few nets, and among them the
 /// surest errors were as sure as most right answers.
 const LOOKS_MAX: f32 = 0.89;
+/// [`Clues::unexplained`] up to which a fit makes the channel order surer than that.
+const UNEXPLAINED_MAX: f64 = 2.0 * MISFIT_USUAL;
 /// The same for fitted values, which are as exact as sets of photos are alike.
 const MEASURED_MAX: f32 = 0.7;
 
@@ -82,15 +85,18 @@ const FOLDED: Kind = Kind {
     bias: Some([Normal { mean: -2.2, deviation: 1.0 }, Normal { mean: 3.0, deviation: 1.2 }]),
 };
 /// The same with ReLU6 after long training: values in the middle of 0..6, not around 0, and as wide as the factors that
-/// were learnt, which is from 0.3 to 1.5 in published nets.
+/// were learnt. Of seven published nets the logarithms of the factors are -0.5 to 0.3 on average, and differ by 0.5 to 1.4
+/// between channels.
 const FOLDED_LONG: Kind = Kind {
-    share: 0.1,
-    spread: Some(Normal { mean: -0.2, deviation: 0.6 }),
-    unevenness: Normal { mean: 0.6, deviation: 0.2 },
-    shift: Some(Normal { mean: 2.0, deviation: 1.5 }),
-    second: Some(Normal { mean: 0.2, deviation: 0.8 }),
+    share: 0.07,
+    spread: Some(Normal { mean: -0.1, deviation: 0.3 }),
+    unevenness: Normal { mean: 0.75, deviation: 0.35 },
+    shift: Some(Normal { mean: 2.2, deviation: 1.4 }),
+    second: Some(Normal { mean: -0.2, deviation: 0.8 }),
     bias: Some([Normal { mean: 0.0, deviation: 1.5 }, Normal { mean: 4.5, deviation: 1.5 }]),
 };
+/// The same where the first layer was made smaller or larger afterwards.
+const FOLDED_LONG_ODD: Kind = Kind { share: 0.03, spread: Some(Normal { mean: -0.2, deviation: 0.8 }), ..FOLDED_LONG };
 /// Nets with a batch normalisation further behind, folded into the second convolution.
 const FOLDED_LATER: Kind = Kind {
     share: 0.1,
@@ -109,7 +115,7 @@ const PLAIN: Kind = Kind {
     second: None,
     bias: Some(PLAIN_BIAS),
 };
-const KINDS: [Kind; 4] = [FOLDED, FOLDED_LONG, FOLDED_LATER, PLAIN];
+const KINDS: [Kind; 5] = [FOLDED, FOLDED_LONG, FOLDED_LONG_ODD, FOLDED_LATER, PLAIN];
 /// Biases grow as kernels do, so they stay small beside large inputs.
 const PLAIN_BIAS: [Normal; 2] = [Normal { mean: -2.8, deviation: 0.8 }, Normal { mean: -4.2, deviation: 1.3 }];
 /// Densities of a spread, shift and bias that tell nothing, over their usual ranges.
@@ -135,6 +141,12 @@ const CUT: Normal = Normal { mean: 0.0, deviation: 0.15 };
 /// and all logarithms count half.
 const SPREAD_USUAL: f32 = 0.6;
 const TRUST_WHERE_ODD: f32 = 0.5;
+/// Natural logarithm of a ratio of likelihoods beyond which what is read is not believed: far beyond what sets of photos make.
+const CONTRADICTION: f32 = 15.0;
+/// Likewise of the standard deviation in front of the first activation function, where the graph itself multiplies pixels with
+/// no more than this.
+const SPREAD_HUGE: f32 = 3.0;
+const SCALE_SMALL: f32 = 0.05;
 /// Densities do not fall below this, so that one odd value does not decide alone.
 const FLOOR: f32 = 1e-7;
 /// Logarithm of red over blue weight energy: strong in well-trained nets, noise in small ones.
@@ -178,6 +190,29 @@ pub fn confidence_max(best: &Clue, is_read: bool) -> f32 {
     }
 }
 
+/// Whether what the graph's own constants say is fed cannot be: moments are stored that something else explains far better,
+/// or a first layer that is given small values answers with huge ones. Whoever feeds such a net divides as the graph does, once
+/// more.
+#[must_use]
+pub fn is_contradicted(clues: &Clues) -> bool {
+    let is_read = |clue: &&Clue| is_possible(clues, clue);
+    let any = clues.candidates.iter().filter_map(|clue| clue.likelihood).reduce(f32::max);
+    let read = clues.candidates.iter().filter(is_read).filter_map(|clue| clue.likelihood).reduce(f32::max);
+    let spreads = clues.candidates.iter().filter(is_read).filter_map(|clue| Some(clue.first?.spread));
+    let is_small = |front: &Front| front.inside.scale.iter().all(|scale| scale.abs() <= SCALE_SMALL);
+    clues.fed.is_some()
+        && (any.zip(read).is_some_and(|(any, read)| any - read > CONTRADICTION)
+            || clues.front.as_ref().is_some_and(is_small)
+                && spreads.reduce(f32::min).is_some_and(|least| least > SPREAD_HUGE))
+}
+
+/// The same of the channel order, which no fit makes certain that leaves many moments unexplained: training photos had other
+/// colours than any that are known here, or none.
+#[must_use]
+pub fn order_confidence_max(clues: &Clues) -> f32 {
+    if clues.unexplained.is_some_and(|cost| cost > UNEXPLAINED_MAX) { LOOKS_MAX } else { 1.0 }
+}
+
 /// What the graph's own constants leave possible.
 fn is_possible(clues: &Clues, clue: &Clue) -> bool {
     let Some(fed) = clues.fed else { return true };
@@ -210,7 +245,7 @@ pub fn support(clues: &Clues, clue: &Clue) -> f32 {
 
 impl Kind {
     fn density(&self, clues: &Clues, clue: &Clue, first: Look) -> f32 {
-        let is_raw = clue.candidate.scaling.std[0] <= 1.0 && clues.fed.is_none();
+        let is_raw = clue.candidate.scaling.std[0].abs() <= 1.0 && clues.fed.is_none();
         let bias = self.bias.map(|normals| normals[usize::from(is_raw)]);
         self.share
             * of(self.spread, Some(first.spread), ANY_SPREAD)
@@ -267,5 +302,43 @@ pub fn shift_odds(clues: &Clues, clue: &Clue) -> f32 {
     match (shift(ChannelOrder::Bgr), shift(ChannelOrder::Rgb)) {
         (Some(bgr), Some(rgb)) => (bgr / rgb).ln(),
         _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::find::normalization::{candidates::Candidate, domains::NATURAL};
+
+    /// What a net of ReLU6 whose first batch normalisation was folded away after long training shows: as wide as usual under
+    /// `std`, with channels that differ much.
+    fn published(std: f32) -> Clues {
+        let look = |spread, unevenness, shift| Some(Look { spread, unevenness, shift, stuck: 0.0, cut: 0.0 });
+        let clue = |candidate: Candidate| Clue {
+            candidate,
+            likelihood: None,
+            disagreement: None,
+            domain: NATURAL,
+            first: look((std / candidate.scaling.std[1]).ln(), 1.2, 2.5),
+            second: look(-0.3, 0.6, 2.5),
+            scores: None,
+        };
+        let candidates = Candidate::all(3).into_iter().map(clue).collect();
+        Clues { candidates, bias_ratio: Some(1.3), ..Clues::default() }
+    }
+
+    #[test]
+    fn the_width_behind_a_folded_normalisation_tells_the_divisor_of_published_nets() {
+        for std in [255.0, 127.5, 1.0] {
+            let clues = published(std);
+            let mut family = Family::default();
+            family.is_mobile = true;
+            let mut shares = std::collections::BTreeMap::new();
+            for (clue, probability) in clues.candidates.iter().zip(weigh(&clues, family)) {
+                *shares.entry(clue.candidate.scaling.std[1].to_bits()).or_insert(0.0) += probability;
+            }
+            let best = shares.iter().max_by(|one, other| one.1.total_cmp(other.1));
+            assert_eq!(best.map(|(std, _)| f32::from_bits(*std)), Some(std), "{shares:?}");
+        }
     }
 }
