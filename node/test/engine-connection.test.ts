@@ -3,7 +3,7 @@ import { spawnChild } from "../src/engines/child.js";
 import { EngineConnection } from "../src/engines/connection.js";
 import { loadNativeStart } from "../src/engines/native-child.js";
 import type { AppError } from "../src/errors.js";
-import type { Child, StartChild } from "../src/ports.js";
+import type { Child, StartChild } from "../src/start-child.js";
 import { codec, fixtureCommand, ignoreLog } from "./support/engines.js";
 import { frameOf, scoresOf } from "./support/fake-engine.js";
 

@@ -21,6 +21,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   "collect-garbage": [],
   "fair-queue": ["ports"],
   "unless-aborted": [],
+  "start-child": [],
   "worker-pool": ["fair-queue", "ports"],
   "grpc-messages": ["errors"],
   tensors: ["generated"],
@@ -43,6 +44,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   routes: ["front", "teach-jobs", "classify", "decide", "explain", "ports", "errors", "generated", "printable"],
   protocols: ["front", "classify", "grpc-messages", "tensors", "ports", "errors", "generated", "printable"],
   engines: [
+    "start-child",
     "fair-queue",
     "worker-pool",
     "unless-aborted",
@@ -81,6 +83,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   zoo: ["models", "ports", "errors", "generated", "sha256", "wilson", "wasm-module"],
   teach: [
+    "start-child",
     "zoo",
     "models",
     "fair-queue",
@@ -100,6 +103,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   observe: ["ports", "generated", "printable"],
   app: ["teach-jobs", "classify", "explain", "front", "grpc-messages", "protocols", "routes", "ports"],
   service: [
+    "start-child",
     "decide",
     "generated",
     "fair-queue",

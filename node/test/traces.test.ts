@@ -120,8 +120,8 @@ describe("without OpenTelemetry's variables", () => {
 
   it("whoever is asked for an image gets them, and the log names the trace", async () => {
     const asked: unknown[] = [];
-    const service = await startFakeService({}, null, async (_url, headers) => {
-      asked.push(headers);
+    const service = await startFakeService({}, null, async (_url, given) => {
+      asked.push(given?.headers);
       return Buffer.from("red");
     });
     const image = encodeURIComponent("https://example.org/red.png");

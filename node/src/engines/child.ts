@@ -1,7 +1,7 @@
 /** The operating system's side of an engine process: how it is started, and what it says on stderr. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { EngineError, messageOf } from "../errors.js";
-import type { Child, StartChild } from "../ports.js";
+import type { Child, StartChild } from "../start-child.js";
 
 /** A line that the process wrote on stderr. */
 export type LogLine = (pid: number, line: string) => void;

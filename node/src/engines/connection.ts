@@ -9,7 +9,8 @@
  */
 import { type AppError, EngineError, type EngineStage } from "../errors.js";
 import { FRAME_KIND, type Hello, PROTOCOL, REPLY_BYTES_MAX } from "../generated/contract.js";
-import type { Child, Pieces, ProcessCommand, StartChild } from "../ports.js";
+import type { Pieces } from "../ports.js";
+import type { Child, ProcessCommand, StartChild } from "../start-child.js";
 import type { Reply } from "../wasm-module.js";
 import { type LogLine, readLog, spawnChild } from "./child.js";
 import { createFrameSplitter, DesyncError, emptyFrame, kindOf, requestIdOf, stampRequestId } from "./frame-splitter.js";

@@ -5,7 +5,8 @@
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
 import { Company, FairLine } from "../fair-queue.js";
 import { ERROR_CODES, type ErrorCode, type ExportRequest } from "../generated/contract.js";
-import type { Child, ExportModel, Pieces, ProcessCommand, StartChild } from "../ports.js";
+import type { ExportModel, Pieces } from "../ports.js";
+import type { Child, ProcessCommand, StartChild } from "../start-child.js";
 import { unlessAborted } from "../unless-aborted.js";
 import { type LogLine, readLog, spawnChild } from "./child.js";
 

@@ -7,7 +7,7 @@ import { EventEmitter } from "node:events";
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
-import type { Child, ProcessCommand, StartChild } from "../ports.js";
+import type { Child, ProcessCommand, StartChild } from "../start-child.js";
 import { spawnChild } from "./child.js";
 
 /** What `@menagerie/native` exports for this; the types stand here so that this room compiles before it is built. */

@@ -7,16 +7,8 @@ import { availableParallelism } from "node:os";
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
 import type { Company } from "../fair-queue.js";
 import type { Hello, Loaded, LoadRequest } from "../generated/contract.js";
-import type {
-  EngineStatus,
-  InferenceEngine,
-  LoadedModel,
-  ModelProgram,
-  Party,
-  Pieces,
-  ProcessCommand,
-  StartChild,
-} from "../ports.js";
+import type { EngineStatus, InferenceEngine, LoadedModel, ModelProgram, Party, Pieces } from "../ports.js";
+import type { ProcessCommand, StartChild } from "../start-child.js";
 import type { Reply } from "../wasm-module.js";
 import type { EngineCgroups } from "./cgroups.js";
 import type { LogLine } from "./child.js";

@@ -3,7 +3,8 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { messageOf } from "../errors.js";
 import type { Hello, Sandbox } from "../generated/contract.js";
-import type { ModelProgram, ProcessCommand, ProgramStatus } from "../ports.js";
+import type { ModelProgram, ProgramStatus } from "../ports.js";
+import type { ProcessCommand } from "../start-child.js";
 
 /** Closing a cell takes milliseconds; a machine that is full takes its time. */
 const CELL_MS_MAX = 20_000;

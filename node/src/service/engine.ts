@@ -26,9 +26,9 @@ import type {
   LoadedModel,
   ModelIdentity,
   Observer,
-  ProcessCommand,
 } from "../ports.js";
 import { sha256 } from "../sha256.js";
+import type { ProcessCommand } from "../start-child.js";
 import { decodeReply, loadWasm } from "../wasm-module.js";
 import { compareGolden } from "../zoo/compare-golden.js";
 import { onOwnBehalf } from "./own-behalf.js";

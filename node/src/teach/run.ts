@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { AppError } from "../errors.js";
 import type { ErrorCode } from "../generated/contract.js";
-import type { StartChild } from "../ports.js";
+import type { StartChild } from "../start-child.js";
 import type { Stage } from "../teach-jobs.js";
 
 /** A photo of the job. */
