@@ -45,6 +45,7 @@ import type {
   Role,
 } from "./ports.js";
 import type { GrpcDoor, GrpcDoorDeps } from "./protocols/grpc/door.js";
+import { boundWaste } from "./protocols/grpc/waste.js";
 import { huggingFaceRoutes } from "./protocols/huggingface/routes.js";
 import { inferenceMethods } from "./protocols/oip/grpc.js";
 import { oipRoutes } from "./protocols/oip/routes.js";
@@ -228,7 +229,7 @@ export function createApp({
       const asking = { classify, models, zoo, readiness, imagesPerRequestMax, encode: messages.encode };
       const methods = [...inferenceMethods(asking), ...predictionMethods(asking)];
       const gate = { admission, callerOf, rates, anonymousRole, limits, takeTurn, logger, observer };
-      return createGrpcDoor({ ...gate, messages, methods, readiness });
+      return createGrpcDoor({ ...gate, messages, methods, readiness, waste: boundWaste(trustProxy !== "") });
     },
     held: admission.held,
   };

@@ -16,6 +16,7 @@ import { createLogger } from "../../src/observe/logger.js";
 import { type ApiKeys, type RequestFacts, UNOBSERVED } from "../../src/ports.js";
 import { createGrpcDoor, type GrpcDoor } from "../../src/protocols/grpc/door.js";
 import type { GrpcMethod } from "../../src/protocols/grpc/method.js";
+import { boundWaste, type Waste } from "../../src/protocols/grpc/waste.js";
 import { type Answered, type Asking, ask, openClient } from "./grpc.js";
 
 export const INFER = "inference.GRPCInferenceService/ModelInfer";
@@ -54,7 +55,11 @@ export async function closeAll(): Promise<void> {
 
 export async function startPort(
   config: Partial<Config> = {},
-  { keys = null, fails = null }: { keys?: ApiKeys | null; fails?: unknown } = {},
+  {
+    keys = null,
+    fails = null,
+    waste = boundWaste(false),
+  }: { keys?: ApiKeys | null; fails?: unknown; waste?: Waste } = {},
 ): Promise<Port> {
   const limits: Config = { ...readConfig({}, false), grpcMessageBytesMax: MESSAGE_BYTES_MAX, ...config };
   const admission = createAdmission(limits);
@@ -92,6 +97,7 @@ export async function startPort(
     callerOf,
     rates: createRates(callerOf, limits),
     anonymousRole: limits.anonymousRole,
+    waste,
     limits,
     takeTurn: createReadingTurns().take,
     logger: createLogger("trace", { write: (line: string) => void logLines.push(line) }),
@@ -100,7 +106,7 @@ export async function startPort(
   });
   const connections = boundConnections(createHttpServer(), limits.connectionsMax, false);
   const server = createServer((socket) => {
-    if (connections.admit(socket)) door.serve(socket, () => connections.begin(socket));
+    if (door.takes(socket) && connections.admit(socket)) door.serve(socket, () => connections.begin(socket));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;

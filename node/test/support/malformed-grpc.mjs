@@ -5,7 +5,7 @@
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 
-const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const PATHS = [
   "/inference.GRPCInferenceService/ModelInfer",
   "/inference.GRPCInferenceService/ServerLive",
@@ -46,7 +46,7 @@ function createRandom(seed) {
 /** @typedef {ReturnType<typeof createRandom>} Random */
 
 /** @param {number} type @param {number} flags @param {number} stream @param {Buffer} payload @param {number} [length] */
-function frame(type, flags, stream, payload, length = payload.length) {
+export function frame(type, flags, stream, payload, length = payload.length) {
   const head = Buffer.alloc(9);
   head.writeUIntBE(length, 0, 3);
   head.writeUInt8(type, 3);
@@ -56,7 +56,7 @@ function frame(type, flags, stream, payload, length = payload.length) {
 }
 
 /** HPACK without its tables (RFC 7541, section 6.2.2). @param {readonly [string, string | Buffer][]} headers */
-function block(headers) {
+export function block(headers) {
   return Buffer.concat(
     headers.flatMap(([name, value]) => [Buffer.from([0]), text(Buffer.from(name)), text(Buffer.from(value))]),
   );

@@ -36,6 +36,8 @@ export interface GrpcDoorDeps extends Omit<GateDeps, "accessOf" | "begin" | "lim
 }
 
 export interface GrpcDoor {
+  /** Whether a connection may come from where this one does; where not, it is closed. To be asked before it is counted. */
+  takes(socket: Socket): boolean;
   /** Serves a connection; `begin` is called for each call that works, and what it answers when that has ended. */
   serve(socket: Socket, begin: () => () => void): void;
   /** Takes no new calls, and resolves once those that are at work have ended. */
@@ -116,6 +118,11 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   return {
+    takes(socket) {
+      if (deps.waste.takes(socket)) return true;
+      socket.destroy();
+      return false;
+    },
     serve(socket, begin) {
       const ends = endsOf(socket);
       connections.set(ends, begin);

@@ -13,6 +13,7 @@ import type { TakeTurn } from "../../front/reading-turns.js";
 import type { Observer, Role } from "../../ports.js";
 import type { Access, Call, Ends } from "./method.js";
 import { Passage } from "./passage.js";
+import type { Waste } from "./waste.js";
 
 export interface GrpcLimits extends PaceLimits {
   readonly grpcMessageBytesMax: number;
@@ -26,6 +27,7 @@ export interface GateDeps {
   readonly limits: GrpcLimits;
   /** For large messages. */
   readonly takeTurn: TakeTurn;
+  readonly waste: Waste;
   readonly logger: Logger;
   readonly observer: Observer;
   /** By the path of a method, with its slash in front. */

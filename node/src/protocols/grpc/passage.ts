@@ -70,6 +70,7 @@ export class Passage {
     this.#access = deps.accessOf(method.path);
     this.#call = call;
     this.#stream = streamOf(call);
+    deps.waste.watch(this.#stream);
     this.#frames = new MessageFrames({
       messageBytesMax: this.#access.works ? deps.limits.grpcMessageBytesMax : SMALL_MESSAGE_BYTES_MAX,
       messagesMax: method.requestStream ? MESSAGES_MAX : 1,
