@@ -17,9 +17,10 @@ use crate::{calibrate::labels_of, model::Model};
 /// No probability is shown as more than this, as in detection.
 const CONFIDENCE_MAX: f64 = 0.99;
 /// Nothing but what the graph itself makes certain is shown as more than this, as in detection, unless the labels alone, with
-/// every way of scaling as probable before, make it [`BY_LABELS_MIN`] probable.
+/// every way of scaling that is left as probable before, make it [`BY_LABELS_MIN`] probable: more than one photo can, whose odds
+/// are 0.92 to 0.02 at most. Labels that the best way explains no better than chance do not.
 const UNCERTAIN_MAX: f64 = 0.89;
-const BY_LABELS_MIN: f64 = 0.7;
+const BY_LABELS_MIN: f64 = 0.98;
 /// Below this the caller is warned, as in detection.
 const CONFIDENCE_WARNED: f32 = 0.75;
 /// What a probability has to move for the photos to be named as its source.
@@ -28,6 +29,8 @@ const MOVED_MIN: f64 = 0.02;
 const FIT_FIELDS: [&str; 3] = ["input.resize", "input.crop_fraction", "input.resize_filter"];
 const BY_SHAPE: &str =
     ", and of another shape than the input, where nets of ImageNet's classes are mostly shown 0.875 of the middle";
+const POOR: &str =
+    "the labels together fit even the best settings no better than chance; check the photos and their labels";
 /// Values that are less probable are not listed.
 const LISTED_MIN: f64 = 0.001;
 
@@ -48,6 +51,7 @@ pub fn decide(model: &Model, ways: &Ways, examples: &[Example], by_labels: &Post
     };
     let got: Vec<f32> = examples.iter().map(of_one).collect();
     let mean = got.iter().sum::<f32>() / got.len().max(1) as f32;
+    let by_chance = labels_log(got.iter().map(|_| chance), classes);
     let labels_log = labels_log(got.iter().copied(), classes);
     if !examples.is_empty() && mean <= chance {
         return Decision { warnings: vec![fits_nothing(examples, mean)], labels_log, ..Decision::default() };
@@ -64,6 +68,7 @@ pub fn decide(model: &Model, ways: &Ways, examples: &[Example], by_labels: &Post
         posterior: &posterior,
         photos: photos(examples.len(), if spread.logs.is_empty() { 0 } else { spread.photo_count }),
         mean: (!examples.is_empty()).then_some(mean),
+        is_poor: !examples.is_empty() && labels_log <= by_chance,
     };
     let of_scaling = |at: usize| &ways.scalings[at].value;
     let of_fit = |at: usize| &ways.fits[at].value;
@@ -111,6 +116,7 @@ pub fn decide(model: &Model, ways: &Ways, examples: &[Example], by_labels: &Post
             format!("{} is only {sure:.0} % sure with {}; send more, of other labels", entry.field, said.photos)
         })
         .chain(too_few)
+        .chain(said.is_poor.then(|| POOR.to_owned()))
         .collect();
     let odd = examples.iter().zip(&got).filter(|(_, probability)| **probability < chance);
     warnings.extend(odd.map(|(example, probability)| {
@@ -167,13 +173,15 @@ struct Said<'a> {
     prior: Posterior,
     by_labels: &'a Posterior,
     posterior: &'a Posterior,
-    /// What the labels say without the graph.
+    /// What the labels say without the graph, between the ways of scaling that both leave.
     labels_alone: Posterior,
     /// Whether some photo has another shape than the input, which says how it is fitted.
     shape_tells: bool,
     photos: String,
     /// Of what the labels get; absent where there are none.
     mean: Option<f32>,
+    /// Whether they get no more together than by chance, so that no way explains them.
+    is_poor: bool,
 }
 
 impl Said<'_> {
@@ -200,8 +208,9 @@ impl Said<'_> {
         // Photos without labels never make a setting sure.
         let before = share_in(&shares_of(self.by_labels, &of));
         let sure = share.min(spread::CONFIDENCE_MAX.max(before));
-        let is_certain = known.is_some_and(|entry| entry.confidence >= CERTAIN_MIN && entry.value == taken)
-            || share_in(&shares_of(&self.labels_alone, &of)) >= BY_LABELS_MIN;
+        let is_by_labels = !self.is_poor && share_in(&shares_of(&self.labels_alone, &of)) >= BY_LABELS_MIN;
+        let is_certain =
+            known.is_some_and(|entry| entry.confidence >= CERTAIN_MIN && entry.value == taken) || is_by_labels;
         let most = if is_certain { CONFIDENCE_MAX } else { UNCERTAIN_MAX };
         let labels =
             self.mean.map_or_else(String::new, |mean| format!(", whose labels get {mean:.2} on average this way"));

@@ -74,12 +74,15 @@ impl Posterior {
         Self { fits: ways.fits.len(), logs: logs.collect(), is_whole }
     }
 
-    /// What the labels say where every way of scaling is as probable before.
+    /// What the labels say where every way of scaling that was run on every photo is as probable before; the others stay as far
+    /// behind the best one as the graph and the labels together left them.
     pub fn of_labels_alone(&self, ways: &Ways) -> Self {
+        let (best, _) = self.best();
         let mut alone = self.clone();
-        for (logs, way) in alone.logs.chunks_exact_mut(self.fits).zip(&ways.scalings) {
+        for (scaling, logs) in alone.logs.chunks_exact_mut(self.fits).enumerate() {
+            let known = if self.is_whole[scaling] { scaling } else { best };
             for log in logs {
-                *log -= way.log_prior;
+                *log -= ways.scalings[known].log_prior;
             }
         }
         alone

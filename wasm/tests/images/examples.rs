@@ -299,6 +299,40 @@ fn labels_that_every_way_of_scaling_fits_as_well_make_nothing_surer_than_the_gra
     assert!(std.confidence <= 0.89, "{}", std.confidence);
 }
 
+/// What photos of one label decide that gets so much of each in the first way of scaling, and in all others.
+fn decide_tried(shares: [(f32, f32); 5]) -> Decision {
+    let of = |(first, others): (f32, f32)| {
+        let tried = |scaling| {
+            let probability = if scaling == 0 { first } else { others };
+            Try { scaling, view: 0, probability, classes: vec![] }
+        };
+        Example { label: Some("cat".into()), views: vec![0; 12], tries: (0..16).map(tried).collect() }
+    };
+    let NextStep::Decided { decision } = examples::next_step(&nearly_even_model(), &shares.map(of)) else {
+        panic!("runs")
+    };
+    decision
+}
+
+#[test]
+fn one_photo_alone_makes_nothing_surer_than_the_graph_can_and_two_do() {
+    let [alike, telling] = [(0.95, 0.95), (0.95, 0.0)];
+    let sure = |shares| entry(&decide_tried(shares), "input.std").confidence;
+    assert!((0.88..=0.89).contains(&sure([telling, alike, alike, alike, alike])));
+    assert!(sure([telling, alike, telling, alike, alike]) > 0.9);
+}
+
+#[test]
+fn labels_that_together_get_less_than_by_chance_make_nothing_sure_and_are_said_to() {
+    let decision = decide_tried([(0.9, 0.0), (0.15, 0.0), (0.01, 0.0), (0.0, 0.0), (0.24, 0.0)]);
+    assert!(entry(&decision, "input.std").confidence <= 0.89);
+    assert!(
+        decision.warnings.iter().any(|warning| warning.contains("no better than chance")),
+        "{:?}",
+        decision.warnings
+    );
+}
+
 #[test]
 fn labels_find_divisors_of_which_a_graph_without_moments_shows_nothing() {
     for (mean, std) in [(0.0, 65_025.0), (0.0, 127.5), (127.5, 63.75), (127.5, 1.0)] {
