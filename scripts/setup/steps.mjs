@@ -118,6 +118,7 @@ export const STEPS = [
       "node/clients",
       "node/src/client",
       "node/src/generated",
+      "node/src/label-name.ts",
       "node/src/printable.ts",
       "node/src/wilson.ts",
       ...RUST_INPUTS,
