@@ -36,7 +36,8 @@ export async function askHonestly(url, photo, seconds) {
   return { times: sorted, p50: of(0.5), p99: of(0.99), failed };
 }
 
-function ask(url, agent, body) {
+/** Posts a photo. @returns {Promise<{ status: number, body: Buffer }>} */
+export function ask(url, agent, body) {
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "image/jpeg", "content-length": body.length };
     const sent = request(url, { method: "POST", agent, headers }, (response) => {

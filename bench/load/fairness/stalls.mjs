@@ -10,7 +10,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { Agent, request } from "node:http";
+import { Agent } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -20,9 +20,9 @@ import { parseArgs } from "node:util";
 import { percentile } from "../../statistics.mjs";
 import { ROOT, startService } from "../service.mjs";
 import { ATTACKS } from "./attacks.mjs";
+import { ask, EVERY_MS } from "./honest.mjs";
 import { makeWorstImages } from "./worst-images.mjs";
 
-const EVERY_MS = 50;
 const LEAD_MS = 2000;
 const REST_MS = 3000;
 const ATTACKER = fileURLToPath(new URL("attacker.mjs", import.meta.url));
@@ -39,27 +39,12 @@ const { values: flags } = parseArgs({
 });
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function post(url, agent, body) {
+async function post(url, agent, photo) {
   const began = performance.now();
   const at = Number(process.hrtime.bigint()) / 1e9;
-  return new Promise((resolve, reject) => {
-    const headers = { "content-type": "image/jpeg", "content-length": body.length };
-    const sent = request(url, { method: "POST", agent, headers }, (response) => {
-      const chunks = [];
-      response.on("data", (chunk) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () => {
-        const ms = performance.now() - began;
-        const answer = JSON.parse(Buffer.concat(chunks));
-        resolve({ ms, at, status: response.statusCode, timings: answer.results?.[0]?.timings_ms });
-      });
-    });
-    sent.on("error", (error) => {
-      if (sent.reusedSocket && error.code === "ECONNRESET") resolve(post(url, agent, body));
-      else reject(error);
-    });
-    sent.end(body);
-  });
+  const { status, body } = await ask(url, agent, photo);
+  const ms = performance.now() - began;
+  return { ms, at, status, timings: JSON.parse(body).results?.[0]?.timings_ms };
 }
 
 /** Asks the service and the constant server in turn, one at a time each. */
