@@ -90,8 +90,9 @@ export async function runJob({ program, order, signal, progress, remark, log }: 
   let outcome: Extract<RunMessage, { kind: "done" | "failed" }> | null = null;
   child.stderr.setEncoding("utf8").on("data", (text: string) => log(text.trimEnd()));
   createInterface(child.stdout).on("line", (line) => {
-    const message = JSON.parse(line) as RunMessage;
-    if (message.kind === "progress") progress(message.stage, message.share);
+    const message = messageIn(line);
+    if (message === null) log(line);
+    else if (message.kind === "progress") progress(message.stage, message.share);
     else if (message.kind === "remark") remark(message.sentence);
     else {
       outcome = message;
@@ -111,6 +112,15 @@ export async function runJob({ program, order, signal, progress, remark, log }: 
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", end);
+  }
+}
+
+/** Null where it is none: of what a process that is killed was writing, the last line is a part. */
+function messageIn(line: string): RunMessage | null {
+  try {
+    return JSON.parse(line) as RunMessage;
+  } catch {
+    return null;
   }
 }
 
