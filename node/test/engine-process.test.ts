@@ -1,5 +1,6 @@
 /** The pool: one process a model, and a spare that waits. */
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { LoadRequest } from "../src/generated/contract.js";
@@ -22,6 +23,15 @@ async function untilReady(engine: InferenceEngine): Promise<void> {
   await expect.poll(() => engine.status().ready).toBe(true);
 }
 
+/** `ORIGIN` of each engine. */
+function originsOfChildren(): string[] {
+  return childrenOf(process.pid)
+    .map((pid) => readFileSync(`/proc/${pid}/environ`, "utf8").split("\0"))
+    .flatMap((variables) => variables.filter((variable) => variable.startsWith("ORIGIN=")))
+    .map((variable) => variable.slice("ORIGIN=".length))
+    .toSorted();
+}
+
 describe("the pool of engine processes", () => {
   it("starts a spare before anything is asked of it, and a new one when it is taken", async () => {
     const engine = pool("answers");
@@ -35,6 +45,26 @@ describe("the pool of engine processes", () => {
     expect(engine.status().modelCount).toBe(1);
     await engine.close();
   });
+
+  it.skipIf(process.platform !== "linux")(
+    "starts for strangers what takes their spare's place, and never loads the zoo's there",
+    async () => {
+      const engine = pool("answers");
+      await untilReady(engine);
+      expect(originsOfChildren()).toEqual(["zoo"]);
+      // A stranger may have the zoo's spare, and pays for the next one.
+      await engine.load(GRAPH, REQUEST);
+      await expect.poll(() => engine.status().spareCount).toBe(1);
+      expect(originsOfChildren()).toEqual(["stranger", "zoo"]);
+      await engine.load(GRAPH, { ...REQUEST, origin: "zoo" });
+      expect(engine.status()).toMatchObject({ modelCount: 2, spareCount: 1 });
+      expect(originsOfChildren()).toEqual(["stranger", "zoo", "zoo"]);
+      await engine.load(GRAPH, REQUEST);
+      expect(engine.status()).toMatchObject({ modelCount: 3, spareCount: 0 });
+      expect(originsOfChildren()).toEqual(["stranger", "zoo", "zoo"]);
+      await engine.close();
+    },
+  );
 
   it("takes tensors where hello says so, and not where an engine of before says nothing of them", async () => {
     for (const [behaviour, tensors] of [

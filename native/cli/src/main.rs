@@ -45,6 +45,8 @@ Environment:
   LIBTENSORFLOW_PATH        folder of libtensorflow
   ONNXRUNTIME_PATH          folder of ONNX Runtime
   TF_ENABLE_ONEDNN_OPTS     0: layers are computed without oneDNN; default 1, wherever it is built in
+  ORIGIN                    whose graph `serve` is started for: zoo (default), or stranger, which runs behind all others
+                            from the start and takes no graph of the zoo
   SANDBOX                   off, best-effort (default) or required (graphs that are not of the zoo are refused
                             where anything is missing)
   ENGINE_MEMORY_BYTES_MAX   memory of a process's own, default 4 GiB; a graph that is seen to need more is refused

@@ -5,6 +5,7 @@
 //! sides lost step, and end it at once.
 
 use std::{
+    env,
     fs::File,
     io::{self, Read, Write, stdin},
     process,
@@ -48,7 +49,14 @@ pub fn serve() -> Result<(), Problem> {
     memory::keep_heaps();
     let stdout = startup::take_stdout().map_err(|error| startup::broken("stdout cannot be taken", &error))?;
     let cell = Cell::from_environment()?;
-    let priority = Priority::keep();
+    let origin = origin()?;
+    let mut priority = Some(Priority::keep());
+    if origin == Origin::Stranger
+        && let Some(priority) = priority.take()
+    {
+        // Before the runtime is loaded, which takes a core for a while.
+        priority.lower();
+    }
     let library = startup::load_library(cell)?;
     let sandbox = cell.seal();
     let writer = Arc::new(Writer { stdout: Mutex::new(stdout), broken: AtomicBool::new(false) });
@@ -58,7 +66,8 @@ pub fn serve() -> Result<(), Problem> {
         cell,
         sandbox,
         writer,
-        priority: Some(priority),
+        origin,
+        priority,
         queue: Arc::default(),
         is_loaded: false,
         threads: Vec::new(),
@@ -66,6 +75,18 @@ pub fn serve() -> Result<(), Problem> {
     let read = server.read_frames(&mut stdin().lock());
     server.finish();
     read
+}
+
+/// Whose graph this process is started for, by `ORIGIN`.
+///
+/// # Errors
+/// `field_invalid` names a value that is none.
+fn origin() -> Result<Origin, Problem> {
+    match env::var("ORIGIN").as_deref() {
+        Ok("zoo") | Err(env::VarError::NotPresent) => Ok(Origin::Zoo),
+        Ok("stranger") => Ok(Origin::Stranger),
+        other => Err(Problem::new(ErrorCode::FieldInvalid, format!("ORIGIN is {other:?}; it may be zoo or stranger"))),
+    }
 }
 
 fn hello(library: &Library, sandbox: Sandbox) -> Hello {
@@ -86,7 +107,9 @@ struct Server {
     cell: Cell,
     sandbox: Sandbox,
     writer: Arc<Writer>,
-    /// Until the first load, which uses it or drops it.
+    /// Whose graph it was started for. One that was started for the zoo's may hold a stranger's.
+    origin: Origin,
+    /// Until the first load, which uses it or drops it; none where this process has stepped back already.
     priority: Option<Priority>,
     queue: Arc<Queue>,
     is_loaded: bool,
@@ -120,6 +143,12 @@ impl Server {
         if self.is_loaded {
             let problem =
                 Problem::new(ErrorCode::Internal, "this process holds a model already; start another for the next");
+            self.writer.send(request_id, &Frame::Error(problem));
+            return Ok(());
+        }
+        if self.origin == Origin::Stranger && request.origin == Origin::Zoo {
+            let problem =
+                Problem::new(ErrorCode::Internal, "this process has stepped back for a graph of a stranger's");
             self.writer.send(request_id, &Frame::Error(problem));
             return Ok(());
         }

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
 import type { Company } from "../fair-queue.js";
-import type { Hello, Loaded, LoadRequest } from "../generated/contract.js";
+import type { Hello, Loaded, LoadRequest, Origin } from "../generated/contract.js";
 import type { EngineStatus, InferenceEngine, LoadedModel, ModelProgram, Party, Pieces } from "../ports.js";
 import type { ProcessCommand, StartChild } from "../start-child.js";
 import type { Reply } from "../wasm-module.js";
@@ -39,6 +39,12 @@ export interface ProcessEngineOptions {
   readonly onLost?: () => void;
 }
 
+interface Spare {
+  readonly connection: EngineConnection;
+  /** A process that was started for strangers takes no graph of the zoo. */
+  readonly origin: Origin;
+}
+
 const RESTART_WAIT_MS_MIN = 200;
 const RESTART_WAIT_MS_MAX = 30_000;
 /** A model that was just loaded answers first: starting a process takes a core for a while. */
@@ -56,7 +62,9 @@ class ProcessEngine implements InferenceEngine {
   readonly #options: ProcessEngineOptions;
   /** Every process, with the model that it holds. */
   readonly #processes = new Map<EngineConnection, ProcessModel | null>();
-  readonly #spares: EngineConnection[] = [];
+  readonly #spares: Spare[] = [];
+  /** Of the next spare: whoever took the last one pays for it. */
+  #spareOrigin: Origin = "zoo";
   /** Of the zoo's models, and of those that clients brought. */
   readonly #runs: { readonly zoo: Runs; readonly stranger: Runs };
   #hello: Hello | null = null;
@@ -78,14 +86,18 @@ class ProcessEngine implements InferenceEngine {
   async load(graph: Pieces, request: LoadRequest, program: ModelProgram | null = null): Promise<LoadedModel> {
     if (program !== null) return await this.#loadProgram(program, graph, request);
     try {
-      return await this.#loadInto((await this.#takeSpare()) ?? this.#start(), graph, request);
+      return await this.#loadInto(
+        (await this.#takeSpare(request.origin)) ?? this.#startFor(request.origin),
+        graph,
+        request,
+      );
     } finally {
-      this.#replaceSpare();
+      this.#replaceSpare(request.origin);
     }
   }
 
   status(): EngineStatus {
-    const spareCount = this.#spares.filter((spare) => spare.alive).length;
+    const spareCount = this.#spares.filter(({ connection }) => connection.alive).length;
     return {
       kind: "process",
       problem: null,
@@ -173,18 +185,21 @@ class ProcessEngine implements InferenceEngine {
     }
   }
 
-  /** A spare that answers. Those that do not are ended. */
-  async #takeSpare(): Promise<EngineConnection | undefined> {
-    for (let spare = this.#spares.shift(); spare !== undefined; spare = this.#spares.shift()) {
+  /** A spare that answers, rather of that origin; a stranger may have the zoo's. Those that do not answer are ended. */
+  async #takeSpare(origin: Origin): Promise<EngineConnection | undefined> {
+    for (;;) {
+      const own = this.#spares.find((spare) => spare.origin === origin);
+      const spare = own ?? (origin === "stranger" ? this.#spares[0] : undefined);
+      if (spare === undefined) return undefined;
+      this.#spares.splice(this.#spares.indexOf(spare), 1);
       try {
-        await spare.hello;
-        await spare.ping(SPARE_ANSWER_MS_MAX);
-        return spare;
+        await spare.connection.hello;
+        await spare.connection.ping(SPARE_ANSWER_MS_MAX);
+        return spare.connection;
       } catch {
         // It is gone, and the next one may be there.
       }
     }
-    return undefined;
   }
 
   /** As many spares as are wanted; without any, one until its hello has said what engines are like here. */
@@ -201,19 +216,20 @@ class ProcessEngine implements InferenceEngine {
   }
 
   #addSpare(): void {
-    const spare = this.#start();
+    const connection = this.#startFor(this.#spareOrigin);
+    const spare = { connection, origin: this.#spareOrigin };
     this.#spares.push(spare);
-    spare.hello.then(
+    connection.hello.then(
       (hello) => {
         this.#hello = hello;
         this.#restartWaitMs = RESTART_WAIT_MS_MIN;
         for (const surplus of this.#spares.splice(this.#options.spareCount)) {
-          void surplus.close(this.#options.closeMsMax);
+          void surplus.connection.close(this.#options.closeMsMax);
         }
       },
       () => this.#restartLater(),
     );
-    spare.ended.then(() => {
+    connection.ended.then(() => {
       const index = this.#spares.indexOf(spare);
       if (index < 0) return;
       this.#spares.splice(index, 1);
@@ -221,7 +237,8 @@ class ProcessEngine implements InferenceEngine {
     });
   }
 
-  #replaceSpare(): void {
+  #replaceSpare(origin: Origin): void {
+    this.#spareOrigin = origin;
     if (this.#replacing !== null || this.#closing) return;
     this.#replacing = setTimeout(() => {
       this.#replacing = null;
@@ -241,7 +258,13 @@ class ProcessEngine implements InferenceEngine {
     this.#restartWaitMs = Math.min(this.#restartWaitMs * 2, RESTART_WAIT_MS_MAX);
   }
 
-  #start(command = this.#options.command): EngineConnection {
+  /** A stranger's runs behind all others from the start: loading a runtime takes a core for a while. */
+  #startFor(origin: Origin): EngineConnection {
+    const { command } = this.#options;
+    return this.#start({ ...command, environment: { ...command.environment, ORIGIN: origin } });
+  }
+
+  #start(command: ProcessCommand): EngineConnection {
     if (this.#closing) throw new AppError("engine_unavailable", "The service is stopping.");
     const { codec, startMsMax, log, cgroups, startChild } = this.#options;
     const connection = new EngineConnection(command, codec, startMsMax, log, startChild, (pid) => {

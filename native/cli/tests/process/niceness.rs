@@ -23,6 +23,17 @@ fn steps_back_after(runtime: RuntimeKind, origin: Origin, source: Source) -> BTr
     host.receive();
     let request = LoadRequest { origin, ..LoadRequest::new(source, SpecOverrides::default()) };
     let Some((_, Reply::Loaded(_))) = host.load_as(1, request, &probe_graph()) else { panic!("not loaded") };
+    niceness_of_threads(&host)
+}
+
+/// A process that was started for a stranger's graph, once it has said hello.
+fn started_for_stranger(runtime: RuntimeKind) -> Host {
+    let mut host = Host::spawn(engine_on(runtime, "serve").process_group(0).env("ORIGIN", "stranger"));
+    host.receive();
+    host
+}
+
+fn niceness_of_threads(host: &Host) -> BTreeSet<i32> {
     fs::read_dir(format!("/proc/{}/task", host.id()))
         .unwrap()
         .map(|thread| niceness_in(&thread.unwrap().path()) - niceness_in(Path::new("/proc/thread-self")))
@@ -52,6 +63,26 @@ fn a_graph_of_the_zoo_does_not_also_with_settings_of_the_request() {
             assert_eq!(steps_back_after(runtime, Origin::Zoo, source), BTreeSet::from([0]), "{}", runtime.name());
         }
     }
+}
+
+#[test]
+fn a_process_started_for_a_stranger_steps_back_before_it_loads_the_runtime_and_once() {
+    for runtime in runtimes() {
+        let mut host = started_for_stranger(runtime);
+        assert_eq!(niceness_of_threads(&host), BTreeSet::from([5]), "{}", runtime.name());
+        let request =
+            LoadRequest { origin: Origin::Stranger, ..LoadRequest::new(Source::Request, SpecOverrides::default()) };
+        let Some((_, Reply::Loaded(_))) = host.load_as(1, request, &probe_graph()) else { panic!("not loaded") };
+        assert_eq!(niceness_of_threads(&host), BTreeSet::from([5]), "{}", runtime.name());
+    }
+}
+
+#[test]
+fn such_a_process_takes_no_graph_of_the_zoo() {
+    let mut host = started_for_stranger(RuntimeKind::Tensorflow);
+    let request = LoadRequest { origin: Origin::Zoo, ..LoadRequest::new(Source::Manifest, SpecOverrides::default()) };
+    let Some((_, Reply::Error(problem))) = host.load_as(1, request, &probe_graph()) else { panic!("loaded") };
+    assert!(problem.message.contains("stepped back"), "{}", problem.message);
 }
 
 #[test]
