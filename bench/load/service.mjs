@@ -19,11 +19,14 @@ export function canMount() {
 /**
  * @param {Record<string, string>} [environment] settings of the service
  * @param {number} [diskMib] size of a disk of its own for registered models
+ * @param {string} [cores] those that it runs on, as `taskset -c` takes them; all where it is absent
  */
-export async function startService(environment = {}, diskMib) {
+export async function startService(environment = {}, diskMib, cores) {
   const modelsDir = mkdtempSync(join(tmpdir(), "menagerie-load-"));
   if (diskMib !== undefined) execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskMib}m`, "tmpfs", modelsDir]);
-  const child = spawn(process.execPath, ["--import", INSIDE, join(ROOT, "node/dist/server.js")], {
+  const program = [process.execPath, "--import", INSIDE, join(ROOT, "node/dist/server.js")];
+  const [file, ...args] = cores === undefined ? program : ["taskset", "--cpu-list", cores, ...program];
+  const child = spawn(file, args, {
     env: {
       ...process.env,
       HOST: "127.0.0.1",

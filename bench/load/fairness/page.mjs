@@ -1,6 +1,5 @@
 /** What `run.mjs` shows of its rows: a table, and docs/fairness.md. */
 import { readConfig } from "../../../node/dist/config.js";
-import { describeMachine } from "../../machine.mjs";
 
 /** @typedef {import("./run.mjs").Row} Row */
 
@@ -72,14 +71,19 @@ export function renderTable(rows) {
   ].join("\n");
 }
 
-/** @param {readonly Row[]} rows */
-export function renderPage(rows, complaints, seconds) {
-  const machine = describeMachine();
+/** @param {import("./run.mjs").Measured} measured */
+export function renderPage({ rows, seconds, serviceCoreCount, machine }, complaints) {
+  const clients =
+    serviceCoreCount === null
+      ? `The attackers would be on other machines: they run where nothing else would (SCHED_IDLE), so that the rows tell of the service,
+which runs as ever.`
+      : `Clients and attackers run on other cores
+than the service, as they would on other machines.`;
   return `# Fair shares, measured
 
 Written by \`node bench/load/fairness/run.mjs --write\`. One honest client asks the default model, a photo each 50 ms, first
-alone and then beside the attack, ${seconds} seconds each. The service has its default settings. The attackers would be on other
-machines: they run where nothing else would (SCHED_IDLE), so that the rows tell of the service, which runs as ever. "Within 2 p50" is the share of the answers beside the attack that
+alone and then beside the attack, ${seconds} seconds each. The service has its default settings.
+${clients} "Within 2 p50" is the share of the answers beside the attack that
 came within twice the p50 alone. RSS is that of the service without its engines, which stood all attacks once before, so
 that its heap and its caches are those of a service in use; it is read ${GIVEN_BACK_MS / 1000} seconds after the last request, or up to ${GIVEN_BACK_MS_MAX / 1000} where it
 is more than before, since some memory is given back only after a longer rest.
@@ -102,6 +106,6 @@ With these settings the limits let the service take ${mib(rssRoomOf(readConfig({
 The factors of an image are those of [worst-images.md](worst-images.md); one thread takes small images alone. Engines have
 \`ENGINE_MEMORY_BYTES_MAX\` each and \`MODELS_MEMORY_BYTES_MAX\` together. Where memory is short, lower IMAGE_PIXELS_MAX first.
 
-${machine.cpu}, ${machine.cores} cores, which the clients share; Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average at the end ${machine.loadAverage.toFixed(1)}.
+${machine.cpu}, ${serviceCoreCount === null ? `${machine.cores} cores, which the clients share` : `${serviceCoreCount} cores for the service`}; Node ${machine.node}; ${machine.date}, commit ${machine.commit}; load average at the end ${machine.loadAverage.toFixed(1)}.
 `;
 }

@@ -1,11 +1,15 @@
 /**
  * One honest client beside each attack: what it notices, and whether the service is afterwards as it was.
  *
- *   node bench/load/fairness/run.mjs [--seconds 30] [--only NAME,NAME] [--search SECONDS] [--write]
+ *   node bench/load/fairness/run.mjs [--seconds 30] [--only NAME,NAME] [--search SECONDS] [--images DIR]
+ *                                    [--service-cores 0,1] [--save FILE] [--write]
+ *   node bench/load/fairness/run.mjs --from FILE,FILE --write
  *
- * `--search` is how long the worst image of each format is searched for; `--write` writes docs/fairness.md. Linux only.
+ * `--search` is how long the worst image of each format is searched for, where `--images` has none; with `--service-cores` the
+ * service has these cores for itself, and the clients have the others that this program may run on; `--save` writes what was measured as JSON, which
+ * `--from` reads; `--write` writes docs/fairness.md. Linux only.
  */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -13,6 +17,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { readConfig } from "../../../node/dist/config.js";
+import { describeMachine } from "../../machine.mjs";
 import { readProcesses } from "../processes.mjs";
 import { ROOT, startService } from "../service.mjs";
 import { ATTACKS } from "./attacks.mjs";
@@ -114,6 +119,7 @@ function peakRss(pid) {
  * @property {number} seconds
  * @property {string} imagesDir
  * @property {boolean} [sameAddress]
+ * @property {string} [serviceCores] cores of the service
  * @property {boolean} [isShort] whether the client is alone once for all attacks, and memory may be given back later
  */
 
@@ -122,9 +128,16 @@ function peakRss(pid) {
  * @param {Options} options
  * @returns {Promise<Row[]>}
  */
-export async function runAttacks({ names, seconds, imagesDir, sameAddress = false, isShort = false }) {
+export async function runAttacks({
+  names,
+  seconds,
+  imagesDir,
+  sameAddress = false,
+  serviceCores = undefined,
+  isShort = false,
+}) {
   const givenBackMs = isShort ? 0 : GIVEN_BACK_MS;
-  const service = await startService({ GRPC_PORT: "0" });
+  const service = await startService({ GRPC_PORT: "0" }, undefined, serviceCores);
   const photo = await readFile(join(ROOT, "models/samples/sunflowers-1.jpg"));
   /** @type {Row[]} */
   const rows = [];
@@ -219,28 +232,77 @@ export function complaintsOf(
 /** Engines of graphs that are kept warm (`MODELS_LOADED_MAX`), with their three pipes and threads of the pool. */
 const SLACK = { threads: 4, engines: 4, descriptors: 20 };
 
+/**
+ * @typedef {object} Measured
+ * @property {readonly Row[]} rows
+ * @property {number} seconds
+ * @property {number | null} serviceCoreCount cores that the service had for itself; null where clients shared them
+ * @property {import("../../machine.mjs").Machine} machine
+ */
+
+/** @returns {Promise<Measured>} */
+async function measure(flags) {
+  const seconds = Number(flags.seconds);
+  const serviceCores = flags["service-cores"];
+  if (serviceCores !== undefined) leaveCores(serviceCores);
+  const imagesDir = flags.images ?? (await mkdtemp(join(tmpdir(), "menagerie-worst-")));
+  if (flags.images === undefined) await makeWorstImages(imagesDir, Number(flags.search));
+  // The first row is that of a heap and of caches that are not filled yet.
+  const rowsOf = async (names, sameAddress) =>
+    (await runAttacks({ names: ["all", ...names], seconds, imagesDir, sameAddress, serviceCores })).slice(1);
+  const names = flags.only.split(",").filter((name) => name !== "");
+  const rows = names.length === 0 ? [] : await rowsOf(names, flags["same-address"]);
+  if (flags.write || flags["by-request"]) rows.push(...(await rowsOf(BY_REQUEST, true)));
+  if (flags.images === undefined) await rm(imagesDir, { recursive: true });
+  const serviceCoreCount = serviceCores === undefined ? null : coresOf(serviceCores).length;
+  return { rows, seconds, serviceCoreCount, machine: describeMachine() };
+}
+
+/** Moves this program, and what it starts, to the cores that are not the service's. */
+function leaveCores(serviceCores) {
+  const mayRunOn = (file) => coresOf(/^Cpus_allowed_list:\s+(.+)$/m.exec(readFileSync(file, "latin1"))[1]);
+  const own = coresOf(serviceCores);
+  const others = mayRunOn("/proc/self/status").filter((core) => !own.includes(core));
+  execFileSync("taskset", ["--all-tasks", "--cpu-list", "--pid", others.join(), String(process.pid)]);
+}
+
+/** Of a list such as `0-3,8` (cpuset(7)). */
+function coresOf(list) {
+  return list.split(",").flatMap((range) => {
+    const [first, last = first] = range.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+}
+
+/** Runs on one machine with the same settings and this code, as one. @returns {Promise<Measured>} */
+async function readMeasured(files) {
+  const parts = await Promise.all(files.map(async (file) => JSON.parse(await readFile(file, "utf8"))));
+  const order = Object.keys(ATTACKS);
+  const rows = parts.flatMap((part) => part.rows);
+  rows.sort((a, b) => a.isSameAddress - b.isSameAddress || order.indexOf(a.name) - order.indexOf(b.name));
+  return { ...parts[0], rows, machine: { ...parts[0].machine, commit: describeMachine().commit } };
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values: flags } = parseArgs({
     options: {
       seconds: { type: "string", default: "30" },
       only: { type: "string", default: Object.keys(ATTACKS).join() },
       search: { type: "string", default: "0" },
+      images: { type: "string" },
       "same-address": { type: "boolean", default: false },
+      "by-request": { type: "boolean", default: false },
+      "service-cores": { type: "string" },
+      save: { type: "string" },
+      from: { type: "string" },
       write: { type: "boolean", default: false },
     },
   });
-  const imagesDir = await mkdtemp(join(tmpdir(), "menagerie-worst-"));
-  await makeWorstImages(imagesDir, Number(flags.search));
-  const seconds = Number(flags.seconds);
-  // The first row is that of a heap and of caches that are not filled yet.
-  const measure = async (names, sameAddress) =>
-    (await runAttacks({ names: ["all", ...names], seconds, imagesDir, sameAddress })).slice(1);
-  const rows = await measure(flags.only.split(","), flags["same-address"]);
-  if (flags.write) rows.push(...(await measure(BY_REQUEST, true)));
-  await rm(imagesDir, { recursive: true });
-  console.log(renderTable(rows));
-  const complaints = rows.flatMap((row) => complaintsOf(row, WANTED[row.isSameAddress ? "same" : "other"]));
+  const measured = flags.from === undefined ? await measure(flags) : await readMeasured(flags.from.split(","));
+  console.log(renderTable(measured.rows));
+  const complaints = measured.rows.flatMap((row) => complaintsOf(row, WANTED[row.isSameAddress ? "same" : "other"]));
   for (const complaint of complaints) console.error(complaint);
   if (complaints.length > 0) process.exitCode = 1;
-  if (flags.write) await writeFile(join(ROOT, "docs/fairness.md"), renderPage(rows, complaints, seconds));
+  if (flags.save !== undefined) await writeFile(flags.save, JSON.stringify(measured));
+  if (flags.write) await writeFile(join(ROOT, "docs/fairness.md"), renderPage(measured, complaints));
 }
