@@ -55,7 +55,8 @@ const PNG = "Content-Type: image/png";
 const part = (disposition: string, content: string) =>
   `--b\r\nContent-Disposition: ${disposition}\r\n\r\n${content}\r\n`;
 const PHOTO = part('form-data; name="image_file"; filename="a"', "red");
-const formOf = (...parts: string[]) => sized(`${parts.join("")}--b--\r\n`, MULTIPART);
+const formOfParts = (...parts: string[]) => `${parts.join("")}--b--\r\n`;
+const formOf = (...parts: string[]) => sized(formOfParts(...parts), MULTIPART);
 
 /** Waits until a proper request is answered. It is of unknown length, so it holds as many bytes as a body may have. */
 async function expectFree(): Promise<void> {
@@ -129,6 +130,26 @@ describe("a request that is malformed", () => {
   it("is refused without an answer where it asks for a tunnel", async () => {
     expect(await send(head([], "CONNECT example.org:443 HTTP/1.1"))).toBe("");
     await expectFree();
+  });
+});
+
+describe("a body of one byte in each chunk", () => {
+  const inBytes = (body: string, type: string) =>
+    chunked(`${[...body].map((letter) => `1\r\n${letter}\r\n`).join("")}0\r\n\r\n`, type);
+  const largePart = part('form-data; name="image_file"; filename="a"', `red${" ".repeat(17_000)}`);
+
+  it.each([
+    ["an image", "red".padEnd(17_000), PNG],
+    ["a form", formOfParts(largePart), MULTIPART],
+  ])("is refused where it is %s of many chunks, with the reason", async (_what, body, type) => {
+    const answer = await send(inBytes(body, type));
+    expect(statusesOf(answer)).toEqual([400]);
+    expect(answer).toContain("more than 16384 chunks, of less than 4 bytes on average");
+    await expectFree();
+  });
+
+  it("is taken where it has few", async () => {
+    expect(statusesOf(await send(inBytes(formOfParts(PHOTO), MULTIPART)))).toEqual([200]);
   });
 });
 

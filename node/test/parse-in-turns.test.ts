@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createCallerOf } from "../src/front/caller.js";
@@ -108,6 +108,28 @@ describe("a body of small chunks", () => {
       socket.destroy();
       server?.close();
     }
+  });
+
+  it("of which nothing is taken is parsed no further, until it is", async () => {
+    let taken = 0;
+    const requests: IncomingMessage[] = [];
+    const { waiting, open } = await listen((request, response) => {
+      request.pause();
+      requests.push(request);
+      request.on("data", (chunk: Buffer) => {
+        taken += chunk.length;
+      });
+      request.on("end", () => response.end(`[${taken}]`));
+    });
+    const socket = await open();
+    socket.write(`${HEAD}transfer-encoding: chunked\r\n\r\n${CHUNK.repeat(CHUNKS)}0\r\n\r\n`);
+    await vi.waitFor(() => expect(requests).toHaveLength(1));
+    const serve = setInterval(() => waiting.shift()?.(), 1);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(requests[0]?.readableLength).toBeLessThanOrEqual(CHUNKS_A_TURN);
+    requests[0]?.resume();
+    expect(await answersOf(socket, 1)).toEqual([`[${CHUNKS}]`]);
+    clearInterval(serve);
   });
 
   it("waits for nothing more once its connection is gone", async () => {

@@ -54,6 +54,12 @@ describe("large bodies", () => {
     expect(takeTurn({ caller: SENDER, request }, 1)).toBeDefined();
   });
 
+  test("as many tiny chunks have one turn together as take the time of a large one", () => {
+    const request = {};
+    const turns = Array.from({ length: 1025 }, () => takeTurn({ caller: SENDER, request }, 1));
+    expect(turns.filter((turn) => turn !== undefined)).toHaveLength(4);
+  });
+
   test("a caller that is alone is read in each turn of the event loop", async () => {
     ask(SENDER, 100);
     await turnManyTimes();

@@ -159,6 +159,54 @@ async function beRefused(target) {
 const REFUSED_A_SECOND = 60;
 const REFUSED_MS_MAX = 10_000;
 
+/** Such bodies on more connections than the service has places, and away before they are parsed. */
+async function sendByteByByteAndLeave(target) {
+  const request = byteByByte({ photo: Buffer.alloc(LEFT_BYTES) }, "localhost");
+  const leave = () =>
+    new Promise((resolve) => {
+      const socket = open(target).on("close", resolve);
+      socket.write(request);
+      setTimeout(() => socket.destroy(), LEAVE_MS);
+    });
+  while (!target.isOver()) await Promise.all(Array.from({ length: 450 }, leave));
+}
+
+const LEFT_BYTES = 240_000;
+const LEAVE_MS = 3000;
+
+/** Files of the page, many on one connection at once, of which nothing is read. */
+async function pipelineUnread(target) {
+  const sockets = [];
+  const request = Buffer.from("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(30));
+  while (!target.isOver()) {
+    if (sockets.length < 64) sockets.push(open(target).pause());
+    for (const socket of sockets) if (socket.writable && socket.writableLength === 0) socket.write(request);
+    await sleep(PAUSE_MS);
+  }
+  for (const socket of sockets) socket.destroy();
+}
+
+/** Bodies of tiny chunks that begin once their request is answered. */
+async function sendAfterAnswers(target) {
+  const head = "POST /nowhere HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
+  const chunks = Buffer.from("1\r\nx\r\n".repeat(200_000));
+  const send = () =>
+    new Promise((resolve) => {
+      const socket = open(target).on("close", resolve);
+      socket.write(head);
+      socket.once("data", () => socket.resume().write(chunks));
+      setTimeout(() => socket.destroy(), LEAVE_MS);
+    });
+  await Promise.all(
+    Array.from({ length: 32 }, async () => {
+      while (!target.isOver()) {
+        await send();
+        await sleep(PAUSE_MS);
+      }
+    }),
+  );
+}
+
 /** Six photos on one connection at once, and away. */
 async function pipelineAndLeave(target) {
   const request = encodePost("/infer", { "content-type": "image/jpeg" }, target.photo);
@@ -265,6 +313,15 @@ export const ATTACKS = {
   refused: {
     title: "60 requests a second that are refused, whose photos come in chunks of one byte",
     run: beRefused,
+  },
+  leaving: {
+    title: "450 connections whose photos come in chunks of one byte, and that leave",
+    run: sendByteByByteAndLeave,
+  },
+  unread: { title: "64 connections that ask for the page again and again and read nothing", run: pipelineUnread },
+  "after answers": {
+    title: "32 clients whose bodies come in chunks of one byte once they are answered",
+    run: sendAfterAnswers,
   },
   exports: { title: "16 clients that export a graph as ONNX, again and again", run: exportGraphs },
   examples: {

@@ -5,13 +5,13 @@
  */
 import type { IncomingMessage, RequestListener } from "node:http";
 import type { CallerOf } from "./caller.js";
+import { boundChunks } from "./chunk-bound.js";
 import { readInTurns, type TakeTurn } from "./reading-turns.js";
 
 /** How long the rest of a body is read, so that its client reads the answer. */
 const LINGER_MS = 2000;
-/** On average, of what comes in more chunks than that: a network makes larger ones of what is sent as fast as it can be. */
-const CHUNK_BYTES_MIN = 512;
-const FREE_CHUNKS = 256;
+/** A network makes larger ones of what is sent as fast as it can be. */
+const CHUNKS = { freeChunks: 256, bytesMin: 512 };
 
 /** `serve`, and then the rest of the body. */
 export function dropRestInTurns(callerOf: CallerOf, takeTurn: TakeTurn, serve: RequestListener): RequestListener {
@@ -34,12 +34,9 @@ function dropRest(request: IncomingMessage, takeTurn: (bytes: number) => Promise
   const { socket } = request;
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
   request.once("close", () => clearTimeout(timer));
-  let chunkCount = 0;
-  let byteCount = 0;
+  const isBounded = boundChunks(CHUNKS);
   const turn = (bytes: number) => {
-    chunkCount += 1;
-    byteCount += bytes;
-    if (chunkCount <= FREE_CHUNKS || byteCount >= chunkCount * CHUNK_BYTES_MIN) return takeTurn(bytes);
+    if (isBounded(bytes)) return takeTurn(bytes);
     socket.destroy();
     return undefined;
   };

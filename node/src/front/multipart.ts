@@ -41,7 +41,7 @@ export interface PartHead {
 export interface PartReader {
   /** Holds up the next chunk, of so many bytes, until it is to be read. */
   turn(bytes: number): Promise<void> | undefined;
-  /** Called with each piece of the body, before it is taken apart. */
+  /** Called with the length of each chunk of the body, before it is taken apart. */
   bytes(count: number): void;
   /** What a part is. */
   kind(head: PartHead): PartKind;
@@ -223,17 +223,13 @@ function feed(
   count: (chunk: Buffer) => void,
   turn: (bytes: number) => Promise<void> | undefined,
 ): () => void {
-  const joiner = new ChunkJoiner({
-    push(chunk: Buffer) {
-      count(chunk);
-      parser.write(chunk);
-    },
-  });
+  const joiner = new ChunkJoiner({ push: (chunk) => parser.write(chunk) });
   let isOver = false;
   const resume = () => {
     if (!isOver) request.resume();
   };
   const take = (chunk: Buffer) => {
+    count(chunk);
     joiner.add(chunk);
     if (!parser.writableNeedDrain) return;
     request.pause();

@@ -1,10 +1,10 @@
 /**
  * Small pieces of what was read of a connection, parsed in turns of the event loop. Node parses all that it has read at
  * once, 64 KiB, with a call for each chunk of a body: of chunks of one byte that is 11,000 calls, in which nothing else
- * runs, and how small chunks are is the client's choice. A body whose length is declared has no chunks of its own, and is
- * parsed as it comes.
+ * runs, and how small chunks are is the client's choice. Chunks that nobody has taken yet have no others parsed behind them: each
+ * is an object of a hundred times its byte. A body whose length is declared has no chunks of its own, and is parsed as it comes.
  */
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import type { CallerOf } from "./caller.js";
 import type { ReadingTurns } from "./reading-turns.js";
@@ -28,7 +28,7 @@ export function parseInTurns(
     const party = { caller: callerOf({ headers: {}, socket }).name, request: socket };
     connections.set(socket, new Connection(socket, () => turns.wait(party), now));
   });
-  server.on("request", ({ socket, headers }) => connections.get(socket)?.begin(Number(headers["content-length"] ?? 0)));
+  server.on("request", (request) => connections.get(request.socket)?.begin(request));
 }
 
 class Connection {
@@ -37,6 +37,8 @@ class Connection {
   readonly #now: () => number;
   /** What Node does with what comes. */
   readonly #parse: (chunk: Buffer) => void;
+  /** Whose body comes, or came last. */
+  #request: IncomingMessage | null = null;
   /** What is to come of a body whose length is known. */
   #bodyBytes = 0;
   #pieceBytes = PIECE_BYTES_FIRST;
@@ -62,9 +64,9 @@ class Connection {
     });
   }
 
-  /** A request has begun, whose body has so many bytes; 0 where that is not said. */
-  begin(bodyBytes: number): void {
-    this.#bodyBytes = bodyBytes;
+  begin(request: IncomingMessage): void {
+    this.#request = request;
+    this.#bodyBytes = Number(request.headers["content-length"] ?? 0);
     this.#hasBegun = true;
   }
 
@@ -88,13 +90,29 @@ class Connection {
   #waitForTurn(): void {
     if (this.#isWaiting || this.#isStopped) return;
     this.#isWaiting = true;
-    void this.#turn().then(() => {
-      this.#isWaiting = false;
-      if (this.#rest === null || this.#isStopped || this.#socket.destroyed) return;
-      this.#rest = this.#parsePieces(this.#rest);
-      if (this.#rest === null) this.#release();
-      else this.#waitForTurn();
-    });
+    void this.#untilTaken()
+      .then(this.#turn)
+      .then(() => {
+        this.#isWaiting = false;
+        if (this.#rest === null || this.#isStopped || this.#socket.destroyed) return;
+        this.#rest = this.#parsePieces(this.#rest);
+        if (this.#rest === null) this.#release();
+        else this.#waitForTurn();
+      });
+  }
+
+  /** Resolves once what was parsed of a body is taken, or is for nobody. */
+  async #untilTaken(): Promise<void> {
+    const request = this.#request;
+    while (request !== null && request.readableLength > 0 && !request.closed) {
+      await new Promise<void>((resolve) => {
+        const go = () => {
+          request.off("resume", go).off("close", go);
+          resolve();
+        };
+        request.on("resume", go).on("close", go);
+      });
+    }
   }
 
   #release(): void {

@@ -12,6 +12,9 @@ import type { Party } from "../ports.js";
 const FREE_BYTES = 256 * 1024;
 /** Likewise, as many as a network makes of those: how small chunks are is the client's choice, and each takes its time. */
 const FREE_CHUNKS = 256;
+/** What one turn is for at most, beside the chunk that waits for it: so many tiny chunks take as long as a large one. */
+const TURN_BYTES = 32 * 1024;
+const TURN_CHUNKS = 256;
 /** Chunks, of 64 KiB mostly, that are read from one turn of the event loop to the next. */
 const CHUNKS_A_TURN = 2;
 /** Of one caller while others are about: 130 MB/s, as much as comes by a gigabit, and a fifth of the thread's time. */
@@ -34,8 +37,8 @@ interface Held {
 export function createReadingTurns(now: () => number = () => performance.now()): ReadingTurns {
   const company = new Company(undefined, now);
   const queue = new FairQueue<Held>();
-  /** What came of each body. */
-  const came = new WeakMap<object, { bytes: number; chunks: number }>();
+  /** What may come of each body before its next turn. */
+  const free = new WeakMap<object, { bytes: number; chunks: number }>();
   /** Chunks of each caller in this millisecond. */
   const counts = new Map<string, number>();
   let thisMs = 0;
@@ -73,9 +76,16 @@ export function createReadingTurns(now: () => number = () => performance.now()):
   return {
     take(party, bytes) {
       company.note(party.caller);
-      const before = came.get(party.request) ?? { bytes: 0, chunks: 0 };
-      came.set(party.request, { bytes: before.bytes + bytes, chunks: before.chunks + 1 });
-      return before.bytes < FREE_BYTES && before.chunks < FREE_CHUNKS ? undefined : wait(party);
+      const { bytes: freeBytes, chunks: freeChunks } = free.get(party.request) ?? {
+        bytes: FREE_BYTES,
+        chunks: FREE_CHUNKS,
+      };
+      if (freeBytes > 0 && freeChunks > 0) {
+        free.set(party.request, { bytes: freeBytes - bytes, chunks: freeChunks - 1 });
+        return undefined;
+      }
+      free.set(party.request, { bytes: TURN_BYTES - bytes, chunks: TURN_CHUNKS - 1 });
+      return wait(party);
     },
     wait,
   };
