@@ -4,6 +4,7 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createCallerOf } from "../src/front/caller.js";
 import { parseInTurns } from "../src/front/parse-in-turns.js";
+import { createReadingTurns } from "../src/front/reading-turns.js";
 
 /** Of one byte each: more than Node reads at once. */
 const CHUNKS = 20_000;
@@ -96,7 +97,7 @@ describe("a body of small chunks", () => {
       socket.write(`${HEAD}transfer-encoding: chunked\r\n\r\n${CHUNK.repeat(CHUNKS)}0\r\n\r\n`);
       let before = 0;
       let grown = 0;
-      for (let turn = 0; turn < 6; turn += 1) {
+      for (let turn = 0; turn < 3 && (counts[0] ?? 0) < CHUNKS; turn += 1) {
         await vi.waitFor(() => expect(waiting).toHaveLength(1), { interval: 1 });
         grown = (counts[0] ?? 0) - before;
         before = counts[0] ?? 0;
@@ -200,4 +201,60 @@ it("answers that nobody reads hold up the pipeline behind them, and nothing is l
   socket.resume();
   await vi.waitFor(() => expect(length).toBe(200 * large.length), { timeout: 20_000 });
   clearInterval(serve);
+});
+
+/** The requests that came before the event loop turned, one in each of a hundred connections of one address. */
+async function inFirstTurn(isAlone: boolean): Promise<number> {
+  let count = 0;
+  let counted: number | undefined;
+  const served: Promise<unknown>[] = [];
+  let nowMs = 0;
+  server = createServer((request, response) => {
+    nowMs += 1;
+    if (request.url === "/many") count += 1;
+    if (count === 1) setImmediate(() => (counted = count));
+    response.end("[0]");
+  });
+  parseInTurns(
+    server,
+    createCallerOf(null, () => false),
+    createReadingTurns(),
+    () => nowMs,
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const from = async (localAddress: string) => {
+    const socket = connect({ port, host: "127.0.0.1", localAddress }).setEncoding("latin1");
+    await once(socket, "connect");
+    return socket;
+  };
+  const other = await from("127.0.0.1");
+  const many = await Promise.all(Array.from({ length: 100 }, () => from("127.0.0.2")));
+  const opened = () => new Promise((resolve) => server?.getConnections((_, all) => resolve(all)));
+  await vi.waitFor(async () => expect(await opened()).toBe(101));
+  if (!isAlone) {
+    other.write(`${HEAD}content-length: 0\r\n\r\n`);
+    await answersOf(other, 1);
+  }
+  for (const socket of many) {
+    socket.write("GET /many HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    served.push(answersOf(socket, 1));
+  }
+  // All of them are there when the loop turns.
+  const until = performance.now() + 50;
+  while (performance.now() < until);
+  await Promise.all(served);
+  return counted ?? 0;
+}
+
+describe.skipIf(process.platform !== "linux")("what hundreds of connections have sent at once", () => {
+  it("is taken in the turns of its address while others are about, and answered whole", async () => {
+    // Each takes a millisecond, and two are an address' share of a turn.
+    expect(await inFirstTurn(false)).toBeLessThanOrEqual(3);
+  });
+
+  it("is taken at once where nobody else is about", async () => {
+    expect(await inFirstTurn(true)).toBe(100);
+  });
 });

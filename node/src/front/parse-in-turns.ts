@@ -3,18 +3,26 @@
  * once, 64 KiB, with a call for each chunk of a body: of chunks of one byte that is 11,000 calls, in which nothing else
  * runs, and how small chunks are is the client's choice. Chunks that nobody has taken yet have no others parsed behind them: each
  * is an object of a hundred times its byte. A body whose length is declared has no chunks of its own, and is parsed as it comes.
+ *
+ * What hundreds of connections have sent is read in one turn, however little it is of each: while other addresses are about,
+ * one has so much time of a turn, and what it has beyond waits for the next ones.
  */
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
+import { Company } from "../fair-queue.js";
 import type { CallerOf } from "./caller.js";
 import type { ReadingTurns } from "./reading-turns.js";
 
 /** Of a head mostly, and of chunks of one byte those that take a third of a millisecond. */
 const PIECE_BYTES_FIRST = 1024;
 const PIECE_BYTES_MIN = 512;
-const PIECE_BYTES_MAX = 64 * 1024;
-/** Pieces grow while they take less, and shrink where they take more. */
+/** Of chunks of one byte two or three milliseconds: those before may have been larger. */
+const PIECE_BYTES_MAX = 8 * 1024;
+/** Pieces grow while they take less, and shrink where they take more; a turn is for as many as take no longer. */
 const PIECE_MS = { least: 0.05, most: 0.2 };
+
+/** Of one address, in a turn of the event loop, while others are about. */
+const TURN_MS_MAX = 2;
 
 /** To be called before the server listens. */
 export function parseInTurns(
@@ -24,16 +32,58 @@ export function parseInTurns(
   now: () => number = () => performance.now(),
 ): void {
   const connections = new WeakMap<Socket, Connection>();
+  const shares = new TurnShares(now);
   server.on("connection", (socket) => {
-    const party = { caller: callerOf({ headers: {}, socket }).name, request: socket };
-    connections.set(socket, new Connection(socket, () => turns.wait(party), now));
+    const { name: caller } = callerOf({ headers: {}, socket });
+    const turn = () => turns.wait({ caller, request: socket });
+    connections.set(socket, new Connection(socket, turn, shares.of(caller), now));
   });
   server.on("request", (request) => connections.get(request.socket)?.begin(request));
+}
+
+interface TurnShare {
+  /** Whether there is time left for more of this address in this turn. */
+  isLeft(): boolean;
+  spend(ms: number): void;
+}
+
+class TurnShares {
+  readonly #company: Company;
+  /** Milliseconds of each address in this turn. */
+  readonly #spent = new Map<string, number>();
+  #isCounting = false;
+
+  constructor(now: () => number) {
+    this.#company = new Company(undefined, now);
+  }
+
+  of(address: string): TurnShare {
+    return {
+      isLeft: () => {
+        this.#company.note(address);
+        return this.#spentBy(address) < TURN_MS_MAX || !this.#company.hasOthers(address);
+      },
+      spend: (ms) => {
+        this.#spent.set(address, this.#spentBy(address) + ms);
+        if (this.#isCounting) return;
+        this.#isCounting = true;
+        setImmediate(() => {
+          this.#isCounting = false;
+          this.#spent.clear();
+        });
+      },
+    };
+  }
+
+  #spentBy(address: string): number {
+    return this.#spent.get(address) ?? 0;
+  }
 }
 
 class Connection {
   readonly #socket: Socket;
   readonly #turn: () => Promise<void>;
+  readonly #share: TurnShare;
   readonly #now: () => number;
   /** What Node does with what comes. */
   readonly #parse: (chunk: Buffer) => void;
@@ -49,9 +99,10 @@ class Connection {
   #isStopped = false;
   #isWaiting = false;
 
-  constructor(socket: Socket, turn: () => Promise<void>, now: () => number) {
+  constructor(socket: Socket, turn: () => Promise<void>, share: TurnShare, now: () => number) {
     this.#socket = socket;
     this.#turn = turn;
+    this.#share = share;
     this.#now = now;
     const listeners = socket.listeners("data") as ((chunk: Buffer) => void)[];
     this.#parse = (chunk) => {
@@ -59,7 +110,7 @@ class Connection {
     };
     for (const listener of listeners) socket.off("data", listener);
     socket.on("data", (chunk: Buffer) => {
-      const rest = this.#parsePieces(chunk);
+      const rest = share.isLeft() ? this.#parsePieces(chunk) : chunk;
       if (rest !== null && !socket.destroyed) this.#hold(rest);
     });
   }
@@ -104,7 +155,7 @@ class Connection {
   /** Resolves once what was parsed of a body is taken, or is for nobody. */
   async #untilTaken(): Promise<void> {
     const request = this.#request;
-    while (request !== null && request.readableLength > 0 && !request.closed) {
+    while (request !== null && !this.#isTaken()) {
       await new Promise<void>((resolve) => {
         const go = () => {
           request.off("resume", go).off("close", go);
@@ -121,11 +172,24 @@ class Connection {
     if (!this.#isStopped) this.#socket.resume();
   }
 
-  /** Parses one piece, and what is known to follow of a body; gives what is left. */
+  /** Parses pieces, and what is known to follow of a body, for as long as a piece may take; gives what is left. */
   #parsePieces(chunk: Buffer): Buffer | null {
-    const rest = this.#parsePiece(chunk, this.#pieceBytes);
-    const isStopped = this.#rest === null ? this.#socket.isPaused() : this.#isStopped;
-    return rest === null || this.#bodyBytes === 0 || isStopped ? rest : this.#parsePiece(rest, 0);
+    const end = this.#now() + PIECE_MS.most;
+    let rest: Buffer | null = chunk;
+    do {
+      rest = this.#parsePiece(rest, this.#pieceBytes);
+      if (rest !== null && this.#bodyBytes > 0 && this.#takesMore()) rest = this.#parsePiece(rest, 0);
+    } while (rest !== null && this.#takesMore() && this.#isTaken() && this.#now() < end);
+    return rest;
+  }
+
+  #takesMore(): boolean {
+    return !(this.#rest === null ? this.#socket.isPaused() : this.#isStopped);
+  }
+
+  /** Whether nothing that was parsed of a body still waits to be taken. */
+  #isTaken(): boolean {
+    return this.#request === null || this.#request.readableLength === 0 || this.#request.closed;
   }
 
   #parsePiece(chunk: Buffer, pieceBytes: number): Buffer | null {
@@ -134,7 +198,9 @@ class Connection {
     this.#hasBegun = false;
     const began = this.#now();
     this.#parse(bytes === chunk.length ? chunk : chunk.subarray(0, bytes));
-    if (bytes === pieceBytes && !this.#hasBegun) this.#adapt(this.#now() - began);
+    const ms = this.#now() - began;
+    this.#share.spend(ms);
+    if (bytes === pieceBytes && !this.#hasBegun) this.#adapt(ms);
     return bytes === chunk.length ? null : chunk.subarray(bytes);
   }
 
