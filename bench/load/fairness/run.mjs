@@ -111,6 +111,7 @@ function peakRss(pid) {
  * @property {State} after
  * @property {number} peakBytes
  * @property {boolean} isUp
+ * @property {number | null} attackerCode what the attacker ended with
  */
 
 /**
@@ -168,7 +169,7 @@ export async function runAttacks({
       await sleep(isShort ? LEAD_MS / 2 : LEAD_MS);
       const beside = await askHonestly(service.url, photo, seconds);
       attacker.stdin.end();
-      await new Promise((resolve) => attacker.once("exit", resolve));
+      const attackerCode = attacker.exitCode ?? (await new Promise((resolve) => attacker.once("exit", resolve)));
       const after = await rest(service, givenBackMs, isShort ? undefined : RSS_AFTER_MAX * ownBytes(before));
       const { title } = ATTACKS[name];
       const peakBytes = peakRss(service.pid);
@@ -182,6 +183,7 @@ export async function runAttacks({
         after,
         peakBytes,
         isUp: service.isUp(),
+        attackerCode,
       });
       console.log(renderTable(rows.slice(-1)).split("\n").at(-1));
     }
@@ -201,13 +203,14 @@ export async function runAttacks({
  * @param {number} [wanted.rssAfterMax] the most memory afterwards, of that before; what clients keep is left out of both
  */
 export function complaintsOf(
-  { name, alone, beside, before, after, peakBytes, isUp },
+  { name, alone, beside, before, after, peakBytes, isUp, attackerCode },
   { ratioMax, p99MsFree = 0, withinTwiceMin = 0, rssAfterMax = Number.POSITIVE_INFINITY },
 ) {
   const complaints = [];
   const failedCount = Object.values(beside.failed).reduce((sum, count) => sum + count, 0);
   const asked = beside.times.length + failedCount;
   if (!isUp) complaints.push("the service is gone");
+  if (attackerCode !== 0) complaints.push(`the attacker ended with ${attackerCode}, so that nothing was measured`);
   if (failedCount > asked / 1000)
     complaints.push(`${failedCount} of ${asked} failed: ${JSON.stringify(beside.failed)}`);
   const roomBytes = rssRoomOf(readConfig({}));
