@@ -5,6 +5,7 @@ export default defineConfig({
   root: import.meta.dirname,
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/support/temporary-folder.ts"],
     testTimeout: 120_000,
     hookTimeout: 180_000,
     teardownTimeout: 60_000,

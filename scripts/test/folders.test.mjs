@@ -38,6 +38,19 @@ test("the page is built in a folder whose name has a space and a letter outside 
   }
 });
 
+test("what a test leaves in the temporary folder goes with the run", () => {
+  const dir = mkdtempSync(join(tmpdir(), "menagerie-folders-"));
+  try {
+    const args = ["node_modules/vitest/vitest.mjs", "run", "--config=node/vitest.config.ts", "test/temporary.test.ts"];
+    const environment = { ...process.env, TMPDIR: dir };
+    const { status, stdout } = spawnSync(process.execPath, args, { cwd: ROOT_DIR, env: environment, encoding: "utf8" });
+    assert.equal(status, 0, stdout);
+    assert.deepEqual(readdirSync(dir), []);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
 /** @param {string} folder */
 function sourcesIn(folder) {
   return readdirSync(join(ROOT_DIR, folder), { recursive: true, encoding: "utf8" })

@@ -1,6 +1,6 @@
 /** The built service as a child process, spoken to through HTTP alone. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ export interface RunningServer {
 /** Starts the service on a free port and waits for its announcement. */
 export async function startServer(environment: Record<string, string>): Promise<RunningServer> {
   const { LIBTENSORFLOW_PATH, ONNXRUNTIME_PATH, PATH, TF_ENABLE_ONEDNN_OPTS } = process.env;
-  const feedbackDir = join(tmpdir(), `menagerie-feedback-${randomUUID()}`);
+  const dataDir = await mkdtemp(join(tmpdir(), "menagerie-data-"));
   const child = spawn(process.execPath, [SERVER_FILE], {
     env: {
       ...(PATH === undefined ? {} : { PATH }),
@@ -35,9 +35,9 @@ export async function startServer(environment: Record<string, string>): Promise<
       ...(TF_ENABLE_ONEDNN_OPTS === undefined ? {} : { TF_ENABLE_ONEDNN_OPTS }),
       HOST: "127.0.0.1",
       PORT: "0",
-      REGISTERED_MODELS_DIR: join(tmpdir(), `menagerie-registered-${randomUUID()}`),
-      FEEDBACK_DIR: feedbackDir,
-      TEACH_DIR: join(tmpdir(), `menagerie-teach-${randomUUID()}`),
+      REGISTERED_MODELS_DIR: join(dataDir, "registered"),
+      FEEDBACK_DIR: join(dataDir, "feedback"),
+      TEACH_DIR: join(dataDir, "teach"),
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe"],
@@ -46,7 +46,8 @@ export async function startServer(environment: Record<string, string>): Promise<
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     log += text;
   });
-  const exited = once(child, "exit").then(() => rm(feedbackDir, { recursive: true, force: true }));
+  // A process of its own that teaches may write until it has seen the service's end.
+  const exited = once(child, "exit").then(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
   const announcement = await Promise.race([
     once(createInterface(child.stdout), "line").then(([line]) => String(line)),
     exited.then(() => {
