@@ -458,7 +458,10 @@ export interface Classifier {
   close(): Promise<void>;
 }
 
-/** A model of the zoo on disk. */
+/** Is told the bytes of a file before they are read; what it throws, the read rejects with. */
+export type Charge = (bytes: number) => void;
+
+/** A model of the zoo on disk. Whoever reads its files for a client charges them to it. */
 export interface ZooModel {
   readonly manifest: Manifest;
   /** Whether the graph file is there; otherwise it has to be fetched first. */
@@ -475,13 +478,13 @@ export interface ZooModel {
    * The graph, which others may have too: nobody changes it or gives it away. Rejects with an `AppError` when the file is
    * missing or not the one of the manifest.
    */
-  readGraph(): Promise<Uint8Array>;
+  readGraph(charge?: Charge): Promise<Uint8Array>;
   /** Null where it has none: the classes are numbered. */
-  readLabels(): Promise<Uint8Array | null>;
+  readLabels(charge?: Charge): Promise<Uint8Array | null>;
   /** File names of photos to try it with. */
   readonly samples: readonly string[];
   /** Null where none of its samples has this name. */
-  readSample(name: string): Promise<Uint8Array | null>;
+  readSample(name: string, charge?: Charge): Promise<Uint8Array | null>;
 }
 
 /** The models that this service knows by id. */

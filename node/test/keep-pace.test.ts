@@ -1,6 +1,8 @@
 /** Answers are taken at a pace, and counted until they are. */
 import { once } from "node:events";
+import { readdir, stat, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Config } from "../src/config.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
@@ -44,7 +46,8 @@ describe("an answer", () => {
     const service = await start({ requestsMax: 1, requestsQueuedMax: 20 });
     for (let client = 0; client < 4; client += 1) await ask(service);
     await expect.poll(() => service.held().bytes).toBeGreaterThan(4 * GRAPH_BYTES);
-    expect(service.held().requests).toBe(0);
+    // They are counted before they are read.
+    await expect.poll(() => service.held().requests).toBe(0);
     const body = form({ image_file: Buffer.from("red") });
     expect((await fetch(`${service.url}/infer`, { method: "POST", body })).status).toBe(200);
   });
@@ -76,6 +79,26 @@ describe("an answer", () => {
     const refused = await fetch(`${service.url}/api/models/${file}`);
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "2"]);
     await expect.poll(() => service.held()).toEqual({ requests: 0, waiting: 0, bytes: 0 });
+  });
+
+  it("is counted before its file is read", async () => {
+    const service = await start({ uploadsHeldBytesMax: 5 * GRAPH_BYTES, labelsBytesMax: GRAPH_BYTES });
+    const labels = Buffer.concat([Buffer.from("red\ngreen\n"), Buffer.alloc(GRAPH_BYTES - 20, "b"), Buffer.from("\n")]);
+    const body = form({ model_file: GRAPH, label_file: labels, id: "large", version: "2" });
+    expect((await fetch(`${service.url}/api/models`, { method: "POST", body })).status).toBe(201);
+    for (const count of [1, 2]) {
+      await ask(service);
+      await expect.poll(() => service.held().bytes).toBeGreaterThan(0.9 * count * GRAPH_BYTES);
+    }
+    // Whoever reads one of them finds it damaged.
+    for (const name of await readdir(service.registeredModelsDir)) {
+      const path = join(service.registeredModelsDir, name);
+      if (!name.endsWith(".json")) await writeFile(path, Buffer.alloc((await stat(path)).size));
+    }
+    for (const file of ["large/graph", "large/graph?as=onnx", "large@2/labels"]) {
+      const refused = await fetch(`${service.url}/api/models/${file}`);
+      expect([file, await refused.json()]).toMatchObject([file, { code: "overloaded" }]);
+    }
   });
 
   it("that is read slowly, and not too slowly, comes whole", async () => {

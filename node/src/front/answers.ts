@@ -1,16 +1,19 @@
 /** Answers of any size: counted until the client has them, and given in pieces, so that it is seen whether it reads. */
 import type { RequestHandler, Response } from "express";
-import type { Pieces, Visit } from "../ports.js";
+import type { Charge, Pieces, Visit } from "../ports.js";
 import type { Admission } from "./admission.js";
 import type { CallerOf } from "./caller.js";
 import { visitOf } from "./enter.js";
 import { keepAnswerPace, type PaceLimits } from "./keep-pace.js";
 
+type Body = string | Uint8Array | Pieces;
+
 /**
  * Sends a body whose type is set, in one or in pieces. Resolves once all of it is handed on, or the client is gone.
- * Rejects with an `AppError` `overloaded` where its caller holds too much.
+ * Rejects with an `AppError` `overloaded` where its caller holds too much. One that has to be read is given as what reads
+ * it, which charges its bytes before.
  */
-export type SendBytes = (response: Response, body: string | Uint8Array | Pieces) => Promise<void>;
+export type SendBytes = (response: Response, body: Body | ((charge: Charge) => Promise<Body>)) => Promise<void>;
 
 /** Sends a file whose type is set while it is read. Resolves as `SendBytes`. */
 export type SendFile = (
@@ -43,9 +46,15 @@ export function createAnswers(
       next();
     },
 
-    async send(response, body) {
+    async send(response, given) {
+      let charged = 0;
+      const chargeRead = (bytes: number) => {
+        charge(response, bytes);
+        charged += bytes;
+      };
+      const body = typeof given === "function" ? await given(chargeRead) : given;
       const length = lengthOf(body);
-      charge(response, length);
+      if (length > charged) charge(response, length - charged);
       response.setHeader("content-length", length);
       if (length <= PIECE_BYTES) {
         // Node writes a text together with the head.
@@ -74,12 +83,12 @@ export function createAnswers(
   };
 }
 
-function lengthOf(body: string | Uint8Array | Pieces): number {
+function lengthOf(body: Body): number {
   if (typeof body === "string") return Buffer.byteLength(body);
   return piecesOf(body).reduce((sum, piece) => sum + piece.length, 0);
 }
 
-function piecesOf(body: string | Uint8Array | Pieces): Pieces {
+function piecesOf(body: Body): Pieces {
   if (typeof body === "string") return [Buffer.from(body)];
   return body instanceof Uint8Array ? [body] : body;
 }

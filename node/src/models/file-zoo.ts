@@ -7,7 +7,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AppError, isSystemError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest, type Place } from "../generated/contract.js";
-import type { ModelIdentity, ModelProgram, ModelZoo, ZooModel } from "../ports.js";
+import type { Charge, ModelIdentity, ModelProgram, ModelZoo, ZooModel } from "../ports.js";
 import { sha256 } from "../sha256.js";
 import { AwayError } from "./blobs.js";
 import { namesIn, sizeOf } from "./folder-blobs.js";
@@ -418,7 +418,8 @@ export class FileZooModel implements ZooModel {
     return model;
   }
 
-  async readGraph(): Promise<Uint8Array> {
+  async readGraph(charge?: Charge): Promise<Uint8Array> {
+    await this.#charge(this.manifest.graph.file, charge);
     this.#reading ??= this.#readGraph().finally(() => {
       this.#reading = null;
     });
@@ -433,9 +434,11 @@ export class FileZooModel implements ZooModel {
     return graph;
   }
 
-  async readLabels(): Promise<Uint8Array | null> {
+  async readLabels(charge?: Charge): Promise<Uint8Array | null> {
     const { labels } = this.manifest;
-    return labels === undefined ? null : await this.#read(labels.file, labels.sha256);
+    if (labels === undefined) return null;
+    await this.#charge(labels.file, charge);
+    return await this.#read(labels.file, labels.sha256);
   }
 
   get samples(): readonly string[] {
@@ -448,9 +451,16 @@ export class FileZooModel implements ZooModel {
     return golden === null ? null : Buffer.from(golden).toString("utf8");
   }
 
-  async readSample(name: string): Promise<Uint8Array | null> {
+  async readSample(name: string, charge?: Charge): Promise<Uint8Array | null> {
     const path = this.#samples.get(name);
-    return path === undefined ? null : await this.#read(path, null);
+    if (path === undefined) return null;
+    await this.#charge(path, charge);
+    return await this.#read(path, null);
+  }
+
+  /** A file that is not there is nothing; whoever reads it says so. */
+  async #charge(file: string, charge: Charge | undefined): Promise<void> {
+    charge?.((await this.#files.sizeOf(file)) ?? 0);
   }
 
   async #read(file: string, expected: string | null): Promise<Uint8Array> {

@@ -110,18 +110,17 @@ class ModelRegistry implements Models {
   async export(model: ZooModel, choice: ExportChoice, party: Party): Promise<Pieces> {
     if (model.registered) this.#checkSandbox();
     const release = this.#hold(model);
+    let letGo = () => {};
     try {
       const source = await this.#sources.ofModel(model, NO_SETTINGS, party);
       const { request, labels, labelOffset, confidence } = source;
-      const graph = await source.readGraph();
-      const letGo = party.hold(graph.reduce((sum, piece) => sum + piece.length, 0));
-      try {
-        const temperature = confidence?.temperature ?? 1;
-        return await this.#exportModel({ graph, request, labels, labelOffset, temperature }, choice, party);
-      } finally {
-        letGo();
-      }
+      const graph = await source.readGraph((bytes) => {
+        letGo = party.hold(bytes);
+      });
+      const temperature = confidence?.temperature ?? 1;
+      return await this.#exportModel({ graph, request, labels, labelOffset, temperature }, choice, party);
     } finally {
+      letGo();
       release();
     }
   }

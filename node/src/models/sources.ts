@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import { AppError } from "../errors.js";
 import type { Confidence, LoadRequest } from "../generated/contract.js";
 import type {
+  Charge,
   Classifier,
   ModelChoice,
   ModelIdentity,
@@ -42,7 +43,7 @@ export interface Source {
   readonly decided: NonNullable<ModelSettings["decided"]>;
   /** How its probabilities are put in words; null as for a model that says nothing of that. */
   readonly confidence: Confidence | null;
-  readGraph(): Promise<Pieces>;
+  readGraph(charge?: Charge): Promise<Pieces>;
   /** To be called once the graph is seen to load: what a client brought is kept from then on. */
   keep(): void;
 }
@@ -150,7 +151,7 @@ export class Sources {
       decided: { evidence: manifest.evidence ?? [], warnings: [] },
       // What was measured is said of the model with its own settings.
       confidence: isPlain(settings) ? manifestConfidence(manifest) : null,
-      readGraph: () => readGraphOf(model),
+      readGraph: (charge) => readGraphOf(model, charge),
       keep: () => {},
     });
   }
@@ -238,9 +239,9 @@ function isPlain({ overrides, labelOffset }: ModelSettings): boolean {
 }
 
 /** Where the manifest names no graph, the program's own file stands for it: that is checked, and not sent to it. */
-async function readGraphOf(model: ZooModel): Promise<Pieces> {
+async function readGraphOf(model: ZooModel, charge?: Charge): Promise<Pieces> {
   const { engine, graph } = model.manifest;
-  const content = await model.readGraph();
+  const content = await model.readGraph(charge);
   return graph.file === engine?.program ? [] : [content];
 }
 

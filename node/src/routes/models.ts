@@ -21,7 +21,6 @@ import {
   type Models,
   type ModelZoo,
   NO_SETTINGS,
-  type Pieces,
   type Role,
   type ZooModel,
 } from "../ports.js";
@@ -220,12 +219,14 @@ function inspectModel(models: Models, classifier: Classifier): RequestHandler {
 function downloadLabels(zoo: ModelZoo, sendBytes: SendBytes): RequestHandler {
   return async (request, response) => {
     const model = findModel(zoo, request);
-    const labels = await model.readLabels();
-    if (labels === null) {
-      throw new AppError("not_found", `Model ${model.manifest.id} has no labels: its classes are numbered.`);
-    }
-    response.type("text");
-    await sendBytes(response, labels);
+    await sendBytes(response, async (charge) => {
+      const labels = await model.readLabels(charge);
+      if (labels === null) {
+        throw new AppError("not_found", `Model ${model.manifest.id} has no labels: its classes are numbered.`);
+      }
+      response.type("text");
+      return labels;
+    });
   };
 }
 
@@ -240,12 +241,14 @@ function downloadSample(zoo: ModelZoo, sendBytes: SendBytes): RequestHandler {
   return async (request, response) => {
     const model = findModel(zoo, request);
     const name = String(request.params["name"]);
-    const photo = await model.readSample(name);
-    if (photo === null) {
-      throw new AppError("not_found", `Model ${model.manifest.id} has no sample ${JSON.stringify(name)}.`);
-    }
-    response.type(extname(name));
-    await sendBytes(response, photo);
+    await sendBytes(response, async (charge) => {
+      const photo = await model.readSample(name, charge);
+      if (photo === null) {
+        throw new AppError("not_found", `Model ${model.manifest.id} has no sample ${JSON.stringify(name)}.`);
+      }
+      response.type(extname(name));
+      return photo;
+    });
   };
 }
 
@@ -271,11 +274,18 @@ function downloadGraph({
     }
     const choice = exportOf(request);
     const visit = visitOf(response);
-    const work = (): Promise<Uint8Array | Pieces> =>
-      choice === null ? model.readGraph() : models.export(model, choice, visit);
-    const file = await visit.run(work, choice !== null && model.registered ? "strangers" : "one");
-    response.attachment(`${id}-${version}${endingOf(choice)}`).type("application/octet-stream");
-    await sendBytes(response, file);
+    const name = () => response.attachment(`${id}-${version}${endingOf(choice)}`).type("application/octet-stream");
+    if (choice === null) {
+      await sendBytes(response, async (charge) => {
+        const graph = await visit.run(() => model.readGraph(charge));
+        name();
+        return graph;
+      });
+    } else {
+      const file = await visit.run(() => models.export(model, choice, visit), model.registered ? "strangers" : "one");
+      name();
+      await sendBytes(response, file);
+    }
   };
 }
 

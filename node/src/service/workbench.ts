@@ -89,8 +89,8 @@ function strangersModel(model: ZooModel): ZooModel {
   return {
     ...{ manifest, present, damage, rejected, program, samples },
     registered: true,
-    readGraph: () => model.readGraph(),
-    readLabels: () => model.readLabels(),
-    readSample: (name) => model.readSample(name),
+    readGraph: (charge) => model.readGraph(charge),
+    readLabels: (charge) => model.readLabels(charge),
+    readSample: (name, charge) => model.readSample(name, charge),
   };
 }
