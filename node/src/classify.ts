@@ -93,7 +93,7 @@ const PICTURE_BYTES_PER_PIXEL = 4;
 
 export function createClassify(deps: ClassifyDeps): Classify {
   return async (visit, question) => {
-    const memory = deps.feedback?.begin(visit.asker, question) ?? null;
+    const memory = deps.feedback?.begin(visit, question) ?? null;
     try {
       const items = await visit.run(() => classifyAll(deps, visit, question, memory), kindOf(deps, question));
       const imagePlaceOf = (item: number) => Math.floor(item / question.choices.length);

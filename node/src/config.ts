@@ -276,11 +276,15 @@ const SCHEMA = z.object({
   feedbackAnswersMax: count(1_000_000, 1, 1_000_000_000).describe(
     "Remembered answers; past it the oldest ones are removed, each minute.",
   ),
-  feedbackWaitingMax: count(10_000).describe("Answers that wait to be remembered; past it they are not."),
+  feedbackWaitingMax: count(10_000).describe(
+    "Answers that wait to be remembered, of all callers; past it they are not.",
+  ),
   keptImagesBytesMax: bytes(1024 * MIB, DISK_BYTES_MAX).describe(
     "Bytes of kept images; past it the oldest ones are removed, each minute and after each tenth of it.",
   ),
-  keptImagesWaitingBytesMax: bytes(64 * MIB).describe("Bytes of images that wait to be kept; past it they are not."),
+  keptImagesWaitingBytesMax: bytes(64 * MIB).describe(
+    "Bytes of images that wait to be kept, of all callers; past it they are not.",
+  ),
   uploadedGraphsBytesMax: bytes(ofMemory(1 / 16, 64 * MIB, 512 * MIB)).describe(
     "Bytes of uploaded graphs kept for later requests.",
   ),
@@ -390,9 +394,9 @@ const RULE_OF = {
   teachDaysMax: "memory",
   feedbackDaysMax: "memory",
   feedbackAnswersMax: "memory",
-  feedbackWaitingMax: "memory",
+  feedbackWaitingMax: "shares",
   keptImagesBytesMax: "memory",
-  keptImagesWaitingBytesMax: "memory",
+  keptImagesWaitingBytesMax: "shares",
   uploadedGraphsBytesMax: "memory",
   engineRetries: "engine",
   engineMemoryBytesMax: "engine",

@@ -790,7 +790,10 @@ export type RememberedAnswer = Answer & {
 
 /** What answers were given, and what was right. Nothing of it delays an answer or fails it. */
 export interface Feedback {
-  begin(asker: Asker | null, question: { settings: ModelSettings; options: ClassifyOptions }): Recollection;
+  begin(
+    visit: Pick<Visit, "caller" | "asker">,
+    question: { settings: ModelSettings; options: ClassifyOptions },
+  ): Recollection;
   /**
    * Says what an answer, item `item` of a request's results, should have been; what was said of it before is gone.
    * @throws AppError `request_unknown` where this asker has no such answer, `overloaded` while the store cannot say.

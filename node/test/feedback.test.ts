@@ -53,6 +53,7 @@ function open(changes: Partial<FeedbackOptions> = {}): Feedback {
   return feedback;
 }
 
+const visitOf = (requestId: string) => ({ caller: "", asker: { requestId, key: null } });
 const settled = (of: Feedback) => expect.poll(() => of.status()).toMatchObject({ waiting: 0, problem: null });
 
 const PLACES: readonly (readonly [string, () => Promise<Place>])[] = [
@@ -129,13 +130,16 @@ describe.each(PLACES)("answers on %s", (name, newPlace) => {
   });
 
   it("that are more than may wait are dropped, and counted", async () => {
-    const opened = open({ place: await newPlace(), waitingMax: 3 });
+    const opened = open({ place: await newPlace(), waitingMax: 6 });
     remember(opened, "a", [ANSWER, ANSWER]);
     remember(opened, "b", [ANSWER, ANSWER]);
     expect(opened.status()).toMatchObject({ waiting: 3, dropped: 1 });
+    // As much is left to others.
+    remember(opened, "c", [ANSWER], null, "another");
+    expect(opened.status()).toMatchObject({ waiting: 4, dropped: 1 });
     await settled(opened);
-    expect(await opened.accuracyOf("flowers", "1")).toMatchObject({ answers: 3 });
-    remember(opened, "c");
+    expect(await opened.accuracyOf("flowers", "1")).toMatchObject({ answers: 4 });
+    remember(opened, "d");
     expect(opened.status()).toMatchObject({ waiting: 1, dropped: 1 });
   });
 
@@ -162,8 +166,8 @@ describe("images", () => {
     await store.close();
     return kept;
   };
-  const ask = async (of: Feedback, requestId: string, text: string, answers = [ANSWER]) => {
-    const memory = of.begin({ requestId, key: null }, ASKED);
+  const ask = async (of: Feedback, requestId: string, text: string, answers = [ANSWER], caller = "") => {
+    const memory = of.begin({ caller, asker: { requestId, key: null } }, ASKED);
     const image = bytes(text);
     await memory.image(0, image);
     structuredClone(image, { transfer: [image.buffer] });
@@ -187,7 +191,7 @@ describe("images", () => {
   it("of which a part was asked are not kept", async () => {
     const opened = open({ keepImages: true });
     const crop = { kind: "point", x: 1, y: 1, side: null } as const;
-    const memory = opened.begin({ requestId: "a", key: null }, { ...ASKED, options: { ...ASKED.options, crop } });
+    const memory = opened.begin(visitOf("a"), { ...ASKED, options: { ...ASKED.options, crop } });
     await memory.image(0, bytes("photo"));
     memory.end([ANSWER]);
     await opened.label({ requestId: "a", key: null }, 0, "rose");
@@ -232,6 +236,21 @@ describe("images", () => {
     expect(await keptIn({ url: null, dir })).toEqual(["seven..", null, "more"]);
   });
 
+  it("of one caller leave as many bytes to others as they take", async () => {
+    const opened = open({ keepImages: true, waitingImagesBytesMax: 20 });
+    for (const id of ["a", "b", "c"]) await ask(opened, id, `${id}....`, [ANSWER], "greedy");
+    expect(opened.status()).toMatchObject({ waiting: 3, images_dropped: 1 });
+    await ask(opened, "d", "d....", [ANSWER], "other");
+    expect(opened.status()).toMatchObject({ waiting: 4, images_dropped: 1 });
+    for (const id of ["a", "b", "c", "d"]) await opened.label({ requestId: id, key: null }, 0, "rose");
+    await settled(opened);
+    // What is written is given back.
+    await ask(opened, "e", "e....", [ANSWER], "greedy");
+    await opened.label({ requestId: "e", key: null }, 0, "rose");
+    await opened.close();
+    expect(await keptIn({ url: null, dir })).toEqual(["a....", "b....", null, "d....", "e...."]);
+  });
+
   it("that are large are copied in turns of the event loop", async () => {
     const opened = open({ keepImages: true, waitingImagesBytesMax: 1e7 });
     const large = "x".repeat(3_000_000);
@@ -251,7 +270,7 @@ describe("images", () => {
 
   it("whose request ends while they are copied take none of the room for others", async () => {
     const opened = open({ keepImages: true, waitingImagesBytesMax: 1_000_000 });
-    const memory = opened.begin({ requestId: "a", key: null }, ASKED);
+    const memory = opened.begin(visitOf("a"), ASKED);
     const copied = memory.image(0, bytes("x".repeat(1_000_000)));
     memory.end([]);
     await copied;
@@ -284,7 +303,7 @@ describe("a store that does not do what it is asked", () => {
     async () => {
       execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", dir]);
       try {
-        const opened = open();
+        const opened = open({ waitingMax: 2000 });
         remember(opened, "a");
         await settled(opened);
         const { bavail, bsize } = statfsSync(dir);

@@ -1,10 +1,11 @@
 /**
  * What answers were given, and what was right: gathered here, kept by a thread. The service waits for none of it. What is
- * gathered is bounded: past that, answers are not remembered, and are counted.
+ * gathered is bounded, and divided by who asks (`Shares`): past that, answers are not remembered, and are counted.
  */
 import { AppError } from "../errors.js";
 import { joinInTurns } from "../join-chunks.js";
 import type { AccuracyReport, Asker, Feedback, FeedbackStatus, Recollection, RememberedAnswer } from "../ports.js";
+import { Shares } from "../shares.js";
 import type { Batch } from "./messages.js";
 import { SharedWork } from "./shared-work.js";
 import { StoreThread, type StoreThreadOptions } from "./store-thread.js";
@@ -27,6 +28,8 @@ type Row = Omit<Batch["rows"][number], "image">;
 type Copy = Uint8Array<ArrayBuffer>;
 
 interface Gathered {
+  /** Whose shares the answer and its image are of. */
+  readonly caller: string;
   row: Row;
   readonly image: Copy | null;
 }
@@ -42,8 +45,8 @@ class GatheredFeedback implements Feedback {
   /** The same by request and item. */
   #byId = new Map<string, Gathered>();
   #timer: NodeJS.Timeout | null = null;
-  #waiting = 0;
-  #imagesBytes = 0;
+  readonly #waiting: Shares;
+  readonly #imagesBytes: Shares;
   #dropped = 0;
   #imagesDropped = 0;
   /** One of many answers takes the thread half a second. */
@@ -52,19 +55,21 @@ class GatheredFeedback implements Feedback {
 
   constructor(options: FeedbackOptions) {
     this.#options = options;
+    this.#waiting = new Shares(options.waitingMax);
+    this.#imagesBytes = new Shares(options.waitingImagesBytesMax);
     this.#thread = new StoreThread(options);
   }
 
-  begin(asker: Asker | null, { settings, options }: Parameters<Feedback["begin"]>[1]): Recollection {
+  begin(...[{ caller, asker }, { settings, options }]: Parameters<Feedback["begin"]>): Recollection {
     const copies = new Map<number, Copy>();
     let isOver = asker === null;
     return {
       image: async (place, bytes) => {
         // What is said of a part of a photo says nothing of the photo.
-        if (isOver || !this.#options.keepImages || options.crop !== undefined || !this.#hasRoom(bytes)) return;
-        this.#imagesBytes += bytes.length;
+        if (isOver || !this.#options.keepImages || options.crop !== undefined) return;
+        if (!this.#takeRoom(caller, bytes)) return;
         const copy = await joinInTurns([bytes]);
-        if (isOver) this.#imagesBytes -= copy.length;
+        if (isOver) this.#imagesBytes.giveBack(caller, copy.length);
         else copies.set(place, copy);
       },
       end: (answers) => {
@@ -78,10 +83,10 @@ class GatheredFeedback implements Feedback {
         for (const [item, answer] of answers.entries()) {
           if (answer === null) continue;
           const image = copies.get(answer.imagePlace) ?? null;
-          const isGathered = this.#gather(rowOf(asker, item, answer, about), image);
+          const isGathered = this.#gather({ caller, row: rowOf(asker, item, answer, about), image });
           if (isGathered && image !== null) unused.delete(image);
         }
-        for (const { length } of unused) this.#imagesBytes -= length;
+        for (const { length } of unused) this.#imagesBytes.giveBack(caller, length);
         // Not before: an image is in the batch of all its answers.
         if (this.#gathered.length >= BATCH_ANSWERS) this.#write();
       },
@@ -124,7 +129,7 @@ class GatheredFeedback implements Feedback {
     return {
       store: this.#options.place.url === null ? "sqlite" : "postgresql",
       problem: this.#thread.problem,
-      waiting: this.#waiting,
+      waiting: this.#waiting.total,
       dropped: this.#dropped,
       images_dropped: this.#imagesDropped,
     };
@@ -139,20 +144,23 @@ class GatheredFeedback implements Feedback {
     await this.#thread.close(CLOSE_MS_MAX);
   }
 
-  /** Not where images wait already that take as much as may be. */
-  #hasRoom({ length }: Uint8Array): boolean {
-    if (this.#imagesBytes + length <= this.#options.waitingImagesBytesMax) return true;
+  /** Not where the caller's images wait already that take as much as may be. */
+  #takeRoom(caller: string, { length }: Uint8Array): boolean {
+    if (this.#imagesBytes.allows(caller, length)) {
+      this.#imagesBytes.take(caller, length);
+      return true;
+    }
     this.#imagesDropped += 1;
     return false;
   }
 
-  #gather(row: Row, image: Copy | null): boolean {
-    if (this.#waiting >= this.#options.waitingMax) {
+  #gather(gathered: Gathered): boolean {
+    const { caller, row } = gathered;
+    if (!this.#waiting.allows(caller)) {
       this.#dropped += 1;
       return false;
     }
-    this.#waiting += 1;
-    const gathered = { row, image };
+    this.#waiting.take(caller);
     this.#gathered.push(gathered);
     const id = idOf(row.request_id, row.item);
     if (!this.#byId.has(id)) this.#byId.set(id, gathered);
@@ -168,12 +176,14 @@ class GatheredFeedback implements Feedback {
     if (gathered.length === 0) return;
     this.#gathered = [];
     this.#byId = new Map();
-    const images = [...new Set(gathered.flatMap(({ image }) => image ?? []))];
+    const callers = new Map(gathered.flatMap(({ image, caller }) => (image === null ? [] : [[image, caller]])));
+    const images = [...callers.keys()];
     const rows = gathered.map(({ row, image }) => ({ ...row, image: image === null ? null : images.indexOf(image) }));
-    const imagesBytes = images.reduce((sum, { length }) => sum + length, 0);
+    // Its memory is given to the thread.
+    const held = [...callers].map(([{ length }, caller]) => ({ caller, length }));
     void this.#thread.write({ rows, images }).then((isWritten) => {
-      this.#waiting -= rows.length;
-      this.#imagesBytes -= imagesBytes;
+      for (const { caller } of gathered) this.#waiting.giveBack(caller);
+      for (const { caller, length } of held) this.#imagesBytes.giveBack(caller, length);
       if (isWritten) return;
       this.#dropped += rows.length;
       this.#imagesDropped += images.length;
