@@ -359,10 +359,12 @@ export interface KeptImage {
   readonly photoJson: string;
   /**
    * Work with the photo that was decoded for a `shrink` of Rust's `shrink_of`; null where there is none. One at a time has
-   * it, and it may be given away: what the work puts in its place is kept where there is room.
+   * it, and it may be given away: what the work puts in its place is kept where there is room. Rejects with the signal's
+   * reason where that fires before its turn.
    */
   withPhoto<T>(
     shrink: number,
+    signal: AbortSignal,
     work: (photo: DecodedPhoto | null) => Promise<{ photo: DecodedPhoto | null; value: T }>,
   ): Promise<T>;
 }
@@ -387,7 +389,6 @@ export interface FirstLook {
   readonly shrink: number;
 }
 
-/** Images that are kept for a while, each for its sender alone. */
 /** What an image store holds now, of all callers. */
 export interface ImagesKept {
   readonly count: number;
@@ -395,6 +396,7 @@ export interface ImagesKept {
   readonly bytes: number;
 }
 
+/** Images that are kept for a while, each for its sender alone. */
 export interface ImageStore {
   readonly kept: ImagesKept;
   /**

@@ -5,6 +5,8 @@ import type { DecodedPhoto, FirstLook, ImageStore } from "../src/ports.js";
 
 const LIMITS = { imagesKeptMax: 10, imagesKeptBytesMax: 1000, imageKeptMsMax: 1000 };
 
+const NEVER = new AbortController().signal;
+
 const photoOf = (bytes: number): DecodedPhoto => ({ json: "{}", rgb: new Uint8Array(bytes) });
 const lookOf = (fileBytes: number, photoBytes: number): FirstLook => ({
   bytes: new Uint8Array(fileBytes),
@@ -16,7 +18,9 @@ const keep = (store: ImageStore, caller: string, fileBytes: number, photoBytes: 
   store.keep(caller, "photo.png", lookOf(fileBytes, photoBytes)).id;
 /** Bytes of the photo that is kept of an image; 0 where there is none. */
 const photoBytes = (store: ImageStore, caller: string, id: string, shrink = 1) =>
-  store.find(caller, id).withPhoto(shrink, async (photo) => ({ photo, value: photo === null ? 0 : photo.rgb.length }));
+  store
+    .find(caller, id)
+    .withPhoto(shrink, NEVER, async (photo) => ({ photo, value: photo === null ? 0 : photo.rgb.length }));
 const unknown = expect.objectContaining({ code: "image_unknown" });
 
 describe("an image that is kept", () => {
@@ -76,7 +80,7 @@ describe("an image that is kept", () => {
     const id = keep(store, "a", 100, 20);
     keep(store, "b", 10, 0);
     expect(store.kept).toEqual({ count: 2, bytes: 130 });
-    await store.find("a", id).withPhoto(1, async (photo) => {
+    await store.find("a", id).withPhoto(1, NEVER, async (photo) => {
       store.remove("a", id);
       expect(store.kept).toEqual({ count: 1, bytes: 30 });
       return { photo, value: null };
@@ -119,7 +123,7 @@ describe("a photo", () => {
     const id = keep(store, "a", 10, 20);
     expect(await photoBytes(store, "a", id, 1)).toBe(20);
     expect(await photoBytes(store, "a", id, 4)).toBe(0);
-    await store.find("a", id).withPhoto(4, async () => ({ photo: photoOf(7), value: null }));
+    await store.find("a", id).withPhoto(4, NEVER, async () => ({ photo: photoOf(7), value: null }));
     expect(await photoBytes(store, "a", id, 4)).toBe(7);
     expect(await photoBytes(store, "a", id, 1)).toBe(20);
   });
@@ -133,29 +137,55 @@ describe("a photo", () => {
       release = resolve;
     });
     const order: string[] = [];
-    const first = kept.withPhoto(1, async (photo) => {
+    const first = kept.withPhoto(1, NEVER, async (photo) => {
       order.push("first has it");
       await gate;
       order.push("first gives it back");
       return { photo, value: null };
     });
-    const second = kept.withPhoto(1, async (photo) => {
+    const second = kept.withPhoto(1, NEVER, async (photo) => {
       order.push(`second has ${photo?.rgb.length}`);
       return { photo, value: null };
     });
     // Another reduction is another photo.
-    await kept.withPhoto(2, async (photo) => ({ photo, value: null }));
+    await kept.withPhoto(2, NEVER, async (photo) => ({ photo, value: null }));
     expect(order).toEqual(["first has it"]);
     release();
     await Promise.all([first, second]);
     expect(order).toEqual(["first has it", "first gives it back", "second has 20"]);
   });
 
+  it("is waited for until the request's own deadline, and whoever comes next gets it in turn", async () => {
+    const store = createImageStore(LIMITS);
+    const kept = store.find("a", keep(store, "a", 10, 20));
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let isLent = false;
+    const use = (signal: AbortSignal, until = Promise.resolve()) =>
+      kept.withPhoto(1, signal, async (photo) => {
+        expect(isLent).toBe(false);
+        isLent = true;
+        await until;
+        isLent = false;
+        return { photo, value: photo?.rgb.length };
+      });
+    const first = use(NEVER, gate);
+    const late = new AbortController();
+    const second = use(late.signal);
+    const third = use(NEVER);
+    late.abort(new Error("too late"));
+    await expect(second).rejects.toThrow("too late");
+    release();
+    expect(await Promise.all([first, third])).toEqual([20, 20]);
+  });
+
   it("whose call failed is kept where its memory is still there, and else decoded anew", async () => {
     const store = createImageStore(LIMITS);
     const id = keep(store, "a", 10, 20);
     const fail = (isGivenAway: boolean) =>
-      store.find("a", id).withPhoto(1, async (photo) => {
+      store.find("a", id).withPhoto(1, NEVER, async (photo) => {
         if (isGivenAway) structuredClone(photo?.rgb, { transfer: [photo?.rgb.buffer ?? new ArrayBuffer()] });
         throw new Error("trap");
       });
@@ -168,7 +198,7 @@ describe("a photo", () => {
   it("that comes back after its image was removed counts for nothing", async () => {
     const store = createImageStore(LIMITS);
     const id = keep(store, "a", 100, 400);
-    await store.find("a", id).withPhoto(1, async (photo) => {
+    await store.find("a", id).withPhoto(1, NEVER, async (photo) => {
       store.remove("a", id);
       // While the photo is with a call its bytes are still there.
       expect(() => keep(store, "b", 601, 0)).toThrow(expect.objectContaining({ code: "overloaded" }));

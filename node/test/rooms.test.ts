@@ -72,6 +72,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
   images: [
     "sha256",
     "shares",
+    "unless-aborted",
     "fair-queue",
     "ports",
     "errors",

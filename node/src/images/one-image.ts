@@ -1,5 +1,6 @@
 /** One image that is kept, with its photos: each was decoded at another reduction, and one call at a time has it. */
 import type { DecodedPhoto, KeptImage } from "../ports.js";
+import { unlessAborted } from "../unless-aborted.js";
 
 /** Bytes for photos. */
 export interface PhotoRoom {
@@ -37,6 +38,7 @@ export class OneImage implements KeptImage {
 
   async withPhoto<T>(
     shrink: number,
+    signal: AbortSignal,
     work: (photo: DecodedPhoto | null) => Promise<{ photo: DecodedPhoto | null; value: T }>,
   ): Promise<T> {
     const place = this.#placeOf(shrink);
@@ -45,7 +47,13 @@ export class OneImage implements KeptImage {
     place.turn = new Promise((resolve) => {
       end = resolve;
     });
-    await before;
+    try {
+      await unlessAborted(signal, before);
+    } catch (error) {
+      // Who comes next waits for what this one waited for.
+      void before.then(end);
+      throw error;
+    }
     place.isLent = true;
     let { photo } = place;
     try {

@@ -191,10 +191,10 @@ class WasmClassifier implements Classifier {
   async decode(image: Uint8Array, party: Party): Promise<FirstLook> {
     const { memoryBytesKeptMax } = this.#options;
     const optionsJson = this.#inferJson({ topK: 1, scoreThreshold: 0, picture: false });
-    const given = await transferable(image);
-    const call = { kind: "decode", image: given, optionsJson, memoryBytesKeptMax } as const;
     const release = party.hold(image.length);
     try {
+      const given = await transferable(image);
+      const call = { kind: "decode", image: given, optionsJson, memoryBytesKeptMax } as const;
       const heavy = isHeavy(this.#wasm, { image: given, photo: null });
       const { photo, imageJson, shrink, bytes } = only("decoded", await this.#call(call, { party, heavy }));
       return { bytes, image: JSON.parse(imageJson) as ImageFacts, photo, shrink };
@@ -206,9 +206,9 @@ class WasmClassifier implements Classifier {
   async look(image: Uint8Array, party: Party): Promise<PhotoLook> {
     const { memoryBytesKeptMax } = this.#options;
     const optionsJson = this.#inferJson({ topK: 1, scoreThreshold: 0, picture: false });
-    const given = await transferable(image);
     const release = party.hold(image.length);
     try {
+      const given = await transferable(image);
       const heavy = isHeavy(this.#wasm, { image: given, photo: null });
       const call = { kind: "look", image: given, optionsJson, memoryBytesKeptMax } as const;
       return only("looked", await this.#call(call, { party, heavy })).look;
@@ -309,7 +309,7 @@ class WasmClassifier implements Classifier {
   /** Its photo is decoded where none is kept that serves this model and part of it. */
   async #prepareKept(target: ClassifyTarget, image: KeptImage, optionsJson: string) {
     const shrink = this.#shrinkOf(image, target, optionsJson);
-    return await image.withPhoto(shrink, async (photo) => {
+    return await image.withPhoto(shrink, target.party.signal, async (photo) => {
       const bytes = photo === null ? await joinInTurns([image.bytes]) : new Uint8Array();
       const prepared = await this.#prepare(target, { image: bytes, tensorJson: null, photo, shrink }, optionsJson);
       return { photo: prepared.photo, value: prepared };

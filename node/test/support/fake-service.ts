@@ -111,7 +111,7 @@ export class FakeClassifier implements Classifier {
   ): Promise<ScoredAnswer> {
     this.seen.push(options);
     await this.gate;
-    const image = await this.#bytesOf(given);
+    const image = await this.#bytesOf(given, target.party.signal);
     if (image.length === 0) throw new AppError("image_missing", "the image is empty");
     if (options.tensor !== undefined) {
       const kind = options.tensor.dtype === "uint8" ? FRAME_KIND.infer : FRAME_KIND.tensors;
@@ -140,17 +140,17 @@ export class FakeClassifier implements Classifier {
     return { look: createHash("sha256").update(image).digest().subarray(0, 19), width: 8, height: 8 };
   }
 
-  async #bytesOf(image: GivenImage): Promise<Uint8Array> {
+  async #bytesOf(image: GivenImage, signal: AbortSignal): Promise<Uint8Array> {
     if (image instanceof Uint8Array) return image;
-    if ("withPhoto" in image) return await this.#photoOf(image);
+    if ("withPhoto" in image) return await this.#photoOf(image, signal);
     return await image.withBytes(async (bytes, giveBack) => {
       giveBack?.(bytes);
       return bytes;
     });
   }
 
-  async #photoOf(image: KeptImage): Promise<Uint8Array> {
-    return await image.withPhoto(1, async (known) => {
+  async #photoOf(image: KeptImage, signal: AbortSignal): Promise<Uint8Array> {
+    return await image.withPhoto(1, signal, async (known) => {
       const photo = known ?? (await this.decode(image.bytes)).photo;
       return { photo, value: photo.rgb };
     });
