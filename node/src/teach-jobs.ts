@@ -51,8 +51,14 @@ export interface StoredFile {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
+/** How a job is after a change. Its JSON, a `TeachJob`, is made when it is first wanted, once for all who hear of the change. */
+export interface JobNews {
+  readonly state: State;
+  json(): string;
+}
+
 /** Hears how a job is, at each change; null once there is no more to hear. */
-export type JobListener = (job: TeachJob | null) => void;
+export type JobListener = (news: JobNews | null) => void;
 
 /**
  * Jobs of teaching, each its caller's alone. Each method rejects or throws with an `AppError`: `job_unknown` where the caller

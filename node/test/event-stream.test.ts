@@ -47,7 +47,7 @@ describe("an event stream", () => {
     const { stream } = await open({ everyMsMin: 200 });
     const text = received();
     for (let number = 0; number < 50; number += 1) {
-      stream.send({ number });
+      stream.send(() => JSON.stringify({ number }));
       await delay(1);
     }
     stream.end();
@@ -71,7 +71,7 @@ describe("an event stream", () => {
     const padding = "x".repeat(100_000);
     let most = 0;
     for (let number = 0; number < 1000; number += 1) {
-      stream.send({ number, padding });
+      stream.send(() => JSON.stringify({ number, padding }));
       await new Promise((resolve) => setImmediate(resolve));
       most = Math.max(most, response.writableLength);
     }
@@ -87,7 +87,7 @@ describe("an event stream", () => {
     socket.pause();
     const padding = "x".repeat(1_000_000);
     const closed = once(response, "close");
-    const sending = setInterval(() => stream.send({ padding }), 1);
+    const sending = setInterval(() => stream.send(() => JSON.stringify({ padding })), 1);
     await closed;
     clearInterval(sending);
     expect(response.writableFinished).toBe(false);

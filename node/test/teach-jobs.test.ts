@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { afterEach, describe, expect, it, onTestFinished } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { TeachPhoto } from "../src/generated/api.js";
 import { LOCK_FILE, lockFolder } from "../src/teach/folder-lock.js";
+import { Job } from "../src/teach/job.js";
 import { RESULT_FILES } from "../src/teach-jobs.js";
 import { startFakeService } from "./support/fake-service.js";
 import { FOLDER_LOCK_FILE } from "./support/paths.js";
@@ -88,6 +89,26 @@ describe("a job", () => {
     const at = await start();
     expect((await at.ask("", "POST", asked)).body["code"]).toBe(code);
     expect((await at.ask("")).body["jobs"]).toEqual([]);
+  });
+
+  it("is put in words once for all who hear of a change", async () => {
+    const at = await start();
+    const id = await at.job();
+    const headers = { "x-api-key": "ann" };
+    const readers = await Promise.all(
+      [1, 2, 3].map(async () => {
+        const { body } = await fetch(`${at.service.url}/api/teach/${id}/events`, { headers });
+        const events = body?.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
+        return async () => (await events?.next())?.value;
+      }),
+    );
+    const hear = () => Promise.all(readers.map((read) => read()));
+    await hear();
+    const worded = vi.spyOn(Job.prototype, "json");
+    onTestFinished(() => worded.mockRestore());
+    await at.put(id, "cat", "a third");
+    expect(await hear()).toEqual(Array(3).fill(expect.stringContaining('"photos":3')));
+    expect(worded).toHaveBeenCalledOnce();
   });
 
   it("has no calls where teaching is off", async () => {

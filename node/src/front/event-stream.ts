@@ -14,8 +14,8 @@ export interface EventStreamOptions {
 }
 
 export interface EventStream {
-  /** The state from now on; what it was before need not be sent. */
-  send(state: object): void;
+  /** The state from now on, as JSON when it is sent; what it was before need not be sent. */
+  send(state: () => string): void;
   /** Sends the latest state, and ends. */
   end(): void;
 }
@@ -25,7 +25,7 @@ export function openEventStream(response: Response, name: string, options: Event
   const { everyMsMin, heartbeatMs, graceMs } = options;
   response.set({ "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" });
   response.flushHeaders();
-  let latest: object | null = null;
+  let latest: (() => string) | null = null;
   let wroteMs = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let late: NodeJS.Timeout | undefined;
@@ -38,7 +38,7 @@ export function openEventStream(response: Response, name: string, options: Event
   const flush = () => {
     timer = undefined;
     if (latest === null || response.closed || late !== undefined) return;
-    write(`event: ${name}\ndata: ${JSON.stringify(latest)}\n\n`);
+    write(`event: ${name}\ndata: ${latest()}\n\n`);
     latest = null;
     wroteMs = performance.now();
     if (isEnded) response.end();

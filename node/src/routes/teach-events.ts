@@ -41,9 +41,9 @@ export function teachEventRoutes({ jobs, callerOf, graceMs }: TeachEventDeps): R
           response.end();
           return;
         }
-        const leave = opened.watch(caller, id, (job) => {
-          if (job !== null) stream.send(job);
-          if (job === null || END_STATES.includes(job.state)) stream.end();
+        const leave = opened.watch(caller, id, (news) => {
+          if (news !== null) stream.send(news.json);
+          if (news === null || END_STATES.includes(news.state)) stream.end();
         });
         response.once("close", leave);
       },

@@ -2,7 +2,7 @@
 import { AppError } from "../errors.js";
 import type { TeachJob } from "../generated/api.js";
 import { asStorageProblem } from "../models/durable-file.js";
-import type { JobListener, Stage, State } from "../teach-jobs.js";
+import type { JobListener, JobNews, Stage, State } from "../teach-jobs.js";
 import type { JobFacts, JobFolder } from "./job-folder.js";
 
 /** Sentences of a run that are kept. */
@@ -83,14 +83,23 @@ export class Job {
 
   watch(listener: JobListener): () => void {
     this.#listeners.add(listener);
-    listener(this.json());
+    listener(this.#news());
     return () => this.#listeners.delete(listener);
   }
 
   tell(): void {
     if (this.#listeners.size === 0) return;
-    const job = this.json();
-    for (const listener of this.#listeners) listener(job);
+    const news = this.#news();
+    for (const listener of this.#listeners) listener(news);
+  }
+
+  #news(): JobNews {
+    let text: string | null = null;
+    const json = () => {
+      text ??= JSON.stringify(this.json());
+      return text;
+    };
+    return { state: this.facts.state, json };
   }
 
   /** Says that there is no more to hear. */
