@@ -4,7 +4,7 @@ import express from "express";
 import type { Logger } from "pino";
 import { createClassify } from "./classify.js";
 import { createExplain } from "./explain.js";
-import { type AdmissionLimits, createAdmission } from "./front/admission.js";
+import { type AdmissionLimits, createAdmission, type OnRest } from "./front/admission.js";
 import { createAnswers } from "./front/answers.js";
 import { allowRoles } from "./front/authorize.js";
 import { createCallerOf } from "./front/caller.js";
@@ -85,8 +85,8 @@ export interface AppDeps {
   readonly metrics: () => Promise<string>;
   /** What `/metrics` takes; `none` is no key. */
   readonly metricsRole: Role | "none";
-  /** Called once nobody has asked for anything for a second. */
-  readonly onRest: (seconds: number) => void;
+  /** Called at rest. */
+  readonly onRest: OnRest;
   readonly fetchImage: FetchImage;
   readonly readImagePath: ReadImagePath;
   readonly imageStore: ImageStore;

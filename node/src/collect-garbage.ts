@@ -15,7 +15,8 @@ export const GROWTH_BYTES_MIN = 8 * 1024 * 1024;
 export const QUIET_MS = 5000;
 const COLLECTED_AT_SECONDS = [1, 1 + QUIET_MS / 1000];
 /** V8 frees buffers on a thread of its own. */
-const TRIMMED_AT_SECONDS = [2, 2 + QUIET_MS / 1000];
+const TRIMMED_AT_SECONDS = COLLECTED_AT_SECONDS.map((second) => second + 1);
+const LAST_SECOND = Math.max(...TRIMMED_AT_SECONDS);
 
 /** What `@menagerie/native` exports for this; the types stand here so that this room compiles before it is built. */
 interface Addon {
@@ -49,14 +50,14 @@ export interface RestOptions {
 }
 
 /**
- * To be called at rest each second: where the process has grown since it last rested, collects and trims, and does so once more
- * when it has been quiet for long.
+ * To be called at rest each second for as long as it answers true: where the process has grown since it last rested, collects and
+ * trims, and does so once more when it has been quiet for long.
  */
 export function createRestCollector({
   collect = collectGarbage,
   trim = trimMemory,
   rssBytes = process.memoryUsage.rss,
-}: RestOptions = {}): (seconds: number) => void {
+}: RestOptions = {}): (seconds: number) => boolean {
   let atRestBytes = rssBytes();
   let isDue = false;
   const settle = async () => {
@@ -69,5 +70,6 @@ export function createRestCollector({
     if (!isDue) atRestBytes = Math.min(atRestBytes, rssBytes());
     else if (COLLECTED_AT_SECONDS.includes(seconds)) collect();
     else if (TRIMMED_AT_SECONDS.includes(seconds)) void settle();
+    return seconds < LAST_SECOND;
   };
 }

@@ -260,11 +260,14 @@ describe("a visit", () => {
     expect(admission.held().bytes).toBe(700);
   });
 
-  it("that was the last one for a while is followed by rest, which is told each second for seven", async () => {
+  it("that was the last one for a while is followed by rest, which is told each second for as long as that is asked for", async () => {
     vi.useFakeTimers();
     try {
       const rests: number[] = [];
-      const admission = createAdmission(LIMITS, (seconds) => rests.push(seconds));
+      const admission = createAdmission(LIMITS, (seconds) => {
+        rests.push(seconds);
+        return seconds < 7;
+      });
       const [one, two] = [admission.admit("a"), admission.admit("b")];
       one.leave();
       vi.advanceTimersByTime(5000);
@@ -291,7 +294,10 @@ describe("a visit", () => {
     vi.useFakeTimers();
     try {
       const rests: number[] = [];
-      const admission = createAdmission(LIMITS, () => rests.push(Date.now()));
+      const admission = createAdmission(LIMITS, () => {
+        rests.push(Date.now());
+        return true;
+      });
       const visit = admission.admit("a");
       await visit.run(async () => visit.chargeAnswer(100));
       expect(admission.held()).toMatchObject({ requests: 0, waiting: 0, bytes: 100 });
@@ -311,6 +317,7 @@ describe("a visit", () => {
       let restCount = 0;
       const admission = createAdmission(LIMITS, () => {
         restCount += 1;
+        return false;
       });
       const visit = admission.admit("a");
       const releases = [visit.hold(10), admission.hold("b", 10)];

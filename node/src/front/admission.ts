@@ -52,14 +52,15 @@ const SHARES: Record<WorkKind, string> = { one: "", many: ", many runs", strange
 const RETRY_AFTER_SECONDS = 1;
 const BYTES_RETRY_AFTER_SECONDS = 2;
 const REST_MS = 1000;
-/** After a rest so long nothing more comes of it. */
-const REST_SECONDS_MAX = 7;
+
+/** Is told for how many seconds there was rest, and answers whether it is to be told a second later too. */
+export type OnRest = (seconds: number) => boolean;
 
 /**
  * `onRest` is called once nobody has been here for a second, nor taken an answer, and each second after that for as long as
- * nobody comes, seven times in all. It is told for how many seconds.
+ * nobody comes and it answers true.
  */
-export function createAdmission(limits: AdmissionLimits, onRest: (seconds: number) => void = () => {}): Admission {
+export function createAdmission(limits: AdmissionLimits, onRest: OnRest = () => false): Admission {
   const { requestsMax, requestsQueuedMax, uploadsHeldBytesMax } = limits;
   const places = new Shares(requestsMax + requestsQueuedMax);
   const permits = new Permits(requestsMax);
@@ -70,8 +71,7 @@ export function createAdmission(limits: AdmissionLimits, onRest: (seconds: numbe
   const rest = () => {
     if (!isAtRest()) return;
     restedSeconds += 1;
-    onRest(restedSeconds);
-    if (restedSeconds < REST_SECONDS_MAX) resting?.refresh();
+    if (onRest(restedSeconds)) resting?.refresh();
   };
   const onLeft = () => {
     if (!isAtRest()) return;

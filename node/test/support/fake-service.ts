@@ -408,7 +408,7 @@ export async function startFakeService(
     anonymousRole: limits.anonymousRole,
     readiness: () => service.readiness,
     observer: observing.observer,
-    onRest: () => {},
+    onRest: () => false,
     metrics: async () =>
       observing.render({
         held: { ...held(), connections: 1 },
