@@ -1,8 +1,9 @@
 /** Models written for other programs, by the calls of HTTP and by the engine's own process. */
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createExporter } from "../src/engines/exporter.js";
+import { AppError } from "../src/errors.js";
 import { Company } from "../src/fair-queue.js";
 import type { ExportChoice, ExportSubject, Party } from "../src/ports.js";
 import type { Child } from "../src/start-child.js";
@@ -163,6 +164,37 @@ describe("exports of one caller", () => {
     await expect.poll(() => started.length).toBe(5);
     for (const child of started) child.finish();
     await Promise.all(asked);
+  });
+
+  it("are counted to it while they are written, and ended where they are more than its share", async () => {
+    const { started, exportModel } = start();
+    let heldBytes = 0;
+    const hold = (bytes: number) => {
+      if (heldBytes + bytes > 100) throw new AppError("overloaded", "too much is held");
+      heldBytes += bytes;
+      return () => {
+        heldBytes -= bytes;
+      };
+    };
+    const asked = exportModel(subject, choice, { ...partyOf("a"), hold });
+    await expect.poll(() => started.length).toBe(1);
+    const [child] = started;
+    const killed = vi.spyOn(child as FakeProcess, "kill");
+    child?.stdout.write(Buffer.alloc(80));
+    await expect.poll(() => heldBytes).toBe(80);
+    child?.stdout.write(Buffer.alloc(80));
+    await expect(asked).rejects.toMatchObject({ code: "overloaded" });
+    expect(killed).toHaveBeenCalledWith("SIGKILL");
+    // What it wrote before it was ended counts for nothing.
+    child?.stdout.write(Buffer.alloc(10));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(heldBytes).toBe(0);
+
+    const whole = exportModel(subject, choice, { ...partyOf("a"), hold });
+    await expect.poll(() => started.length).toBe(2);
+    started[1]?.finish();
+    expect(Buffer.concat(await whole).toString()).toBe("done");
+    expect(heldBytes).toBe(0);
   });
 
   it("that wait are given up at once with the reason of their signal", async () => {

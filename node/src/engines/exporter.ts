@@ -5,7 +5,7 @@
 import { AppError, EngineError, messageOf, sentence } from "../errors.js";
 import { Company, FairLine } from "../fair-queue.js";
 import { ERROR_CODES, type ErrorCode, type ExportRequest } from "../generated/contract.js";
-import type { ExportModel, Pieces } from "../ports.js";
+import type { Charge, ExportModel, Pieces } from "../ports.js";
 import type { Child, ProcessCommand, StartChild } from "../start-child.js";
 import { unlessAborted } from "../unless-aborted.js";
 import { type LogLine, readLog, spawnChild } from "./child.js";
@@ -52,29 +52,37 @@ export function createExporter({
     const turn = line.wait(party, null);
     line.serve(begin);
     const end = await turn;
+    const held: (() => void)[] = [];
+    let isOver = false;
+    // A process that is ended may have written more.
+    const charge = (bytes: number) => {
+      if (!isOver) held.push(party.hold(bytes));
+    };
     try {
       const child = startChild(command);
-      const output = outputOf(child, [length, json, ...(labels === null ? [] : [labels]), ...graph], log);
+      const input = [length, json, ...(labels === null ? [] : [labels]), ...graph];
+      const output = outputOf(child, input, charge, log);
       try {
         return await unlessAborted(party.signal, output);
       } finally {
         child.kill("SIGKILL");
       }
     } finally {
+      isOver = true;
+      for (const release of held) release();
       end();
     }
   };
 }
 
-/** What the process writes, given `input`. */
-function outputOf(child: Child, input: Pieces, log: LogLine): Promise<Pieces> {
+/** What the process writes, given `input`. Rejects with what `charge` throws, which is told of the bytes as they come. */
+function outputOf(child: Child, input: Pieces, charge: Charge, log: LogLine): Promise<Pieces> {
   let last = "";
   const reason = readLog(child, (pid, line) => {
     last = line;
     log(pid, line);
   });
   const pieces: Uint8Array[] = [];
-  child.stdout.on("data", (piece: Uint8Array) => pieces.push(piece));
   // A process that ends early says why on stderr.
   child.stdin.on("error", () => {});
   for (const piece of input) child.stdin.write(piece);
@@ -82,6 +90,14 @@ function outputOf(child: Child, input: Pieces, log: LogLine): Promise<Pieces> {
   return new Promise((resolve, reject) => {
     const failed = (code: "engine_unavailable" | "engine_failed", detail: string, cause: Error) =>
       reject(new EngineError(code, "loading", detail, { cause }));
+    child.stdout.on("data", (piece: Uint8Array) => {
+      try {
+        charge(piece.length);
+        pieces.push(piece);
+      } catch (error) {
+        reject(error);
+      }
+    });
     child.once("error", (error) =>
       failed("engine_unavailable", `The engine cannot be started: ${messageOf(error)}.`, error),
     );
