@@ -68,7 +68,7 @@ export interface TeachJobs {
   /** @throws AppError `model_unknown` and whatever else its base, or what it is compared with, is refused with. */
   create(caller: string, asked: NewJob): Promise<TeachJob>;
   /** The newest first. */
-  list(caller: string): TeachJob[];
+  list(caller: string): Iterable<TeachJob>;
   find(caller: string, job: string): TeachJob;
   photosOf(caller: string, job: string): TeachPhoto[];
   /** Keeps a photo; one that is there gets the new label and name. */

@@ -1,6 +1,5 @@
 /** The answer in the form that the client asked for: JSON, the sentence, a page with it, or plain text. */
 
-import { setImmediate } from "node:timers/promises";
 import type { Response } from "express";
 import type { AnsweredItem, Item } from "../classify.js";
 import type { SendBytes } from "../front/answers.js";
@@ -10,9 +9,7 @@ import { page } from "../front/page.js";
 import { requestIdOf } from "../front/request-id.js";
 import type { Pieces } from "../ports.js";
 import { printable } from "../printable.js";
-
-/** As much takes less than a millisecond. */
-const PIECE_CHARACTERS = 64 * 1024;
+import { jsonInTurns } from "./json-in-turns.js";
 
 export async function sendAnswer(
   sendBytes: SendBytes,
@@ -26,19 +23,10 @@ export async function sendAnswer(
   await sendBytes(response, body);
 }
 
-/** Pictures make an answer of megabytes: each piece is written in a turn of the event loop of its own. */
-async function jsonOf(items: readonly Item[], requestId: string, isDegraded: boolean): Promise<string | Pieces> {
-  const facts = JSON.stringify({ request_id: requestId, ...(isDegraded ? { degraded: true } : {}) });
-  const pieces: Buffer[] = [];
-  let text = `${facts.slice(0, -1)},"results":[`;
-  for (const [index, item] of items.entries()) {
-    text += `${index === 0 ? "" : ","}${JSON.stringify(toJson(item, requestId))}`;
-    if (text.length < PIECE_CHARACTERS) continue;
-    pieces.push(Buffer.from(text));
-    text = "";
-    await setImmediate();
-  }
-  return pieces.length === 0 ? `${text}]}` : [...pieces, Buffer.from(`${text}]}`)];
+function jsonOf(items: readonly Item[], requestId: string, isDegraded: boolean): Promise<string | Pieces> {
+  const facts = { request_id: requestId, ...(isDegraded ? { degraded: true } : {}) };
+  const results = items.map((item) => toJson(item, requestId));
+  return jsonInTurns(facts, "results", results);
 }
 
 function textOf(form: Exclude<Form, "json">, items: readonly Item[], response: Response): string {

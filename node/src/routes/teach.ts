@@ -11,6 +11,7 @@ import type { Route, Schema } from "../front/route.js";
 import { fieldsOf, uploadOf } from "../front/upload.js";
 import type { Registrar, Role } from "../ports.js";
 import { RESULT_FILES, type ResultFile, type TeachJobs } from "../teach-jobs.js";
+import { jsonInTurns } from "./json-in-turns.js";
 import { described } from "./models.js";
 import { BYTES, ENGINE, GRAPH, json, LABELS, listOf, named, objectOf, ok, queryOf, STRING } from "./schemas.js";
 import { JOB_BODY, PHOTO_QUERY, REGISTER_BODY, SHA256, schemaOf } from "./teach-schemas.js";
@@ -62,6 +63,10 @@ export function teachRoutes(deps: TeachDeps): Route[] {
     response.type("json");
     await deps.sendBytes(response, JSON.stringify(answer));
   };
+  const sendList = async (response: Response, name: string, items: Iterable<object>) => {
+    response.type("json");
+    await deps.sendBytes(response, await jsonInTurns({}, name, items));
+  };
   /** Of a request that names a job. */
   const of = (request: Request) => [callerOf(request), String(request.params["job"])] as const;
   return [
@@ -87,7 +92,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       answers: ok("All of them.", json(objectOf({ jobs: listOf(named("TeachJob")) }))),
       problems: [...AWAY, "overloaded"],
       handle: async (request, response) => {
-        await sendJson(response, { jobs: opened().list(callerOf(request)) });
+        await sendList(response, "jobs", opened().list(callerOf(request)));
       },
     },
     {
@@ -124,7 +129,7 @@ export function teachRoutes(deps: TeachDeps): Route[] {
       answers: ok("All of them.", json(objectOf({ photos: listOf(named("TeachPhoto")) }))),
       problems: [...AWAY, "job_unknown", "overloaded"],
       handle: async (request, response) => {
-        await sendJson(response, { photos: opened().photosOf(...of(request)) });
+        await sendList(response, "photos", opened().photosOf(...of(request)));
       },
     },
     {

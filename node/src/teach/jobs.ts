@@ -155,10 +155,10 @@ class FolderJobs implements TeachJobs {
     }
   }
 
-  list(caller: string): TeachJob[] {
+  list(caller: string): Iterable<TeachJob> {
     this.#refuseElsewhere();
     const own = [...this.#jobs.values()].filter((job) => job.caller === caller);
-    return own.toSorted((a, b) => (a.facts.created > b.facts.created ? -1 : 1)).map((job) => job.json());
+    return inWords(own.toSorted((a, b) => (a.facts.created > b.facts.created ? -1 : 1)));
   }
 
   find(caller: string, job: string): TeachJob {
@@ -357,6 +357,11 @@ class FolderJobs implements TeachJobs {
 
 function modelPath(job: Job, name: string): string {
   return job.folder.pathOf(RUN_PLACES.models, job.facts.asked.id, name);
+}
+
+/** Each when it is asked for: a job of many classes takes some milliseconds. */
+function* inWords(jobs: readonly Job[]): Generator<TeachJob> {
+  for (const job of jobs) yield job.json();
 }
 
 function refuseWithoutResult(job: Job): void {
