@@ -790,6 +790,11 @@ export type RememberedAnswer = Answer & {
   readonly imagePlace: number;
 };
 
+/** Who asked, and who it is to shares. */
+export interface CallingAsker extends Asker {
+  readonly caller: string;
+}
+
 /** What answers were given, and what was right. Nothing of it delays an answer or fails it. */
 export interface Feedback {
   begin(
@@ -800,9 +805,9 @@ export interface Feedback {
    * Says what an answer, item `item` of a request's results, should have been; what was said of it before is gone.
    * @throws AppError `request_unknown` where this asker has no such answer, `overloaded` while the store cannot say.
    */
-  label(asker: Asker, item: number, label: string): Promise<{ readonly answered: string }>;
+  label(asker: CallingAsker, item: number, label: string): Promise<{ readonly answered: string }>;
   /** Removes the answers of a request: its asker's, or anyone's where `isAnyones`. @throws AppError as `label`. */
-  forget(asker: Asker, isAnyones: boolean): Promise<void>;
+  forget(asker: CallingAsker, isAnyones: boolean): Promise<void>;
   /** @throws AppError `overloaded` while the store cannot say. */
   accuracyOf(id: string, version: string): Promise<AccuracyReport>;
   /** Resolves once all that was answered and said is in the store, for others to read. @throws AppError as `accuracyOf`. */

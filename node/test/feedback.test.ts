@@ -71,28 +71,28 @@ describe.each(PLACES)("answers on %s", (name, newPlace) => {
     const place = await newPlace();
     const opened = open({ place });
     remember(opened, "a");
-    expect(await opened.label({ requestId: "a", key: null }, 0, "daisy")).toEqual({ answered: "daisy" });
-    expect(await opened.label({ requestId: "a", key: null }, 0, "rose")).toEqual({ answered: "daisy" });
+    expect(await opened.label({ caller: "", requestId: "a", key: null }, 0, "daisy")).toEqual({ answered: "daisy" });
+    expect(await opened.label({ caller: "", requestId: "a", key: null }, 0, "rose")).toEqual({ answered: "daisy" });
     expect(opened.agreement()).toEqual({ right: 1, wrong: 1 });
     const unknown = { code: "request_unknown", status: 404 };
-    await expect(opened.label({ requestId: "a", key: null }, 1, "rose")).rejects.toMatchObject(unknown);
-    await expect(opened.label({ requestId: "a", key: "ann" }, 0, "rose")).rejects.toMatchObject(unknown);
+    await expect(opened.label({ caller: "", requestId: "a", key: null }, 1, "rose")).rejects.toMatchObject(unknown);
+    await expect(opened.label({ caller: "", requestId: "a", key: "ann" }, 0, "rose")).rejects.toMatchObject(unknown);
     remember(opened, "b");
     await settled(opened);
     // A second answer of that id, as to a client that tries again, is not kept; what is said of it is.
     remember(opened, "a");
     remember(opened, "a", undefined, "ann");
-    expect(await opened.label({ requestId: "a", key: null }, 0, "tulip")).toEqual({ answered: "daisy" });
+    expect(await opened.label({ caller: "", requestId: "a", key: null }, 0, "tulip")).toEqual({ answered: "daisy" });
     expect(await opened.accuracyOf("flowers", "1")).toMatchObject({ answers: 2, confusions: [{ label: "tulip" }] });
-    expect(await opened.label({ requestId: "a", key: null }, 0, "rose")).toEqual({ answered: "daisy" });
+    expect(await opened.label({ caller: "", requestId: "a", key: null }, 0, "rose")).toEqual({ answered: "daisy" });
     expect(await opened.accuracyOf("flowers", "1")).toMatchObject({
       answers: 2,
       n: 1,
       right: 0,
       top5: { right: 1, n: 1 },
     });
-    await opened.forget({ requestId: "a", key: null }, false);
-    await expect(opened.forget({ requestId: "a", key: null }, false)).rejects.toMatchObject(unknown);
+    await opened.forget({ caller: "", requestId: "a", key: null }, false);
+    await expect(opened.forget({ caller: "", requestId: "a", key: null }, false)).rejects.toMatchObject(unknown);
     expect(await opened.accuracyOf("flowers", "1")).toMatchObject({ answers: 1, n: 0 });
     expect(reports).toEqual([]);
   });
@@ -100,7 +100,7 @@ describe.each(PLACES)("answers on %s", (name, newPlace) => {
   it("are there for others to read, with what was said of them, once they have settled", async () => {
     const opened = open();
     remember(opened, "a");
-    await opened.label({ requestId: "a", key: null }, 0, "rose");
+    await opened.label({ caller: "", requestId: "a", key: null }, 0, "rose");
     await opened.settle();
     const other = new Sqlite(join(dir, "feedback.sqlite"));
     expect(other.prepare("select request_id, truth from answers").all()).toEqual([{ request_id: "a", truth: "rose" }]);
@@ -154,6 +154,30 @@ describe.each(PLACES)("answers on %s", (name, newPlace) => {
   });
 });
 
+describe("what is asked of the store", () => {
+  it("is asked in turns of who asks, and one caller leaves as many calls to others as it has", async () => {
+    const opened = open();
+    await opened.settle();
+    let greedyCount = 0;
+    const ask = (caller: string) => opened.label({ caller, requestId: "nobody's", key: null }, 0, "rose");
+    const asked = Array.from({ length: 600 }, () =>
+      ask("greedy").then(
+        () => null,
+        (error: unknown) => {
+          greedyCount += 1;
+          return String(error);
+        },
+      ),
+    );
+    await expect(ask("other")).rejects.toMatchObject({ code: "request_unknown" });
+    // Those past its share, and a few that the thread has already.
+    expect(greedyCount).toBeLessThan(100 + 20);
+    const refused = (await Promise.all(asked)).filter((why) => why?.includes("has too much to do"));
+    expect(refused).toHaveLength(100);
+    await expect(ask("greedy")).rejects.toMatchObject({ code: "request_unknown" });
+  });
+});
+
 describe("images", () => {
   const bytes = (text: string) => new Uint8Array(Buffer.from(text));
   const keptIn = async (place: Place) => {
@@ -183,7 +207,7 @@ describe("images", () => {
       ["a", 1],
       ["b", 0],
     ] as const)
-      await opened.label({ requestId: id, key: null }, item, "rose");
+      await opened.label({ caller: "", requestId: id, key: null }, item, "rose");
     await opened.close();
     expect(await keptIn({ url: null, dir })).toEqual(["photo", "photo", "another"]);
   });
@@ -194,7 +218,7 @@ describe("images", () => {
     const memory = opened.begin(visitOf("a"), { ...ASKED, options: { ...ASKED.options, crop } });
     await memory.image(0, bytes("photo"));
     memory.end([ANSWER]);
-    await opened.label({ requestId: "a", key: null }, 0, "rose");
+    await opened.label({ caller: "", requestId: "a", key: null }, 0, "rose");
     await opened.close();
     expect(await keptIn({ url: null, dir })).toEqual([null]);
   });
@@ -202,7 +226,7 @@ describe("images", () => {
   it("are not kept where nobody asks for that, or nothing was answered", async () => {
     const opened = open();
     await ask(opened, "a", "photo");
-    await opened.label({ requestId: "a", key: null }, 0, "rose");
+    await opened.label({ caller: "", requestId: "a", key: null }, 0, "rose");
     await opened.close();
     expect(await keptIn({ url: null, dir })).toEqual([null]);
     const keeping = open({ keepImages: true, waitingImagesBytesMax: 5 });
@@ -215,7 +239,7 @@ describe("images", () => {
     const opened = open({ keepImages: true, keep: { ageMsMax: 1e12, answersMax: 1e6, imagesBytesMax: 20 } });
     for (const id of ["a", "b", "c", "d"]) {
       await ask(opened, id, `photo of ${id}`);
-      await opened.label({ requestId: id, key: null }, 0, "rose");
+      await opened.label({ caller: "", requestId: id, key: null }, 0, "rose");
       await opened.accuracyOf("flowers", "1");
     }
     await opened.close();
@@ -227,11 +251,11 @@ describe("images", () => {
     await ask(opened, "a", "seven..");
     await ask(opened, "b", "more");
     expect(opened.status()).toMatchObject({ waiting: 2, dropped: 0, images_dropped: 1 });
-    await opened.label({ requestId: "a", key: null }, 0, "rose");
-    await opened.label({ requestId: "b", key: null }, 0, "rose");
+    await opened.label({ caller: "", requestId: "a", key: null }, 0, "rose");
+    await opened.label({ caller: "", requestId: "b", key: null }, 0, "rose");
     await settled(opened);
     await ask(opened, "c", "more");
-    await opened.label({ requestId: "c", key: null }, 0, "rose");
+    await opened.label({ caller: "", requestId: "c", key: null }, 0, "rose");
     await opened.close();
     expect(await keptIn({ url: null, dir })).toEqual(["seven..", null, "more"]);
   });
@@ -242,11 +266,11 @@ describe("images", () => {
     expect(opened.status()).toMatchObject({ waiting: 3, images_dropped: 1 });
     await ask(opened, "d", "d....", [ANSWER], "other");
     expect(opened.status()).toMatchObject({ waiting: 4, images_dropped: 1 });
-    for (const id of ["a", "b", "c", "d"]) await opened.label({ requestId: id, key: null }, 0, "rose");
+    for (const id of ["a", "b", "c", "d"]) await opened.label({ caller: "", requestId: id, key: null }, 0, "rose");
     await settled(opened);
     // What is written is given back.
     await ask(opened, "e", "e....", [ANSWER], "greedy");
-    await opened.label({ requestId: "e", key: null }, 0, "rose");
+    await opened.label({ caller: "", requestId: "e", key: null }, 0, "rose");
     await opened.close();
     expect(await keptIn({ url: null, dir })).toEqual(["a....", "b....", null, "d....", "e...."]);
   });
@@ -263,7 +287,7 @@ describe("images", () => {
     await ask(opened, "a", large);
     clearImmediate(turn);
     expect(turnCount).toBeGreaterThanOrEqual(10);
-    await opened.label({ requestId: "a", key: null }, 0, "rose");
+    await opened.label({ caller: "", requestId: "a", key: null }, 0, "rose");
     await opened.close();
     expect(await keptIn({ url: null, dir })).toEqual([large]);
   });
@@ -289,7 +313,7 @@ describe("a store that does not do what it is asked", () => {
     remember(opened, "b");
     await expect.poll(() => opened.status()).toMatchObject({ problem: "locked", waiting: 1, dropped: 0 });
     const locked = { code: "overloaded", message: expect.stringContaining("locked") };
-    await expect(opened.label({ requestId: "b", key: null }, 0, "rose")).rejects.toMatchObject(locked);
+    await expect(opened.label({ caller: "", requestId: "b", key: null }, 0, "rose")).rejects.toMatchObject(locked);
     await expect(opened.settle()).rejects.toMatchObject(locked);
     other.exec("rollback");
     other.close();

@@ -98,7 +98,7 @@ const NODE_ARROWS: Readonly<Record<string, readonly string[]>> = {
     "wilson",
     "wasm-module",
   ],
-  feedback: ["postgres", "join-chunks", "shares", "ports", "errors", "generated", "wasm-module"],
+  feedback: ["postgres", "join-chunks", "shares", "unless-aborted", "ports", "errors", "generated", "wasm-module"],
   keys: ["look-each-second", "postgres", "ports", "errors"],
   rates: ["look-each-second", "postgres", "ports"],
   observe: ["ports", "generated", "printable"],

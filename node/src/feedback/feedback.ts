@@ -4,7 +4,15 @@
  */
 import { AppError } from "../errors.js";
 import { joinInTurns } from "../join-chunks.js";
-import type { AccuracyReport, Asker, Feedback, FeedbackStatus, Recollection, RememberedAnswer } from "../ports.js";
+import type {
+  AccuracyReport,
+  Asker,
+  CallingAsker,
+  Feedback,
+  FeedbackStatus,
+  Recollection,
+  RememberedAnswer,
+} from "../ports.js";
 import { Shares } from "../shares.js";
 import type { Batch } from "./messages.js";
 import { SharedWork } from "./shared-work.js";
@@ -93,7 +101,11 @@ class GatheredFeedback implements Feedback {
     };
   }
 
-  async label({ requestId, key }: Asker, item: number, label: string): Promise<{ readonly answered: string }> {
+  async label(
+    { caller, requestId, key }: CallingAsker,
+    item: number,
+    label: string,
+  ): Promise<{ readonly answered: string }> {
     const at = Date.now();
     const gathered = this.#byId.get(idOf(requestId, item));
     let answered: string | null;
@@ -101,16 +113,16 @@ class GatheredFeedback implements Feedback {
       // It is written with the answer.
       gathered.row = { ...gathered.row, truth: label, truth_at: at };
       answered = gathered.row.label;
-    } else answered = await this.#thread.call({ kind: "label", label: { requestId, item, key, label, at } });
+    } else answered = await this.#thread.call({ kind: "label", label: { requestId, item, key, label, at } }, caller);
     if (answered === null) throw unknown(requestId, ` with an answer ${item}`);
     this.#said[answered === label ? "right" : "wrong"] += 1;
     return { answered };
   }
 
-  async forget({ requestId, key }: Asker, isAnyones: boolean): Promise<void> {
+  async forget({ caller, requestId, key }: CallingAsker, isAnyones: boolean): Promise<void> {
     this.#write();
     const owner = isAnyones ? "anyone" : { key };
-    if ((await this.#thread.call({ kind: "forget", requestId, owner })) === 0) throw unknown(requestId);
+    if ((await this.#thread.call({ kind: "forget", requestId, owner }, caller)) === 0) throw unknown(requestId);
   }
 
   accuracyOf(id: string, version: string) {

@@ -1,7 +1,12 @@
-/** The thread of the store as the service sees it: batches that are written or lost, and calls that have a deadline. */
+/**
+ * The thread of the store as the service sees it: batches that are written or lost, and calls that have a deadline, which it is
+ * given in turns of who makes them.
+ */
 import { Worker } from "node:worker_threads";
 import { AppError } from "../errors.js";
 import type { StoreProblem } from "../ports.js";
+import { Permits, Shares } from "../shares.js";
+import { unlessAborted } from "../unless-aborted.js";
 import type { Batch, Call, FromThread, ThreadOptions, ToThread, Values } from "./messages.js";
 
 export interface StoreThreadOptions extends ThreadOptions {
@@ -12,6 +17,8 @@ export interface StoreThreadOptions extends ThreadOptions {
 }
 
 const CALLS_MAX = 1000;
+/** Calls that the thread has at once, so that it never waits for one: it makes one after the other. */
+const CALLS_AT_ONCE = 4;
 const CALL_MS_MAX = 10_000;
 const RESTART_MS = 5000;
 const RETRY_AFTER_SECONDS = 2;
@@ -25,7 +32,8 @@ const WORDS: Readonly<Record<StoreProblem, string>> = {
 };
 
 interface PendingCall {
-  readonly timer: NodeJS.Timeout;
+  /** Gives its turn to the next one. */
+  readonly end: () => void;
   resolve(value: Values[keyof Values]): void;
   reject(error: unknown): void;
 }
@@ -38,6 +46,9 @@ export class StoreThread {
   /** What it was given and has not written, by number. */
   readonly #writes = new Map<number, (isWritten: boolean) => void>();
   readonly #calls = new Map<number, PendingCall>();
+  /** What calls take that wait for their turn or are made. */
+  readonly #places = new Shares(CALLS_MAX);
+  readonly #turns = new Permits(CALLS_AT_ONCE);
   #problem: StoreProblem | null = null;
   #isClosed = false;
 
@@ -61,24 +72,45 @@ export class StoreThread {
     });
   }
 
-  /** Makes a call once what was given before is written. @throws AppError `overloaded` while that cannot be. */
-  async call<C extends Call>(call: C, msMax = CALL_MS_MAX): Promise<Values[C["kind"]]> {
+  /**
+   * Makes a call for `caller`, who is nobody where it is the service's own, once what was given before is written.
+   * @throws AppError `overloaded` while that cannot be, or the caller's share of calls is taken.
+   */
+  async call<C extends Call>(call: C, caller = "", msMax = CALL_MS_MAX): Promise<Values[C["kind"]]> {
     if (this.#worker === null) throw unavailable(WORDS.failed);
-    if (this.#calls.size >= CALLS_MAX) throw unavailable("has too much to do");
-    const number = this.#number++;
-    const value = await new Promise<Values[keyof Values]>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#calls.delete(number);
-        reject(unavailable("takes too long"));
-      }, msMax);
-      this.#calls.set(number, { timer, resolve, reject });
-      this.#post({ ...call, number });
+    if (!this.#places.allows(caller)) throw unavailable("has too much to do");
+    this.#places.take(caller);
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(unavailable("takes too long")), msMax);
+    try {
+      const end = await this.#turns.take({ caller, request: call, signal: late.signal, hold: () => () => {} });
+      return await unlessAborted(late.signal, this.#make(call, end));
+    } finally {
+      clearTimeout(timer);
+      this.#places.giveBack(caller);
+    }
+  }
+
+  /** Its turn ends once the thread has answered, however long anybody waits for that. */
+  #make<C extends Call>(call: C, end: () => void): Promise<Values[C["kind"]]> {
+    return new Promise((resolve, reject) => {
+      const number = this.#number++;
+      this.#calls.set(number, { end, resolve: resolve as PendingCall["resolve"], reject });
+      if (this.#worker === null) this.#settle(number)?.reject(unavailable(WORDS.failed));
+      else this.#post({ ...call, number });
     });
-    return value as Values[C["kind"]];
+  }
+
+  /** The call that is over; undefined where it was before. */
+  #settle(number: number): PendingCall | undefined {
+    const call = this.#calls.get(number);
+    this.#calls.delete(number);
+    call?.end();
+    return call;
   }
 
   async close(msMax: number): Promise<void> {
-    await this.call({ kind: "close" }, msMax).catch(() => {});
+    await this.call({ kind: "close" }, "", msMax).catch(() => {});
     this.#isClosed = true;
     await this.#worker?.terminate();
   }
@@ -104,9 +136,7 @@ export class StoreThread {
       this.#writes.get(message.number)?.(!message.isLost);
       this.#writes.delete(message.number);
     } else {
-      const call = this.#calls.get(message.number);
-      this.#calls.delete(message.number);
-      clearTimeout(call?.timer);
+      const call = this.#settle(message.number);
       if (message.kind === "value") call?.resolve(message.value);
       else call?.reject(unavailable(WORDS[message.problem]));
     }
@@ -123,11 +153,7 @@ export class StoreThread {
     this.#worker = null;
     for (const settle of this.#writes.values()) settle(false);
     this.#writes.clear();
-    for (const { timer, reject } of this.#calls.values()) {
-      clearTimeout(timer);
-      reject(unavailable(WORDS.failed));
-    }
-    this.#calls.clear();
+    for (const number of [...this.#calls.keys()]) this.#settle(number)?.reject(unavailable(WORDS.failed));
     if (!this.#isClosed) setTimeout(() => this.#start(), RESTART_MS).unref();
   }
 }

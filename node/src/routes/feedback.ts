@@ -44,7 +44,10 @@ export function feedbackRoutes({ feedback, zoo, callerOf, anonymousRole }: Feedb
     if (feedback !== null) return feedback;
     throw new AppError("not_found", "Nothing is remembered here: the operator turned that off (FEEDBACK=off).");
   };
-  const keyOf = (request: Request) => callerOf(request).holder?.name ?? null;
+  const askerOf = (request: Request, requestId: string) => {
+    const { name, holder } = callerOf(request);
+    return { caller: name, requestId, key: holder?.name ?? null };
+  };
   const isAdmin = (request: Request) => (callerOf(request).holder?.role ?? anonymousRole) === "admin";
   return [
     {
@@ -60,7 +63,7 @@ export function feedbackRoutes({ feedback, zoo, callerOf, anonymousRole }: Feedb
         checkBody(Object.keys(BODY.shape)),
         async (request, response) => {
           const { request_id, index, label } = bodyOf(request);
-          const { answered } = await opened().label({ requestId: request_id, key: keyOf(request) }, index, label);
+          const { answered } = await opened().label(askerOf(request, request_id), index, label);
           response.json({ request_id, index, label, answered, right: answered === label });
         },
       ],
@@ -76,7 +79,7 @@ export function feedbackRoutes({ feedback, zoo, callerOf, anonymousRole }: Feedb
       handle: async (request, response) => {
         const requestId = String(request.params["request_id"]);
         if (!REQUEST_ID.test(requestId)) throw new AppError("request_unknown", "No request has such an id.");
-        await opened().forget({ requestId, key: keyOf(request) }, isAdmin(request));
+        await opened().forget(askerOf(request, requestId), isAdmin(request));
         response.status(204).end();
       },
     },
