@@ -3,6 +3,8 @@ import { Agent, request } from "node:http";
 import { percentile } from "../../statistics.mjs";
 
 export const EVERY_MS = 50;
+/** Time for an attack to be at work before anything counts. */
+export const LEAD_MS = 2000;
 const ANSWER_MS_MAX = 60_000;
 
 /** @typedef {{ times: number[], p50: number, p99: number, failed: Record<string, number> }} Outcome times in ms, ascending */

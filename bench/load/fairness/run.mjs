@@ -20,13 +20,13 @@ import { readConfig } from "../../../node/dist/config.js";
 import { describeMachine } from "../../machine.mjs";
 import { readProcesses } from "../processes.mjs";
 import { ROOT, startService } from "../service.mjs";
+import { sleep } from "./asking.mjs";
 import { ATTACKS } from "./attacks.mjs";
-import { askHonestly } from "./honest.mjs";
+import { askHonestly, LEAD_MS } from "./honest.mjs";
 import { GIVEN_BACK_MS, GIVEN_BACK_MS_MAX, mib, renderPage, renderTable, rssRoomOf, shareWithin } from "./page.mjs";
 import { makeWorstImages } from "./worst-images.mjs";
 
-/** Time for an attack to be at work before anything counts, and for the service to come to rest after it. */
-const LEAD_MS = 2000;
+/** Time for the service to come to rest after an attack. */
 const REST_MS_MAX = 60_000;
 const ATTACKER = fileURLToPath(new URL("attacker.mjs", import.meta.url));
 const OTHER_ADDRESS = "127.0.0.2";
@@ -38,8 +38,6 @@ const WANTED = {
   other: { ratioMax: 3, withinTwiceMin: 0.95, rssAfterMax: RSS_AFTER_MAX },
   same: { ratioMax: 10, rssAfterMax: RSS_AFTER_MAX },
 };
-
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * @typedef {object} State

@@ -19,11 +19,11 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { percentile } from "../../statistics.mjs";
 import { ROOT, startService } from "../service.mjs";
+import { sleep } from "./asking.mjs";
 import { ATTACKS } from "./attacks.mjs";
-import { ask, EVERY_MS } from "./honest.mjs";
+import { ask, EVERY_MS, LEAD_MS } from "./honest.mjs";
 import { makeWorstImages } from "./worst-images.mjs";
 
-const LEAD_MS = 2000;
 const REST_MS = 3000;
 const ATTACKER = fileURLToPath(new URL("attacker.mjs", import.meta.url));
 const PROBE = new URL("../stall-probe.mjs", import.meta.url).href;
@@ -37,7 +37,6 @@ const { values: flags } = parseArgs({
     images: { type: "string" },
   },
 });
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function post(url, agent, photo) {
   const began = performance.now();
