@@ -94,7 +94,8 @@ await service.verify();
 async function openGrpc(): Promise<{ readonly listener: NetServer; close(): Promise<void> }> {
   const door = await app.openGrpc();
   const listener = createNetServer((socket) => {
-    if (door.takes(socket) && connections.admit(socket)) door.serve(socket, () => connections.begin(socket));
+    if (!door.takes(socket)) socket.destroy();
+    else if (connections.admit(socket)) door.serve(socket, () => connections.begin(socket));
   });
   return { listener, close: door.close };
 }

@@ -1,15 +1,25 @@
-/** Calls that end unanswered, opened and reset in one packet: so many of an address are borne, however many connections it makes. */
+/** What nobody wants, in one packet: so much of an address is borne, however many connections it makes. */
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { boundWaste, UNANSWERED_MAX } from "../src/protocols/grpc/waste.js";
-import { atEnd, closeAll, headOf, INFER, LIVE, type Port, startPort, trailersOf } from "./support/grpc-port.js";
+import {
+  atEnd,
+  closeAll,
+  headOf,
+  INFER,
+  LIVE,
+  MESSAGE_BYTES_MAX,
+  type Port,
+  startPort,
+  trailersOf,
+} from "./support/grpc-port.js";
 import { block, frame, PREFACE } from "./support/malformed-grpc.mjs";
 
 afterEach(closeAll);
 
-const [HEADERS, RST_STREAM, SETTINGS] = [1, 3, 4];
+const [DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, UNKNOWN] = [0, 1, 2, 3, 4, 8, 99];
 const END_HEADERS = 4;
 /** The clock by which debts are paid. */
 let ms = 0;
@@ -20,25 +30,34 @@ const MANY = 5 * UNANSWERED_MAX;
 const withCode = (code: number) => (id: number) => frame(RST_STREAM, 0, id, Buffer.from([0, 0, 0, code]));
 const [noError, cancel] = [withCode(0), withCode(8)];
 
-/** A connection that opens and ends so many calls at once. */
-async function waste(port: Port, path: string, count: number, end = cancel): Promise<Socket> {
-  const [host, number] = port.address.split(":");
-  const socket = connect(Number(number), host);
-  socket.on("error", () => {}).resume();
-  atEnd(() => socket.destroy());
-  await once(socket, "connect");
-  const headers = block([
+const headersOf = (path: string) =>
+  block([
     [":method", "POST"],
     [":scheme", "http"],
     [":path", `/${path}`],
     [":authority", "localhost"],
     ["content-type", "application/grpc"],
   ]);
-  const calls = Array.from({ length: count }, (_, at) => [
-    frame(HEADERS, END_HEADERS, 2 * at + 1, headers),
-    end(2 * at + 1),
-  ]);
-  socket.write(Buffer.concat([PREFACE, frame(SETTINGS, 0, 0, Buffer.alloc(0)), ...calls.flat()]));
+
+/** So many calls, opened and ended. */
+function callsOf(path: string, count: number, end = cancel, from = 0): Buffer[] {
+  const headers = headersOf(path);
+  return Array.from({ length: count }, (_, index) => {
+    const id = 2 * (from + index) + 1;
+    return Buffer.concat([frame(HEADERS, END_HEADERS, id, headers), end(id)]);
+  });
+}
+
+const waste = (port: Port, path: string, count: number, end = cancel) => send(port, callsOf(path, count, end));
+
+/** A connection that sends all of it at once. */
+async function send(port: Port, frames: readonly Buffer[]): Promise<Socket> {
+  const [host, number] = port.address.split(":");
+  const socket = connect(Number(number), host);
+  socket.on("error", () => {}).resume();
+  atEnd(() => socket.destroy());
+  await once(socket, "connect");
+  socket.write(Buffer.concat([PREFACE, frame(SETTINGS, 0, 0, Buffer.alloc(0)), ...frames]));
   return socket;
 }
 
@@ -75,6 +94,20 @@ describe("calls that end unanswered", () => {
     expect(await isServed(port)).toBe(true);
   });
 
+  it("are so many at most where their method is not there", async () => {
+    const port = await startStopped();
+    await closing(await waste(port, "none.None/None", MANY));
+    expect(await isServed(port)).toBe(false);
+  });
+
+  it("do no harm where others come with the end of their connection, of methods that are not there", async () => {
+    const port = await startStopped();
+    const others = callsOf("none.None/None", 50, () => Buffer.alloc(0), MANY);
+    await closing(await send(port, [...callsOf(INFER, MANY), ...others]));
+    ms += 4000;
+    expect(await isServed(port)).toBe(true);
+  });
+
   it("are of each connection alone behind a proxy", async () => {
     const port = await startStopped(true);
     await closing(await waste(port, INFER, MANY));
@@ -103,5 +136,35 @@ describe("calls that end unanswered", () => {
       expect(statuses.every((status) => status["grpc-status"] === "0")).toBe(true);
     }
     expect(session.destroyed).toBe(false);
+  });
+});
+
+describe("frames that serve no call", () => {
+  const update = Buffer.from([0, 0, 0, 1]);
+  const call = [frame(HEADERS, END_HEADERS, 1, headersOf(INFER)), frame(DATA, 0, 1, headOf(100_000))];
+  const many = (type: number, payload: Buffer, flags = 0) =>
+    Array.from({ length: 100_000 }, () => frame(type, flags, 1, payload));
+
+  it.each([
+    ["updates of a window", many(WINDOW_UPDATE, update)],
+    ["priorities", many(PRIORITY, Buffer.from([0, 0, 0, 0, 9]))],
+    ["frames of a type that there is not", many(UNKNOWN, Buffer.alloc(1))],
+    ["headers in the midst of a message", many(HEADERS, block([["x", "y"]]), END_HEADERS)],
+    ["parts of a message of one byte", many(DATA, Buffer.alloc(1))],
+  ])("end their connection, and their address makes none for a while: %s", async (_what, frames) => {
+    const port = await startStopped();
+    await closing(await send(port, [...call, ...frames]));
+    expect(await isServed(port)).toBe(false);
+    ms += 4000;
+    expect(await isServed(port)).toBe(true);
+  });
+
+  it("are borne as they come with messages, however large those are and however many wait to be read", async () => {
+    const port = await startStopped();
+    const large = { model_name: "n".repeat(MESSAGE_BYTES_MAX - 100) };
+    const calls = Array.from({ length: 60 }, () => port.infer({}, large));
+    await expect.poll(() => port.signals.length, { timeout: 20_000 }).toBe(60);
+    port.release();
+    for (const { status } of await Promise.all(calls)) expect(status).toBe("OK");
   });
 });

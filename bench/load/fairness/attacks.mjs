@@ -16,6 +16,7 @@ import {
   sendOpenGraphs,
   teachAndWatch,
 } from "./dear-calls.mjs";
+import { FRAME_ATTACKS } from "./frames.mjs";
 
 /** The kinds of `wasm/examples/worst_images`. */
 const KINDS = ["jpeg-baseline", "jpeg-progressive", "png", "gif", "bmp", "bmp-runs", "webp-lossy", "webp-lossless"];
@@ -344,6 +345,7 @@ export const ATTACKS = {
       return Promise.all(Array.from({ length: 16 }, () => askByGrpc(target, message, 4)));
     },
   },
+  ...FRAME_ATTACKS,
   "slow readers": {
     title: "64 connections that ask for a graph and read nothing",
     run: readNothing("GET /api/models/flowers5/graph HTTP/1.1\r\nhost: localhost\r\n\r\n"),

@@ -438,7 +438,8 @@ export async function startFakeService(
     async openGrpc() {
       const door = await openGrpc();
       const grpc = createNetServer((socket) => {
-        if (door.takes(socket) && connections.admit(socket)) door.serve(socket, () => connections.begin(socket));
+        if (!door.takes(socket)) socket.destroy();
+        else if (connections.admit(socket)) door.serve(socket, () => connections.begin(socket));
       });
       grpc.listen(0, "127.0.0.1");
       await once(grpc, "listening");

@@ -106,7 +106,8 @@ export async function startPort(
   });
   const connections = boundConnections(createHttpServer(), limits.connectionsMax, false);
   const server = createServer((socket) => {
-    if (door.takes(socket) && connections.admit(socket)) door.serve(socket, () => connections.begin(socket));
+    if (!door.takes(socket)) socket.destroy();
+    else if (connections.admit(socket)) door.serve(socket, () => connections.begin(socket));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -1,6 +1,6 @@
 /** What a call tells of itself before its message. */
-import type { ServerHttp2Stream } from "node:http2";
-import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import type { Http2Server, ServerHttp2Stream } from "node:http2";
+import type { Metadata, Server, ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import type { Asking } from "../../front/caller.js";
 import type { MessageFrames } from "./message-frames.js";
 
@@ -26,6 +26,14 @@ export function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stre
   const { stream } = call as ServerInterceptingCallInterface & { readonly stream?: ServerHttp2Stream };
   if (stream === undefined) throw new Error("this version of @grpc/grpc-js does not show the stream of a call");
   return stream;
+}
+
+/** The server of HTTP/2 beneath, which alone hears of calls whose method is not there. */
+export function http2ServerOf(server: Server): Http2Server {
+  const { http2Servers } = server as unknown as { readonly http2Servers?: ReadonlyMap<Http2Server, unknown> };
+  const [http2Server] = http2Servers?.keys() ?? [];
+  if (http2Server === undefined) throw new Error("this version of @grpc/grpc-js does not show its server of HTTP/2");
+  return http2Server;
 }
 
 /** Has the library take messages as these frames put them together, who hear of each chunk before it. */

@@ -2,6 +2,7 @@
  * The gRPC port: Open Inference Protocol, TensorFlow Serving, health and reflection, behind one gate. It listens nowhere:
  * connections are given to it.
  */
+import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import {
   type handleUnaryCall,
@@ -19,12 +20,13 @@ import type { Logger } from "pino";
 import { asAppError } from "../../front/problems.js";
 import type { Messages } from "../../grpc-messages.js";
 import type { Readiness } from "../../ports.js";
+import { http2ServerOf } from "./call-parts.js";
 import { completeDescriptors } from "./descriptors.js";
-import { createGate, type GateDeps, type GrpcLimits } from "./gate.js";
-import type { Access, Ends, GrpcMethod } from "./method.js";
+import { createGate, type GateDeps, type GrpcLimits, type Served } from "./gate.js";
+import type { Access, GrpcMethod } from "./method.js";
 import { statusOf } from "./statuses.js";
 
-export interface GrpcDoorDeps extends Omit<GateDeps, "accessOf" | "begin" | "limits"> {
+export interface GrpcDoorDeps extends Omit<GateDeps, "accessOf" | "connectionOf" | "limits"> {
   readonly messages: Messages;
   readonly methods: readonly GrpcMethod[];
   readonly readiness: () => Readiness;
@@ -36,7 +38,7 @@ export interface GrpcDoorDeps extends Omit<GateDeps, "accessOf" | "begin" | "lim
 }
 
 export interface GrpcDoor {
-  /** Whether a connection may come from where this one does; where not, it is closed. To be asked before it is counted. */
+  /** Whether a connection may come from where this one does. To be asked before it is counted. */
   takes(socket: Socket): boolean;
   /** Serves a connection; `begin` is called for each call that works, and what it answers when that has ended. */
   serve(socket: Socket, begin: () => () => void): void;
@@ -57,13 +59,17 @@ const REFLECTION_ACCESS: Access = { access: "anyone", works: true };
 export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }: GrpcDoorDeps): GrpcDoor {
   setLogger(libraryLog(deps.logger));
   const accesses = new Map<string, Access>(methods.map((method) => [`/${method.path}`, method]));
-  /** By both ends of a connection, which is all that a call knows of its own. */
-  const connections = new Map<string, () => () => void>();
+  const connections = new WeakMap<Http2Session, Served>();
+  const connectionOf = ({ session }: ServerHttp2Stream) => {
+    const served = session && connections.get(session);
+    if (served === undefined) throw new Error("a call came on no connection");
+    return served;
+  };
   const gate = createGate({
     ...deps,
     limits,
     accessOf: (path) => accesses.get(path) ?? (path.startsWith("/grpc.health.") ? HEALTH_ACCESS : REFLECTION_ACCESS),
-    begin: (connection) => connections.get(endsOf(connection))?.() ?? (() => {}),
+    connectionOf,
   });
   const server = new Server({
     interceptors: [gate.intercept],
@@ -117,19 +123,30 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
   ).addToServer(server);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  let arriving: Served | null = null;
+  const http2Server = http2ServerOf(server);
+  http2Server.on("session", (session) => {
+    if (arriving !== null) connections.set(session, arriving);
+  });
+  const [take] = http2Server.listeners("stream") as ((
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+  ) => void)[];
+  http2Server.removeAllListeners("stream").on("stream", (stream, headers) => {
+    // What came with the end of its connection the library would answer all the same, and throw where nobody catches.
+    if (stream.destroyed || stream.closed) return;
+    const served = connectionOf(stream);
+    take?.(stream, headers);
+    served.watched.call(stream, false);
+  });
   return {
-    takes(socket) {
-      if (deps.waste.takes(socket)) return true;
-      socket.destroy();
-      return false;
-    },
+    takes: deps.waste.takes,
     serve(socket, begin) {
-      const ends = endsOf(socket);
-      connections.set(ends, begin);
-      socket.once("close", () => connections.delete(ends));
       // A client that does not end its own side would keep it half open.
       socket.once("finish", () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
+      arriving = { watched: deps.waste.watch(socket), begin };
       injector.injectConnection(socket);
+      arriving = null;
     },
     async close() {
       stopHealth();
@@ -176,10 +193,6 @@ function serveHealth(server: Server, names: readonly string[], readiness: () => 
 function libraryLog(logger: Logger): Partial<Console> {
   const log = (...words: unknown[]) => logger.debug({ grpc: words.join(" ") }, "gRPC");
   return { error: log, info: log, debug: log };
-}
-
-function endsOf({ localAddress, localPort, remoteAddress, remotePort }: Ends): string {
-  return [localAddress, localPort, remoteAddress, remotePort].join(" ");
 }
 
 function asItIs(bytes: Buffer): Buffer {

@@ -2,7 +2,7 @@
  * What every call passes before its method, in order, as requests do in `front`: its name, whose it is, the rate, the
  * role, admission; then its message, which is counted as it comes.
  */
-import type { Http2Session } from "node:http2";
+import type { Http2Session, ServerHttp2Stream } from "node:http2";
 import type { Metadata, ServerInterceptingCallInterface, ServerInterceptor } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Admission } from "../../front/admission.js";
@@ -11,9 +11,16 @@ import type { PaceLimits } from "../../front/keep-pace.js";
 import type { Rates } from "../../front/limit-rate.js";
 import type { TakeTurn } from "../../front/reading-turns.js";
 import type { Observer, Role } from "../../ports.js";
-import type { Access, Call, Ends } from "./method.js";
+import type { Access, Call } from "./method.js";
 import { Passage } from "./passage.js";
-import type { Waste } from "./waste.js";
+import type { Waste, Watched } from "./waste.js";
+
+/** A connection that is served. */
+export interface Served {
+  readonly watched: Watched;
+  /** A call is at work on it, until the function is called. */
+  begin(): () => void;
+}
 
 export interface GrpcLimits extends PaceLimits {
   readonly grpcMessageBytesMax: number;
@@ -32,8 +39,7 @@ export interface GateDeps {
   readonly observer: Observer;
   /** By the path of a method, with its slash in front. */
   accessOf(path: string): Access;
-  /** A call is at work on its connection, until the function is called. */
-  begin(connection: Ends): () => void;
+  connectionOf(stream: ServerHttp2Stream): Served;
 }
 
 export interface Gate {

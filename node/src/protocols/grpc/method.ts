@@ -3,8 +3,6 @@ import type { ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import { AppError } from "../../errors.js";
 import type { Role, Visit } from "../../ports.js";
 
-/** Both ends of a call's connection. */
-export type Ends = ReturnType<ServerInterceptingCallInterface["getConnectionInfo"]>;
 export type CallStatus = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
 
 /** An int64 as protobufjs decodes it. */

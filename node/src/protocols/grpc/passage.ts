@@ -11,13 +11,14 @@ import {
 import { AppError, HTTP_STATUS, isFault } from "../../errors.js";
 import { checkRole } from "../../front/authorize.js";
 import type { Caller } from "../../front/caller.js";
+import { boundChunks } from "../../front/chunk-bound.js";
 import { watchPace } from "../../front/keep-pace.js";
 import { asAppError } from "../../front/problems.js";
 import { chooseRequestId, REQUEST_ID_HEADER } from "../../front/request-id.js";
 import { RequestWatch } from "../../front/watch.js";
 import type { Visit } from "../../ports.js";
 import { askingOf, readMessagesOf, streamOf, textOf } from "./call-parts.js";
-import type { GateDeps, Shared } from "./gate.js";
+import type { GateDeps, Served, Shared } from "./gate.js";
 import { MessageFrames } from "./message-frames.js";
 import type { Access, CallStatus } from "./method.js";
 import { statusOf } from "./statuses.js";
@@ -30,6 +31,8 @@ const SMALL_MESSAGE_BYTES_MAX = 64 * 1024;
 const MESSAGES_MAX = 32;
 /** Calls on one connection that do not work, such as those that watch. */
 const IDLE_CALLS_MAX = 16;
+/** Frames of a message: libraries make them as large as they may be, but for the last one of a window. */
+const CHUNKS = { freeChunks: 256, bytesMin: 128 };
 /** How long the rest of a message is dropped after its call was refused, so that the client reads why. */
 const LINGER_MS = 2000;
 /** In place of that of HTTP, in the log and in metrics. */
@@ -46,6 +49,8 @@ export class Passage {
   readonly #access: Access;
   readonly #call: ServerInterceptingCallInterface;
   readonly #stream: ServerHttp2Stream;
+  readonly #connection: Served;
+  readonly #isBounded = boundChunks(CHUNKS);
   readonly #frames: MessageFrames;
   /** What is to be done when it is over. */
   readonly #endings: (() => void)[] = [];
@@ -70,7 +75,8 @@ export class Passage {
     this.#access = deps.accessOf(method.path);
     this.#call = call;
     this.#stream = streamOf(call);
-    deps.waste.watch(this.#stream);
+    this.#connection = deps.connectionOf(this.#stream);
+    this.#connection.watched.call(this.#stream, true);
     this.#frames = new MessageFrames({
       messageBytesMax: this.#access.works ? deps.limits.grpcMessageBytesMax : SMALL_MESSAGE_BYTES_MAX,
       messagesMax: method.requestStream ? MESSAGES_MAX : 1,
@@ -106,7 +112,7 @@ export class Passage {
   /** Whether it was let in. */
   async #enter(metadata: Metadata): Promise<boolean> {
     try {
-      const { admission, callerOf, rates, anonymousRole, observer, begin } = this.#deps;
+      const { admission, callerOf, rates, anonymousRole, observer } = this.#deps;
       const { access, works = false } = this.#access;
       this.#requestId = chooseRequestId(metadata.get(REQUEST_ID_HEADER)[0]);
       this.#caller = callerOf(askingOf(metadata, this.#call.getConnectionInfo().remoteAddress));
@@ -124,7 +130,7 @@ export class Passage {
       if (works) {
         const asker = { requestId: this.#requestId, key: caller.holder?.name ?? null };
         this.#visit = admission.admit(caller.name, { watch: this.#watch, asker });
-        this.#endings.push(begin(this.#call.getConnectionInfo()));
+        this.#endings.push(this.#connection.begin());
       }
       this.#shared.letIn.set(metadata, { visit: this.#visit, note: (problem) => this.#note(problem) });
       return true;
@@ -168,6 +174,8 @@ export class Passage {
   }
 
   readonly #takeChunk = (chunk: Buffer): void => {
+    this.#connection.watched.message(this.#stream, chunk.length);
+    if (!this.#isBounded(chunk.length)) this.#connection.watched.end();
     if (this.#isOver || this.#sent !== null) return;
     try {
       this.#frames.take(chunk);
