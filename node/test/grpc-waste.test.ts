@@ -100,14 +100,6 @@ describe("calls that end unanswered", () => {
     expect(await isServed(port)).toBe(false);
   });
 
-  it("do no harm where others come with the end of their connection, of methods that are not there", async () => {
-    const port = await startStopped();
-    const others = callsOf("none.None/None", 50, () => Buffer.alloc(0), MANY);
-    await closing(await send(port, [...callsOf(INFER, MANY), ...others]));
-    ms += 4000;
-    expect(await isServed(port)).toBe(true);
-  });
-
   it("are of each connection alone behind a proxy", async () => {
     const port = await startStopped(true);
     await closing(await waste(port, INFER, MANY));

@@ -117,8 +117,6 @@ export function boundWaste(isBehindProxy: boolean, now = () => performance.now()
           calls.set(stream, 0);
           session ??= stream.session;
           allowedBytes += CALL_BYTES;
-          // Those of gRPC are the server's.
-          stream.on("trailers", () => waste(1));
           stream.once("close", () => {
             allowedBytes += Math.min(WINDOW_BYTES, calls.get(stream) ?? 0);
             calls.delete(stream);
