@@ -12,7 +12,7 @@ use menagerie_graph::{
     resolve,
 };
 use support::request;
-use trained::{Form, Head, net, net_with};
+use trained::{Form, Head, net, net_of, net_with};
 
 const FORM: Form = Form::Fused("FusedBatchNormV3");
 
@@ -115,4 +115,33 @@ fn moments_that_no_scaling_gives_leave_less_confidence_and_say_so() {
     assert!(good.confidence > 0.9 && !good.because.contains("fit is poor"), "{good:?}");
     assert!(poor.confidence < good.confidence && poor.confidence < 0.9, "{poor:?}");
     assert!(poor.because.contains("even the best fit is poor"), "{poor:?}");
+}
+
+#[test]
+fn grey_photos_in_three_channels_are_told_from_colours() {
+    for seed in 1..6 {
+        let grey = scaled(0.0, 255.0, ChannelOrder::Gray);
+        let found = spec(&net_of(&grey, 3, FORM, Head::Nothing, seed, |_, _| {}));
+        let entry = evidence(&found, "input.channel_order");
+        assert_eq!((found.input.channel_order, found.input.channels), (ChannelOrder::Gray, 3), "{seed}: {entry:?}");
+        assert_eq!(
+            (found.input.mean[0], found.input.std[0]),
+            (0.0, 255.0),
+            "{}",
+            evidence(&found, "input.std").because
+        );
+        let colours = spec(&net(&scaled(0.0, 255.0, ChannelOrder::Bgr), FORM, Head::Nothing, seed));
+        let entry = evidence(&colours, "input.channel_order");
+        assert!(colours.input.channel_order == ChannelOrder::Bgr && entry.confidence > 0.9, "{seed}: {entry:?}");
+    }
+}
+
+#[test]
+fn a_mean_between_the_listed_ones_is_not_sure_and_none_at_all_is() {
+    for (mean, is_sure) in [(120.0, false), (127.5, false), (0.0, true)] {
+        let spec = spec(&net(&scaled(mean, 127.5, ChannelOrder::Rgb), FORM, Head::Nothing, 6));
+        let [entry, std] = ["input.mean", "input.std"].map(|field| evidence(&spec, field));
+        assert_eq!(entry.confidence > 0.9, is_sure, "{entry:?}");
+        assert!(std.confidence > 0.9, "{std:?}");
+    }
 }

@@ -45,7 +45,15 @@ fn every_scaling_and_order_is_measured_from_stored_moments() {
         assert!(mean.because.contains("16 channels"), "{mean:?}");
         // Blue first less one mean looks much like red first less ImageNet's means, which is as rare.
         let has_double = (truth.scaling.name, truth.order) == ("-0.5..0.5", ChannelOrder::Bgr);
-        assert!(!shows_order || mean.confidence > if has_double { 0.6 } else { 0.9 }, "{mean:?}");
+        // Moments tell a mean only as exactly as sets of photos are alike.
+        let least = if has_double {
+            0.6
+        } else if truth.scaling.mean.iter().all(|mean| *mean == 0.0) {
+            0.9
+        } else {
+            0.85
+        };
+        assert!(!shows_order || mean.confidence > least, "{mean:?}");
         assert!(!mean.alternatives.is_empty());
     }
 }

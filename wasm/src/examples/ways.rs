@@ -92,11 +92,10 @@ fn scalings(spec: &ModelSpec) -> Vec<Way<Scaling>> {
         for way in &mut met {
             way.probability *= 1.0 - GREY_SHARE;
         }
-        met.extend(grey.into_iter().map(|way| Scaling {
-            channel_order: ChannelOrder::Gray,
-            probability: way.probability * GREY_SHARE,
-            ..way
-        }));
+        for way in grey {
+            let probability = way.probability * GREY_SHARE;
+            add(&mut met, Scaling { channel_order: ChannelOrder::Gray, probability, ..way });
+        }
     }
     if !spec.scalings.is_empty() && !is_mean_fixed && !is_std_fixed && !is_raw && !is_read {
         add_rare(&mut met);

@@ -59,9 +59,9 @@ fn kernel(random: &mut Random, channels: usize) -> Vec<f32> {
 }
 
 /// Mean and variance of each output of a SAME convolution with stride 1 on photos under `candidate`, by the definition.
-fn moments(kernel: &[f32], bias: f32, candidate: &Candidate) -> (Vec<f32>, Vec<f32>) {
+fn moments(kernel: &[f32], bias: f32, candidate: &Candidate, channels: usize) -> (Vec<f32>, Vec<f32>) {
     let side = SIDE as usize;
-    let channels = channels(candidate);
+    let is_grey = candidate.order == ChannelOrder::Gray;
     // Other photos than detection draws: those behind the first 40.
     let photos = dead_leaves(100, side, side);
     let photos = &photos.pixels[40 * side * side * 3..];
@@ -81,7 +81,7 @@ fn moments(kernel: &[f32], bias: f32, candidate: &Candidate) -> (Vec<f32>, Vec<f
                             let (mean, std) = candidate.of_channel(channel);
                             let rgb = &photo[(y * side + x) * 3..][..3];
                             let luma = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
-                            let pixel = if channels == 1 { luma } else { rgb[candidate.colour(channel)] };
+                            let pixel = if is_grey { luma } else { rgb[candidate.colour(channel)] };
                             sum += kernel[(tap * channels + channel) * CHANNELS + output] * (pixel - mean) / std;
                         }
                     }
@@ -114,11 +114,22 @@ pub fn net_with(
     seed: u64,
     change: impl Fn(&mut Vec<f32>, &mut Vec<f32>),
 ) -> Vec<u8> {
+    net_of(candidate, channels(candidate), form, head, seed, change)
+}
+
+/// The same with an input of `channels`, in each of which grey photos stand.
+pub fn net_of(
+    candidate: &Candidate,
+    channels: usize,
+    form: Form,
+    head: Head,
+    seed: u64,
+    change: impl Fn(&mut Vec<f32>, &mut Vec<f32>),
+) -> Vec<u8> {
     let mut random = Random(seed);
-    let channels = channels(candidate);
     let kernel = kernel(&mut random, channels);
     let bias = if form == Form::BehindBias { 0.3 } else { 0.0 };
-    let (mut mean, mut variance) = moments(&kernel, bias, candidate);
+    let (mut mean, mut variance) = moments(&kernel, bias, candidate, channels);
     change(&mut mean, &mut variance);
     let mut graph = GraphBuilder::default();
     let dtype = if head == Head::Bytes { DataType::Uint8 } else { DataType::Float };

@@ -92,6 +92,12 @@ impl Candidate {
         Self::of(channels, &GREY_RARE, &COLOUR_RARE)
     }
 
+    /// Grey photos in each of three channels.
+    #[must_use]
+    pub fn grey_in_colour() -> Vec<Self> {
+        Self::of(1, &GREY, &[]).into_iter().chain(Self::of(1, &GREY_RARE, &[])).collect()
+    }
+
     fn of(channels: u32, grey: &[Scaling], colour: &[Scaling]) -> Vec<Self> {
         let (scalings, orders) = if channels == 1 {
             (grey, [ChannelOrder::Gray].as_slice())

@@ -6,7 +6,7 @@ use super::{
     candidates::Candidate,
     domains::{CLOSE, Domain, NATURAL, OTHERS},
     features::{Look, disagreement, look},
-    fit::{Photos, fit},
+    fit::{Fitted, Photos, fit},
     images::{Windows, dead_leaves},
     linear::Linear,
     norm::Norm,
@@ -136,28 +136,50 @@ fn fit_at_norm(probe: &Probe<'_>, norm: &Norm, photos: &Windows, clues: &mut Clu
     let channels = inside.scale.len();
     let mut orders: Vec<ChannelOrder> = clues.candidates.iter().map(|clue| clue.candidate.order).collect();
     orders.dedup();
-    let linears = Linear::of_orders(probe, &orders)?;
-    let fitted = |linear: &Linear| fit(linear, norm, &Photos::new(photos, linear.order, &inside.channel)?);
-    let fits = linears.iter().map(fitted).collect::<Option<Vec<_>>>()?;
+    let mut linears = Linear::of_orders(probe, &orders)?;
+    let fitted = |linear: &Linear| {
+        let read = if linear.order == ChannelOrder::Gray { &inside.channel[..1] } else { &inside.channel };
+        fit(linear, norm, &Photos::new(photos, linear.order, read)?)
+    };
+    let mut fits = linears.iter().map(fitted).collect::<Option<Vec<_>>>()?;
+    let is_alike = |values: &[f32]| values.iter().all(|value| value.total_cmp(&values[0]).is_eq());
+    let may_be_grey = clues.fed.is_none() && is_alike(&inside.scale) && is_alike(&inside.offset);
+    let volume = |fit: &Fitted| fit.log_volume();
+    let mut grey_volume = 0.0;
+    if let Some(linear) = Linear::of_grey(probe).filter(|_| may_be_grey)
+        && let Some(fit) = fitted(&linear)
+    {
+        grey_volume = volume(&fit) - fits.iter().map(volume).sum::<f64>() / fits.len() as f64;
+        orders.push(linear.order);
+        linears.push(linear);
+        fits.push(fit);
+    }
     let misfit = fits.iter().map(|fit| fit.cost_per_moment).fold(f64::INFINITY, f64::min);
     let trust = (MISFIT_USUAL / misfit).min(1.0);
     let mut candidates: Vec<Candidate> = clues.candidates.iter().map(|clue| clue.candidate).collect();
     if clues.fed.is_none() {
         candidates.extend(Candidate::rare(channels as u32));
-        candidates.extend(fits.iter().map(|fit| measured(fit, inside)));
+        candidates.extend(fits.iter().filter(|fit| fit.pixels.len() == channels).map(|fit| measured(fit, inside)));
+        if fits.iter().any(|fit| fit.pixels.len() < channels) {
+            candidates.extend(Candidate::grey_in_colour());
+        }
     }
     let weighed = |candidate: Candidate| {
         let at = orders.iter().position(|order| *order == candidate.order)?;
-        let affine: Vec<(f64, f64)> = (0..channels).map(|channel| inside.pixel_affine(&candidate, channel)).collect();
-        let colours: Vec<usize> = inside.channel.iter().map(|channel| candidate.colour(*channel)).collect();
+        let fit = &fits[at];
+        let affine: Vec<(f64, f64)> =
+            (0..fit.pixels.len()).map(|channel| inside.pixel_affine(&candidate, channel)).collect();
+        let read = &inside.channel[..fit.pixels.len()];
+        let colours: Vec<usize> = read.iter().map(|channel| candidate.colour(*channel)).collect();
         let of_sets = if candidate.scaling.name == MEASURED {
-            log_likelihood_of_any(&fits[at])
+            log_likelihood_of_any(fit)
         } else {
-            log_likelihood(&fits[at], &affine, &colours)
+            log_likelihood(fit, &affine, &colours)
         };
+        let volume = if fit.pixels.len() < channels { grey_volume } else { 0.0 };
         let (factors, addends): (Vec<f64>, Vec<f64>) = affine.into_iter().unzip();
         let weights: Vec<f64> = factors.into_iter().chain(addends).chain([1.0]).collect();
-        let likelihood = Some((trust * (of_sets - INDEPENDENT * 0.5 * fits[at].cost)) as f32);
+        let likelihood = Some((trust * (of_sets + volume - INDEPENDENT * 0.5 * fit.cost)) as f32);
         let disagreement = disagreement(&linears[at].moments(&weights), norm);
         Some(Clue { likelihood, disagreement, ..Clue::new(candidate) })
     };

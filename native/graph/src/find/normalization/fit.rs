@@ -90,6 +90,18 @@ pub struct Fitted {
     pub cost_per_moment: f64,
 }
 
+impl Fitted {
+    /// Natural logarithm of the volume of fitted values that the moments leave open, with levels in standard deviations of
+    /// the channel: what makes likelihoods of fits of different numbers of values comparable.
+    #[must_use]
+    pub fn log_volume(&self) -> f64 {
+        let count = self.pixels.len();
+        let units: f64 = (0..count).map(|at| self.values[at] + self.pixels[at].std.ln()).sum();
+        let root = Cholesky::new(&self.covariance, 2 * count).map_or(0.0, |matrix| matrix.log_root());
+        root + count as f64 * std::f64::consts::TAU.ln() - units
+    }
+}
+
 /// Sums, differences and curvature over the colours, so that each can be expected apart from the others.
 pub const CONTRASTS: [[f64; 3]; 3] = [[1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0], [-1.0, 0.0, 1.0], [-0.5, 1.0, -0.5]];
 

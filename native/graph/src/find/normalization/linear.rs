@@ -4,6 +4,8 @@
 //! that is 1 everywhere, and one for an input of zeros (biases). Their means and covariances are taken once; mean and
 //! variance under any scaling are a linear and a quadratic form of them.
 
+use std::ops::Range;
+
 use menagerie_contract::ChannelOrder;
 
 use super::{
@@ -43,6 +45,19 @@ impl Linear {
         orders.iter().map(of).collect()
     }
 
+    /// The same for grey photos in each of three channels, as of a net of one; absent likewise.
+    #[must_use]
+    pub fn of_grey(probe: &Probe<'_>) -> Option<Self> {
+        let mut still = probe.still_maps()?;
+        let nothing = still.pop()?;
+        let moving = probe.carried_in(0..still.len(), probe.grey.as_ref()?, Some(&nothing))?;
+        let ones = still.into_iter().reduce(|mut sum, map| {
+            sum.values.iter_mut().zip(&map.values).for_each(|(sum, value)| *sum += value);
+            sum
+        })?;
+        Some(Self { order: ChannelOrder::Gray, outputs: forms(&[moving], &[ones, nothing])? })
+    }
+
     /// Mean and variance of every output channel for given weights of the maps.
     #[must_use]
     pub fn moments(&self, weights: &[f64]) -> Vec<Moments> {
@@ -58,12 +73,19 @@ impl Probe<'_> {
     /// A map of one tensor channel, carried through the layers behind the first; `nothing` is what an input of zeros
     /// gives there.
     fn carried(&self, channel: usize, map: &Activation, nothing: Option<&Activation>) -> Option<Activation> {
+        self.carried_in(channel..channel + 1, map, nothing)
+    }
+
+    /// The same of a map that stands in several tensor channels.
+    fn carried_in(&self, taken: Range<usize>, map: &Activation, nothing: Option<&Activation>) -> Option<Activation> {
         let channels = self.front.inside.scale.len();
         let mut activation = if self.front.first.is_some() {
             map.clone()
         } else {
             let mut values = vec![0.0; map.values.len() * channels];
-            values.iter_mut().skip(channel).step_by(channels).zip(&map.values).for_each(|(to, value)| *to = *value);
+            for channel in taken {
+                values.iter_mut().skip(channel).step_by(channels).zip(&map.values).for_each(|(to, value)| *to = *value);
+            }
             Activation { channels, values, ..map.without_values() }
         };
         for layer in &self.front.rest {

@@ -58,12 +58,17 @@ impl Cholesky {
         (0..self.rows).flat_map(|row| self.solve(&unit(row))).collect()
     }
 
+    /// Half the natural logarithm of the determinant.
+    #[must_use]
+    pub fn log_root(&self) -> f64 {
+        (0..self.rows).map(|row| self.factor[row * self.rows + row].ln()).sum()
+    }
+
     /// Natural logarithm of the density at `distance` from the mean of the normal distribution with this covariance.
     #[must_use]
     pub fn log_density(&self, distance: &[f64]) -> f64 {
         let square: f64 = self.half_solve(distance).iter().map(|value| value * value).sum();
-        let log_root: f64 = (0..self.rows).map(|row| self.factor[row * self.rows + row].ln()).sum();
-        -0.5 * square - log_root - 0.5 * self.rows as f64 * std::f64::consts::TAU.ln()
+        -0.5 * square - self.log_root() - 0.5 * self.rows as f64 * std::f64::consts::TAU.ln()
     }
 }
 

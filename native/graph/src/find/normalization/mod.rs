@@ -25,14 +25,14 @@ pub mod walk;
 pub mod weigh;
 mod words;
 
-use menagerie_contract::{ChannelOrder, Evidence, Resize, Source};
+use menagerie_contract::{Evidence, Resize, Source};
 
 use self::{
     candidates::Candidate,
     clues::{Clues, gather},
     images::Windows,
     priors::{Family, Fit},
-    weigh::{confidence_max, order_confidence_max, weigh},
+    weigh::{confidence_max, mean_confidence_max, order_confidence_max, weigh},
 };
 use crate::{
     data::graph::Graph,
@@ -88,13 +88,20 @@ pub fn detect_with(
     let most_sure = |source| confidence_max(&clues.candidates[answer.best], source == Source::Read);
     let most = most_sure(source);
     let mut entries = vec![
-        answer.evidence("input.mean", source, most, &because, |index| answer.values(index).0),
+        answer.evidence("input.mean", source, most.min(mean_confidence_max(&mean)), &because, |index| {
+            answer.values(index).0
+        }),
         answer.evidence("input.std", source, most, &because, |index| answer.values(index).1),
     ];
+    if source == Source::Measured && mean_confidence_max(&mean) < most {
+        entries[0]
+            .because
+            .push_str("; the mean is as exact as sets of photos are alike, and habit says which value near it");
+    }
     if clues.front.as_ref().is_some_and(probe::Front::ignores_mean) {
         entries[0].because.push_str("; the first kernels sum to 0, so the mean changes nothing but the edges");
     }
-    if order == ChannelOrder::Gray {
+    if input.channels == 1 {
         entries.push(evidence("input.channel_order", order, Source::Read, 1.0, "the input has one channel"));
     } else {
         let (source, because) = words::order(&clues, &answer, family);

@@ -114,6 +114,8 @@ impl Family {
             (ChannelOrder::Bgr, "ImageNet mean only" | "Caffe mean times 0.017") => 1.0,
             (ChannelOrder::Bgr, "0..1 less ImageNet mean") => 0.0,
             (ChannelOrder::Bgr, _) => -1.8,
+            // One net of three channels in 50; of nets of one channel, all.
+            (ChannelOrder::Gray, _) => -3.9,
             _ => 0.0,
         };
         base + scaling + order

@@ -314,6 +314,26 @@ impl Layer {
             _ => None,
         }
     }
+
+    /// The layer as it reads one channel that stands in each of `channels`.
+    fn for_grey(&self, channels: usize) -> Option<Self> {
+        let summed = |kernel: &[f32], made: usize| {
+            let mut sums = Vec::with_capacity(kernel.len() / channels);
+            for tap in kernel.chunks_exact(channels * made) {
+                sums.extend((0..made).map(|output| tap.iter().skip(output).step_by(made).sum::<f32>()));
+            }
+            sums
+        };
+        match self {
+            Self::Convolution { window, channels: [read, made], kernel } if *read == channels => {
+                Some(Self::Convolution { window: *window, channels: [1, *made], kernel: summed(kernel, *made) })
+            }
+            Self::Dense { outputs, kernel } => {
+                Some(Self::Dense { outputs: *outputs, kernel: summed(kernel, *outputs) })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The first layer's answers on photos, ready to be combined for any candidate.
@@ -323,6 +343,8 @@ pub struct Probe<'f> {
     pub(super) maps: Vec<Vec<Option<Activation>>>,
     /// The answer to a layer channel that is 1 everywhere, for one image.
     pub(super) ones: Vec<Activation>,
+    /// Grey photos in each of three layer channels, where the way to the batch normalisation is linear.
+    pub(super) grey: Option<Activation>,
 }
 
 impl<'f> Probe<'f> {
@@ -346,15 +368,16 @@ impl<'f> Probe<'f> {
         let colours = if channels == 1 { vec![LUMA] } else { vec![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]] };
         let planes: Vec<Activation> = colours.into_iter().map(plane).collect();
         let blank = Activation { count: 1, values: vec![1.0; photos.side * photos.side], ..planes[0].clone() };
-        let run = |channel: usize, plane: &Activation| {
+        let run_by = |plane: &Activation, part: &dyn Fn(&Layer) -> Option<Layer>| {
             let padded = match front.padding {
                 Some(sides) => Layer::Pad(sides).apply(plane)?,
                 None => plane.clone(),
             };
             let Some(first) = &front.first else { return Some(padded) };
-            let layer = first.for_channel(channel, channels)?;
-            if layer.cost(&padded).saturating_mul(5) > COST_MAX { None } else { layer.apply(&padded) }
+            let layer = part(first)?;
+            if layer.cost(&padded).saturating_mul(6) > COST_MAX { None } else { layer.apply(&padded) }
         };
+        let run = |channel: usize, plane: &Activation| run_by(plane, &|first| first.for_channel(channel, channels));
         let mut maps = Vec::with_capacity(channels);
         let mut ones = Vec::with_capacity(channels);
         for channel in 0..channels {
@@ -366,7 +389,9 @@ impl<'f> Probe<'f> {
                 .map(|(colour, plane)| if is_needed(colour) { run(channel, plane).map(Some) } else { Some(None) });
             maps.push(row.collect::<Option<Vec<_>>>()?);
         }
-        Some(Self { front, maps, ones })
+        let is_told = channels == 3 && front.norm.is_some() && front.is_linear();
+        let grey = if is_told { run_by(&plane(LUMA), &|first| first.for_grey(channels)) } else { None };
+        Some(Self { front, maps, ones, grey })
     }
 
     /// The first layer's answer to the photos under `candidate`; what a batch normalisation in front of it would see

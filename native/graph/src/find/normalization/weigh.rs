@@ -206,6 +206,13 @@ pub fn is_contradicted(clues: &Clues) -> bool {
                 && spreads.reduce(f32::min).is_some_and(|least| least > SPREAD_HUGE))
 }
 
+/// The same of a mean that is not 0 throughout: the mean pixels of sets of photos differ by a dozen, so that moments do not
+/// tell a usual mean from any other near it.
+#[must_use]
+pub fn mean_confidence_max(mean: &[f32]) -> f32 {
+    if mean.iter().all(|mean| *mean == 0.0) { 1.0 } else { LOOKS_MAX }
+}
+
 /// The same of the channel order, which no fit makes certain that leaves many moments unexplained: training photos had other
 /// colours than any that are known here, or none.
 #[must_use]

@@ -134,7 +134,11 @@ fn inside(graph: &Graph<'_>, clues: &Clues, fed: Fed) -> String {
 pub fn order(clues: &Clues, answer: &Answer, family: Family) -> (Source, String) {
     let best = &clues.candidates[answer.best];
     let order = best.candidate.order;
-    let name = |order| if order == ChannelOrder::Rgb { "RGB" } else { "BGR" };
+    let name = |order| match order {
+        ChannelOrder::Rgb => "RGB",
+        ChannelOrder::Bgr => "BGR",
+        ChannelOrder::Gray => "grey in each channel",
+    };
     let means = clues.fed.zip(clues.front.as_ref()).map(|(fed, front)| read::means(&front.inside, fed));
     if let Some(means) = means.filter(|means| read::order(means).is_some()) {
         let means = means.iter().map(|mean| format!("{mean:.1}")).collect::<Vec<_>>().join(", ");
