@@ -72,13 +72,13 @@ export function renderTable(rows) {
 }
 
 /** @param {import("./run.mjs").Measured} measured */
-export function renderPage({ rows, seconds, serviceCoreCount, machine }, complaints) {
+export function renderPage({ rows, seconds, serviceCoreCount, partCount, machine }, complaints) {
   const clients =
     serviceCoreCount === null
       ? `The attackers would be on other machines: they run where nothing else would (SCHED_IDLE), so that the rows tell of the service,
 which runs as ever.`
       : `Clients and attackers run on other cores
-than the service, as they would on other machines.`;
+than the service, as they would on other machines${partCount === 1 ? "" : `; ${partCount} such services were measured side by side`}.`;
   return `# Fair shares, measured
 
 Written by \`node bench/load/fairness/run.mjs --write\`. One honest client asks the default model, a photo each 50 ms, first

@@ -238,7 +238,8 @@ const SLACK = { threads: 4, engines: 4, descriptors: 20 };
  * @property {readonly Row[]} rows
  * @property {number} seconds
  * @property {number | null} serviceCoreCount cores that the service had for itself; null where clients shared them
- * @property {import("../../machine.mjs").Machine} machine
+ * @property {number} partCount services that were measured side by side, each on its own cores
+ * @property {ReturnType<typeof describeMachine>} machine
  */
 
 /** @returns {Promise<Measured>} */
@@ -256,7 +257,7 @@ async function measure(flags) {
   if (flags.write || flags["by-request"]) rows.push(...(await rowsOf(BY_REQUEST, true)));
   if (flags.images === undefined) await rm(imagesDir, { recursive: true });
   const serviceCoreCount = serviceCores === undefined ? null : coresOf(serviceCores).length;
-  return { rows, seconds, serviceCoreCount, machine: describeMachine() };
+  return { rows, seconds, serviceCoreCount, partCount: 1, machine: describeMachine() };
 }
 
 /** Moves this program, and what it starts, to the cores that are not the service's. */
@@ -281,7 +282,12 @@ async function readMeasured(files) {
   const order = Object.keys(ATTACKS);
   const rows = parts.flatMap((part) => part.rows);
   rows.sort((a, b) => a.isSameAddress - b.isSameAddress || order.indexOf(a.name) - order.indexOf(b.name));
-  return { ...parts[0], rows, machine: { ...parts[0].machine, commit: describeMachine().commit } };
+  return {
+    ...parts[0],
+    rows,
+    partCount: parts.length,
+    machine: { ...parts[0].machine, commit: describeMachine().commit },
+  };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
