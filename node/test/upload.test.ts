@@ -190,7 +190,7 @@ describe("an upload", () => {
 
   it("joins what comes byte by byte", async () => {
     const service = await start();
-    const graph = Buffer.concat([Buffer.from("graph"), randomBytes(15_000)]);
+    const graph = Buffer.concat([Buffer.from("graph"), randomBytes(20_000)]);
     const body = new Response(form({ image_file: RED, model_file: graph, label_file: COLOURS }));
     const type = body.headers.get("content-type") ?? "";
     const answer = await sendByteByByte(service, type, Buffer.from(await body.arrayBuffer()));

@@ -1,6 +1,7 @@
 /**
- * Chunks of a body that are so small, and so many, that only their number can be meant: to take them apart is all the work that they
- * are. What an honest client writes a few bytes at a time a network puts together, but for chunks, which stay as they were made.
+ * Chunks that are so small, and so many, that only their number can be meant: to take them apart is all the work that they are. What
+ * an honest client writes a few bytes at a time a network puts together, but for chunks of a body of HTTP/1.1, which stay as they were
+ * made: encoders of JSON make one of each number. So a body that is read has no such bound; its chunks are read in turns.
  */
 export interface ChunkBound {
   /** As many may have any size. */

@@ -8,15 +8,7 @@ import { GraphCollector } from "./graph-collector.js";
 import { checkName } from "./known-names.js";
 import type { PartHead, PartKind, PartReader, TakeChunk } from "./multipart.js";
 import type { TakeTurn } from "./reading-turns.js";
-import {
-  checkChunks,
-  fieldsOf,
-  referenceOf,
-  referencesOf,
-  tooLarge,
-  type Upload,
-  type UploadLimits,
-} from "./upload.js";
+import { fieldsOf, referenceOf, referencesOf, tooLarge, type Upload, type UploadLimits } from "./upload.js";
 
 export const FIELD_NAME_BYTES_MAX = 100;
 /** Of a part whose bytes stand as they are (RFC 2045, section 6.2). */
@@ -44,7 +36,6 @@ export class FormReader implements PartReader {
   readonly #examples: FileCollector[] = [];
   #graph: GraphCollector | null = null;
   #labels: FileCollector | null = null;
-  readonly #checkChunk = checkChunks();
   #bodyBytes = 0;
 
   readonly #takeTurn: TakeTurn;
@@ -76,7 +67,6 @@ export class FormReader implements PartReader {
   }
 
   bytes(count: number): void {
-    this.#checkChunk(count);
     visitOf(this.#response).charge(count);
     this.#bodyBytes += count;
     if (this.#bodyBytes > this.#limits.requestBytesMax) throw tooLarge("The request", this.#limits.requestBytesMax);

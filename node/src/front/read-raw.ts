@@ -8,7 +8,7 @@ import { visitOf } from "./enter.js";
 import { FileCollector } from "./file-collector.js";
 import { keepPace } from "./keep-pace.js";
 import { readInTurns, type TakeTurn } from "./reading-turns.js";
-import { checkChunks, tooLarge, type UploadLimits } from "./upload.js";
+import { tooLarge, type UploadLimits } from "./upload.js";
 
 /** Middleware that reads a body of any type whole; `bodyOf` gives it. */
 export function createBodyReader(limits: UploadLimits, takeTurn: TakeTurn): RequestHandler {
@@ -51,13 +51,11 @@ export async function readRaw(
   const visit = visitOf(response);
   const collector = new FileCollector("", false, bytesMax);
   const joiner = new ChunkJoiner({ push: (chunk) => collector.add(chunk) });
-  const checkChunk = checkChunks();
   let bodyBytes = 0;
   await new Promise<void>((resolve, reject) => {
     const take = (chunk: Buffer) => {
       bodyBytes += chunk.length;
       try {
-        checkChunk(chunk.length);
         visit.charge(chunk.length);
         if (bodyBytes > bytesMax) throw tooLarge(what, bytesMax);
         joiner.add(chunk);

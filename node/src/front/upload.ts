@@ -2,11 +2,7 @@
 import type { Request, Response } from "express";
 import { AppError } from "../errors.js";
 import type { ImageReference, ImageSource, UploadedFile, UploadedGraph } from "../ports.js";
-import { boundChunks } from "./chunk-bound.js";
 import type { PaceLimits } from "./keep-pace.js";
-
-/** Of a body that is read: whoever writes numbers as text, one at a time, makes chunks of a few bytes. */
-const CHUNKS = { freeChunks: 16_384, bytesMin: 4 };
 
 export interface UploadLimits extends PaceLimits {
   readonly imageBytesMax: number;
@@ -60,17 +56,6 @@ export function referenceOf(field: string, value: string): ImageReference | unde
 /** Those of some of the fields. */
 export function referencesOf(fields: Upload["fields"], names: Iterable<string> = fields.keys()): ImageReference[] {
   return [...names].flatMap((name) => (fields.get(name) ?? []).flatMap((value) => referenceOf(name, value) ?? []));
-}
-
-/** Gives a function that is to be told the bytes of each chunk of one body. It throws AppError `field_invalid`. */
-export function checkChunks(): (bytes: number) => void {
-  const isBounded = boundChunks(CHUNKS);
-  return (bytes) => {
-    if (isBounded(bytes)) return;
-    const { freeChunks, bytesMin } = CHUNKS;
-    const detail = `The body comes in more than ${freeChunks} chunks, of less than ${bytesMin} bytes on average; send it in larger ones.`;
-    throw new AppError("field_invalid", detail);
-  };
 }
 
 export function tooLarge(what: string, bytesMax: number): AppError {
