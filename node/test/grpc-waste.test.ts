@@ -151,6 +151,25 @@ describe("frames that serve no call", () => {
     expect(await isServed(port)).toBe(true);
   });
 
+  it("are no more where calls stay open beside them", async () => {
+    const unhurried = { uploadGraceMs: 3_600_000, requestMsMax: 3_600_000 };
+    const port = await startPort(unhurried, { waste: boundWaste(false, () => ms) });
+    const headers = headersOf(INFER);
+    const calls = Array.from({ length: 60 }, (_, index) => frame(HEADERS, END_HEADERS, 2 * index + 1, headers));
+    await closing(await send(port, [...calls, ...many(PRIORITY, Buffer.from([0, 0, 0, 0, 9]))]));
+    expect(await isServed(port)).toBe(false);
+  }, 10_000);
+
+  it("are not the headers of calls, however large those are", async () => {
+    const port = await startStopped();
+    const calls = Array.from({ length: 60 }, (_, index) =>
+      port.infer({ metadata: { "x-own": `${index}`.repeat(6000) } }),
+    );
+    await expect.poll(() => port.signals.length, { timeout: 20_000 }).toBe(60);
+    port.release();
+    for (const { status } of await Promise.all(calls)) expect(status).toBe("OK");
+  });
+
   it("are borne as they come with messages, however large those are and however many wait to be read", async () => {
     const port = await startStopped();
     const large = { model_name: "n".repeat(MESSAGE_BYTES_MAX - 100) };

@@ -132,13 +132,17 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
   ) => void)[];
-  http2Server.removeAllListeners("stream").on("stream", (stream, headers) => {
-    // What came with the end of its connection the library would answer all the same, and throw where nobody catches.
-    if (stream.destroyed || stream.closed) return;
-    const served = connectionOf(stream);
-    take?.(stream, headers);
-    served.watched.call(stream, false);
-  });
+  http2Server
+    .removeAllListeners("stream")
+    .on(
+      "stream",
+      (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
+        // What came with the end of its connection the library would answer all the same, and throw where nobody catches.
+        if (stream.destroyed || stream.closed) return;
+        connectionOf(stream).watched.call(stream, rawHeaders);
+        take?.(stream, headers);
+      },
+    );
   return {
     takes: deps.waste.takes,
     serve(socket, begin) {

@@ -76,7 +76,7 @@ export class Passage {
     this.#call = call;
     this.#stream = streamOf(call);
     this.#connection = deps.connectionOf(this.#stream);
-    this.#connection.watched.call(this.#stream, true);
+    this.#connection.watched.know(this.#stream);
     this.#frames = new MessageFrames({
       messageBytesMax: this.#access.works ? deps.limits.grpcMessageBytesMax : SMALL_MESSAGE_BYTES_MAX,
       messagesMax: method.requestStream ? MESSAGES_MAX : 1,

@@ -15,8 +15,10 @@ export const UNANSWERED_MAX = 200;
 const UNANSWERED_MS = 20;
 /** Bytes beside calls that count as one of them: a hundred of the smallest frames. */
 const IDLE_BYTES = 1024;
-/** Those that a call brings along: its headers, and frames that say what else is to be sent. */
-const CALL_BYTES = 16 * 1024;
+/** Those that a call brings along beside its headers: frames that say what else is to be sent. */
+const CALL_BYTES = 1024;
+/** Of each header, beside its name and its value (RFC 7541, section 6.2): how it is written, and how long both are. */
+const HEADER_BYTES = 8;
 /** Likewise a message, of its own bytes: the heads of its frames. */
 const MESSAGE_SHARE = 1 / 8;
 /** Of its message, what may lie unread (RFC 9113, section 6.9.2): it is told of once it is read, and never where its call ends first. */
@@ -33,8 +35,10 @@ export interface Waste {
 
 /** A connection. */
 export interface Watched {
-  /** A call has come; `isKnown` says whether its method is there. What is said of it first holds. */
-  call(stream: ServerHttp2Stream, isKnown: boolean): void;
+  /** A call has come, with the names and the values of its headers in turn. To be told before all else of it. */
+  call(stream: ServerHttp2Stream, headers: readonly string[]): void;
+  /** The call's method is there. */
+  know(stream: ServerHttp2Stream): void;
   /** So many bytes of the call's message were read. */
   message(stream: ServerHttp2Stream, bytes: number): void;
   /** Ends it, and takes no other from where it comes until all is paid. */
@@ -95,8 +99,8 @@ export function boundWaste(isBehindProxy: boolean, now = () => performance.now()
     takes: ({ remoteAddress = "" }) => debtOf(addressGroup(remoteAddress))?.isTooLarge !== true,
     watch(socket) {
       const debtor = isBehindProxy ? socket : addressGroup(socket.remoteAddress ?? "");
-      /** What was read of the message of each call. */
-      const calls = new Map<ServerHttp2Stream, number>();
+      /** Those that have not ended. */
+      const calls = new Map<ServerHttp2Stream, { isKnown: boolean; readBytes: number }>();
       let allowedBytes = 0;
       let session: Http2Session | undefined;
       const waste = (count: number) => {
@@ -104,29 +108,37 @@ export function boundWaste(isBehindProxy: boolean, now = () => performance.now()
         if (grow(debtor, count)) (session ?? socket).destroy();
       };
       const checkBytes = () => {
-        const unreadBytes = calls.size * WINDOW_BYTES;
-        const count = Math.floor((socket.bytesRead - allowedBytes - unreadBytes) / IDLE_BYTES);
+        const idleBytes = socket.bytesRead - allowedBytes;
+        if (idleBytes < IDLE_BYTES) return;
+        let unreadBytes = 0;
+        for (const stream of calls.keys()) unreadBytes += stream.readableLength;
+        const count = Math.floor((idleBytes - unreadBytes * (1 + MESSAGE_SHARE)) / IDLE_BYTES);
         if (count < 1) return;
         allowedBytes += count * IDLE_BYTES;
         waste(count);
       };
       socket.once("close", checkOften(checkBytes));
       return {
-        call(stream, isKnown) {
-          if (calls.has(stream)) return;
-          calls.set(stream, 0);
+        call(stream, headers) {
+          const call = { isKnown: false, readBytes: 0 };
+          calls.set(stream, call);
           session ??= stream.session;
           allowedBytes += CALL_BYTES;
+          for (const text of headers) allowedBytes += text.length + HEADER_BYTES / 2;
           stream.once("close", () => {
-            allowedBytes += Math.min(WINDOW_BYTES, calls.get(stream) ?? 0);
+            allowedBytes += Math.min(WINDOW_BYTES, call.readBytes + stream.readableLength);
             calls.delete(stream);
-            if (isKnown && !stream.aborted) pay(debtor);
+            if (call.isKnown && !stream.aborted) pay(debtor);
             else waste(1);
           });
         },
+        know(stream) {
+          const call = calls.get(stream);
+          if (call !== undefined) call.isKnown = true;
+        },
         message(stream, bytes) {
-          const readBytes = calls.get(stream);
-          if (readBytes !== undefined) calls.set(stream, readBytes + bytes);
+          const call = calls.get(stream);
+          if (call !== undefined) call.readBytes += bytes;
           allowedBytes += bytes * (1 + MESSAGE_SHARE);
         },
         end: () => waste(UNANSWERED_MAX + 1),
