@@ -295,9 +295,6 @@ function scalingOf(scaling: Scaling | undefined, wanted: ChannelOrder | undefine
   const { mean = [0], std = [1] } = scaling;
   const perChannel = mean.length > 1 || std.length > 1;
   const order = wanted ?? scaling.channel_order ?? (perChannel ? "RGB" : undefined);
-  if (order === "GRAY" && perChannel) {
-    throw invalid("normalization", `mean=${mean.join()};std=${std.join()}`, "must have one mean and one std for GRAY");
-  }
   const arrange = (values: number[]) => (order === "BGR" ? values.toReversed() : values);
   return { mean: arrange(mean), std: arrange(std), ...(order === undefined ? {} : { channel_order: order }) };
 }

@@ -24,8 +24,10 @@ export async function readTaught(jobId: string, signal: AbortSignal): Promise<Ow
 /** What its manifest says of its input, as fields of `POST /infer`: the graph alone may not tell. */
 function settingsOf(input: Manifest["input"]): Readonly<Record<string, string>> {
   const { mean, std, channel_order: order, resize, crop_fraction: crop, resize_filter: filter } = input;
+  // A manifest has them in the order of the channels, the field as red, green, blue.
+  const named = (values: readonly number[]) => (order === "BGR" ? values.toReversed() : values).join();
   const said: Readonly<Record<string, string | undefined>> = {
-    normalization: mean && std && `mean=${mean.join(",")};std=${std.join(",")}`,
+    normalization: mean && std && `mean=${named(mean)};std=${named(std)}`,
     channel_order: order,
     resize,
     crop_fraction: crop === undefined || crop === null ? undefined : String(crop),

@@ -31,7 +31,7 @@ pub(super) fn override_with(
         if input.channels == 1 && order != ChannelOrder::Gray {
             return Err(GraphError::Override {
                 field: "channel_order",
-                value: format!("{order:?}"),
+                value: format!("{order:?}").to_uppercase(),
                 reason: "the input takes one channel, which is GRAY".to_owned(),
             });
         }
@@ -105,6 +105,7 @@ fn per_channel(field: &'static str, values: &[f32], channels: u32) -> Result<Vec
     match values {
         [value] => Ok(vec![*value; channels as usize]),
         _ if values.len() == channels as usize => Ok(values.to_vec()),
+        _ if channels == 1 => Err(refuse("the input takes one channel, so one value".to_owned())),
         _ => Err(refuse(format!("it takes one value or {channels}, one for each channel"))),
     }
 }

@@ -166,8 +166,7 @@ export function evidenceOf(fields: readonly string[], spec: ModelSpec): readonly
 /** The likeliest choices of a setting that is unsure, best first; none where it is sure. */
 export function candidatesOf(setting: Setting, spec: ModelSpec): readonly Choice[] {
   if (setting.choices.length === 0 || confidenceOf(setting, spec) >= CONFIDENCE_SURE) return [];
-  const fitting = setting.choices.filter(({ value }) => value !== "GRAY" || spec.input.channels === 1);
-  return fitting
+  return setting.choices
     .toSorted((one, other) => setting.share(other, spec) - setting.share(one, spec))
     .slice(0, CANDIDATES_MAX);
 }
