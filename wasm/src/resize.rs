@@ -102,7 +102,7 @@ pub fn resize(photo: &Photo, region: Region, input: &InputSpec) -> Result<Pixels
     };
     let bytes = match (input.channels, input.channel_order) {
         (1, _) => luma(&rgb),
-        (3, ChannelOrder::Gray) => luma(&rgb).into_iter().flat_map(|grey| [grey; RGB]).collect(),
+        (3, ChannelOrder::Gray) => grey_in_colour(&rgb),
         (3, _) => rgb,
         (other, _) => return Err(Error::Internal(format!("a model with {other} input channels cannot see a photo"))),
     };
@@ -216,6 +216,11 @@ pub(crate) fn luma(rgb: &[u8]) -> Vec<u8> {
         ((19_595 * u32::from(red) + 38_470 * u32::from(green) + 7_471 * u32::from(blue) + 0x8000) >> 16) as u8
     };
     rgb.as_chunks().0.iter().map(grey).collect()
+}
+
+/// [`luma`] in each of three channels. Pixels that are grey already stay as they are.
+pub(crate) fn grey_in_colour(rgb: &[u8]) -> Vec<u8> {
+    luma(rgb).into_iter().flat_map(|grey| [grey; RGB]).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! A tensor that a client made, in place of an image: checked against the model, and framed as it is.
 
+use std::borrow::Cow;
+
 use menagerie_contract::{
-    ClientTensor, Dtype, Frame, ImageFacts, InferOptions, InputFacts, InputSpec, Layout, Timings,
+    ChannelOrder, ClientTensor, Dtype, Frame, ImageFacts, InferOptions, InputFacts, InputSpec, Layout, Timings,
 };
 
 use crate::{
@@ -9,7 +11,7 @@ use crate::{
     model::Model,
     picture::data_url,
     pipeline::{Seen, check},
-    resize::Pixels,
+    resize::{Pixels, grey_in_colour},
 };
 
 /// A tensor's bytes to one frame with one image and request id 0: an infer frame of pixels, a tensors frame of floats.
@@ -33,6 +35,9 @@ pub fn prepare_tensor(
     }
     check_shape(tensor, bytes.len(), input)?;
     let (width, height) = (input.width, input.height);
+    let is_greyed = tensor.dtype == Dtype::Uint8 && input.channels == 3 && input.channel_order == ChannelOrder::Gray;
+    let bytes = if is_greyed { Cow::from(grey_in_colour(bytes)) } else { Cow::from(bytes) };
+    let bytes = bytes.as_ref();
     let (frame, picture, format) = match tensor.dtype {
         Dtype::Uint8 => {
             let pixels = Pixels { width, height, channels: input.channels, bytes: Vec::new() };

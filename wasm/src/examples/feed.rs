@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     fed::{bgr, scaled},
     model::Model,
-    resize::luma,
+    resize::grey_in_colour,
 };
 
 /// One frame with views of a photo, as many as `scalings`, each scaled in its way, for an engine that has `model` loaded.
@@ -45,7 +45,7 @@ fn turned(view: &[u8], channels: u32, wanted: ChannelOrder, from: ChannelOrder) 
     let is_turned = |order| order == ChannelOrder::Bgr;
     match wanted {
         _ if channels == 1 => view.to_vec(),
-        ChannelOrder::Gray => luma(view).into_iter().flat_map(|grey| [grey; 3]).collect(),
+        ChannelOrder::Gray => grey_in_colour(view),
         _ if is_turned(wanted) == is_turned(from) => view.to_vec(),
         _ => bgr(view),
     }

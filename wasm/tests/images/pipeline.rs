@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use crate::common::{files, input, options};
 use menagerie_contract::{
-    Answer, Band, BandAccuracy, BandLimits, ClientTensor, Confidence, Dtype, ErrorCode, Frame, GraphFacts,
-    InferOptions, ModelSpec, OutputKind, OutputSpec, Problem, Verdict, answer::Crop, calibration::MeasuredBand,
-    frame::Scores,
+    Answer, Band, BandAccuracy, BandLimits, ChannelOrder, ClientTensor, Confidence, Dtype, ErrorCode, Frame,
+    GraphFacts, InferOptions, ModelSpec, OutputKind, OutputSpec, Problem, Verdict, answer::Crop,
+    calibration::MeasuredBand, frame::Scores,
 };
 use menagerie_wasm::{
     Error, Model,
@@ -155,6 +155,23 @@ fn pixels_of_a_client_go_into_the_frame_that_the_image_would_have_made() {
     let with_picture = InferOptions { picture: true, ..options() };
     let (_, answer) = tensor(Dtype::Uint8, &[16, 16, 3], pixels, &with_picture).unwrap();
     assert!(answer.input.picture.is_some());
+}
+
+#[test]
+fn pixels_for_grey_in_three_channels_are_made_grey_once() {
+    let mut model = model(OutputKind::Softmax, 2, None);
+    model.spec.input.channel_order = ChannelOrder::Gray;
+    let about = ClientTensor { dtype: Dtype::Uint8, shape: vec![16, 16, 3] };
+    let grey = [76; 16 * 16 * 3];
+    for pixels in [[255, 0, 0].repeat(16 * 16), grey.to_vec()] {
+        let hash = |pixels: &[u8]| Ok(format!("{:?}", &pixels[..3]));
+        let (frame, seen) = prepare_tensor(&model, &about, &pixels, &options(), || 0.0, hash).unwrap();
+        assert_eq!(Frame::decode(&frame).unwrap(), (0, Frame::Infer { image_count: 1, pixels: &grey }));
+        assert_eq!(
+            answer(&model, seen, &options(), &scores(&[0.1, 0.9]), || 0.0).unwrap().input.sha256,
+            "[76, 76, 76]"
+        );
+    }
 }
 
 #[test]
