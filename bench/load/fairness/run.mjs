@@ -2,12 +2,13 @@
  * One honest client beside each attack: what it notices, and whether the service is afterwards as it was.
  *
  *   node bench/load/fairness/run.mjs [--seconds 30] [--only NAME,NAME] [--search SECONDS] [--images DIR]
- *                                    [--service-cores 0,1] [--save FILE] [--write]
+ *                                    [--service-cores 0,1] [--by-request] [--save FILE] [--write]
  *   node bench/load/fairness/run.mjs --from FILE,FILE --write
  *
- * `--search` is how long the worst image of each format is searched for, where `--images` has none; with `--service-cores` the
- * service has these cores for itself, and the clients have the others that this program may run on; `--save` writes what was measured as JSON, which
- * `--from` reads; `--write` writes docs/fairness.md. Linux only.
+ * `--search` is how long the worst image of each format is searched for, where `--images` has none. With `--service-cores` the
+ * service has these cores for itself, and the clients have the others that this program may run on. `--by-request` asks from the
+ * honest client's address too, where shares are by request. `--save` writes what was measured as JSON, which `--from` reads;
+ * `--write` implies `--by-request` and writes docs/fairness.md. Linux only.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";

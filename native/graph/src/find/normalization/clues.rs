@@ -144,12 +144,11 @@ fn fit_at_norm(probe: &Probe<'_>, norm: &Norm, photos: &Windows, clues: &mut Clu
     let mut fits = linears.iter().map(fitted).collect::<Option<Vec<_>>>()?;
     let is_alike = |values: &[f32]| values.iter().all(|value| value.total_cmp(&values[0]).is_eq());
     let may_be_grey = clues.fed.is_none() && is_alike(&inside.scale) && is_alike(&inside.offset);
-    let volume = |fit: &Fitted| fit.log_volume();
     let mut grey_volume = 0.0;
     if let Some(linear) = Linear::of_grey(probe).filter(|_| may_be_grey)
         && let Some(fit) = fitted(&linear)
     {
-        grey_volume = volume(&fit) - fits.iter().map(volume).sum::<f64>() / fits.len() as f64;
+        grey_volume = fit.log_volume() - fits.iter().map(Fitted::log_volume).sum::<f64>() / fits.len() as f64;
         orders.push(linear.order);
         linears.push(linear);
         fits.push(fit);

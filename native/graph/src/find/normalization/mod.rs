@@ -87,13 +87,12 @@ pub fn detect_with(
     let source = words::source(&clues, &answer, family);
     let most_sure = |source| confidence_max(&clues.candidates[answer.best], source == Source::Read);
     let most = most_sure(source);
+    let most_of_mean = most.min(mean_confidence_max(&mean));
     let mut entries = vec![
-        answer.evidence("input.mean", source, most.min(mean_confidence_max(&mean)), &because, |index| {
-            answer.values(index).0
-        }),
+        answer.evidence("input.mean", source, most_of_mean, &because, |index| answer.values(index).0),
         answer.evidence("input.std", source, most, &because, |index| answer.values(index).1),
     ];
-    if source == Source::Measured && mean_confidence_max(&mean) < most {
+    if source == Source::Measured && most_of_mean < most {
         entries[0]
             .because
             .push_str("; the mean is as exact as sets of photos are alike, and habit says which value near it");
