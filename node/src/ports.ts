@@ -734,8 +734,8 @@ export interface ModelFetcher {
   cancel(id: string): void;
   /** Null where nothing is on its way, and nothing failed since. */
   stateOf(id: string): FetchState | null;
-  /** Ends all. */
-  close(): void;
+  /** Ends all; nothing is written to the zoo after it. */
+  close(): Promise<void>;
 }
 
 /** What keeps the store of feedback from doing what it is asked. */

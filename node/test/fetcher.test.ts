@@ -1,14 +1,14 @@
 /** Listed models fetched while the service runs: from a server of this test's own, and through HTTP. */
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { openFileZoo } from "../src/models/file-zoo.js";
-import type { ApiKeys, Role } from "../src/ports.js";
+import type { ApiKeys, ModelFetcher, Role } from "../src/ports.js";
 import { createModelFetcher } from "../src/zoo/fetcher.js";
 import { startFakeService } from "./support/fake-service.js";
 
@@ -24,6 +24,7 @@ describe("the fetcher", () => {
   let gate: Promise<void>;
   let asked: string[];
   const failures: string[] = [];
+  const fetchers: ModelFetcher[] = [];
 
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), "menagerie-fetcher-"));
@@ -38,11 +39,11 @@ describe("the fetcher", () => {
     await new Promise((resolve) => server.once("listening", resolve));
   });
 
-  afterEach(() => {
+  afterEach(async () => {
+    for (const fetcher of fetchers.splice(0)) await fetcher.close();
     server.closeAllConnections();
     server.close();
-    // What was being fetched may still be put away.
-    rmSync(dir, { recursive: true, maxRetries: 20, retryDelay: 100 });
+    rmSync(dir, { recursive: true });
   });
 
   async function send(path: string, response: ServerResponse): Promise<void> {
@@ -72,7 +73,7 @@ describe("the fetcher", () => {
     const zoo = await openFileZoo(dir, () => {});
     const reportFailure = (id: string) => void failures.push(id);
     const fetcher = createModelFetcher({ zoo, dir, limits: LIMITS, report: () => {}, reportFailure });
-    onTestFinished(() => fetcher.close());
+    fetchers.push(fetcher);
     onTestFinished(() => zoo.close());
     return { zoo, fetcher };
   }
@@ -136,6 +137,18 @@ describe("the fetcher", () => {
     expect(zoo.find("one")?.present).toBe(false);
     expect(existsSync(join(dir, "one/graph.pb"))).toBe(false);
     expect(fetcher.begin("one", null, false).problem).toBeNull();
+  });
+
+  it("writes nothing any more once it is closed, whatever it was about", async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      const { fetcher } = await open(["one", "0".repeat(64)]);
+      fetcher.begin("one", null, false);
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+      await fetcher.close();
+      const left = readdirSync(dir, { recursive: true });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(readdirSync(dir, { recursive: true })).toEqual(left);
+    }
   });
 
   it("takes a graph whose SHA-256 is not known only when told to, and records it", async () => {

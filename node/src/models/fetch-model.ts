@@ -70,7 +70,7 @@ export async function fetchModel(manifest: Manifest, dir: string, options: Fetch
     const content =
       file.from === null
         ? await readShared(dir, file.file)
-        : await memberOf(await archiveOf(file.from.url), file.from.member, file.bytesMax);
+        : await memberOf(await archiveOf(file.from.url), file.from.member, file.bytesMax, options.signal);
     await verify(file, content);
     fetched.set(file, content);
   }
@@ -130,8 +130,11 @@ async function readShared(dir: string, file: string): Promise<Uint8Array> {
 }
 
 /** One member of a gzipped tar archive, unpacked by the system's tar. */
-async function memberOf(archive: string, member: string, bytesMax: number): Promise<Uint8Array> {
-  const tar = spawn("tar", ["-xzOf", "-", "--", `./${member}`, member], { stdio: ["pipe", "pipe", "ignore"] });
+async function memberOf(archive: string, member: string, bytesMax: number, signal?: AbortSignal): Promise<Uint8Array> {
+  const tar = spawn("tar", ["-xzOf", "-", "--", `./${member}`, member], {
+    stdio: ["pipe", "pipe", "ignore"],
+    ...(signal && { signal }),
+  });
   const started = new Promise<void>((resolve, reject) => tar.once("spawn", resolve).once("error", reject));
   await started.catch((error: unknown) => {
     throw new AppError("engine_unavailable", "tar cannot be started; install it.", { cause: error });
@@ -149,6 +152,7 @@ async function memberOf(archive: string, member: string, bytesMax: number): Prom
     }
   }
   const failure = await sent;
+  signal?.throwIfAborted();
   if (length === 0) {
     await removeArchive(archive);
     throw new AppError("url_unreachable", `There is no ${member} in the archive.`, { cause: failure });

@@ -164,9 +164,9 @@ export async function openService(config: Config, logger: Logger, observer: Obse
     async close() {
       zooWatch?.stop();
       follower?.stop();
-      fetcher.close();
+      const fetched = fetcher.close();
       await models.close();
-      await Promise.all([engine.close(), classifier.close(), ownZoo.close()]);
+      await Promise.all([engine.close(), classifier.close(), fetched.then(() => ownZoo.close())]);
     },
   };
 }

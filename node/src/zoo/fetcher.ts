@@ -76,8 +76,9 @@ export function createModelFetcher({ zoo, dir, limits, report, reportFailure }: 
       cancel(id);
     },
     stateOf: (id) => all.get(id)?.state ?? null,
-    close() {
+    async close() {
       for (const id of [...all.keys()]) cancel(id);
+      await last;
     },
   };
 }

@@ -230,7 +230,7 @@ export class FakeFetcher implements ModelFetcher {
     return this.states.get(id) ?? null;
   }
 
-  close(): void {}
+  async close(): Promise<void> {}
 }
 
 export class FakeZoo implements ModelZoo {
