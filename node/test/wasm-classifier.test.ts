@@ -13,6 +13,20 @@ const TRAPPING_WORKER = new URL("./fixtures/trapping-worker.mjs", import.meta.ur
 
 const target = (changes: Partial<ClassifyTarget> = {}) => targetOf("graph", { key: "fake", ...changes });
 
+const blue = () => solidPng(8, 8, [0, 0, 255]);
+
+/** A target that tells whenever a model is compiled from it. */
+function toldOfReads(given: ClassifyTarget, told: () => void): ClassifyTarget {
+  const { confidence } = given;
+  return {
+    ...given,
+    get confidence() {
+      told();
+      return confidence;
+    },
+  };
+}
+
 describe("the classifier", () => {
   let classifier: Classifier;
   beforeAll(() => {
@@ -85,6 +99,59 @@ describe("the classifier", () => {
       }),
     );
     expect(answers.map(({ index }) => index)).toEqual(colours);
+  });
+
+  it("answers the same whether the answer is made here or by a thread, and compiles a model once for each", async () => {
+    const own = createClassifier({ threadCount: 1 });
+    let count = 0;
+    const counted = toldOfReads(await target({ key: "counted" }), () => {
+      count += 1;
+    });
+    const ask = async (options: Partial<ClassifyOptions>) => {
+      const { timings_ms: _, ...answer } = await own.classify(counted, blue(), { ...OPTIONS, ...options });
+      return { answer, count };
+    };
+    const here = await ask({});
+    expect(here.count).toBe(2);
+    expect(here.answer).toMatchObject({ label: "blue", top: [{}, {}, {}] });
+    for (const options of [{ everyClass: true }, { topK: 21 }]) expect(await ask(options)).toEqual(here);
+    expect(await ask({})).toEqual(here);
+    expect((await ask({ scores: true })).answer).toMatchObject(here.answer);
+    expect((await ask({ picture: true })).answer).toMatchObject(here.answer);
+    await own.close();
+  });
+
+  it.each([
+    ["a client's graph", {}, { stranger: true }],
+    ["every class", { everyClass: true }, {}],
+    ["many classes", { topK: 21 }, {}],
+    ["labels that take long to read", {}, { labels: Buffer.alloc(65 * 1024, "red\ngreen\nblue\n\n") }],
+  ])("has a thread answer of %s", async (_, options, changes) => {
+    const own = createClassifier({ threadCount: 1 });
+    let count = 0;
+    const counted = toldOfReads(await target(changes), () => {
+      count += 1;
+    });
+    await own.classify(counted, blue(), { ...OPTIONS, ...options }).catch(() => {});
+    expect(count).toBe(1);
+    await own.close();
+  });
+
+  it("fails alone where an answer cannot be made here, with a new instance for those after it", async () => {
+    const own = createClassifier({ threadCount: 1 });
+    let count = 0;
+    const one = await target({ key: "breaks" });
+    const breaking = toldOfReads(one, () => {
+      count += 1;
+      if (count === 1) throw new Error("a trap");
+    });
+    expect((await own.classify(one, blue(), { ...OPTIONS, everyClass: true })).label).toBe("blue");
+    const other = await target({ key: "other" });
+    expect((await own.classify(other, blue(), OPTIONS)).label).toBe("blue");
+    await expect(own.classify(breaking, blue(), OPTIONS)).rejects.toMatchObject({ code: "internal" });
+    for (const asked of [breaking, other]) expect((await own.classify(asked, blue(), OPTIONS)).label).toBe("blue");
+    expect(count).toBe(2);
+    await own.close();
   });
 
   it("keeps labels of one key apart from those of another", async () => {
@@ -204,25 +271,21 @@ describe("the classifier", () => {
 });
 
 describe("the memory of a thread", () => {
+  /** Answers of every class are made by threads. */
+  const BY_THREADS = { ...OPTIONS, everyClass: true };
   /** How often a single thread compiled the model for six small images after a large one and a rest. */
   async function compilations(memoryBytesKeptMax: number, sidePixels = 1000, restMs = 1000): Promise<number> {
     const imageLimits = { pixels_max: sidePixels ** 2, side_pixels_max: sidePixels };
     const classifier = createClassifier({ threadCount: 1, memoryBytesKeptMax, imageLimits });
-    const { labels, ...rest } = await target();
     let count = 0;
-    const counted: ClassifyTarget = {
-      ...rest,
-      get labels() {
-        count += 1;
-        return labels;
-      },
-    };
-    expect((await classifier.classify(counted, solidPng(sidePixels, sidePixels, [255, 0, 0]), OPTIONS)).label).toBe(
-      "red",
-    );
+    const counted = toldOfReads(await target(), () => {
+      count += 1;
+    });
+    const large = solidPng(sidePixels, sidePixels, [255, 0, 0]);
+    expect((await classifier.classify(counted, large, BY_THREADS)).label).toBe("red");
     await new Promise((resolve) => setTimeout(resolve, restMs));
     for (let image = 0; image < 6; image += 1) {
-      expect((await classifier.classify(counted, solidPng(8, 8, [0, 0, 255]), OPTIONS)).label).toBe("blue");
+      expect((await classifier.classify(counted, solidPng(8, 8, [0, 0, 255]), BY_THREADS)).label).toBe("blue");
     }
     await classifier.close();
     return count;

@@ -1,6 +1,7 @@
 /**
- * The classifier on worker threads: one makes the frame for the engine, one makes the answer of its reply. None waits for
- * the engine.
+ * The classifier on worker threads: one makes the frame for the engine, and an answer of its reply that takes long. None
+ * waits for the engine. Short answers, as those of nearly all photos are, are made here: to ask a thread would take as long,
+ * and two more waits for a processor where others want it too.
  */
 
 import { AppError, messageOf, sentence } from "../errors.js";
@@ -33,12 +34,13 @@ import type {
   Stages,
   Visit,
 } from "../ports.js";
-import { codeOf, loadWasm, type WasmModule } from "../wasm-module.js";
+import { codeOf, loadWasm, reloadWasm, type WasmModule } from "../wasm-module.js";
 import { type CallOptions, TooLongError, WorkerPool } from "../worker-pool.js";
+import { CompiledModels, type ModelParts } from "./compiled-models.js";
 import { Decisions } from "./decide.js";
 import { readJson } from "./read-json.js";
 import { transferable } from "./transferable.js";
-import type { Call, ModelCall, PrepareCall, Reply } from "./wasm-worker.js";
+import type { AnswerCall, Call, ModelCall, PrepareCall, Reply } from "./wasm-worker.js";
 
 /** More than an image of 512x512 takes. */
 const FRAME_BYTES_KEPT_MAX = 1024 * 1024;
@@ -47,6 +49,12 @@ const FRAME_BYTES_KEPT_MAX = 1024 * 1024;
 const LIGHT_BYTES_MAX = 256 * 1024;
 const LIGHT_PIXELS_MAX = 1024 * 1024;
 const RGB_BYTES = 3;
+
+/** Take the event loop for less than it takes to ask a thread: a reply with the scores of 4,000 classes, and so many of them. */
+const REPLY_BYTES_ANSWERED_HERE_MAX = 16 * 1024;
+const TOP_K_ANSWERED_HERE_MAX = 20;
+/** Of a model that is compiled here, once; that of ImageNet's labels takes a millisecond. */
+const LABELS_BYTES_COMPILED_HERE_MAX = 64 * 1024;
 
 /** Takes the event loop for less than it takes to ask a thread. */
 const JSON_BYTES_READ_HERE_MAX = 8 * 1024;
@@ -92,7 +100,8 @@ class WasmClassifier implements Classifier {
   readonly #pool: WorkerPool<Call, Reply>;
   readonly #options: WasmClassifierOptions;
   readonly #decisions = new Decisions();
-  readonly #wasm = loadWasm();
+  #wasm = loadWasm();
+  readonly #models = new CompiledModels();
   /**
    * Frames whose exchange resolved, so that no engine reads them any more: their memory is used again, since V8 collects
    * garbage by how much was taken anew.
@@ -256,7 +265,7 @@ class WasmClassifier implements Classifier {
     target: ClassifyTarget,
     image: GivenImage,
     optionsJson: string,
-    { tensor, scores = false }: Pick<ClassifyOptions, "tensor" | "scores"> = {},
+    { tensor, scores = false, ...options }: Partial<ClassifyOptions> = {},
   ) {
     const model = { key: target.key };
     const { party } = target;
@@ -266,7 +275,9 @@ class WasmClassifier implements Classifier {
     const reply = await exchange(target, frame);
     const replied = performance.now();
     const call = { kind: "answer", model, seenJson, optionsJson, reply, scores } as const;
-    const answered = only("answered", await this.#callWith(target, call, { party, urgent: true }));
+    const answered = isShort(target, call, options)
+      ? this.#answerHere(target, call)
+      : only("answered", await this.#callWith(target, call, { party, urgent: true }));
     const answer = JSON.parse(answered.json) as Answer;
     return {
       frame,
@@ -275,6 +286,21 @@ class WasmClassifier implements Classifier {
       answer: answered.scores === null ? answer : { ...answer, scores: answered.scores },
       stages: stagesOf(answer, began, replied, performance.now()),
     };
+  }
+
+  #answerHere(target: ClassifyTarget, { seenJson, optionsJson, reply }: AnswerCall) {
+    const { key } = target;
+    try {
+      const model = this.#models.find(key) ?? this.#models.compile(this.#wasm, key, partsOf(target));
+      return { json: this.#wasm.answer(model, seenJson, optionsJson, reply), scores: null };
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== undefined) throw new AppError(code, sentence(messageOf(error)));
+      // A trap leaves the instance's memory in an unknown state.
+      this.#wasm = reloadWasm();
+      this.#models.clear();
+      throw failed(error);
+    }
   }
 
   async #prepareAny(target: ClassifyTarget, image: GivenImage, tensorJson: string | null, optionsJson: string) {
@@ -341,9 +367,7 @@ class WasmClassifier implements Classifier {
   async #callWith(target: ClassifyTarget, call: ModelCall, options: CallOptions): Promise<Reply> {
     const reply = await this.#call(call, options);
     if (reply.kind !== "modelUnknown") return reply;
-    const { key, spec, labels, labelOffset, confidence } = target;
-    const confidenceJson = confidence === null ? null : JSON.stringify(confidence);
-    const model = { key, parts: { specJson: JSON.stringify(spec), labels, labelOffset, confidenceJson } };
+    const model = { key: target.key, parts: partsOf(target) };
     const given = reply.given === undefined ? {} : { ...reply.given, room: new Uint8Array() };
     return await this.#call({ ...call, ...given, model }, options);
   }
@@ -396,6 +420,26 @@ async function exchange(target: ClassifyTarget, frame: Uint8Array): Promise<Uint
 
 function lengthOf(image: GivenImage): number {
   return "withPhoto" in image ? image.bytes.length : image.byteLength;
+}
+
+/** Whether an answer takes less than to ask a thread for it. The graphs of strangers have names and scores of their own. */
+function isShort(
+  target: ClassifyTarget,
+  { reply, scores }: AnswerCall,
+  { topK, picture, everyClass = false }: Partial<ClassifyOptions>,
+): boolean {
+  const isPlain = !target.stranger && !scores && !everyClass && picture === false;
+  return (
+    isPlain &&
+    reply.length <= REPLY_BYTES_ANSWERED_HERE_MAX &&
+    (topK ?? Number.POSITIVE_INFINITY) <= TOP_K_ANSWERED_HERE_MAX &&
+    (target.labels?.length ?? 0) <= LABELS_BYTES_COMPILED_HERE_MAX
+  );
+}
+
+function partsOf({ spec, labels, labelOffset, confidence }: ClassifyTarget): ModelParts {
+  const confidenceJson = confidence === null ? null : JSON.stringify(confidence);
+  return { specJson: JSON.stringify(spec), labels, labelOffset, confidenceJson };
 }
 
 /** Of an image from the header alone. Where that cannot be read there is nothing to decode. */

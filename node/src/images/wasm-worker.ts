@@ -11,17 +11,13 @@ import { collectGarbage, GROWTH_BYTES_MIN, QUIET_MS } from "../collect-garbage.j
 import type { ErrorCode } from "../generated/contract.js";
 import type { DecodedPhoto, JsonValue, PhotoLook } from "../ports.js";
 import { codeOf, loadWasm, reloadWasm, type WasmModel } from "../wasm-module.js";
+import { CompiledModels, type ModelParts } from "./compiled-models.js";
 import { readJson } from "./read-json.js";
 
 /** A model by its key, and what it is compiled from; that is sent once a thread has said that it does not know the key. */
 export interface ModelRef {
   readonly key: string;
-  readonly parts?: {
-    readonly specJson: string;
-    readonly labels: Uint8Array | null;
-    readonly labelOffset: number | null;
-    readonly confidenceJson: string | null;
-  };
+  readonly parts?: ModelParts;
 }
 
 /**
@@ -198,7 +194,6 @@ export type Reply =
     }
   | { readonly kind: "modelUnknown"; readonly given?: Pick<PrepareCall, "image" | "photo"> };
 
-const MODELS_COMPILED_MAX = 16;
 /** A thread that had no image for so long gives back what is more than it may keep. */
 const REST_MS = 250;
 /**
@@ -216,8 +211,7 @@ let wasm = loadWasm();
 let atRestBytes = heldBytes();
 /** Of what is to come after a long rest, unless a call comes before. */
 let settling: NodeJS.Timeout | null = null;
-/** In the order of use: the first one is the one unused for longest. */
-const models = new Map<string, WasmModel>();
+const models = new CompiledModels();
 
 parentPort?.on("message", (call: Call) => {
   // A trap leaves the instance's memory in an unknown state: what `replyTo` throws ends this thread, and the call with it.
@@ -409,19 +403,5 @@ function heldBytes(): number {
 }
 
 function compiled({ key, parts }: ModelRef): WasmModel | undefined {
-  const known = models.get(key);
-  if (known !== undefined) {
-    models.delete(key);
-    models.set(key, known);
-    return known;
-  }
-  if (parts === undefined) return undefined;
-  const model = new wasm.Model(parts.specJson, parts.labels, parts.labelOffset, parts.confidenceJson);
-  models.set(key, model);
-  for (const [unused, oldest] of models) {
-    if (models.size <= MODELS_COMPILED_MAX) break;
-    models.delete(unused);
-    oldest.free();
-  }
-  return model;
+  return models.find(key) ?? (parts && models.compile(wasm, key, parts));
 }
