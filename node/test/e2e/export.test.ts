@@ -1,11 +1,38 @@
 /** A model of a running service, written for other programs by the engine. */
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { InferenceSession, Tensor } from "onnxruntime-web";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROOT_DIR } from "../../src/config.js";
+import type { AnsweredItem, InferAnswer } from "../../src/generated/api.js";
 import { runCommand } from "../support/command.js";
+import { form } from "../support/fake-service.js";
 import { COLOURS, meanColourGraph } from "../support/graph-def.js";
 import { type RunningServer, startServer } from "../support/server.js";
+
+const PROBABILITY_DIFFERENCE_MAX = 1e-4;
+const { preprocess } = createRequire(import.meta.url)(join(ROOT_DIR, "wasm/pkg/menagerie_wasm.js")) as {
+  preprocess(image: Uint8Array, inputJson: string, optionsJson: string): { pixels: Uint8Array };
+};
+/** Of what flowers5 sees. */
+const SIDE = 144;
+
+/** The pixels of a photo that a model without any settings of its own would see. */
+function coloursOf(photo: Uint8Array, fit: Readonly<Record<string, string>>): Uint8Array {
+  const colours = {
+    dtype: "uint8",
+    layout: "NHWC",
+    channels: 3,
+    channel_order: "RGB",
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+  };
+  const input = { tensor: "pixels", width: SIDE, height: SIDE, ...colours, ...fit };
+  const limits = { pixels_max: 1e8, side_pixels_max: 20_000 };
+  return preprocess(photo, JSON.stringify(input), JSON.stringify({ top_k: 1, score_threshold: 0, limits })).pixels;
+}
 
 let server: RunningServer;
 beforeAll(async () => {
@@ -29,17 +56,17 @@ it("has the labels, the settings and the temperature of its manifest", async () 
 });
 
 it("is written of a registered model, and registers again as a SavedModel", async () => {
-  const form = (graph: Buffer, name: string, id: string) => {
+  const registered = (graph: Buffer, name: string, id: string) => {
     const fields = new FormData();
     fields.set("id", id);
     fields.set("model_file", new Blob([new Uint8Array(graph)]), name);
     fields.set("label_file", new Blob([new Uint8Array(COLOURS)]), "labels.txt");
     return fetch(`${server.url}/api/models`, { method: "POST", body: fields });
   };
-  expect((await form(meanColourGraph(), "graph.pb", "colours")).status).toBe(201);
+  expect((await registered(meanColourGraph(), "graph.pb", "colours")).status).toBe(201);
   const { status, text } = await written("colours/graph?as=savedmodel");
   expect(status).toBe(200);
-  expect((await form(Buffer.from(text, "latin1"), "model.zip", "again")).status).toBe(201);
+  expect((await registered(Buffer.from(text, "latin1"), "model.zip", "again")).status).toBe(201);
 });
 
 describe("menagerie export", () => {
@@ -64,6 +91,43 @@ describe("menagerie export", () => {
     const { exitCode, stderr, stdout } = await run("flowers5", "--out", "zoo.onnx");
     expect([exitCode, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^zoo\.onnx: \d+ bytes\n$/);
+  });
+
+  it("makes colours grey for a graph of grey in three channels, in each form, as the service does", async () => {
+    const photo = await readFile(join(ROOT_DIR, "models/samples/tulips-1.jpg"));
+    const fit = { resize: "stretch", resize_filter: "antialias" };
+    const ask = async (graph: Buffer, fields: Readonly<Record<string, string>>) => {
+      const body = form({ image_file: photo, model_file: graph, ...fit, ...fields });
+      const headers = { accept: "application/json" };
+      const response = await fetch(`${server.url}/infer`, { method: "POST", body, headers });
+      const { results, error } = (await response.json()) as InferAnswer;
+      expect(error).toBeUndefined();
+      const [{ top }] = results as [AnsweredItem];
+      return top.toSorted((one, other) => one.index - other.index).map(({ probability }) => probability);
+    };
+    const graph = await readFile(join(ROOT_DIR, "models/flowers5/graph.pb"));
+    const wanted = await ask(graph, { channel_order: "GRAY" });
+    const apart = (found: Iterable<number>) =>
+      Math.max(...Array.from(found, (value, at) => Math.abs(value - (wanted[at] ?? 2))));
+    expect(apart(await ask(graph, {}))).toBeGreaterThan(100 * PROBABILITY_DIFFERENCE_MAX);
+
+    await writeFile(join(dir, "flowers.pb"), graph);
+    const write = async (to: string) => {
+      const settings = JSON.stringify({ channel_order: "GRAY" });
+      const args = ["export", "flowers.pb", "--to", to, "--preprocess", "--settings", settings, "--out", `grey.${to}`];
+      const { exitCode, stderr } = await runCommand(args, { cwd: dir });
+      expect(exitCode, stderr).toBe(0);
+      return readFile(join(dir, `grey.${to}`));
+    };
+    for (const to of ["frozen", "savedmodel"]) {
+      const found = await ask(await write(to), { channel_order: "RGB" });
+      expect(apart(found), to).toBeLessThan(PROBABILITY_DIFFERENCE_MAX);
+    }
+    const onnx = await InferenceSession.create(new Uint8Array(await write("onnx")));
+    const fed = new Tensor("uint8", coloursOf(photo, fit), [1, SIDE, SIDE, 3]);
+    const { probabilities } = await onnx.run({ pixels: fed });
+    expect(probabilities?.dims).toEqual([1, wanted.length]);
+    expect(apart(probabilities?.data as Float32Array)).toBeLessThan(PROBABILITY_DIFFERENCE_MAX);
   });
 
   it.each([

@@ -80,6 +80,9 @@ impl Chain<'_, '_> {
             let types = [("Tparams", dtype), ("Tindices", DataType::Int32), ("Taxis", DataType::Int32)];
             value = self.add("reversed", "GatherV2", &[&value, &order, &axis], &types);
         }
+        if input.channel_order == ChannelOrder::Gray && channels == 3 {
+            value = self.grey(&value);
+        }
         if input.dtype == Dtype::Float32 {
             value = self.add("floats", "Cast", &[&value], &[("SrcT", dtype), ("DstT", DataType::Float)]);
             dtype = DataType::Float;
@@ -110,6 +113,29 @@ impl Chain<'_, '_> {
         }
         self.pieces.push(piece);
         pixels
+    }
+
+    /// From RGB to bytes of the same luma in each of three channels, `(19595 R + 38470 G + 7471 B + 32768) >> 16`, as the
+    /// service makes photos grey. No value is 2^24 or more, so floats hold each exactly.
+    fn grey(&mut self, rgb: &str) -> String {
+        let floats = self.add("colours", "Cast", &[rgb], &[("SrcT", DataType::Uint8), ("DstT", DataType::Float)]);
+        let weights = self.floats("luma_weights", &[3], &[19_595.0, 38_470.0, 7_471.0]);
+        let weighted = self.add("weighted", "Mul", &[&floats, &weights], &[FLOAT]);
+        let axis = self.ints("rgb", &[], &[3]);
+        let mut sum = self.piece("luma", "Sum", &[&weighted, &axis]);
+        sum.attributes = vec![
+            ("T", encode::dtype_attr(DataType::Float).into()),
+            ("Tidx", encode::dtype_attr(DataType::Int32).into()),
+            ("keep_dims", encode::flag_attr(true).into()),
+        ];
+        let sum = self.push(sum);
+        let half = self.floats("half", &[], &[32_768.0]);
+        let raised = self.add("raised", "AddV2", &[&sum, &half], &[FLOAT]);
+        // Three of them make three channels of the one.
+        let shifts = self.floats("shifts", &[3], &[1.0 / 65_536.0; 3]);
+        let shifted = self.add("shifted", "Mul", &[&raised, &shifts], &[FLOAT]);
+        let whole = self.add("whole", "Floor", &[&shifted], &[FLOAT]);
+        self.add("grey", "Cast", &[&whole], &[("SrcT", DataType::Float), ("DstT", DataType::Uint8)])
     }
 
     /// From the scores to probabilities, as the answers of the service have them. Gives the name of what is fetched.

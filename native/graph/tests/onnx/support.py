@@ -45,16 +45,31 @@ class Refused(Exception):
     """What the engine says of a graph."""
 
 
-def load_request(labels: list[str] | None) -> dict[str, Any]:
+def load_request(labels: list[str] | None, overrides: dict[str, str] | None) -> dict[str, Any]:
     counted = {} if labels is None else {"label_count": len(labels)}
-    return {"origin": "zoo", "format": "auto", "overrides": {}, "source": "request", "threads": 1, **counted}
+    return {
+        "origin": "zoo",
+        "format": "auto",
+        "overrides": overrides or {},
+        "source": "request",
+        "threads": 1,
+        **counted,
+    }
 
 
-def export(graph: bytes, labels: list[str] | None, form: str, *, preprocess: bool, temperature: float = 1.0) -> bytes:
+def export(
+    graph: bytes,
+    labels: list[str] | None,
+    form: str,
+    *,
+    preprocess: bool,
+    temperature: float = 1.0,
+    overrides: dict[str, str] | None = None,
+) -> bytes:
     """The model in a form for other programs. Raises Refused."""
     label_file = b"" if labels is None else "\n".join(labels).encode()
     request = {
-        "load": load_request(labels),
+        "load": load_request(labels, overrides),
         "form": form,
         "preprocess": preprocess,
         "labels_bytes": len(label_file),
@@ -71,12 +86,12 @@ def export(graph: bytes, labels: list[str] | None, form: str, *, preprocess: boo
 class Engine:
     """A process that holds one graph on libtensorflow."""
 
-    def __init__(self, graph: bytes, labels: list[str] | None) -> None:
+    def __init__(self, graph: bytes, labels: list[str] | None, overrides: dict[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
             [ENGINE, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         self._read()
-        request = json.dumps(load_request(labels)).encode()
+        request = json.dumps(load_request(labels, overrides)).encode()
         kind, payload = self._ask(LOAD, struct.pack("<I", len(request)) + request + graph)
         if kind != LOADED:
             self.close()
