@@ -1,4 +1,5 @@
 /** What labelled photos decide of a graph's settings, for every door that takes a graph. */
+import { counted } from "./counted.js";
 import { AppError } from "./errors.js";
 import type { Decision, Evidence, ModelSpec } from "./generated/contract.js";
 import { joinInTurns } from "./join-chunks.js";
@@ -94,7 +95,7 @@ async function sideOf(
     .toSorted((one, other) => other.score - one.score);
   const [best, ...alternatives] = ranked;
   if (best === undefined || best.value === spec.input.width) return null;
-  const because = `the best of ${tried.length} sides that were tried on ${labelled.length} labelled photo${labelled.length === 1 ? "" : "s"}; the graph alone: ${usual.value} at ${usual.confidence.toFixed(2)}, ${usual.because}`;
+  const because = `the best of ${tried.length} sides that were tried on ${counted(labelled.length, "labelled photo")}; the graph alone: ${usual.value} at ${usual.confidence.toFixed(2)}, ${usual.because}`;
   const evidence = ["input.width", "input.height"].map(
     (field): Evidence => ({
       field,

@@ -62,7 +62,7 @@ describe("the call", () => {
   it.each<[Parameters<typeof form>[0], string]>([
     [{}, "The request holds no image"],
     [{ image_file: [RED, RED] }, "image_file=2 images: it may be sent once"],
-    [{ image_file: RED, model: ["colours", "listed"] }, "may be sent 1 times at most"],
+    [{ image_file: RED, model: ["colours", "listed"] }, "may be sent 1 time at most"],
     [{ image_file: RED, method: "gradients" }, "method=gradients: it must be occlusion or rise"],
     [{ image_file: RED, detail: "33" }, "detail=33: it must be a whole number from 3 to 32"],
     [{ image_file: RED, masks: "1" }, "masks=1: it must be a whole number from 2"],

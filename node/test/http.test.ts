@@ -388,7 +388,7 @@ describe("the zoo", () => {
     expect(wrong).toMatchObject({ status: 400, code: "field_invalid", detail: expect.stringContaining("rad") });
     const alone = await problemOf(await inspect({ ...pairs, example_label: "red" }));
     expect(alone.detail).toBe(
-      "2 photos came as example_file and 1 labels as example_label; each photo takes one label, which may be empty.",
+      "2 photos came as example_file and 1 label as example_label; each photo takes one label, which may be empty.",
     );
   });
 

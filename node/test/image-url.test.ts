@@ -82,7 +82,7 @@ it("addresses count as images", async () => {
   const urls = [`${AT}red`, `${AT}red`];
   expect((await ask(service, form({ image_url: urls }))).items).toHaveLength(2);
   const { code, detail } = await ask(service, form({ image_url: urls, image_file: RED }));
-  expect([code, detail]).toEqual(["field_invalid", "The request names 3 images; at most 2 are taken."]);
+  expect([code, detail]).toEqual(["field_invalid", "The request names 3 images; it may name 2 at most."]);
 });
 
 it("what may be fetched counts to the uploads held in memory, and is given back", async () => {

@@ -183,7 +183,7 @@ describe("photosOfFeedback", () => {
     expect(Buffer.from((await photos[0]?.read()) ?? []).toString()).toBe("cat0");
     expect(remarks).toEqual([
       expect.stringMatching(/^Of 2 answers of pets .* no photo is kept\. .*KEEP_IMAGES=1/),
-      expect.stringMatching(/^"a hat" is left out: feedback has 1 photos of it/),
+      expect.stringMatching(/^"a hat" is left out: feedback has 1 photo of it/),
     ]);
   });
 

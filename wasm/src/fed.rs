@@ -1,6 +1,6 @@
 //! An engine's frame to the tensor that a graph is fed, for a host whose graphs run on a server that takes tensors alone.
 
-use menagerie_contract::{ChannelOrder, Dtype, Frame, InputSpec, Layout, value_tables};
+use menagerie_contract::{ChannelOrder, Dtype, Frame, InputSpec, Layout, counted, value_tables};
 
 use crate::error::Error;
 
@@ -106,7 +106,9 @@ fn check(bytes: usize, image_count: u32, image_bytes: usize) -> Result<(), Error
         return Ok(());
     }
     Err(Error::FieldInvalid(format!(
-        "{bytes} bytes came for {image_count} images; this model takes {image_bytes} for each, at least one image"
+        "{} came for {}; this model takes {image_bytes} for each, at least one image",
+        counted(bytes, "byte", "bytes"),
+        counted(image_count, "image", "images")
     )))
 }
 

@@ -1,6 +1,6 @@
 //! The engine's reply: one finite score for each class, or the reason why there are none.
 
-use menagerie_contract::{Frame, OutputKind, OutputSpec, Timings, frame};
+use menagerie_contract::{Frame, OutputKind, OutputSpec, Timings, counted, frame};
 
 use crate::error::Error;
 
@@ -58,10 +58,11 @@ impl Scores {
         let expected = if output.kind == OutputKind::Index { 1 } else { output.classes };
         if (scores.image_count, scores.class_count) != (image_count, expected) || expected == 0 {
             return Err(Error::Engine(format!(
-                "the engine answered {} x {} scores for {image_count} image{} of {expected} classes",
+                "the engine answered {} x {} scores for {} of {}",
                 scores.image_count,
                 scores.class_count,
-                if image_count == 1 { "" } else { "s" }
+                counted(image_count, "image", "images"),
+                counted(expected, "class", "classes")
             )));
         }
         let of_one = |values: &[f32]| {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use menagerie_contract::{
-    ChannelOrder, ClientTensor, Dtype, Frame, ImageFacts, InferOptions, InputFacts, InputSpec, Layout, Timings,
+    ChannelOrder, ClientTensor, Dtype, Frame, ImageFacts, InferOptions, InputFacts, InputSpec, Layout, Timings, counted,
 };
 
 use crate::{
@@ -84,8 +84,10 @@ fn check_shape(tensor: &ClientTensor, bytes: usize, input: &InputSpec) -> Result
     if bytes as u64 == expected_bytes {
         return Ok(());
     }
-    let message =
-        format!("the {name} tensor of an image has {bytes} bytes; its shape {expected:?} takes {expected_bytes}");
+    let message = format!(
+        "the {name} tensor of an image has {}; its shape {expected:?} takes {expected_bytes}",
+        counted(bytes, "byte", "bytes")
+    );
     Err(Error::FieldInvalid(message))
 }
 

@@ -1,5 +1,7 @@
 //! The error codes that clients see, and the message that carries one between processes.
 
+use std::fmt::Display;
+
 #[cfg(feature = "typescript")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -119,9 +121,21 @@ impl Problem {
     }
 }
 
+/// `1 class`, `2 classes`: a count in a sentence.
+#[must_use]
+pub fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == N::from(1) { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::ErrorCode;
+    use super::{ErrorCode, counted};
+
+    #[test]
+    fn one_thing_is_said_in_the_singular() {
+        let said = [0_u32, 1, 2].map(|count| counted(count, "class", "classes"));
+        assert_eq!(said, ["0 classes", "1 class", "2 classes"]);
+    }
 
     #[test]
     fn json_and_as_str_name_a_code_alike() {

@@ -21,7 +21,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub use answer::{Answer, Band, ClientTensor, ImageFacts, ImageLimits, InferOptions, InputFacts, Timings, TopEntry};
 pub use calibration::{Agreement, BandAccuracy, BandLimits, Calibration, Confidence};
-pub use error::{ErrorCode, Problem};
+pub use error::{ErrorCode, Problem, counted};
 pub use examples::{Decision, Example, NextStep, Try};
 pub use explanation::{ExplainMethod, ExplainOptions, Explanation, MapRegion};
 pub use frame::{Frame, FrameError, FrameKind};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use menagerie_contract::{ErrorCode, Problem};
+use menagerie_contract::{ErrorCode, Problem, counted};
 
 /// A failure of the engine. [`Problem`] is its form on the way to a client.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +47,11 @@ pub enum EngineError {
     #[error(transparent)]
     Graph(#[from] menagerie_graph::GraphError),
     /// The images do not fit the model.
-    #[error("{bytes} bytes came for {image_count} images; this model takes {expected} for each, at least one image")]
+    #[error(
+        "{} came for {}; this model takes {expected} for each, at least one image",
+        counted(*.bytes, "byte", "bytes"),
+        counted(*.image_count, "image", "images")
+    )]
     Images {
         /// Bytes that came.
         bytes: usize,

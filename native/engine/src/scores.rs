@@ -1,6 +1,6 @@
 //! A graph's output, checked against what its spec promises.
 
-use menagerie_contract::{OutputKind, OutputSpec};
+use menagerie_contract::{OutputKind, OutputSpec, counted};
 
 use crate::{EngineError, runtime::Output};
 
@@ -33,9 +33,10 @@ impl ScoreReader {
     pub fn read(self, Output { shape, values }: Output, batch: usize) -> Result<Vec<f32>, EngineError> {
         if values.len() != batch * self.values_per_image {
             return Err(EngineError::OutputShape(format!(
-                "its output of shape {shape:?} holds {} values, not {} for each of {batch} images",
-                values.len(),
+                "its output of shape {shape:?} holds {}, not {} for each of {}",
+                counted(values.len(), "value", "values"),
                 self.values_per_image,
+                counted(batch, "image", "images"),
             )));
         }
         Ok(values)

@@ -8,7 +8,7 @@ mod table;
 mod text;
 mod write;
 
-use menagerie_contract::{ErrorCode, LabelsSpec, OutputKind, OutputSpec, Problem};
+use menagerie_contract::{ErrorCode, LabelsSpec, OutputKind, OutputSpec, Problem, counted};
 
 pub use self::write::write;
 
@@ -32,7 +32,11 @@ pub enum LabelsError {
     #[error("these labels cannot be written to a label file: {0}")]
     Misread(String),
     /// Labels and classes disagree.
-    #[error("the label file has {labels} labels and the graph {classes} classes{hint}")]
+    #[error(
+        "the label file has {} and the graph {}{hint}",
+        counted(*.labels, "label", "labels"),
+        counted(*.classes, "class", "classes")
+    )]
     Mismatch {
         /// Labels in the file.
         labels: u32,

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use menagerie_contract::{ErrorCode, Frame, FrameKind, ModelSpec, OutputKind, Problem, frame::Scores};
+use menagerie_contract::{ErrorCode, Frame, FrameKind, ModelSpec, OutputKind, Problem, counted, frame::Scores};
 
 use crate::{IMAGES_MAX, Model};
 
@@ -81,8 +81,9 @@ fn scores(model: &impl Model, spec: &ModelSpec, job: &Job) -> Result<Scores, Pro
     let image_bytes = input.width as usize * input.height as usize * input.channels as usize;
     if !(1..=IMAGES_MAX).contains(&image_count) || pixels.len() != image_count as usize * image_bytes {
         let message = format!(
-            "{} bytes came for {image_count} images; 1 to {IMAGES_MAX} images of {} x {} x {} bytes are taken",
-            pixels.len(),
+            "{} came for {}; 1 to {IMAGES_MAX} images of {} x {} x {} bytes are taken",
+            counted(pixels.len(), "byte", "bytes"),
+            counted(image_count, "image", "images"),
             input.height,
             input.width,
             input.channels,

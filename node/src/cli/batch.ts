@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { readConfig } from "../config.js";
+import { counted } from "../counted.js";
 import { AppError } from "../errors.js";
 import { createClassifier, type ImageClassifier } from "../index.js";
 import { sha256 } from "../sha256.js";
@@ -86,7 +87,7 @@ async function batch(path: string, options: BatchOptions): Promise<boolean> {
     if (done === null) return false;
     const failed = done.failed === 0 ? "" : `, of which ${done.failed} could not be: their lines have "error"`;
     if (options.parquet) await part.writeParquet();
-    process.stdout.write(`${done.photos} images answered in ${part.answersFile}${failed}\n`);
+    process.stdout.write(`${counted(done.photos, "image")} answered in ${part.answersFile}${failed}\n`);
     return true;
   } finally {
     process.off("SIGTERM", end).off("SIGINT", end);
@@ -204,7 +205,7 @@ async function merge(folder: string, { out, parquet }: BatchOptions): Promise<vo
     if (done === null)
       throw new Error(`part ${index}/${count} is not done: menagerie batch … --shard ${index}/${count}`);
     if ((await part.answered()) !== done.photos) {
-      throw new Error(`${part.answersFile} has not the ${done.photos} lines that it had when it was done`);
+      throw new Error(`${part.answersFile} has not the ${counted(done.photos, "line")} that it had when it was done`);
     }
     photos += done.photos;
     failed += done.failed;
@@ -219,7 +220,9 @@ async function merge(folder: string, { out, parquet }: BatchOptions): Promise<vo
     }
     await rename(`${out}.new`, out);
   }
-  process.stdout.write(`${photos} images in ${out}${failed === 0 ? "" : `, ${failed} of them without an answer`}\n`);
+  process.stdout.write(
+    `${counted(photos, "image")} in ${out}${failed === 0 ? "" : `, ${failed} of them without an answer`}\n`,
+  );
 }
 
 async function* linesOfAll(parts: readonly BatchPart[]): AsyncGenerator<string> {

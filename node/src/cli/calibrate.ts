@@ -1,6 +1,7 @@
 import { basename, join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { readConfig } from "../config.js";
+import { counted } from "../counted.js";
 import type { Calibration } from "../generated/contract.js";
 import { printable } from "../printable.js";
 import { openWorkbench } from "../service/workbench.js";
@@ -65,7 +66,9 @@ export function addCalibrate(program: Command): void {
       process.stdout.write(options.json ? `${JSON.stringify(measured)}\n` : asText(id, measured));
       process.stderr.write(`${folder}: ${files.join(", ")} are written.\n`);
       if (measured.n < PHOTOS_FEW)
-        process.stderr.write(`${measured.n} photos say little; take hundreds for a table to rely on.\n`);
+        process.stderr.write(
+          `${counted(measured.n, "photo")} ${measured.n === 1 ? "says" : "say"} little; take hundreds for a table to rely on.\n`,
+        );
       if (measured.temperature !== (before?.temperature ?? 1) && (await hasGolden(folder)))
         process.stderr.write(
           `Its probabilities are others now: \`menagerie golden ${id} PHOTO…\` keeps them in golden.json.\n`,
@@ -83,12 +86,12 @@ function asText(id: string, measured: Calibration): string {
   const { n, data, top1, top5, temperature, calibration_error: error, bands, confusions, unsure_below } = measured;
   const worst = confusions.slice(0, CONFUSIONS_SHOWN).map(({ label, answered, n }) => `${label} for ${answered} ${n}`);
   const lines = [
-    `${id}: right for ${share(top1)} of ${n} photos (${data}); among the best five for ${share(top5)}`,
+    `${id}: right for ${share(top1)} of ${counted(n, "photo")} (${data}); among the best five for ${share(top5)}`,
     `temperature ${temperature}; expected calibration error ${share(error.before)} before, ${share(error.after)} after, on halves that were not fitted`,
     ...bands.map(({ band, right, n }) =>
       n === 0
         ? `${band} was never answered`
-        : `${band} was right ${share(right / n)} of ${n} times${right < unsure_below * n ? ": unsure" : ""}`,
+        : `${band} was right ${share(right / n)} of ${counted(n, "time")}${right < unsure_below * n ? ": unsure" : ""}`,
     ),
     ...(worst.length === 0 ? [] : [`taken for another: ${worst.join(", ")}`]),
   ];

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { readConfig } from "../config.js";
+import { counted } from "../counted.js";
 import { printable } from "../printable.js";
 import { openWorkbench } from "../service/workbench.js";
 import { findModels, findOwnModels } from "../zoo/find-models.js";
@@ -69,8 +70,4 @@ function measuredInWords({
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

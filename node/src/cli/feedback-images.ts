@@ -1,7 +1,9 @@
 /** Photos of which somebody said what they show, as the folders that `calibrate` reads. */
+
 import { appendFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../config.js";
+import { counted } from "../counted.js";
 import { AppError } from "../errors.js";
 import { openWorkbench } from "../service/workbench.js";
 import { openModel } from "../zoo/answers.js";
@@ -79,10 +81,6 @@ export async function exportImages(
     ...(imagelessCount > 0 ? [`of ${counted(imagelessCount, "answer")} no photo is kept (KEEP_IMAGES)`] : []),
   ];
   return `${lines.join("\n")}\n`;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${count === 1 ? what : `${what}s`}`;
 }
 
 function quoted(text: string): string {

@@ -2,6 +2,7 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { readConfig } from "../config.js";
+import { counted } from "../counted.js";
 import type { Answer } from "../generated/contract.js";
 import { printable } from "../printable.js";
 import { openWorkbench } from "../service/workbench.js";
@@ -52,7 +53,7 @@ export function addGolden(program: Command): void {
       const cases = [];
       for (const { path, answer } of shown) cases.push({ image: await keep(path, folder, modelsDir, kept), answer });
       await writeGolden(folder, cases);
-      process.stderr.write(`${join(folder, "golden.json")} is written: ${cases.length} answers.\n`);
+      process.stderr.write(`${join(folder, "golden.json")} is written: ${counted(cases.length, "answer")}.\n`);
     });
 }
 

@@ -1,6 +1,7 @@
 import { basename, join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { readConfig } from "../config.js";
+import { counted } from "../counted.js";
 import { printable } from "../printable.js";
 import { openWorkbench } from "../service/workbench.js";
 import { outlook, rightOf } from "../teach/card.js";
@@ -117,19 +118,19 @@ function asText(lesson: Lesson, dir: string, id: string): string {
     `${id}: right for ${rightOf(report.right, report.held_out)} of photos that it was not trained on`,
     ...classes.map(
       ({ label, n, right, answered }) =>
-        `  ${label}: ${right} of ${n} found; answered ${answered} times, right ${right}`,
+        `  ${label}: ${right} of ${n} found; answered ${counted(answered, "time")}, right ${right}`,
     ),
     ...(other === null
       ? []
       : [
-          `  other things were known as such ${other.right} of ${other.n} times; that says nothing of things unlike these photos`,
+          `  other things were known as such ${other.right} of ${counted(other.n, "time")}; that says nothing of things unlike these photos`,
         ]),
     ...confusions.slice(0, CONFUSIONS_SHOWN).map(({ label, answered, n }) => `  ${label} taken for ${answered}: ${n}`),
-    `trained on ${report.trained} photos by ${features.size} features (${features.tensor}), L2 ${report.l2}${report.hidden > 0 ? `, a hidden layer of ${report.hidden}` : ""}`,
+    `trained on ${report.trained} photos by ${counted(features.size, "feature")} (${features.tensor}), L2 ${report.l2}${report.hidden > 0 ? `, a hidden layer of ${report.hidden}` : ""}`,
     `with fewer photos: ${outlook(report)}`,
     `temperature ${temperature}; ${bands
       .filter(({ n }) => n > 0)
-      .map(({ band, right, n }) => `${band} was right ${share(right / n)} of ${n} times`)
+      .map(({ band, right, n }) => `${band} was right ${share(right / n)} of ${counted(n, "time")}`)
       .join(", ")}`,
     ...(comparison === null ? [] : [comparison.words]),
     ...(wrong.length === 0 ? [] : ["Most surely wrong; is the label right?"]),

@@ -6,7 +6,9 @@
  * and the permit go back when its work has settled, whether or not its client still listens; so do the bytes. What is
  * answered is counted until the client has it. Places, permits and bytes are given in fair shares (`Shares`).
  */
+
 import { setMaxListeners } from "node:events";
+import { counted } from "../counted.js";
 import { AppError } from "../errors.js";
 import type { Asker, Held, Visit, Watch, WorkKind } from "../ports.js";
 import { Permits, Shares } from "../shares.js";
@@ -82,7 +84,7 @@ export function createAdmission(limits: AdmissionLimits, onRest: OnRest = () => 
   const common = { places, permits, bytes, limits, onLeft };
   // Errors are dear to make, for the stack in them; this one is always the same.
   const full = overloaded(
-    `${requestsMax} requests are worked on and ${requestsQueuedMax} wait, of which one caller leaves as many to others as it has`,
+    `The service works on ${counted(requestsMax, "request")} and has ${requestsQueuedMax} wait, of which one caller leaves as many to others as it has`,
   );
   const refusal = (caller: string) => (places.allows(caller) ? null : full);
   return {

@@ -1,5 +1,7 @@
 /** The parts of a form, as this service knows them, gathered to an upload. */
+
 import type { Request, Response } from "express";
+import { counted } from "../counted.js";
 import { AppError } from "../errors.js";
 import type { ImageReference, ImageSource } from "../ports.js";
 import { visitOf } from "./enter.js";
@@ -93,7 +95,10 @@ export class FormReader implements PartReader {
     const count = (this.#counts.get(field) ?? 0) + 1;
     this.#counts.set(field, count);
     if (count > limit.countMax) {
-      throw new AppError("field_invalid", `${field} came ${count} times; at most ${limit.countMax} are taken.`);
+      throw new AppError(
+        "field_invalid",
+        `${field} came ${count} times; it may come ${counted(limit.countMax, "time")} at most.`,
+      );
     }
     const collector = this.#collect(field, name);
     let bytes = 0;
@@ -118,7 +123,8 @@ export class FormReader implements PartReader {
 
   tooMany(what: "files" | "fields"): void {
     const { fieldsPerRequestMax } = this.#limits;
-    const most = what === "files" ? `${filesMaxOf(this.#limits)} files` : `${fieldsPerRequestMax} text fields`;
+    const most =
+      what === "files" ? counted(filesMaxOf(this.#limits), "file") : counted(fieldsPerRequestMax, "text field");
     throw new AppError("upload_too_large", `The form has more than ${most}.`);
   }
 

@@ -1,6 +1,8 @@
 /** So many requests in a window of time from one key, or from one address where there is no key. */
+
 import type { RequestHandler } from "express";
 import { MemoryStore, rateLimit, type Store } from "express-rate-limit";
+import { counted } from "../counted.js";
 import { AppError } from "../errors.js";
 import type { PeerCounts } from "../ports.js";
 import type { Caller, CallerOf } from "./caller.js";
@@ -30,7 +32,7 @@ export function createRates(
   const refusal = (resetTime: Date | undefined) => {
     const resetMs = resetTime?.getTime() ?? Date.now() + rateWindowMs;
     const retryAfterSeconds = Math.max(1, Math.ceil((resetMs - Date.now()) / 1000));
-    const detail = `More than ${requestsPerWindowMax} requests in ${rateWindowMs} ms. Try again in ${retryAfterSeconds} s.`;
+    const detail = `More than ${counted(requestsPerWindowMax, "request")} in ${rateWindowMs} ms. Try again in ${retryAfterSeconds} s.`;
     return new AppError("rate_limited", detail, { retryAfterSeconds });
   };
   return {

@@ -39,7 +39,7 @@ export function createUploadReader(
     if (length > imagesPerRequestMax) {
       throw new AppError(
         "field_invalid",
-        `The request names ${length} images; at most ${imagesPerRequestMax} are taken.`,
+        `The request names ${length} images; it may name ${imagesPerRequestMax} at most.`,
       );
     }
     response.locals["upload"] = upload;

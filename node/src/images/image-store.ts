@@ -3,8 +3,10 @@
  * of it. Files and photos are counted together and given in fair shares (`Shares`): what one caller keeps leaves as much to
  * others. A photo that is dropped can be decoded anew, so photos make room before files do.
  */
+
 import { randomUUID } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import { counted } from "../counted.js";
 import { AppError } from "../errors.js";
 import type { FirstLook, ImageStore, ImagesKept, KeptImage } from "../ports.js";
 import { Shares } from "../shares.js";
@@ -111,7 +113,7 @@ class FairImageStore implements ImageStore {
 
   #full(): AppError {
     const { imagesKeptMax, imagesKeptBytesMax } = this.#limits;
-    const kept = `The service keeps ${this.#counts.total} images and ${this.#bytes.total} bytes of them`;
+    const kept = `The service keeps ${counted(this.#counts.total, "image")} of ${counted(this.#bytes.total, "byte")}`;
     const detail = `${kept}; it keeps ${imagesKeptMax} and ${imagesKeptBytesMax} at most, of which one caller leaves as many to others as it has. Try again in ${RETRY_AFTER_SECONDS} s, or send the image with its question.`;
     return new AppError("overloaded", detail, { retryAfterSeconds: RETRY_AFTER_SECONDS });
   }

@@ -2,11 +2,13 @@
  * Fetches the files of a listed model into its folder of the zoo. What is fetched is verified by its size and SHA-256, and
  * lies under its name only when it is whole.
  */
+
 import { spawn } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { counted } from "../counted.js";
 import { AppError } from "../errors.js";
 import type { Manifest } from "../generated/contract.js";
 import { sha256 } from "../sha256.js";
@@ -106,7 +108,10 @@ export async function fetchModel(manifest: Manifest, dir: string, options: Fetch
       ...(file.sha256 === null ? [] : [`SHA-256 ${file.sha256}`]),
     ].join(" of ");
     const name = file.from?.member ?? file.file;
-    throw new AppError("graph_invalid", `${name} has ${content.length} bytes of SHA-256 ${hash}, not ${expected}.`);
+    throw new AppError(
+      "graph_invalid",
+      `${name} has ${counted(content.length, "byte")} of SHA-256 ${hash}, not ${expected}.`,
+    );
   }
 }
 

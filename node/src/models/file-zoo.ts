@@ -3,8 +3,10 @@
  * are several versions, and `imagenet.json`, a list of manifests whose graphs are fetched on demand. A damaged entry is
  * reported and does not keep the others from being served.
  */
+
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { counted } from "../counted.js";
 import { AppError, isSystemError, messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest, type Place } from "../generated/contract.js";
 import type { Charge, ModelIdentity, ModelProgram, ModelZoo, ZooModel } from "../ports.js";
@@ -382,7 +384,7 @@ export class FileZooModel implements ZooModel {
     const model = new FileZooModel(manifest, files, found !== null, registered, program, samples);
     if (found === null && manifest.source === undefined) model.damage = `${file} is missing`;
     if (found !== null && bytes !== null && found !== bytes)
-      model.damage = `${file} has ${found} bytes instead of ${bytes}`;
+      model.damage = `${file} has ${counted(found, "byte")} instead of ${bytes}`;
     return model;
   }
 
@@ -430,7 +432,7 @@ export class FileZooModel implements ZooModel {
     const { file, bytes, sha256: expected } = this.manifest.graph;
     const graph = await this.#read(file, expected);
     if (bytes !== null && graph.length !== bytes)
-      throw this.#damaged(file, `${graph.length} bytes instead of ${bytes}`);
+      throw this.#damaged(file, `${counted(graph.length, "byte")} instead of ${bytes}`);
     return graph;
   }
 

@@ -2,6 +2,7 @@
 
 import type { Response } from "express";
 import type { AnsweredItem, Item } from "../classify.js";
+import { counted } from "../counted.js";
 import type { SendBytes } from "../front/answers.js";
 import { type Html, html } from "../front/html.js";
 import type { Form } from "../front/negotiate.js";
@@ -58,7 +59,7 @@ function plainSentence(item: Item): string {
 /** What follows the sentence of an unsure answer. */
 function doubt({ unsure, band_accuracy }: AnsweredItem): string {
   if (unsure !== true || band_accuracy === undefined) return "";
-  return ` Unsure: answers like this were right ${band_accuracy.right} of ${band_accuracy.n} times.`;
+  return ` Unsure: answers like this were right ${band_accuracy.right} of ${counted(band_accuracy.n, "time")}.`;
 }
 
 function section(item: Item): Html {

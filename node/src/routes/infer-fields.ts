@@ -1,5 +1,7 @@
 /** The text fields of `POST /infer`, read and checked: every complaint names the field, its value and its range. */
+
 import { z } from "zod";
+import { counted } from "../counted.js";
 import { AppError } from "../errors.js";
 import type { WhyQuestion } from "../explain.js";
 import type { Upload } from "../front/upload.js";
@@ -173,7 +175,7 @@ export function parseInferFields(upload: Upload, modelsPerRequestMax: number): I
   const examples = parseExamples(upload);
   if (examples.length > 0 && choices.some(({ kind }) => kind === "zoo")) {
     const range = "belongs to model_file or model_sha256, and neither was sent: models with an id have their settings";
-    throw invalid("example_file", `${examples.length} photos`, range);
+    throw invalid("example_file", counted(examples.length, "photo"), range);
   }
   return {
     choices,
@@ -219,7 +221,7 @@ export function parseExamples({ examples, fields }: Upload): ExamplePhoto[] {
   const given = fields.get("example_label") ?? [];
   const labels = given.slice(0, Math.max(examples.length, given.findLastIndex((label) => label !== "") + 1));
   if (labels.length !== examples.length) {
-    const detail = `${examples.length} photos came as example_file and ${labels.length} labels as example_label; each photo takes one label, which may be empty.`;
+    const detail = `${counted(examples.length, "photo")} came as example_file and ${counted(labels.length, "label")} as example_label; each photo takes one label, which may be empty.`;
     throw new AppError("field_invalid", detail);
   }
   return examples.map(({ bytes }, place) => ({ label: labels[place]?.trim() || null, bytes }));
@@ -259,7 +261,8 @@ function chooseModels(upload: Upload, sha256: string | undefined, countMax: numb
   if (upload.labels !== null) {
     throw invalid("label_file", upload.labels.name, "belongs to model_file or model_sha256, and neither was sent");
   }
-  if (named.length > countMax) throw invalid("model", named.join(", "), `may be sent ${countMax} times at most`);
+  if (named.length > countMax)
+    throw invalid("model", named.join(", "), `may be sent ${counted(countMax, "time")} at most`);
   const twice = named.find((name, index) => named.indexOf(name) !== index);
   if (twice !== undefined) throw invalid("model", twice, "is named twice");
   if (named.length === 0) return [{ kind: "zoo", id: null, version: null }];

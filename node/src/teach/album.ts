@@ -1,4 +1,5 @@
 /** The photos that a model is taught with, looked at before anything is trained. */
+import { counted } from "../counted.js";
 import { messageOf } from "../errors.js";
 import type { PhotoLook } from "../ports.js";
 import { sha256 } from "../sha256.js";
@@ -64,7 +65,7 @@ export async function openAlbum(
     );
   for (const [one, other] of across.slice(0, NAMED_MAX))
     remark(`${one?.path} and ${other?.path} are nearly the same photo in two classes; one of them may be misplaced.`);
-  if (across.length > NAMED_MAX) remark(`So may ${across.length - NAMED_MAX} photos more.`);
+  if (across.length > NAMED_MAX) remark(`So may ${counted(across.length - NAMED_MAX, "photo")} more.`);
   return { labels, photos, classes, heldOut, groups };
 }
 

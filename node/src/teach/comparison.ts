@@ -1,4 +1,5 @@
 /** Two models on the same photos. */
+import { counted } from "../counted.js";
 import { AppError } from "../errors.js";
 import type { Comparison } from "../generated/api.js";
 import { nameOf } from "../label-name.js";
@@ -99,7 +100,7 @@ export function mcnemar(one: number, other: number): number {
 }
 
 function inWords({ old, photos, both, only_new: onlyNew, only_old: onlyOld, p, unknown }: Omit<Comparison, "words">) {
-  const found = `Of ${photos} photos that were set aside, of classes that both know, the new model is right for ${share((both + onlyNew) / photos)} and ${old} for ${share((both + onlyOld) / photos)}: ${onlyNew} the new one alone, ${onlyOld} the old one alone.`;
+  const found = `Of ${counted(photos, "photo")} set aside, of classes that both know, the new model is right for ${share((both + onlyNew) / photos)} and ${old} for ${share((both + onlyOld) / photos)}: ${onlyNew} the new one alone, ${onlyOld} the old one alone.`;
   const better = onlyNew > onlyOld ? "The new one is better" : "The old one is better";
   const chance = `were both as good, chance alone would make such a difference, or a larger one, ${p < 0.001 ? "less than once in 1000 times" : `${share(p)} of the time`} (McNemar's exact test, p = ${p.toPrecision(2)})`;
   const judged =

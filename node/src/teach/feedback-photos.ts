@@ -1,4 +1,5 @@
 /** Photos of which somebody said what they show, from what a service remembers of its answers. */
+import { counted } from "../counted.js";
 import { AppError } from "../errors.js";
 import type { LabelledPhoto } from "../zoo/calibrate.js";
 import { PHOTOS_OF_CLASS_MIN } from "./given.js";
@@ -41,13 +42,15 @@ export async function photosOfFeedback(
   }
   const remarks: string[] = [];
   if (withoutPhoto > 0)
-    remarks.push(`Of ${withoutPhoto} answers of ${model} it is known what was right, and no photo is kept. ${KEEPING}`);
+    remarks.push(
+      `Of ${counted(withoutPhoto, "answer")} of ${model} it is known what was right, and no photo is kept. ${KEEPING}`,
+    );
   const surplus = said.size - countMax;
   if (surplus > 0) {
     const byAge = [...said].toSorted(([a, one], [b, other]) => one.at - other.at || (a < b ? -1 : 1));
     for (const [sha256] of byAge.slice(0, surplus)) said.delete(sha256);
     remarks.push(
-      `${surplus} photos of answers of ${model} are left out, of which it was said first what is right: a job has so many photos at most (TEACH_PHOTOS_MAX).`,
+      `${counted(surplus, "photo")} of answers of ${model} ${surplus === 1 ? "is" : "are"} left out, of which it was said first what is right: a job has so many photos at most (TEACH_PHOTOS_MAX).`,
     );
   }
   const counts = new Map<string, number>();
@@ -59,7 +62,7 @@ export async function photosOfFeedback(
   );
   for (const label of few.sort())
     remarks.push(
-      `${JSON.stringify(label)} is left out: feedback has ${counts.get(label)} photos of it, and a class needs at least ${PHOTOS_OF_CLASS_MIN}.`,
+      `${JSON.stringify(label)} is left out: feedback has ${counted(counts.get(label) ?? 0, "photo")} of it, and a class needs at least ${PHOTOS_OF_CLASS_MIN}.`,
     );
   const photos = [...said]
     .filter(([, { label }]) => !few.includes(label))

@@ -118,7 +118,7 @@ export class JobLine {
     const { minutesMax, counted, log, ended } = this.#options;
     const { folder } = job;
     const timer = setTimeout(() => {
-      const detail = `The run took more than ${minutesMax} minutes (TEACH_MINUTES_MAX); take fewer photos, or start it again: what it had computed is kept.`;
+      const detail = `The run took more than ${minutesMax} min (TEACH_MINUTES_MAX); take fewer photos, or start it again: what it had computed is kept.`;
       controller.abort(new AppError("engine_timeout", detail));
     }, minutesMax * MINUTE_MS);
     let error: unknown = null;

@@ -1,4 +1,5 @@
 /** How many jobs there may be, and how many bytes they may take, in fair shares by who asks. */
+import { counted } from "../counted.js";
 import { AppError } from "../errors.js";
 import { Shares } from "../shares.js";
 import type { Job } from "./job.js";
@@ -35,7 +36,7 @@ export class JobRoom {
   /** Takes a place for a job that is made, until the function that it answers is called. @throws AppError `storage_full`. */
   reserve(caller: string): () => void {
     if (!this.#places.allows(caller)) {
-      const detail = `${this.#limits.teachJobsMax} jobs are kept (TEACH_JOBS_MAX), of which one caller leaves as many to others as it has; delete one of yours.`;
+      const detail = `The service keeps ${counted(this.#limits.teachJobsMax, "job")} at most (TEACH_JOBS_MAX), of which one caller leaves as many to others as it has; delete one of yours.`;
       throw new AppError("storage_full", detail);
     }
     this.#places.take(caller);

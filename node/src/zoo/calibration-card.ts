@@ -1,6 +1,8 @@
 /** What was measured of a model's confidence, in its folder: the manifest, the card, the diagram. */
+
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { counted } from "../counted.js";
 import type { Calibration, Manifest } from "../generated/contract.js";
 import { writeDurably } from "../models/durable-file.js";
 import { MANIFEST_FILE } from "../models/file-zoo.js";
@@ -30,7 +32,7 @@ function sectionOf(calibration: Calibration): string {
   const { data, date, n, top1, top5, temperature, calibration_error: error, unsure_below, folds } = calibration;
   return [
     "<!-- Written by `menagerie calibrate`; the numbers are measured. -->",
-    `On ${n} photos (${data}), measured on ${date} on the way that the service answers, it is right for ${share(top1)} of them, and the right answer is among the best five for ${share(top5)}. Its logits are divided by ${temperature}, the temperature that minimises the log loss on these photos ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)). The expected calibration error is ${share(error.before)} without it and ${share(error.after)} with it: the photos are dealt into ${folds} parts, and each part is measured with the temperature that was fitted on the others, as is what follows.`,
+    `On ${counted(n, "photo")} (${data}), measured on ${date} on the way that the service answers, it is right for ${share(top1)} of them, and the right answer is among the best five for ${share(top5)}. Its logits are divided by ${temperature}, the temperature that minimises the log loss on these photos ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)). The expected calibration error is ${share(error.before)} without it and ${share(error.after)} with it: the photos are dealt into ${folds} parts, and each part is measured with the temperature that was fitted on the others, as is what follows.`,
     "",
     table(["band", "probability", "right", "photos", "share", "95 % interval"], calibration.bands.map(bandRow)),
     "",

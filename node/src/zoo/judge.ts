@@ -1,6 +1,8 @@
 /** Judges a model's folder as a maintainer would: its manifest, its files, and what it answers through the real engine. */
+
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { counted } from "../counted.js";
 import { messageOf } from "../errors.js";
 import type { Finding, Manifest } from "../generated/contract.js";
 import { GOLDEN_FILE, MANIFEST_FILE, type ModelPlace } from "../models/file-zoo.js";
@@ -140,7 +142,7 @@ async function judgeFiles(
       findings.push(
         error(
           `${name}.bytes`,
-          `${file.file} has ${content.length} bytes instead of ${bytes}`,
+          `${file.file} has ${counted(content.length, "byte")} instead of ${bytes}`,
           `write ${content.length} if this is the file`,
         ),
       );

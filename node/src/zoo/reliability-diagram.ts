@@ -2,6 +2,7 @@
  * A reliability diagram: how often answers were right, by how sure they were. Where confidence is what it says, each bar ends
  * at the diagonal (DeGroot and Fienberg 1983; Guo et al. 2017, figure 1).
  */
+import { counted } from "../counted.js";
 import type { Calibration } from "../generated/contract.js";
 
 const SIDE = 320;
@@ -21,7 +22,7 @@ export function reliabilityDiagram(title: string, { reliability, data, n, calibr
     `<title>${escaped(head)}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     `<text x="${MARGIN.left}" y="22" font-size="14" font-weight="600">${escaped(head)}</text>`,
-    `<text x="${MARGIN.left}" y="40">${escaped(`${n} photos: ${data}`)}</text>`,
+    `<text x="${MARGIN.left}" y="40">${escaped(`${counted(n, "photo")}: ${data}`)}</text>`,
     `<text x="${MARGIN.left}" y="56">expected calibration error ${ece} %</text>`,
     ...[0, 0.25, 0.5, 0.75, 1].flatMap(axes),
     ...reliability.flatMap(bar),

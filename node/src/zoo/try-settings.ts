@@ -1,5 +1,7 @@
 /** What photos say of settings that a graph does not tell. */
+
 import { basename, dirname } from "node:path";
+import { counted } from "../counted.js";
 import type { Answer, SpecOverrides } from "../generated/contract.js";
 import type { ZooModel } from "../ports.js";
 import { inWords, nameOf, type Unsure } from "./draft.js";
@@ -60,5 +62,5 @@ function compared(
     const said = [...counts].toSorted(([, a], [, b]) => b - a).map(([label, count]) => `${count} ${label}`);
     return `${inWords(value)}: ${said.slice(0, LABELS_SHOWN).join(", ")}`;
   });
-  return `On ${photos.length} photos: ${counts.join("; ")}`;
+  return `On ${counted(photos.length, "photo")}: ${counts.join("; ")}`;
 }

@@ -200,7 +200,7 @@ describe("menagerie batch", () => {
     await mkdir(join(dir, "pipes"));
     execFileSync("mkfifo", [join(dir, "pipes/one.png"), join(dir, "other.png")]);
     await symlink(join(dir, "other.png"), join(dir, "pipes/two.png"));
-    expect((await run("pipes", "--out", "piped")).stdout).toContain("1 images answered");
+    expect((await run("pipes", "--out", "piped")).stdout).toContain("1 image answered");
     expect(await linesOf("piped/answers.jsonl")).toMatchObject([{ error: { detail: "It is no regular file." } }]);
   });
 

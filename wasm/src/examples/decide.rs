@@ -1,7 +1,7 @@
 //! From probabilities to settings, in words.
 
 use menagerie_contract::{
-    ChannelOrder, Decision, Dtype, Evidence, Example, ModelSpec, Resize, Source, SpecOverrides,
+    ChannelOrder, Decision, Dtype, Evidence, Example, ModelSpec, Resize, Source, SpecOverrides, counted,
     spec::{Alternative, CERTAIN_MIN},
 };
 use serde::Serialize;
@@ -139,18 +139,16 @@ fn label_of(example: &Example) -> &str {
 }
 
 fn photos(labelled: usize, unlabelled: usize) -> String {
-    let labelled = match labelled {
-        0 => None,
-        1 => Some("1 labelled photo".to_owned()),
-        count => Some(format!("{count} labelled photos")),
-    };
-    let unlabelled = (unlabelled > 0).then(|| format!("{unlabelled} photos without labels"));
+    let labelled = (labelled > 0).then(|| counted(labelled, "labelled photo", "labelled photos"));
+    let unlabelled = (unlabelled > 0).then(|| counted(unlabelled, "photo", "photos") + " without labels");
     labelled.into_iter().chain(unlabelled).collect::<Vec<_>>().join(" and ")
 }
 
 fn too_few(photo_count: usize) -> String {
     format!(
-        "{photo_count} photos without labels say nothing of the settings; send {} or more, of several classes, or say what one of them shows",
+        "{} without labels {} nothing of the settings; send {} or more, of several classes, or say what one of them shows",
+        counted(photo_count, "photo", "photos"),
+        if photo_count == 1 { "says" } else { "say" },
         spread::PHOTOS_MIN
     )
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use menagerie_contract::{Frame, ModelSpec, OutputKind, SpecOverrides, frame::PROTOCOL};
+use menagerie_contract::{Frame, ModelSpec, OutputKind, SpecOverrides, counted, frame::PROTOCOL};
 
 use super::{
     Trial,
@@ -233,7 +233,11 @@ fn checked(reply: Reply, spec: &ModelSpec, image_count: u32) -> Result<Vec<f32>,
     let classes = if spec.output.kind == OutputKind::Index { 1 } else { spec.output.classes };
     if (scores.image_count, scores.class_count) != (image_count, classes) {
         let (images, each) = (scores.image_count, scores.class_count);
-        return Err(format!("it gave {images} x {each} scores for {image_count} images of {classes} classes"));
+        return Err(format!(
+            "it gave {images} x {each} scores for {} of {}",
+            counted(image_count, "image", "images"),
+            counted(classes, "class", "classes")
+        ));
     }
     if let Some(odd) = scores.values.iter().find(|score| !score.is_finite()) {
         return Err(format!("a score is {odd}"));

@@ -7,7 +7,7 @@ mod walk;
 
 use std::collections::HashSet;
 
-use menagerie_contract::{LoadRequest, OutputKind, Source};
+use menagerie_contract::{LoadRequest, OutputKind, Source, counted};
 
 use self::walk::Candidate;
 use crate::{
@@ -78,7 +78,8 @@ pub fn find(
     let (chosen, because, confidence) = choose(graph, &mut candidates, request)?;
     let values = chosen.classes.unwrap_or(0);
     let refuse = |value: &str, reason: String| {
-        let reason = format!("{:?} has {values} values for each image, {reason}", graph.node(chosen.scores).name);
+        let name = &graph.node(chosen.scores).name;
+        let reason = format!("{name:?} has {} for each image, {reason}", counted(values, "value", "values"));
         Err(GraphError::Override { field: "output_kind", value: value.to_owned(), reason })
     };
     match request.overrides.output_kind {
@@ -139,7 +140,11 @@ fn describe(
                 classes,
                 Source::Read,
                 0.99,
-                format!("{:?} has {classes} values for each image", graph.node(chosen.scores).name),
+                format!(
+                    "{:?} has {} for each image",
+                    graph.node(chosen.scores).name,
+                    counted(classes, "value", "values")
+                ),
             ),
         ],
         warnings,

@@ -1,4 +1,5 @@
 /** The values that a remote server answered. Nothing of them is believed before it was counted and looked at. */
+import { counted } from "../../counted.js";
 
 /** Bytes of one value of each datatype that scores may have, and how it is read. */
 const READERS: Readonly<Record<string, readonly [number, (view: DataView, at: number) => number]>> = {
@@ -22,7 +23,9 @@ export function valuesOfRaw(raw: Uint8Array, datatype: string, count: number): F
   }
   const [bytes, read] = reader;
   if (raw.length !== count * bytes) {
-    throw new Error(`answered ${raw.length} bytes, and ${count} values of ${datatype} take ${count * bytes}`);
+    throw new Error(
+      `answered ${counted(raw.length, "byte")}, and ${counted(count, "value")} of ${datatype} ${count === 1 ? "takes" : "take"} ${count * bytes}`,
+    );
   }
   const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
   return checked(Float32Array.from({ length: count }, (_, at) => read(view, at * bytes)));
@@ -38,7 +41,7 @@ export function valuesOfJson(json: Uint8Array, speech: "v2" | "tfs", output: str
   }
   const values: number[] = [];
   flatten(speech === "v2" ? outputOfV2(message, output) : outputOfTfs(message, output), values, count, 0);
-  if (values.length !== count) throw new Error(`answered ${values.length} values, not ${count}`);
+  if (values.length !== count) throw new Error(`answered ${counted(values.length, "value")}, not ${count}`);
   return checked(Float32Array.from(values));
 }
 

@@ -1,5 +1,7 @@
 /** The one input of a request to what is classified: encoded images, pixels, or what the graph is fed. */
+
 import type { Question } from "../../classify.js";
+import { counted } from "../../counted.js";
 import { AppError } from "../../errors.js";
 import type { ModelSpec } from "../../generated/contract.js";
 import { type Content, DATATYPES, type InputTensor } from "./message.js";
@@ -21,7 +23,7 @@ export function sourcesOf(inputs: readonly InputTensor[], imagesMax: number): So
   }
   const count = countOf(input);
   if (count > imagesMax) {
-    throw new AppError("field_invalid", `The request names ${count} images; at most ${imagesMax} are taken.`);
+    throw new AppError("field_invalid", `The request names ${count} images; it may name ${imagesMax} at most.`);
   }
   const name = (index: number) => `${input.name}[${index}]`;
   if (input.datatype === "BYTES") {
@@ -110,7 +112,7 @@ function imagesOf({ name, shape, content }: InputTensor, count: number): readonl
   }
   const items = "raw" in content ? unpackBytes(name, content.raw, count) : content.items;
   if (items.length === count) return items;
-  const detail = `Input ${JSON.stringify(name)} has ${items.length} images; its shape [${shape.join(", ")}] takes ${count}.`;
+  const detail = `Input ${JSON.stringify(name)} has ${counted(items.length, "image")}; its shape [${shape.join(", ")}] takes ${count}.`;
   throw new AppError("field_invalid", detail);
 }
 

@@ -3,8 +3,10 @@
  * extension). Fields that the protocol does not name are passed over: clients send some, such as `model_name`.
  * https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
  */
+
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
+import { counted } from "../../counted.js";
 import { AppError } from "../../errors.js";
 import type { JsonValue, NumberArray } from "../../ports.js";
 import { bytesOfBase64 } from "../base64.js";
@@ -148,11 +150,11 @@ function withContents(inputs: readonly z.infer<typeof INPUT>[], rest: Uint8Array
     }
     at += bytes;
     if (at <= rest.length) return { ...tensor, content: { raw: rest.subarray(at - bytes, at) } };
-    const detail = `Input ${JSON.stringify(name)} has binary_data_size ${bytes}, and ${rest.length} bytes follow the JSON; Inference-Header-Content-Length must be the bytes of the JSON alone.`;
+    const detail = `Input ${JSON.stringify(name)} has binary_data_size ${bytes}, and ${counted(rest.length, "byte")} ${rest.length === 1 ? "follows" : "follow"} the JSON; Inference-Header-Content-Length must be the bytes of the JSON alone.`;
     throw new AppError("field_invalid", detail);
   });
   if (at === rest.length) return tensors;
-  const detail = `${rest.length} bytes follow the JSON, of which the inputs name ${at} as their binary_data_size.`;
+  const detail = `${counted(rest.length, "byte")} ${rest.length === 1 ? "follows" : "follow"} the JSON, of which the inputs name ${at} as their binary_data_size.`;
   throw new AppError("field_invalid", detail);
 }
 

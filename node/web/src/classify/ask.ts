@@ -1,6 +1,7 @@
 /** Asks what is in the photo, and how a graph of the user's own is read. */
 import type { ModelSpec } from "../../../src/generated/contract.js";
 import { classify, inspect, Refusal, type Result, type Sending } from "../api.js";
+import { counted } from "../format.js";
 import { announcement, chosenModels, type OwnModel, own, type Photo, photo, photos, region, reply } from "../state.js";
 import { doWork } from "../work.js";
 import { askHere } from "./here/here.js";
@@ -60,7 +61,7 @@ async function readSpec(sending: Required<Sending>): Promise<void> {
   if (own.value?.graph !== mine.graph) return;
   own.value = { ...own.value, spec, keptSha256: here === null ? spec.graph.sha256 : own.value.keptSha256 };
   const { input, output } = spec;
-  announcement.value = `The graph takes ${input.width} by ${input.height} pixels and tells ${output.classes} classes apart.`;
+  announcement.value = `The graph takes ${input.width} by ${input.height} pixels and tells ${counted(output.classes, "class", "classes")} apart.`;
 }
 
 /** The graph goes along where the service does not have it, or has it no more. */
@@ -83,7 +84,7 @@ function sentence(result: Result): string {
 export function worth({ band, band_accuracy, unsure }: Result): string | null {
   if (band_accuracy === undefined) return null;
   const { right, n } = band_accuracy;
-  return `${unsure ? "Unsure: with" : "With"} ${band} confidence it was right ${right} of ${n} times when it was measured.`;
+  return `${unsure ? "Unsure: with" : "With"} ${band} confidence it was right ${right} of ${counted(n, "time")} when it was measured.`;
 }
 
 /** Sends the question. */

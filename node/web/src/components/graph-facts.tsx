@@ -1,6 +1,6 @@
 /** A graph in numbers, and where each of its settings comes from. */
 import type { Evidence, ModelSpec } from "../../../src/generated/contract.js";
-import { brief, megabytes, millions, shown, size, wholePercent } from "../format.js";
+import { brief, counted, megabytes, millions, shown, size, wholePercent } from "../format.js";
 import { Facts } from "./facts.js";
 
 export function GraphFacts({ spec }: { readonly spec: ModelSpec }) {
@@ -13,9 +13,9 @@ export function GraphFacts({ spec }: { readonly spec: ModelSpec }) {
         rows={[
           ["Input", `${input.tensor}, ${size(input.width, input.height)} ${input.channel_order}, ${input.layout}`],
           ["Pixels", `(pixel − ${brief(input.mean)}) / ${brief(input.std)}`],
-          ["Output", `${output.tensor}, ${output.classes} classes, ${output.kind}`],
+          ["Output", `${output.tensor}, ${counted(output.classes, "class", "classes")}, ${output.kind}`],
           ["Labels", spec.labels ? `${spec.labels.count}, ${spec.labels.format}` : "none"],
-          ["Graph", `${megabytes(graph.bytes)}, ${graph.nodes} nodes`],
+          ["Graph", `${megabytes(graph.bytes)}, ${counted(graph.nodes, "node")}`],
           ["Work", `${millions(graph.multiply_adds)} multiply-adds, ${millions(graph.parameters)} parameters`],
           ["Operations", ops.join(", ")],
         ]}

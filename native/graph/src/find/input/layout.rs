@@ -1,6 +1,6 @@
 //! How an image's values lie in the tensor: layout, channels, and the extents that the graph states.
 
-use menagerie_contract::{Layout, LoadRequest, Source};
+use menagerie_contract::{Layout, LoadRequest, Source, counted};
 
 use super::Draft;
 use crate::{
@@ -56,9 +56,9 @@ impl Plan {
             }
             Some(other) => {
                 return Err(GraphError::NoInput(format!(
-                    "placeholder {:?} has {} axes; an image batch has 2 to 4",
+                    "placeholder {:?} has {}; an image batch has 2 to 4",
                     graph.node(node).name,
-                    other.len()
+                    counted(other.len(), "axis", "axes")
                 )));
             }
             None => match first_layer.and_then(|layer| graph.node(layer).kind.layer_kind()) {
@@ -168,9 +168,9 @@ impl Plan {
             (None, Some(side)) => (3, side),
             (None, None) => {
                 return Err(GraphError::NoInput(format!(
-                    "placeholder {:?} takes {values} values, which are no square image of 1 or 3 channels; set \
-                     `width` and `height`",
-                    graph.node(node).name
+                    "placeholder {:?} takes {}, no square image of 1 or 3 channels; set `width` and `height`",
+                    graph.node(node).name,
+                    counted(values, "value", "values")
                 )));
             }
         };
@@ -198,7 +198,7 @@ impl Plan {
                 return Err(GraphError::Override {
                     field: "layout",
                     value: format!("{:?}", request.overrides.layout),
-                    reason: format!("the input has {} axes", extents.len()),
+                    reason: format!("the input has {}", counted(extents.len(), "axis", "axes")),
                 });
             }
             _ => {}
