@@ -150,6 +150,9 @@ describe("menagerie inspect", () => {
     const wrong = await run(["inspect", "graph.pb", "labels.txt", "--example", "rad=red.png"]);
     expect(wrong.stderr).toContain('example_label=rad: the model has no such label; the nearest are "red"');
     expect(wrong.exitCode).toBe(1);
+    // One more than a request may bring.
+    const many = Array.from({ length: 17 }, () => examples.slice(0, 2)).flat();
+    expect(await run(["inspect", "graph.pb", "labels.txt", ...many])).toMatchObject({ exitCode: 0, stderr: "" });
     const bare = await run(["inspect", "graph.pb", "labels.txt", "--example", "red.png"]);
     expect(bare.stderr).toContain("write it as label=photo");
   });
