@@ -1,6 +1,7 @@
 /**
  * This service as a contender, on either engine.
  */
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT_DIR } from "../scripts/setup/paths.mjs";
@@ -13,26 +14,36 @@ const KEEP_ALIVE_MS = 3_600_000;
 export const ACCEPT_JSON = { accept: "application/json" };
 
 /**
+ * Its feedback is kept in a folder of its own, which is removed when it ends.
  * @param {import("./workload.mjs").Workload} workload
  * @param {Record<string, string>} [settings] environment variables of the service
  * @param {{prefix?: string[], nodeArgs?: string[], messages?: boolean}} [how] a command before Node's, and Node's options
  */
-export function startService({ modelsDir }, settings = {}, { prefix = [], nodeArgs = [], messages = false } = {}) {
+export async function startService(
+  { modelsDir },
+  settings = {},
+  { prefix = [], nodeArgs = [], messages = false } = {},
+) {
   const [command, ...args] = [...prefix, process.execPath, ...nodeArgs, join(ROOT_DIR, "node/dist/server.js")];
-  return startServer({
-    command,
-    args,
-    messages,
-    env: {
-      PORT: "0",
-      HOST: "127.0.0.1",
-      MODELS_DIR: modelsDir,
-      FEEDBACK_DIR: join(tmpdir(), "menagerie-bench-feedback"),
-      KEEP_ALIVE_MS_MAX: String(KEEP_ALIVE_MS),
-      LOG_LEVEL: "info",
-      ...settings,
-    },
-  });
+  const feedbackDir = mkdtempSync(join(tmpdir(), "menagerie-bench-feedback-"));
+  const removeFeedback = () => rmSync(feedbackDir, { recursive: true, force: true });
+  const env = {
+    PORT: "0",
+    HOST: "127.0.0.1",
+    MODELS_DIR: modelsDir,
+    FEEDBACK_DIR: feedbackDir,
+    KEEP_ALIVE_MS_MAX: String(KEEP_ALIVE_MS),
+    LOG_LEVEL: "info",
+    ...settings,
+  };
+  try {
+    const server = await startServer({ command, args, messages, env });
+    server.child.once("exit", removeFeedback);
+    return server;
+  } catch (error) {
+    removeFeedback();
+    throw error;
+  }
 }
 
 export const encodeInfer = (image) => encodePost("/infer", { "content-type": "image/jpeg", ...ACCEPT_JSON }, image);
