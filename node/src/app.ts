@@ -25,6 +25,7 @@ import { secureHeaders } from "./front/secure-headers.js";
 import { serveInOrder } from "./front/serve-in-order.js";
 import { servePage } from "./front/serve-page.js";
 import { refuseForeignForms, refuseForeignNames, shareOrigins } from "./front/share-origins.js";
+import { TurnShares } from "./front/turn-shares.js";
 import type { UploadLimits } from "./front/upload.js";
 import { noteProblem, noteRoute, watchRequests } from "./front/watch-requests.js";
 import type {
@@ -155,6 +156,7 @@ export function createApp({
   const allow = allowRoles(callerOf, anonymousRole);
   const admit = enter(admission, callerOf);
   const turns = createReadingTurns();
+  const turnShares = new TurnShares();
   const takeTurn = turns.take;
   const upload = createUploadReader(limits, takeTurn);
   const readBody = createBodyReader(limits, takeTurn);
@@ -219,7 +221,7 @@ export function createApp({
   return {
     listener: serveInOrder(dropRestInTurns(callerOf, takeTurn, serve)),
     routes,
-    parseInTurns: (server) => parseInTurns(server, callerOf, turns),
+    parseInTurns: (server) => parseInTurns(server, callerOf, turns, turnShares),
     async openGrpc() {
       const [{ createGrpcDoor }, { loadMessages }] = await Promise.all([
         import("./protocols/grpc/door.js"),
@@ -229,7 +231,8 @@ export function createApp({
       const asking = { classify, models, zoo, readiness, imagesPerRequestMax, encode: messages.encode };
       const methods = [...inferenceMethods(asking), ...predictionMethods(asking)];
       const gate = { admission, callerOf, rates, anonymousRole, limits, takeTurn, logger, observer };
-      return createGrpcDoor({ ...gate, messages, methods, readiness, waste: boundWaste(trustProxy !== "") });
+      const waste = boundWaste(trustProxy !== "");
+      return createGrpcDoor({ ...gate, messages, methods, readiness, waste, turns, turnShares });
     },
     held: admission.held,
   };

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { createCallerOf } from "../src/front/caller.js";
 import { parseInTurns } from "../src/front/parse-in-turns.js";
 import { createReadingTurns } from "../src/front/reading-turns.js";
+import { TurnShares } from "../src/front/turn-shares.js";
 
 /** Of one byte each: more than Node reads at once. */
 const CHUNKS = 20_000;
@@ -26,11 +27,13 @@ async function listen(listener: RequestListener, pieceMs = 0.1) {
   let nowMs = 0;
   server = createServer(listener);
   const wait = () => new Promise<void>((resolve) => waiting.push(resolve));
+  const now = () => (nowMs += pieceMs);
   parseInTurns(
     server,
     createCallerOf(null, () => false),
     { wait },
-    () => (nowMs += pieceMs),
+    new TurnShares(now),
+    now,
   );
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -215,11 +218,13 @@ async function inFirstTurn(isAlone: boolean): Promise<number> {
     if (count === 1) setImmediate(() => (counted = count));
     response.end("[0]");
   });
+  const now = () => nowMs;
   parseInTurns(
     server,
     createCallerOf(null, () => false),
     createReadingTurns(),
-    () => nowMs,
+    new TurnShares(now),
+    now,
   );
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

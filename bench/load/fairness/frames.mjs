@@ -53,6 +53,27 @@ function flood({ begin = Buffer.alloc(0), more }) {
     );
 }
 
+/** Connections that first are all there, and then each write at once as much as is read at once, again and again. */
+function sendAtOnce(frames) {
+  return async ({ grpcPort, from, isOver }) => {
+    while (!isOver()) {
+      const sockets = Array.from({ length: AT_ONCE }, () =>
+        connect({ port: grpcPort, host: "127.0.0.1", localAddress: from })
+          .on("error", () => {})
+          .resume(),
+      );
+      for (const socket of sockets) socket.write(Buffer.concat([PREFACE, frame(SETTINGS, 0, 0, Buffer.alloc(0))]));
+      await sleep(AT_ONCE_MS);
+      for (const socket of sockets) if (socket.writable) socket.write(frames);
+      await sleep(AT_ONCE_MS);
+      for (const socket of sockets) socket.destroy();
+    }
+  };
+}
+
+const AT_ONCE = 400;
+const AT_ONCE_MS = 1000;
+
 const again = (make) => {
   const frames = many(make);
   return () => frames;
@@ -90,6 +111,10 @@ export const FRAME_ATTACKS = {
   "grpc strange frames": {
     title: "16 connections of the gRPC port that send frames of a type that there is not",
     run: flood({ begin: call, more: again(() => frame(UNKNOWN, 0, 1, Buffer.alloc(1))) }),
+  },
+  "grpc at once": {
+    title: "400 connections of the gRPC port that open as many calls as come in one read, all at the same time",
+    run: sendAtOnce(opened(INFER, 0, () => []).subarray(0, 64_000)),
   },
   "grpc trailers": {
     title: "16 connections of the gRPC port that send headers in the midst of a message",

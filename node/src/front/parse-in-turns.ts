@@ -3,15 +3,13 @@
  * once, 64 KiB, with a call for each chunk of a body: of chunks of one byte that is 11,000 calls, in which nothing else
  * runs, and how small chunks are is the client's choice. Chunks that nobody has taken yet have no others parsed behind them: each
  * is an object of a hundred times its byte. A body whose length is declared has no chunks of its own, and is parsed as it comes.
- *
- * What hundreds of connections have sent is read in one turn, however little it is of each: while other addresses are about,
- * one has so much time of a turn, and what it has beyond waits for the next ones.
+ * What the connections of one address have beyond its share of a turn waits for the next ones.
  */
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
-import { Company } from "../fair-queue.js";
 import type { CallerOf } from "./caller.js";
 import type { ReadingTurns } from "./reading-turns.js";
+import type { TurnShare, TurnShares } from "./turn-shares.js";
 
 /** Of a head mostly, and of chunks of one byte those that take a third of a millisecond. */
 const PIECE_BYTES_FIRST = 1024;
@@ -21,63 +19,21 @@ const PIECE_BYTES_MAX = 8 * 1024;
 /** Pieces grow while they take less, and shrink where they take more; a turn is for as many as take no longer. */
 const PIECE_MS = { least: 0.05, most: 0.2 };
 
-/** Of one address, in a turn of the event loop, while others are about. */
-const TURN_MS_MAX = 2;
-
 /** To be called before the server listens. */
 export function parseInTurns(
   server: Server,
   callerOf: CallerOf,
   turns: Pick<ReadingTurns, "wait">,
+  shares: TurnShares,
   now: () => number = () => performance.now(),
 ): void {
   const connections = new WeakMap<Socket, Connection>();
-  const shares = new TurnShares(now);
   server.on("connection", (socket) => {
     const { name: caller } = callerOf({ headers: {}, socket });
     const turn = () => turns.wait({ caller, request: socket });
     connections.set(socket, new Connection(socket, turn, shares.of(caller), now));
   });
   server.on("request", (request) => connections.get(request.socket)?.begin(request));
-}
-
-interface TurnShare {
-  /** Whether there is time left for more of this address in this turn. */
-  isLeft(): boolean;
-  spend(ms: number): void;
-}
-
-class TurnShares {
-  readonly #company: Company;
-  /** Milliseconds of each address in this turn. */
-  readonly #spent = new Map<string, number>();
-  #isCounting = false;
-
-  constructor(now: () => number) {
-    this.#company = new Company(undefined, now);
-  }
-
-  of(address: string): TurnShare {
-    return {
-      isLeft: () => {
-        this.#company.note(address);
-        return this.#spentBy(address) < TURN_MS_MAX || !this.#company.hasOthers(address);
-      },
-      spend: (ms) => {
-        this.#spent.set(address, this.#spentBy(address) + ms);
-        if (this.#isCounting) return;
-        this.#isCounting = true;
-        setImmediate(() => {
-          this.#isCounting = false;
-          this.#spent.clear();
-        });
-      },
-    };
-  }
-
-  #spentBy(address: string): number {
-    return this.#spent.get(address) ?? 0;
-  }
 }
 
 class Connection {

@@ -11,6 +11,7 @@ import { createCallerOf } from "../../src/front/caller.js";
 import { boundConnections, type Connections } from "../../src/front/connections.js";
 import { createRates } from "../../src/front/limit-rate.js";
 import { createReadingTurns } from "../../src/front/reading-turns.js";
+import { TurnShares } from "../../src/front/turn-shares.js";
 import { loadMessages } from "../../src/grpc-messages.js";
 import { createLogger } from "../../src/observe/logger.js";
 import { type ApiKeys, type RequestFacts, UNOBSERVED } from "../../src/ports.js";
@@ -64,6 +65,7 @@ export async function startPort(
   const limits: Config = { ...readConfig({}, false), grpcMessageBytesMax: MESSAGE_BYTES_MAX, ...config };
   const admission = createAdmission(limits);
   const callerOf = createCallerOf(keys, () => false);
+  const turns = createReadingTurns();
   const logLines: string[] = [];
   const ended: RequestFacts[] = [];
   const [signals, seen]: [AbortSignal[], unknown[]] = [[], []];
@@ -99,7 +101,9 @@ export async function startPort(
     anonymousRole: limits.anonymousRole,
     waste,
     limits,
-    takeTurn: createReadingTurns().take,
+    takeTurn: turns.take,
+    turns,
+    turnShares: new TurnShares(),
     logger: createLogger("trace", { write: (line: string) => void logLines.push(line) }),
     observer: { ...UNOBSERVED, end: (_trace, request) => void ended.push(request) },
     readiness: () => ({ ready: true }) as ReturnType<Parameters<typeof createGrpcDoor>[0]["readiness"]>,

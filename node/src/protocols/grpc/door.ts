@@ -22,11 +22,12 @@ import type { Messages } from "../../grpc-messages.js";
 import type { Readiness } from "../../ports.js";
 import { http2ServerOf } from "./call-parts.js";
 import { completeDescriptors } from "./descriptors.js";
+import { FramesInTurns, type FrameTurns } from "./frames-in-turns.js";
 import { createGate, type GateDeps, type GrpcLimits, type Served } from "./gate.js";
 import type { Access, GrpcMethod } from "./method.js";
 import { statusOf } from "./statuses.js";
 
-export interface GrpcDoorDeps extends Omit<GateDeps, "accessOf" | "connectionOf" | "limits"> {
+export interface GrpcDoorDeps extends Omit<GateDeps, "accessOf" | "connectionOf" | "limits">, FrameTurns {
   readonly messages: Messages;
   readonly methods: readonly GrpcMethod[];
   readonly readiness: () => Readiness;
@@ -137,8 +138,11 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
     .on(
       "stream",
       (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
-        // What came with the end of its connection the library would answer all the same, and throw where nobody catches.
-        if (stream.destroyed || stream.closed) return;
+        // What came with its own end, or its connection's, the library would answer all the same, and throw where nobody catches.
+        if (stream.destroyed || stream.closed) {
+          stream.on("error", () => {});
+          return;
+        }
         connectionOf(stream).watched.call(stream, rawHeaders);
         take?.(stream, headers);
       },
@@ -148,8 +152,10 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
     serve(socket, begin) {
       // A client that does not end its own side would keep it half open.
       socket.once("finish", () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
-      arriving = { watched: deps.waste.watch(socket), begin };
-      injector.injectConnection(socket);
+      const { remoteAddress } = socket;
+      const frames = new FramesInTurns(socket, deps.callerOf({ headers: {}, socket }).name, deps);
+      arriving = { remoteAddress, watched: deps.waste.watch(frames), begin };
+      injector.injectConnection(frames);
       arriving = null;
     },
     async close() {

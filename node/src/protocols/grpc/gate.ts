@@ -17,6 +17,7 @@ import type { Waste, Watched } from "./waste.js";
 
 /** A connection that is served. */
 export interface Served {
+  readonly remoteAddress: string | undefined;
   readonly watched: Watched;
   /** A call is at work on it, until the function is called. */
   begin(): () => void;

@@ -115,7 +115,7 @@ export class Passage {
       const { admission, callerOf, rates, anonymousRole, observer } = this.#deps;
       const { access, works = false } = this.#access;
       this.#requestId = chooseRequestId(metadata.get(REQUEST_ID_HEADER)[0]);
-      this.#caller = callerOf(askingOf(metadata, this.#call.getConnectionInfo().remoteAddress));
+      this.#caller = callerOf(askingOf(metadata, this.#connection.remoteAddress));
       const caller = this.#caller;
       this.#watch = new RequestWatch(observer, {
         traceparent: textOf(metadata, "traceparent"),

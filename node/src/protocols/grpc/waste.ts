@@ -5,9 +5,10 @@
  * frames of unknown types no library bounds the number. So each address has a debt of them, paid by time and by calls that are
  * answered; where it grows too large the connection is ended, and the address makes none until all is paid.
  */
-import type { Http2Session, ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { addressGroup } from "../../front/caller.js";
+import type { FramesInTurns } from "./frames-in-turns.js";
 
 /** Calls of an address that may end unanswered in a row: those of two connections whose deadlines pass together. */
 export const UNANSWERED_MAX = 200;
@@ -30,7 +31,7 @@ export interface Waste {
   /** Whether connections from where this one comes are taken now. */
   takes(socket: Socket): boolean;
   /** Sees to what comes on a connection, and ends it where it is too much. */
-  watch(socket: Socket): Watched;
+  watch(connection: FramesInTurns): Watched;
 }
 
 /** A connection. */
@@ -97,18 +98,16 @@ export function boundWaste(isBehindProxy: boolean, now = () => performance.now()
 
   return {
     takes: ({ remoteAddress = "" }) => debtOf(addressGroup(remoteAddress))?.isTooLarge !== true,
-    watch(socket) {
-      const debtor = isBehindProxy ? socket : addressGroup(socket.remoteAddress ?? "");
+    watch(connection) {
+      const debtor = isBehindProxy ? connection : addressGroup(connection.remoteAddress ?? "");
       /** Those that have not ended. */
       const calls = new Map<ServerHttp2Stream, { isKnown: boolean; readBytes: number }>();
       let allowedBytes = 0;
-      let session: Http2Session | undefined;
       const waste = (count: number) => {
-        // A session looks into what was read until it is ended itself.
-        if (grow(debtor, count)) (session ?? socket).destroy();
+        if (grow(debtor, count)) connection.destroy();
       };
       const checkBytes = () => {
-        const idleBytes = socket.bytesRead - allowedBytes;
+        const idleBytes = connection.bytesTaken - allowedBytes;
         if (idleBytes < IDLE_BYTES) return;
         let unreadBytes = 0;
         for (const stream of calls.keys()) unreadBytes += stream.readableLength;
@@ -117,12 +116,11 @@ export function boundWaste(isBehindProxy: boolean, now = () => performance.now()
         allowedBytes += count * IDLE_BYTES;
         waste(count);
       };
-      socket.once("close", checkOften(checkBytes));
+      connection.once("close", checkOften(checkBytes));
       return {
         call(stream, headers) {
           const call = { isKnown: false, readBytes: 0 };
           calls.set(stream, call);
-          session ??= stream.session;
           allowedBytes += CALL_BYTES;
           for (const text of headers) allowedBytes += text.length + HEADER_BYTES / 2;
           stream.once("close", () => {
