@@ -87,7 +87,9 @@ describe("an answer", () => {
     const body = form({ model_file: GRAPH, label_file: labels, id: "large", version: "2" });
     expect((await fetch(`${service.url}/api/models`, { method: "POST", body })).status).toBe(201);
     for (const count of [1, 2]) {
-      await ask(service);
+      const socket = await ask(service);
+      // Counted before it is read, and answered after that.
+      await once(socket, "readable");
       await expect.poll(() => service.held().bytes).toBeGreaterThan(0.9 * count * GRAPH_BYTES);
     }
     // Whoever reads one of them finds it damaged.

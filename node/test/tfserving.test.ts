@@ -153,7 +153,7 @@ describe("TensorFlow Serving's REST API", () => {
     ["what is no base64", "predict", { instances: [{ b64: "re d" }] }, 400, /no base64/],
     ["what is no image", "predict", { instances: [b64("none")] }, 415, /no image/],
     ["one bad image of two", "predict", { instances: [RED, b64("none")] }, 415, /image\[1\]/],
-    ["too many images", "predict", { instances: [RED, RED, RED, RED] }, 400, /at most 3/],
+    ["too many images", "predict", { instances: [RED, RED, RED, RED] }, 400, /may name 3 at most/],
     ["an image that is too large", "predict", { instances: [b64("x".repeat(2001))] }, 413, /2000 bytes/],
     ["a signature that there is not", "predict", { signature_name: "x", instances: [RED] }, 400, /no signature "x"/],
     [

@@ -107,7 +107,7 @@ describe.skipIf(browserPath === undefined)("teaching on the page", () => {
     await page.uncheck("#from-feedback");
     await page.click("#train");
     await page.waitForSelector("#compared");
-    expect(await page.textContent("#compared")).toMatch(/^Of \d photos that were set aside, .* and waves@1 for /);
+    expect(await page.textContent("#compared")).toMatch(/^Of \d photos set aside, .* and waves@1 for /);
     expect(complaints).toEqual([]);
   });
 

@@ -50,7 +50,7 @@ describe("menagerie teach", () => {
     });
     expect((comparison?.both ?? 0) + (comparison?.only_new ?? 0)).toBeLessThanOrEqual(6);
     expect(comparison?.words).toMatch(
-      /^Of 6 photos that were set aside, .* Left out are photos of what waves@1 has no label for: "other"/,
+      /^Of 6 photos set aside, .* Left out are photos of what waves@1 has no label for: "other"/,
     );
     const card = await readFile(join(zoo, "more/MODEL.md"), "utf8");
     expect(card).toContain(`## Beside another model\n\n${comparison?.words}`);
