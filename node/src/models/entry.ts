@@ -4,7 +4,7 @@ import { z } from "zod";
 import { messageOf } from "../errors.js";
 import { MANIFEST_SCHEMA, type Manifest } from "../generated/contract.js";
 import { type Blobs, LaterError } from "./blobs.js";
-import { FileZooModel } from "./file-zoo.js";
+import { FileZooModel } from "./file-zoo-model.js";
 import { parseManifest } from "./manifest.js";
 
 export interface Entry {

@@ -2,7 +2,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { isSystemError } from "../errors.js";
-import type { ModelFiles } from "./file-zoo.js";
+import type { ModelFiles } from "./file-zoo-model.js";
 import { folderBlobs } from "./folder-blobs.js";
 
 export interface PinnedFiles extends ModelFiles {

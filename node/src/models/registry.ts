@@ -22,7 +22,7 @@ import {
   type ZooModel,
 } from "../ports.js";
 import { unlessAborted } from "../unless-aborted.js";
-import { DamagedError } from "./file-zoo.js";
+import { DamagedError } from "./file-zoo-model.js";
 import { Slots, type SlotsOptions } from "./slots.js";
 import { groupOf, type Source, Sources, type SourcesOptions } from "./sources.js";
 

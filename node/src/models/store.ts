@@ -22,7 +22,8 @@ import {
   readManifests,
   writeEntry,
 } from "./entry.js";
-import { FileZooModel, type ReportDamage } from "./file-zoo.js";
+import type { ReportDamage } from "./file-zoo.js";
+import { FileZooModel } from "./file-zoo-model.js";
 
 export interface ModelStoreOptions {
   readonly blobs: Blobs;

@@ -1,6 +1,6 @@
 /** The model that a new class layer is put on: its features as models that an engine serves, and the graph with the layer. */
 import { type Evidence, MANIFEST_SCHEMA, type Manifest, type ModelSpec } from "../generated/contract.js";
-import { FileZooModel } from "../models/file-zoo.js";
+import { FileZooModel } from "../models/file-zoo-model.js";
 import { manifestOverrides, parseManifest } from "../models/manifest.js";
 import { sha256 } from "../sha256.js";
 import { loadWasm, type TrainedHead } from "../wasm-module.js";

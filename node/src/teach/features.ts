@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { AppError } from "../errors.js";
 import type { Crop } from "../generated/contract.js";
-import type { FileZooModel } from "../models/file-zoo.js";
+import type { FileZooModel } from "../models/file-zoo-model.js";
 import { sha256 } from "../sha256.js";
 import type { Workbench } from "../zoo/workbench.js";
 import type { Album, AlbumPhoto } from "./album.js";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { AppError, isSystemError } from "../errors.js";
 import type { Comparison } from "../generated/api.js";
 import type { Calibration, Finding, Manifest, TeachReport } from "../generated/contract.js";
-import type { FileZooModel } from "../models/file-zoo.js";
+import type { FileZooModel } from "../models/file-zoo-model.js";
 import { folderBlobs } from "../models/folder-blobs.js";
 import type { Stage } from "../teach-jobs.js";
 import type { LabelledPhoto } from "../zoo/calibrate.js";

@@ -1,7 +1,7 @@
 /** Whether a model that was just loaded says what it said of its golden photos. */
 import { basename } from "node:path";
 import type { Answer } from "../generated/contract.js";
-import type { FileZooModel } from "../models/file-zoo.js";
+import type { FileZooModel } from "../models/file-zoo-model.js";
 import type { GoldenComparison } from "../ports.js";
 import { type GoldenCase, parseGolden } from "./golden.js";
 

@@ -11,7 +11,8 @@ import {
 } from "../generated/contract.js";
 import { MANIFEST_JSON_SCHEMA } from "../generated/contract-schema.js";
 import { writeDurably } from "../models/durable-file.js";
-import { FileZooModel, MANIFEST_FILE, placesIn } from "../models/file-zoo.js";
+import { MANIFEST_FILE, placesIn } from "../models/file-zoo.js";
+import { FileZooModel } from "../models/file-zoo-model.js";
 import { parseManifest } from "../models/manifest.js";
 import { sha256 } from "../sha256.js";
 import { loadWasm } from "../wasm-module.js";

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { AppError, messageOf } from "../errors.js";
 import type { Answer, ErrorCode, Finding, Manifest, ModelSpec } from "../generated/contract.js";
-import { FileZooModel, GOLDEN_FILE } from "../models/file-zoo.js";
+import { FileZooModel, GOLDEN_FILE } from "../models/file-zoo-model.js";
 import { folderBlobs } from "../models/folder-blobs.js";
 import { programOf } from "../models/program.js";
 import { loadWasm } from "../wasm-module.js";
