@@ -4,7 +4,7 @@ import { createReadingTurns, type TakeTurn } from "../src/front/reading-turns.js
 
 const CHUNK_BYTES = 64 * 1024;
 const LARGE_BYTES = 1024 * 1024;
-const CHUNKS_A_MS = 2;
+const CHUNKS_A_MS = 1;
 const SENDER = "sender";
 const OTHER = "other";
 
