@@ -1,6 +1,6 @@
 /** What is read of a connection of the gRPC port reaches HTTP/2 whole, in pieces, each in the turns of its address. */
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { TurnShares } from "../src/front/turn-shares.js";
 import { FramesInTurns, type FrameTurns } from "../src/protocols/grpc/frames-in-turns.js";
@@ -13,8 +13,14 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
+interface Sent {
+  readonly client: Socket;
+  readonly frames: FramesInTurns;
+  readonly pieces: Buffer[];
+}
+
 /** Sends it all at once, and gathers the pieces in which it is handed over. */
-async function piecesOf(bytes: Buffer, turns: FrameTurns): Promise<{ frames: FramesInTurns; pieces: Buffer[] }> {
+async function piecesOf(bytes: Buffer, turns: FrameTurns): Promise<Sent> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
@@ -28,10 +34,17 @@ async function piecesOf(bytes: Buffer, turns: FrameTurns): Promise<{ frames: Fra
   const pieces: Buffer[] = [];
   frames.on("data", (piece: Buffer) => void pieces.push(piece));
   client.write(bytes);
-  return { frames, pieces };
+  return { client, frames, pieces };
 }
 
 const free: FrameTurns = { turnShares: new TurnShares(), turns: { wait: () => Promise.resolve() } };
+/** Nothing is left of the share of a turn, and each turn is the test's. */
+function slow(): { turns: FrameTurns; waiting: (() => void)[] } {
+  const waiting: (() => void)[] = [];
+  const wait = () => new Promise<void>((resolve) => void waiting.push(resolve));
+  const turnShares = Object.assign(new TurnShares(), { of: () => ({ isLeft: () => false, spend: () => {} }) });
+  return { turns: { turnShares, turns: { wait } }, waiting };
+}
 const whole = (bytes: Buffer) => Buffer.concat([PREFACE, bytes]);
 
 describe("frames of one read", () => {
@@ -52,17 +65,29 @@ describe("frames of one read", () => {
   });
 
   it("wait for turns while there is nothing left of their address' share, a piece each", async () => {
-    const waiting: (() => void)[] = [];
-    const turns = { wait: () => new Promise<void>((resolve) => void waiting.push(resolve)) };
-    const turnShares = Object.assign(new TurnShares(), { of: () => ({ isLeft: () => false, spend: () => {} }) });
+    const { turns, waiting } = slow();
     const sent = whole(Buffer.concat(Array.from({ length: 3 }, () => frame(HEADERS, 4, 1, Buffer.alloc(30)))));
-    const { pieces } = await piecesOf(sent, { turnShares, turns });
+    const { pieces } = await piecesOf(sent, turns);
     for (let count = 0; count < 3; count += 1) {
       await vi.waitFor(() => expect(waiting).toHaveLength(1), { interval: 1 });
       expect(pieces).toHaveLength(count);
       waiting.pop()?.();
     }
     await vi.waitFor(() => expect(Buffer.concat(pieces)).toEqual(sent));
+  });
+
+  it("are handed over before the end of their connection, which their client does not wait for", async () => {
+    const { turns, waiting } = slow();
+    const sent = whole(Buffer.concat(Array.from({ length: 3 }, () => frame(HEADERS, 4, 1, Buffer.alloc(30)))));
+    const { client, frames, pieces } = await piecesOf(sent, turns);
+    client.end();
+    const ended = vi.fn();
+    frames.once("end", () => ended(Buffer.concat(pieces)));
+    await vi.waitFor(() => expect(waiting).toHaveLength(1), { interval: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const giving = setInterval(() => waiting.pop()?.(), 1);
+    closing.push(() => clearInterval(giving));
+    await vi.waitFor(() => expect(ended).toHaveBeenCalledWith(sent));
   });
 
   it("that the session does not take now are not handed over together later", async () => {

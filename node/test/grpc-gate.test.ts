@@ -198,6 +198,6 @@ describe("a stop", () => {
     port.release();
     expect((await working).status).toBe("OK");
     await closed;
-    await expect.poll(() => port.connections.count).toBe(0);
+    expect(port.connections.count).toBe(0);
   });
 });

@@ -43,7 +43,7 @@ export interface GrpcDoor {
   takes(socket: Socket): boolean;
   /** Serves a connection; `begin` is called for each call that works, and what it answers when that has ended. */
   serve(socket: Socket, begin: () => () => void): void;
-  /** Takes no new calls, and resolves once those that are at work have ended. */
+  /** Takes no new calls, and resolves once those that are at work have ended, and all connections are closed. */
   close(): Promise<void>;
 }
 
@@ -124,6 +124,7 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
   ).addToServer(server);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const open = new Set<FramesInTurns>();
   let arriving: Served | null = null;
   const http2Server = http2ServerOf(server);
   http2Server.on("session", (session) => {
@@ -154,6 +155,7 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
       socket.once("finish", () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
       const { remoteAddress } = socket;
       const frames = new FramesInTurns(socket, deps.callerOf({ headers: {}, socket }).name, deps);
+      open.add(frames.once("close", () => open.delete(frames)));
       arriving = { remoteAddress, watched: deps.waste.watch(frames), begin };
       injector.injectConnection(frames);
       arriving = null;
@@ -162,6 +164,7 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
       stopHealth();
       gate.endIdle();
       await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      await Promise.all(Array.from(open, (frames) => new Promise((resolve) => frames.once("close", resolve))));
     },
   };
 }

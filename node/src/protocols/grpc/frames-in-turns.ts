@@ -47,6 +47,9 @@ export class FramesInTurns extends Duplex {
   #ms = 0;
   /** Whether the session has stopped reading, which it does while it cannot write. */
   #isStopped = false;
+  /** Whether nothing comes after the rest. */
+  #isLast = false;
+  readonly #socketClosed: Promise<void>;
 
   constructor(socket: Socket, caller: string, { turnShares, turns }: FrameTurns) {
     // Of pieces that the session does not take at once it would be handed several together.
@@ -57,9 +60,15 @@ export class FramesInTurns extends Duplex {
     this.#turn = () => turns.wait({ caller, request: socket });
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
-    socket.on("end", () => this.push(null));
+    // One that ends with its client would be gone before the rest.
+    socket.allowHalfOpen = true;
+    socket.on("end", () => {
+      this.#isLast = true;
+      this.#goOn();
+    });
     socket.on("error", (error) => this.destroy(error));
     socket.on("close", () => this.destroy());
+    this.#socketClosed = new Promise((resolve) => void socket.once("close", () => resolve()));
   }
 
   /** Bytes that the session was given. */
@@ -94,7 +103,8 @@ export class FramesInTurns extends Duplex {
 
   #goOn(): void {
     if (this.#isStopped || this.#isWaiting || this.destroyed) return;
-    if (this.#rest === null) this.#socket.resume();
+    if (this.#rest === null && this.#isLast) this.push(null);
+    else if (this.#rest === null) this.#socket.resume();
     else if (this.#ms < READ_MS_MAX && this.#share.isLeft()) this.#handOver();
     else this.#waitForTurn();
   }
@@ -132,7 +142,7 @@ export class FramesInTurns extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#socket.destroy();
-    done(error);
+    void this.#socketClosed.then(() => done(error));
   }
 }
 
