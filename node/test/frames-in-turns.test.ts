@@ -15,6 +15,8 @@ afterEach(() => {
 
 interface Sent {
   readonly client: Socket;
+  /** The service's end. */
+  readonly socket: Socket;
   readonly frames: FramesInTurns;
   readonly pieces: Buffer[];
 }
@@ -34,7 +36,7 @@ async function piecesOf(bytes: Buffer, turns: FrameTurns): Promise<Sent> {
   const pieces: Buffer[] = [];
   frames.on("data", (piece: Buffer) => void pieces.push(piece));
   client.write(bytes);
-  return { client, frames, pieces };
+  return { client, socket, frames, pieces };
 }
 
 const free: FrameTurns = { turnShares: new TurnShares(), turns: { wait: () => Promise.resolve() } };
@@ -52,7 +54,7 @@ describe("frames of one read", () => {
     const call = Buffer.concat([frame(HEADERS, 4, 1, Buffer.alloc(30)), frame(RST_STREAM, 0, 1, Buffer.alloc(4))]);
     const sent = whole(Buffer.concat(Array.from({ length: 50 }, () => call)));
     const { frames, pieces } = await piecesOf(sent, free);
-    await vi.waitFor(() => expect(frames.bytesTaken).toBe(sent.length));
+    await vi.waitFor(() => expect(frames.bytesSeen).toBe(sent.length));
     expect(Buffer.concat(pieces)).toEqual(sent);
     expect(pieces.map(({ length }) => length)).toEqual([PREFACE.length + 39, ...Array(49).fill([13, 39]).flat(), 13]);
   });
@@ -93,12 +95,27 @@ describe("frames of one read", () => {
   it("that the session does not take now are not handed over together later", async () => {
     const sent = whole(Buffer.concat(Array.from({ length: 50 }, () => frame(HEADERS, 4, 1, Buffer.alloc(30)))));
     const { frames, pieces } = await piecesOf(sent, free);
-    frames.pause();
-    await vi.waitFor(() => expect(frames.readableLength).toBeGreaterThan(0));
+    frames.once("data", () => frames.pause());
+    await vi.waitFor(() => expect(pieces).toHaveLength(1));
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(frames.bytesTaken).toBe(PREFACE.length + 39);
+    expect(frames.readableLength).toBe(0);
     frames.resume();
     await vi.waitFor(() => expect(Buffer.concat(pieces)).toEqual(sent));
     expect(pieces).toHaveLength(50);
+  });
+
+  it("are left with their client while the session takes none, and not counted as seen", async () => {
+    const sent = whole(Buffer.concat(Array.from({ length: 1000 }, () => frame(DATA, 0, 1, Buffer.alloc(16_384)))));
+    const { client, socket, frames, pieces } = await piecesOf(sent.subarray(0, 33), free);
+    frames.once("data", () => frames.pause());
+    await vi.waitFor(() => expect(pieces).toHaveLength(1));
+    client.write(sent.subarray(33));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(pieces).toHaveLength(1);
+    expect(frames.bytesSeen).toBe(0);
+    expect(socket.bytesRead).toBeLessThan(300_000);
+    frames.resume();
+    await vi.waitFor(() => expect(Buffer.concat(pieces).equals(sent)).toBe(true), { timeout: 10_000 });
+    expect(frames.bytesSeen).toBe(sent.length);
   });
 });

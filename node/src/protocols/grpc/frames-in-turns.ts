@@ -41,19 +41,18 @@ export class FramesInTurns extends Duplex {
   readonly #turn: () => Promise<void>;
   /** What was read and not handed over; nothing is read meanwhile. */
   #rest: Buffer | null = null;
-  #bytesTaken = 0;
+  #bytesGiven = 0;
+  /** Of the last piece. */
+  #pieceBytes = 0;
   #isWaiting = false;
   /** What the pieces of this read have taken in this turn of the event loop. */
   #ms = 0;
-  /** Whether the session has stopped reading, which it does while it cannot write. */
-  #isStopped = false;
   /** Whether nothing comes after the rest. */
   #isLast = false;
   readonly #socketClosed: Promise<void>;
 
   constructor(socket: Socket, caller: string, { turnShares, turns }: FrameTurns) {
-    // Of pieces that the session does not take at once it would be handed several together.
-    super({ readableHighWaterMark: 1, writableHighWaterMark: WRITTEN_BYTES });
+    super({ writableHighWaterMark: WRITTEN_BYTES });
     this.remoteAddress = socket.remoteAddress;
     this.#socket = socket;
     this.#share = turnShares.of(caller);
@@ -66,14 +65,15 @@ export class FramesInTurns extends Duplex {
       this.#isLast = true;
       this.#goOn();
     });
+    this.on("resume", () => this.#goOn());
     socket.on("error", (error) => this.destroy(error));
     socket.on("close", () => this.destroy());
     this.#socketClosed = new Promise((resolve) => void socket.once("close", () => resolve()));
   }
 
-  /** Bytes that the session was given. */
-  get bytesTaken(): number {
-    return this.#bytesTaken;
+  /** Bytes that the session has seen for sure: while it cannot write it stops reading, in the midst of a piece too. */
+  get bytesSeen(): number {
+    return this.#bytesGiven - (this.isPaused() ? this.#pieceBytes : 0);
   }
 
   #take(chunk: Buffer): void {
@@ -86,12 +86,14 @@ export class FramesInTurns extends Duplex {
 
   #handOver(): void {
     const rest = this.#rest;
-    if (rest === null || this.destroyed) return;
+    // What the session does not take at once would gather here, and be taken apart together.
+    if (rest === null || this.destroyed || this.isPaused()) return;
     const bytes = this.#splitter.pieceOf(rest);
     this.#rest = bytes === rest.length ? null : rest.subarray(bytes);
-    this.#bytesTaken += bytes;
+    this.#pieceBytes = bytes;
+    this.#bytesGiven += bytes;
     const began = performance.now();
-    this.#isStopped = !this.push(bytes === rest.length ? rest : rest.subarray(0, bytes));
+    this.push(bytes === rest.length ? rest : rest.subarray(0, bytes));
     // Behind what the session has put off until then, such as to tell of calls.
     process.nextTick(() => {
       const ms = performance.now() - began;
@@ -102,7 +104,7 @@ export class FramesInTurns extends Duplex {
   }
 
   #goOn(): void {
-    if (this.#isStopped || this.#isWaiting || this.destroyed) return;
+    if (this.isPaused() || this.#isWaiting || this.destroyed) return;
     if (this.#rest === null && this.#isLast) this.push(null);
     else if (this.#rest === null) this.#socket.resume();
     else if (this.#ms < READ_MS_MAX && this.#share.isLeft()) this.#handOver();
@@ -114,15 +116,11 @@ export class FramesInTurns extends Duplex {
     void this.#turn().then(() => {
       this.#isWaiting = false;
       this.#ms = 0;
-      if (!this.#isStopped) this.#handOver();
+      this.#handOver();
     });
   }
 
-  override _read(): void {
-    if (!this.#isStopped) return;
-    this.#isStopped = false;
-    process.nextTick(() => this.#goOn());
-  }
+  override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#socket.write(chunk, done);

@@ -107,7 +107,7 @@ export function boundWaste(isBehindProxy: boolean, now = () => performance.now()
         if (grow(debtor, count)) connection.destroy();
       };
       const checkBytes = () => {
-        const idleBytes = connection.bytesTaken - allowedBytes;
+        const idleBytes = connection.bytesSeen - allowedBytes;
         if (idleBytes < IDLE_BYTES) return;
         let unreadBytes = 0;
         for (const stream of calls.keys()) unreadBytes += stream.readableLength;
