@@ -179,3 +179,81 @@ describe("frames that serve no call", () => {
     for (const { status } of await Promise.all(calls)) expect(status).toBe("OK");
   });
 });
+
+describe("bytes of messages that nobody has read", () => {
+  const CALLS = 30;
+  const unhurried = { uploadGraceMs: 3_600_000, requestMsMax: 3_600_000 };
+  /** Several times as long as it takes until they are looked for. */
+  const lookedFor = () => new Promise((resolve) => setTimeout(resolve, 300));
+
+  /** Of each message one chunk is read until turns are given. */
+  async function startHeld() {
+    let give = () => {};
+    const turn = new Promise<void>((resolve) => {
+      give = resolve;
+    });
+    const port = await startPort(unhurried, { waste: boundWaste(false, () => ms), takeTurn: () => turn });
+    return { port, give };
+  }
+
+  it("are borne while their calls wait for turns", async () => {
+    const { port, give } = await startHeld();
+    const calls = Array.from({ length: CALLS }, () => port.infer({}, { model_name: "n".repeat(60_000) }));
+    await expect.poll(() => port.admission.held().bytes).toBeGreaterThan(CALLS);
+    await lookedFor();
+    give();
+    port.release();
+    for (const { status } of await Promise.all(calls)) expect(status).toBe("OK");
+  });
+
+  it("are borne where their calls are cancelled first", async () => {
+    const { port } = await startHeld();
+    const begun = (call: { cancel(): void }) => setTimeout(() => call.cancel(), 300);
+    const calls = Array.from({ length: CALLS }, () => port.infer({ begun }, { model_name: "n".repeat(60_000) }));
+    for (const { status } of await Promise.all(calls)) expect(status).toBe("CANCELLED");
+    await lookedFor();
+    expect(await isServed(port)).toBe(true);
+  });
+
+  it("are borne where they are on their way when the service ends their calls", async () => {
+    const port = await startStopped();
+    const ids = Array.from({ length: CALLS }, (_, index) => 2 * index + 1);
+    const parts = ids.flatMap((id) => Array.from({ length: 3 }, () => frame(DATA, 0, id, Buffer.alloc(16_000))));
+    const tooLarge = headOf(MESSAGE_BYTES_MAX + 1);
+    const headers = headersOf(INFER);
+    const begin = ids.flatMap((id) => [frame(HEADERS, END_HEADERS, id, headers), frame(DATA, 0, id, tooLarge)]);
+    const socket = await send(port, [...begin, ...parts]);
+    const types = typesOf(socket);
+    await expect.poll(() => types().filter((type) => type === RST_STREAM).length, { timeout: 10_000 }).toBe(CALLS);
+    socket.write(Buffer.concat(parts));
+    await lookedFor();
+    expect(await isServed(port)).toBe(true);
+  }, 15_000);
+
+  it("are a window of each call at most", async () => {
+    const port = await startStopped();
+    port.release();
+    const part = frame(DATA, 0, 1, Buffer.alloc(16_000));
+    const tooLarge = [frame(HEADERS, END_HEADERS, 1, headersOf(INFER)), frame(DATA, 0, 1, headOf(2 ** 31))];
+    const socket = await send(port, [...tooLarge, ...Array.from({ length: 60 }, () => part), cancel(1)]);
+    await expect.poll(() => port.ended.length).toBe(1);
+    socket.write(
+      Buffer.concat(Array.from({ length: 40_000 }, () => frame(PRIORITY, 0, 1, Buffer.from([0, 0, 0, 0, 9])))),
+    );
+    await closing(socket);
+    expect(await isServed(port)).toBe(false);
+  });
+});
+
+/** Of the frames that have come. */
+function typesOf(socket: Socket): () => number[] {
+  let bytes = Buffer.alloc(0);
+  socket.on("data", (chunk: Buffer) => {
+    bytes = Buffer.concat([bytes, chunk]);
+  });
+  return () => {
+    const types = [];
+    for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) types.push(bytes.readUInt8(at + 3));
+    return types;
+  };
+}

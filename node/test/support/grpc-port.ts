@@ -10,7 +10,7 @@ import { type Admission, createAdmission } from "../../src/front/admission.js";
 import { createCallerOf } from "../../src/front/caller.js";
 import { boundConnections, type Connections } from "../../src/front/connections.js";
 import { createRates } from "../../src/front/limit-rate.js";
-import { createReadingTurns } from "../../src/front/reading-turns.js";
+import { createReadingTurns, type TakeTurn } from "../../src/front/reading-turns.js";
 import { TurnShares } from "../../src/front/turn-shares.js";
 import { loadMessages } from "../../src/grpc-messages.js";
 import { createLogger } from "../../src/observe/logger.js";
@@ -60,7 +60,8 @@ export async function startPort(
     keys = null,
     fails = null,
     waste = boundWaste(false),
-  }: { keys?: ApiKeys | null; fails?: unknown; waste?: Waste } = {},
+    takeTurn,
+  }: { keys?: ApiKeys | null; fails?: unknown; waste?: Waste; takeTurn?: TakeTurn } = {},
 ): Promise<Port> {
   const limits: Config = { ...readConfig({}, false), grpcMessageBytesMax: MESSAGE_BYTES_MAX, ...config };
   const admission = createAdmission(limits);
@@ -101,7 +102,7 @@ export async function startPort(
     anonymousRole: limits.anonymousRole,
     waste,
     limits,
-    takeTurn: turns.take,
+    takeTurn: takeTurn ?? turns.take,
     turns,
     turnShares: new TurnShares(),
     logger: createLogger("trace", { write: (line: string) => void logLines.push(line) }),
