@@ -6,7 +6,7 @@ import { TurnShares } from "../src/front/turn-shares.js";
 import { FramesInTurns, type FrameTurns } from "../src/protocols/grpc/frames-in-turns.js";
 import { frame, PREFACE } from "./support/malformed-grpc.mjs";
 
-const [DATA, HEADERS, RST_STREAM] = [0, 1, 3];
+const [DATA, HEADERS, RST_STREAM, GOAWAY] = [0, 1, 3, 7];
 
 const closing: (() => unknown)[] = [];
 afterEach(() => {
@@ -57,6 +57,12 @@ describe("frames of one read", () => {
     await vi.waitFor(() => expect(frames.bytesSeen).toBe(sent.length));
     expect(Buffer.concat(pieces)).toEqual(sent);
     expect(pieces.map(({ length }) => length)).toEqual([PREFACE.length + 39, ...Array(49).fill([13, 39]).flat(), 13]);
+  });
+
+  it("end a piece where one says that there is an error, which ends the session from within", async () => {
+    const goaway = frame(GOAWAY, 0, 0, Buffer.from([0, 0, 0, 0, 0, 0, 0, 2]));
+    const { pieces } = await piecesOf(whole(Buffer.concat([goaway, frame(DATA, 0, 1, Buffer.alloc(1))])), free);
+    await vi.waitFor(() => expect(pieces.map(({ length }) => length)).toEqual([PREFACE.length + goaway.length, 10]));
   });
 
   it("are few in a piece where they are a message", async () => {

@@ -1,8 +1,9 @@
 /** What nobody wants, in one packet: so much of an address is borne, however many connections it makes. */
 import { once } from "node:events";
-import { connect as connectHttp2 } from "node:http2";
+import { connect as connectHttp2, type Http2Session } from "node:http2";
 import { connect, type Socket } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { FramesInTurns } from "../src/protocols/grpc/frames-in-turns.js";
 import { boundWaste, UNANSWERED_MAX } from "../src/protocols/grpc/waste.js";
 import {
   atEnd,
@@ -17,7 +18,10 @@ import {
 } from "./support/grpc-port.js";
 import { block, frame, PREFACE } from "./support/malformed-grpc.mjs";
 
-afterEach(closeAll);
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await closeAll();
+});
 
 const [DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, UNKNOWN] = [0, 1, 2, 3, 4, 8, 99];
 const END_HEADERS = 4;
@@ -179,6 +183,46 @@ describe("frames that serve no call", () => {
     for (const { status } of await Promise.all(calls)) expect(status).toBe("OK");
   });
 });
+
+/** Some versions of Node go on with what was read, for calls that are gone, and end the process. */
+describe("a connection that has sent too much", () => {
+  const call = Buffer.concat([frame(HEADERS, END_HEADERS, 1, headersOf(INFER)), frame(DATA, 0, 1, headOf(100_000))]);
+  const bytes = Array.from({ length: 10_000 }, () => frame(DATA, 0, 1, Buffer.alloc(1)));
+
+  it.each([
+    ["calls that are reset", callsOf(INFER, MANY)],
+    ["calls of what is not there", callsOf("none.None/None", MANY)],
+    ["parts of a message of one byte", [call, ...bytes]],
+  ])("is ended between two pieces of it, not from within one: %s", async (_what, frames) => {
+    const { push } = FramesInTurns.prototype;
+    let isWithin = false;
+    vi.spyOn(FramesInTurns.prototype, "push").mockImplementation(function (this: FramesInTurns, chunk) {
+      isWithin = true;
+      const isTaken = push.call(this, chunk);
+      isWithin = false;
+      return isTaken;
+    });
+    const ends: boolean[] = [];
+    const sessions = await sessionPrototype();
+    const { destroy } = sessions;
+    vi.spyOn(sessions, "destroy").mockImplementation(function (this: Http2Session, ...args) {
+      ends.push(isWithin);
+      destroy.apply(this, args);
+    });
+    await closing(await send(await startStopped(), frames));
+    await expect.poll(() => ends).toContain(false);
+    expect(ends).not.toContain(true);
+  });
+});
+
+/** What all sessions of this process have in common. */
+async function sessionPrototype(): Promise<Http2Session> {
+  const session = connectHttp2((await startPort()).address.replace(/^/, "http://"));
+  session.on("error", () => {});
+  await once(session, "connect");
+  session.destroy();
+  return Object.getPrototypeOf(Object.getPrototypeOf(session));
+}
 
 describe("bytes of messages that nobody has read", () => {
   const CALLS = 30;

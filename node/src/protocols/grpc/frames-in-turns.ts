@@ -13,10 +13,10 @@ import type { TurnShare, TurnShares } from "../../front/turn-shares.js";
 /** Handed over at once, of frames that neither open nor end a call: an eighth of a MiB of messages in the frames that libraries make. */
 const FRAMES_A_PIECE = 8;
 /**
- * HEADERS, RST_STREAM and CONTINUATION (RFC 9113, section 6). Node tells of what they do once the piece is taken apart: a call that had
- * ended by then would be told of to nobody.
+ * HEADERS, RST_STREAM, GOAWAY and CONTINUATION (RFC 9113, section 6). Node tells of what they do once the piece is taken apart: a call
+ * that had ended by then would be told of to nobody. A GOAWAY that names an error has it end the session at once, in the midst of the piece.
  */
-const LAST_OF_PIECE = [1, 3, 9];
+const LAST_OF_PIECE = [1, 3, 7, 9];
 /** Of a frame (RFC 9113, section 4.1): three bytes say how long the rest is. */
 const HEAD_BYTES = 9;
 const LENGTH_BYTES = 3;
