@@ -270,6 +270,9 @@ const SCHEMA = z.object({
   teachBytesMax: bytes(8192 * MIB, DISK_BYTES_MAX).describe(
     "Bytes on disk of all jobs of teaching: photos and their list, features and results; past it: 507.",
   ),
+  teachMemoryBytesMax: bytes(ofMemory(1 / 32, 64 * MIB, 256 * MIB)).describe(
+    "Bytes of memory for all jobs of teaching: names and labels of their photos, and what came of them; past it: 507.",
+  ),
   teachMinutesMax: count(120, 1, 10_000).describe("Minutes of one run of teaching; past it the job has failed."),
   teachDaysMax: count(30, 1, 36_500).describe("Days that a job of teaching is kept after its last change."),
   feedbackDaysMax: count(90, 1, 36_500).describe("Age of remembered answers in days; older ones are removed."),
@@ -390,6 +393,7 @@ const RULE_OF = {
   teachJobsMax: "shares",
   teachPhotosMax: "work",
   teachBytesMax: "shares",
+  teachMemoryBytesMax: "shares",
   teachMinutesMax: "shares",
   teachDaysMax: "memory",
   feedbackDaysMax: "memory",

@@ -25,6 +25,7 @@ const MACHINE_DEFAULTS: Readonly<Record<string, string>> = {
   UPLOADS_HELD_BYTES_MAX: "a quarter of the memory, 768 MiB to 1 GiB",
   IMAGES_KEPT_BYTES_MAX: "a sixteenth of the memory, 128 to 512 MiB",
   MODELS_MEMORY_BYTES_MAX: "a quarter of the memory, 512 MiB to 2 GiB",
+  TEACH_MEMORY_BYTES_MAX: "a thirty-second of the memory, 64 to 256 MiB",
   UPLOADED_GRAPHS_BYTES_MAX: "a sixteenth of the memory, 64 to 512 MiB",
   ENGINE_MEMORY_BYTES_MAX: "half of the memory, 1 to 4 GiB",
 };

@@ -6,10 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { TeachPhoto } from "../src/generated/api.js";
 import { LOCK_FILE, lockFolder } from "../src/teach/folder-lock.js";
 import { Job } from "../src/teach/job.js";
+import { JobFolder } from "../src/teach/job-folder.js";
 import { RESULT_FILES } from "../src/teach-jobs.js";
 import { startFakeService } from "./support/fake-service.js";
 import { FOLDER_LOCK_FILE } from "./support/paths.js";
@@ -32,12 +35,12 @@ async function foldersOf(at: Teaching): Promise<string[]> {
   return (await readdir(at.jobsDir)).filter((name) => name !== LOCK_FILE);
 }
 
-/** On disk, of its photos and their list. */
+/** On disk, of its photos, their list, and what is known of it. */
 async function bytesOf(at: Teaching, id: string): Promise<number> {
   const folder = join(at.jobsDir, id);
   const files = (await readdir(join(folder, "photos"))).map((name) => join(folder, "photos", name));
   const sizes = await Promise.all(
-    [...files, join(folder, "photos.jsonl")].map(async (file) => (await stat(file)).size),
+    [...files, join(folder, "photos.jsonl"), join(folder, "job.json")].map(async (file) => (await stat(file)).size),
   );
   return sizes.reduce((sum, size) => sum + size, 0);
 }
@@ -237,7 +240,7 @@ describe("photos of a job", () => {
   });
 
   it("are refused past the limits of a photo, of a job and of all bytes, and those that are there stay", async () => {
-    const at = await start({ teachPhotosMax: 3, teachBytesMax: 2000 }, { imageBytesMax: 1000 });
+    const at = await start({ teachPhotosMax: 3, teachBytesMax: 2800 }, { imageBytesMax: 1000 });
     const id = await at.job();
     expect((await at.put(id, "cat", "x".repeat(1001))).body["code"]).toBe("upload_too_large");
     const full = await at.put(id, "cat", "x".repeat(700));
@@ -247,10 +250,57 @@ describe("photos of a job", () => {
     expect((await at.put(id, "cat", "one more")).body["detail"]).toMatch(/at most 3 photos \(TEACH_PHOTOS_MAX\)/);
     expect((await at.put(id, "dog", "x".repeat(400))).status, "it moves").toBe(204);
     const other = await at.job("done", "bob");
-    expect((await at.put(other, "cat", "y".repeat(150), "bob")).status, "what one leaves is another's").toBe(204);
+    expect((await at.put(other, "cat", "y".repeat(10), "bob")).status, "what one leaves is another's").toBe(204);
     await at.ask(`/${id}`, "DELETE");
     expect((await at.put(other, "cat", "z".repeat(300), "bob")).body["code"]).toBe("field_invalid");
     expect((await at.ask(`/${other}`, "GET", undefined, "bob")).body.photos).toBe(3);
+  });
+
+  it("have names and labels that are counted in memory, of all jobs of a caller, also after a restart", async () => {
+    const at = await start({ teachMemoryBytesMax: 20_000 });
+    const id = await at.job();
+    const long = "l".repeat(200);
+    const put = (label: string, photo: string, key = "ann", job = id) => at.put(job, label, photo, key);
+    let count = 0;
+    let last = await put(long, "0");
+    for (; last.status === 204 && count < 17; count += 1) last = await put(long, `${count + 1}`);
+    expect([last.status, last.body["code"]]).toEqual([507, "storage_full"]);
+    expect(last.body["detail"]).toMatch(/TEACH_MEMORY_BYTES_MAX.*delete/);
+    expect(count, "of about 1 kB each").toBeGreaterThan(4);
+    const longer = await put(long, "cat of done");
+    expect([longer.status, longer.body["code"]], "one that is there").toEqual([507, "storage_full"]);
+    expect((await put("tac", "cat of done")).status, "no longer than before").toBe(204);
+    const other = await at.job("done", "bob");
+    expect((await put(long, "0", "bob", other)).status, "what one leaves is another's").toBe(204);
+    await at.service.close();
+    await at.open();
+    expect((await put(long, "one more")).body["detail"]).toMatch(/TEACH_MEMORY_BYTES_MAX/);
+    expect((await put(long, "1", "bob", other)).status).toBe(204);
+    for (const photo of ["0", "1"]) await at.ask(`/${id}/photos/${sha256Of(photo)}`, "DELETE");
+    expect((await put("dog", "one more")).status).toBe(204);
+  });
+
+  it("hold no more of a request in memory than what they are called", { timeout: 60_000 }, async () => {
+    const dir = await mkdtemp(join(tmpdir(), "menagerie-teach-"));
+    onTestFinished(() => rm(dir, { recursive: true }));
+    const caller = "key ann";
+    const asked = { base: "colours@1", id: "taught", data: "photos", mirror: true, other: false, from_feedback: false };
+    const folder = await JobFolder.create(join(dir, "job"), {
+      ...{ id: "job", caller, state: "collecting", created: "", changed: "", asked: { ...asked, seed: 1 } },
+      ...{ interruptions: 0, remarks: [], problem: null, result: null, runBytes: 0 },
+    });
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let photo = 0; photo < 200; photo += 1) {
+      const address = `${sha256Of(`${photo}`)}?label=a label that is cut out&name=${"n".repeat(100_000)}`;
+      const [sha256, label] = [address.slice(0, 64), address.slice(71, 93)];
+      await folder.put({ sha256, label, name: label, bytes: 1 }, new Uint8Array(1));
+    }
+    collect();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(5_000_000);
+    expect(folder.photos.size).toBe(200);
   });
 
   it("stay as they were while the job runs", async () => {
@@ -515,10 +565,10 @@ describe("after a restart", () => {
 });
 
 it("a run fails before it begins where jobs take all the bytes that they may", async () => {
-  const at = await start({ teachBytesMax: 1100 });
+  const at = await start({ teachBytesMax: 2700 });
   const [first, second] = [await at.job("large"), await at.job()];
   await at.ask(`/${first}/start`, "POST");
-  expect((await at.until(first, "done")).bytes).toBeGreaterThan(1100);
+  expect((await at.until(first, "done")).bytes).toBeGreaterThan(2700);
   await at.ask(`/${second}/start`, "POST");
   expect((await at.until(second, "failed")).problem).toMatchObject({
     code: "storage_full",

@@ -21,7 +21,7 @@ const CONNECTION_BYTES = 128 * 1024;
 
 /**
  * What the limits let the service take beyond what it has at rest, in bytes: bodies, photos in the making and answers;
- * graphs and images that are kept; the images of the threads that take heavy ones, and what the other thread keeps; connections.
+ * graphs and images that are kept; what is known of jobs of teaching; the images of the threads that take heavy ones, and what the other thread keeps; connections.
  * @param {import("../../../node/dist/config.js").Config} config
  */
 export function rssRoomOf(config) {
@@ -30,6 +30,7 @@ export function rssRoomOf(config) {
     config.uploadsHeldBytesMax +
     config.uploadedGraphsBytesMax +
     config.imagesKeptBytesMax +
+    config.teachMemoryBytesMax +
     Math.max(1, config.workerThreads - 1) *
       (Math.min(IMAGE_BYTES.most, image + IMAGE_BYTES.tables) + IMAGE_BYTES.photoPixel * config.imagePixelsMax) +
     config.workerMemoryBytesKeptMax +
@@ -99,7 +100,7 @@ ${complaints.map((complaint) => `- ${complaint}`).join("\n") || "- nothing"}
 
 With these settings the limits let the service take ${mib(rssRoomOf(readConfig({})))} beyond what it has at rest:
 
-    UPLOADS_HELD_BYTES_MAX + UPLOADED_GRAPHS_BYTES_MAX + IMAGES_KEPT_BYTES_MAX
+    UPLOADS_HELD_BYTES_MAX + UPLOADED_GRAPHS_BYTES_MAX + IMAGES_KEPT_BYTES_MAX + TEACH_MEMORY_BYTES_MAX
     + (WORKER_THREADS - 1) x (min(1 GiB, 24 x IMAGE_PIXELS_MAX + 4 x IMAGE_BYTES_MAX + 36 MiB) + 3 x IMAGE_PIXELS_MAX)
     + WORKER_MEMORY_BYTES_KEPT_MAX + 128 KiB x CONNECTIONS_MAX
 

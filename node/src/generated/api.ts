@@ -206,7 +206,7 @@ export interface TeachJob {
   changed: string;
   photos: number;
   /**
-   * Of its photos, their list, and what its runs left.
+   * Of its photos, their list, what is known of it, and what its runs left.
    */
   bytes: number;
   /**
@@ -450,6 +450,7 @@ export interface ServiceFacts {
     teach_jobs_max: number;
     teach_photos_max: number;
     teach_bytes_max: number;
+    teach_memory_bytes_max: number;
     teach_minutes_max: number;
     teach_days_max: number;
   };

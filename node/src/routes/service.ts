@@ -28,6 +28,7 @@ export interface ToldLimits {
   readonly teachJobsMax: number;
   readonly teachPhotosMax: number;
   readonly teachBytesMax: number;
+  readonly teachMemoryBytesMax: number;
   readonly teachMinutesMax: number;
   readonly teachDaysMax: number;
 }
@@ -62,6 +63,7 @@ const TOLD = [
   "teachJobsMax",
   "teachPhotosMax",
   "teachBytesMax",
+  "teachMemoryBytesMax",
   "teachMinutesMax",
   "teachDaysMax",
 ] as const satisfies readonly (keyof ToldLimits)[];

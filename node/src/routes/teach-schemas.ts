@@ -163,7 +163,7 @@ export const TEACH_COMPONENTS: Readonly<Record<string, Schema>> = {
         created: TIME,
         changed: TIME,
         photos: COUNT,
-        bytes: { ...COUNT, description: "Of its photos, their list, and what its runs left." },
+        bytes: { ...COUNT, description: "Of its photos, their list, what is known of it, and what its runs left." },
         classes: { ...listOf(objectOf({ label: STRING, photos: COUNT })), description: "By label." },
         ahead: { ...COUNT, description: "While it waits: so many jobs at most run before it." },
         stage: { enum: STAGES, description: "While it runs." },

@@ -17,6 +17,11 @@ const INDEX_FILE = "photos.jsonl";
 const PHOTOS_FOLDER = "photos";
 /** The index is written anew once it is longer than twice what it has to say, and this. */
 const INDEX_SLACK_BYTES = 65_536;
+/** Of memory that V8 takes for a photo of the list beside its label and name, measured (Node 20). */
+const PHOTO_MEMORY_BYTES = 210;
+const CHARACTER_MEMORY_BYTES = 2;
+/** Of memory for a byte of `job.json`, whose text is short words and numbers. */
+const FACTS_MEMORY_SHARE = 3;
 
 /** What is kept of a job beside its photos. */
 export interface JobFacts {
@@ -36,6 +41,14 @@ export interface JobFacts {
   readonly runBytes: number;
 }
 
+/** Bytes of a job, or of a change of it. */
+export interface JobBytes {
+  /** Of its photos, their list, what is known of it, and what its runs left. */
+  readonly disk: number;
+  /** Of the service's memory: for the list of its photos, and for what is known of it. */
+  readonly memory: number;
+}
+
 interface IndexLine extends Partial<TeachPhoto> {
   readonly sha256: string;
 }
@@ -48,6 +61,9 @@ export class JobFolder {
   #indexBytes = 0;
   /** Of its lines that hold. */
   #heldBytes = 0;
+  #listMemoryBytes = 0;
+  /** Of `job.json`. */
+  #factsBytes = 0;
 
   private constructor(
     readonly dir: string,
@@ -72,6 +88,7 @@ export class JobFolder {
     const { schema, ...facts } = JSON.parse(text) as JobFacts & { schema: number };
     if (schema !== SCHEMA) throw new Error(`${JOB_FILE} is of another version of the service`);
     const folder = new JobFolder(dir, facts);
+    folder.#factsBytes = Buffer.byteLength(text);
     await folder.#readIndex();
     const { mtime } = await stat(folder.pathOf(INDEX_FILE));
     if (mtime.toISOString() > facts.changed) folder.#facts = { ...facts, changed: mtime.toISOString() };
@@ -82,14 +99,22 @@ export class JobFolder {
     return this.#facts;
   }
 
-  /** Of its photos, their index, and what its runs left. */
-  get bytes(): number {
-    return this.#photoBytes + this.#indexBytes + this.#facts.runBytes;
+  get bytes(): JobBytes {
+    return {
+      disk: this.#photoBytes + this.#indexBytes + this.#factsBytes + this.#facts.runBytes,
+      memory: this.#listMemoryBytes + FACTS_MEMORY_SHARE * this.#factsBytes,
+    };
   }
 
-  /** What a photo that is not there would add. */
-  static bytesOf(photo: TeachPhoto): number {
-    return photo.bytes + lineOf(photo).length;
+  /** What to put a photo would add. */
+  growthOf(photo: TeachPhoto): JobBytes {
+    const before = this.photos.get(photo.sha256);
+    const now = { disk: photo.bytes + lineOf(photo).length, memory: memoryOf(photo) };
+    if (before === undefined) return now;
+    return {
+      disk: now.disk - before.bytes - lineOf(before).length,
+      memory: now.memory - memoryOf(before),
+    };
   }
 
   pathOf(...names: readonly string[]): string {
@@ -103,8 +128,10 @@ export class JobFolder {
   /** The change is on disk once this resolves; `changed` is now. */
   async save(change: Partial<JobFacts>): Promise<void> {
     const facts = { ...this.#facts, changed: new Date().toISOString(), ...change };
-    await writeDurably(this.pathOf(JOB_FILE), JSON.stringify({ schema: SCHEMA, ...facts }));
+    const text = Buffer.from(JSON.stringify({ schema: SCHEMA, ...facts }));
+    await writeDurably(this.pathOf(JOB_FILE), text);
     this.#facts = facts;
+    this.#factsBytes = text.length;
   }
 
   /** Keeps a photo, or what it is called from now on. Without `content` it is there. */
@@ -130,6 +157,7 @@ export class JobFolder {
     if (before !== undefined) {
       this.#photoBytes -= before.bytes;
       this.#heldBytes -= lineOf(before).length;
+      this.#listMemoryBytes -= memoryOf(before);
     }
     const { sha256, label, name, bytes } = line;
     if (label === undefined || name === undefined || bytes === undefined) {
@@ -140,6 +168,7 @@ export class JobFolder {
     this.photos.set(sha256, photo);
     this.#photoBytes += bytes;
     this.#heldBytes += lineOf(photo).length;
+    this.#listMemoryBytes += memoryOf(photo);
   }
 
   async #append(line: IndexLine): Promise<void> {
@@ -158,7 +187,8 @@ export class JobFolder {
       throw error;
     }
     this.#indexBytes += bytes.length;
-    this.#note(line);
+    // As it is read: the texts of a request would keep the whole address in memory that they are cut from.
+    this.#note(JSON.parse(bytes.toString()) as IndexLine);
     // Where that fails, the long one is whole.
     if (this.#indexBytes > INDEX_SLACK_BYTES + 2 * this.#heldBytes) await this.#writeIndex().catch(() => {});
     this.#facts = { ...this.#facts, changed: new Date().toISOString() };
@@ -179,6 +209,10 @@ export class JobFolder {
     for (const name of await readdir(this.pathOf(PHOTOS_FOLDER)))
       if (!this.photos.has(name)) await rm(this.photoPath(name), { force: true });
   }
+}
+
+function memoryOf({ label, name }: TeachPhoto): number {
+  return PHOTO_MEMORY_BYTES + CHARACTER_MEMORY_BYTES * (label.length + name.length);
 }
 
 function lineOf(line: IndexLine): Buffer {

@@ -24,8 +24,6 @@ export interface JobLineOptions {
   readonly settleFeedback: () => Promise<void>;
   /** Throws where a run may not begin. */
   readonly admit: () => void;
-  /** Hears of a job whose bytes may have changed. */
-  readonly counted: (job: Job) => void;
   readonly log: (job: string, line: string) => void;
   readonly ended: (job: string, state: string) => void;
 }
@@ -115,7 +113,7 @@ export class JobLine {
   }
 
   async #work(job: Job, controller: AbortController): Promise<void> {
-    const { minutesMax, counted, log, ended } = this.#options;
+    const { minutesMax, log, ended } = this.#options;
     const { folder } = job;
     const timer = setTimeout(() => {
       const detail = `The run took more than ${minutesMax} min (TEACH_MINUTES_MAX); take fewer photos, or start it again: what it had computed is kept.`;
@@ -135,7 +133,7 @@ export class JobLine {
     if (job.isRemoved) return;
     await job
       .change(async () => {
-        const runBytes = await bytesIn(folder.dir, [RUN_PLACES.models, RUN_PLACES.zip]);
+        const runBytes = await bytesIn(folder.dir, [RUN_PLACES.models, RUN_PLACES.zip, RUN_PLACES.lesson]);
         const remarks = [...job.remarks];
         if (job.facts.state !== "running") await folder.save({ runBytes });
         else if (error === null) await folder.save({ state: "done", result: await lessonOf(job), remarks, runBytes });
@@ -143,7 +141,6 @@ export class JobLine {
         else await folder.save({ state: "failed", problem: problemOf(error), remarks, runBytes });
       })
       .catch((reason: unknown) => log(job.facts.id, messageOf(reason)));
-    counted(job);
     ended(job.facts.id, job.facts.state);
   }
 

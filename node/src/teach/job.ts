@@ -11,6 +11,14 @@ const REMARKS_MAX = 200;
 /** States in which a job is in the line or at work. */
 const ACTIVE: readonly State[] = ["waiting", "running", "interrupted"];
 
+/** What the others are to a job. */
+export interface Among {
+  /** How many jobs run before this one while it waits. */
+  readonly aheadOf: (job: Job) => number;
+  /** Hears of one whose bytes may have changed. */
+  readonly changed: (job: Job) => void;
+}
+
 export class Job {
   readonly #listeners = new Set<JobListener>();
   #lastChange: Promise<unknown> = Promise.resolve();
@@ -19,10 +27,9 @@ export class Job {
   #leftOut = 0;
   isRemoved = false;
 
-  /** `aheadOf` says how many jobs run before this one while it waits. */
   constructor(
     readonly folder: JobFolder,
-    private readonly aheadOf: (job: Job) => number,
+    private readonly among: Among,
   ) {}
 
   get facts(): JobFacts {
@@ -49,6 +56,7 @@ export class Job {
     } catch (error) {
       throw asStorageProblem(error, "jobs", "TEACH_DIR");
     } finally {
+      this.among.changed(this);
       this.tell();
     }
   }
@@ -130,9 +138,9 @@ export class Job {
         changed,
       },
       photos: this.folder.photos.size,
-      bytes: this.folder.bytes,
+      bytes: this.folder.bytes.disk,
       classes: [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([label, photos]) => ({ label, photos })),
-      ...((state === "waiting" || state === "interrupted") && { ahead: this.aheadOf(this) }),
+      ...((state === "waiting" || state === "interrupted") && { ahead: this.among.aheadOf(this) }),
       ...(isRunning && this.#progress),
       remarks: [...(isRunning ? this.remarks : remarks)],
       ...(problem !== null && { problem }),

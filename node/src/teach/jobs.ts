@@ -73,7 +73,6 @@ class FolderJobs implements TeachJobs {
       settleFeedback,
       copyModel: (field, name, folder) => copyModel(findModel(zoo, field, name), licenceOf, folder),
       admit: () => this.#room.refuseFull(),
-      counted: (job) => this.#room.count(job),
       log: (job, line) => log({ job, line }, "a run of teaching"),
       ended: (job, state) => {
         if (state in this.#ended) this.#ended[state as keyof TeachStatus["ended"]] += 1;
@@ -180,10 +179,8 @@ class FolderJobs implements TeachJobs {
     const photo = { ...said, bytes: content.length };
     await job.change(async () => {
       job.refuseActive();
-      if (job.folder.photos.has(found)) {
-        await job.folder.put(photo, null);
-        this.#room.count(job);
-      } else await this.#room.forPhoto(job, JobFolder.bytesOf(photo), () => job.folder.put(photo, content));
+      const isThere = job.folder.photos.has(found);
+      await this.#room.forPhoto(job, photo, () => job.folder.put(photo, isThere ? null : content));
     });
   }
 
@@ -192,7 +189,6 @@ class FolderJobs implements TeachJobs {
     await job.change(async () => {
       job.refuseActive();
       if (job.folder.photos.has(photo)) await job.folder.drop(photo);
-      this.#room.count(job);
     });
   }
 
@@ -305,7 +301,10 @@ class FolderJobs implements TeachJobs {
   }
 
   #add(folder: JobFolder): Job {
-    const job = new Job(folder, (one) => this.#line.aheadOf(one));
+    const job = new Job(folder, {
+      aheadOf: (one) => this.#line.aheadOf(one),
+      changed: (one) => this.#room.count(one),
+    });
     this.#jobs.set(job.facts.id, job);
     this.#room.add(job);
     return job;

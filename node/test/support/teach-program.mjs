@@ -38,7 +38,7 @@ async function run({ dir, statement, data, photos }, { diary, store }) {
     ...{ input: {}, output: {} },
   };
   writeFileSync(join(model, "manifest.json"), JSON.stringify(manifest));
-  writeFileSync(join(dir, "model.zip"), data === "large" ? "archive".repeat(200) : "archive");
+  writeFileSync(join(dir, "model.zip"), data === "large" ? "archive".repeat(400) : "archive");
   const report = { trained: 8, held_out: 2, right: 2, l2: 1, folds: 3, curve: [], wrong: [] };
   const lesson = { labels, bytes: 7, report, calibration: {}, features: {}, wrong: [], findings: [], untold: [] };
   writeFileSync(join(dir, "lesson.json"), JSON.stringify(lesson));

@@ -14,6 +14,7 @@ import { type FakeService, startFakeService } from "./fake-service.js";
 
 const LIMITS: TeachLimits = {
   teachBytesMax: 1_000_000,
+  teachMemoryBytesMax: 1_000_000,
   teachJobsMax: 100,
   teachPhotosMax: 20,
   teachMinutesMax: 5,
