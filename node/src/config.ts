@@ -277,13 +277,13 @@ const SCHEMA = z.object({
   teachDaysMax: count(30, 1, 36_500).describe("Days that a job of teaching is kept after its last change."),
   feedbackDaysMax: count(90, 1, 36_500).describe("Age of remembered answers in days; older ones are removed."),
   feedbackAnswersMax: count(1_000_000, 1, 1_000_000_000).describe(
-    "Remembered answers; past it the oldest ones are removed, each minute.",
+    "Remembered answers; past it the oldest ones of whoever has most are removed, each minute.",
   ),
   feedbackWaitingMax: count(10_000).describe(
     "Answers that wait to be remembered, of all callers; past it they are not.",
   ),
   keptImagesBytesMax: bytes(1024 * MIB, DISK_BYTES_MAX).describe(
-    "Bytes of kept images; past it the oldest ones are removed, each minute and after each tenth of it.",
+    "Bytes of kept images; past it the oldest ones of whoever has most are removed, each minute and after each tenth of it.",
   ),
   keptImagesWaitingBytesMax: bytes(64 * MIB).describe(
     "Bytes of images that wait to be kept, of all callers; past it they are not.",
@@ -397,9 +397,9 @@ const RULE_OF = {
   teachMinutesMax: "shares",
   teachDaysMax: "memory",
   feedbackDaysMax: "memory",
-  feedbackAnswersMax: "memory",
+  feedbackAnswersMax: "shares",
   feedbackWaitingMax: "shares",
-  keptImagesBytesMax: "memory",
+  keptImagesBytesMax: "shares",
   keptImagesWaitingBytesMax: "shares",
   uploadedGraphsBytesMax: "memory",
   engineRetries: "engine",

@@ -6,6 +6,7 @@
  * all others. So a caller alone has half; where n callers take what they can, each has an (n + 1)-th part and as much is
  * left for the next one.
  */
+import { createHash } from "node:crypto";
 import { FairLine } from "./fair-queue.js";
 import type { Party } from "./ports.js";
 
@@ -44,6 +45,32 @@ export class Shares {
     else this.#held.delete(caller);
     this.#total -= amount;
   }
+}
+
+/** As many as callers are told apart by in what outlives the service. */
+const HOLDERS_MAX = 4096;
+
+/**
+ * Whoever asks, in what is kept on disk: a number from 1 to 4096 of a digest, as in stochastic fair queueing (McKenney, 1990). It is the
+ * same after a restart, and a million addresses have it, so that it tells none.
+ */
+export function holderOf(caller: string): number {
+  return 1 + (createHash("sha256").update(caller).digest().readUInt16BE() % HOLDERS_MAX);
+}
+
+/**
+ * How much each holder may keep where all of them together may keep `max`: whoever has less keeps it all, and the others keep as much
+ * as each other (max-min fairness).
+ */
+export function capOf(amounts: readonly number[], max: number): number {
+  let left = max;
+  const ascending = amounts.toSorted((a, b) => a - b);
+  for (const [place, amount] of ascending.entries()) {
+    const cap = Math.floor(left / (ascending.length - place));
+    if (amount > cap) return cap;
+    left -= amount;
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
 /** A number of permits that are waited for, in fair shares and in turn. */

@@ -45,13 +45,14 @@ function answer(requestId: string, changes: Partial<AnswerRow> = {}): AnswerRow 
     timings_ms: JSON.stringify({ total: 4 }),
     truth: null,
     truth_at: null,
+    holder: 1,
     ...changes,
   };
 }
 
-function image(text: string) {
+function image(text: string, holder = 1) {
   const bytes = Buffer.from(text);
-  return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
+  return { bytes, sha256: createHash("sha256").update(bytes).digest("hex"), holder };
 }
 
 const PLACES: readonly (readonly [string, () => Promise<Place>])[] = [
@@ -206,7 +207,7 @@ describe.each(PLACES)("the store on %s", (name, newPlace) => {
   });
 
   it("removes what is too old, too much, or too large, the oldest first", async () => {
-    const images = ["old", "newer", "newest"].map(image);
+    const images = ["old", "newer", "newest"].map((text) => image(text));
     const rows = images.map(({ sha256 }, place) =>
       answer(`r${place}`, { asked_at: NOON + place, image_sha256: sha256 }),
     );
@@ -223,6 +224,41 @@ describe.each(PLACES)("the store on %s", (name, newPlace) => {
     await store.prune({ ...KEEP, answersMax: 1 }, NOON);
     expect(await idsLeft()).toEqual(["r2/0"]);
     expect(await store.image(images[1]?.sha256 ?? "")).toBeNull();
+  });
+
+  it("removes too much of whoever has most, and pushes out nobody else's", async () => {
+    const told = { truth: "daisy", truth_at: NOON };
+    const of = (holder: number, count: number, from: number) =>
+      Array.from({ length: count }, (_, place) =>
+        answer(`${holder} ${place}`, { asked_at: NOON + from + place, holder, ...told }),
+      );
+    await store.write([...of(1, 2, 0), ...of(2, 3, 10), ...of(3, 40, 20)], [], NOON);
+    await store.prune({ ...KEEP, answersMax: 45 }, NOON);
+    expect(await idsLeft()).toHaveLength(45);
+    await store.prune({ ...KEEP, answersMax: 10 }, NOON);
+    expect(await idsLeft()).toEqual([
+      ...["1 0/0", "1 1/0", "2 0/0", "2 1/0", "2 2/0"],
+      ...["3 35/0", "3 36/0", "3 37/0", "3 38/0", "3 39/0"],
+    ]);
+    await store.prune({ ...KEEP, answersMax: 6 }, NOON);
+    expect(await idsLeft()).toEqual(["1 0/0", "1 1/0", "2 1/0", "2 2/0", "3 38/0", "3 39/0"]);
+  });
+
+  it("removes too large images of whoever has most", async () => {
+    const own = image("an early one", 1);
+    const others = ["b", "c", "d"].map((text) => image(text.repeat(40), 2));
+    const all = [own, ...others];
+    await store.write(
+      all.map(({ sha256 }, place) => answer(`r${place}`, { image_sha256: sha256 })),
+      [],
+      NOON,
+    );
+    for (const [place, one] of all.entries()) await store.write([], [one], NOON + place);
+    await store.write([], [{ ...own, holder: 2 }], NOON);
+    await store.prune({ ...KEEP, imagesBytesMax: 100 }, NOON);
+    expect(await Promise.all(all.map(async ({ sha256 }) => (await store.image(sha256)) !== null))).toEqual([
+      ...[true, false, true, true],
+    ]);
   });
 
   it("gives out every answer of which something was said, the oldest first", async () => {

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,6 +14,7 @@ import { openDatabase, type Place } from "../src/feedback/database.js";
 import { createFeedback, type FeedbackOptions } from "../src/feedback/feedback.js";
 import { FeedbackStore } from "../src/feedback/store.js";
 import type { Feedback, StoreProblem } from "../src/ports.js";
+import { holderOf } from "../src/shares.js";
 import { ANSWER, remember } from "./fixtures/feedback-writer.mjs";
 import { FEEDBACK_THREAD_FILE } from "./support/paths.js";
 import { startPostgres } from "./support/postgres.mjs";
@@ -210,6 +211,21 @@ describe("images", () => {
       await opened.label({ caller: "", requestId: id, key: null }, item, "rose");
     await opened.close();
     expect(await keptIn({ url: null, dir })).toEqual(["photo", "photo", "another"]);
+  });
+
+  it("are of whoever asked, as their answers are, by a number alone", async () => {
+    const opened = open({ keepImages: true });
+    await ask(opened, "a", "photo", [ANSWER], "address 192.0.2.7");
+    await ask(opened, "b", "another", [ANSWER], "key ann");
+    await settled(opened);
+    const database = await openDatabase({ url: null, dir });
+    const holdersIn = async (table: "answers" | "images") =>
+      (await database.selectFrom(table).select("holder").execute()).map(({ holder }) => holder).toSorted();
+    const holders = [holderOf("address 192.0.2.7"), holderOf("key ann")].toSorted();
+    expect([await holdersIn("answers"), await holdersIn("images")]).toEqual([holders, holders]);
+    await database.destroy();
+    await opened.close();
+    expect(readdirSync(dir).some((name) => readFileSync(join(dir, name)).includes("192.0.2.7"))).toBe(false);
   });
 
   it("of which a part was asked are not kept", async () => {

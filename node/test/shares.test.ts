@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Permits, Shares } from "../src/shares.js";
+import { capOf, holderOf, Permits, Shares } from "../src/shares.js";
 import { party } from "./support/party.js";
 
 /** Takes as much as it may, one by one. */
@@ -83,5 +83,24 @@ describe("permits", () => {
     (await third)();
     other();
     expect(permits.held).toBe(0);
+  });
+});
+
+describe("what is kept", () => {
+  it("is capped for those who have most alone, who keep as much as each other", () => {
+    expect(capOf([], 10)).toBe(Number.POSITIVE_INFINITY);
+    expect(capOf([1, 9], 10)).toBe(Number.POSITIVE_INFINITY);
+    expect(capOf([11], 10)).toBe(10);
+    expect(capOf([1, 100], 10)).toBe(9);
+    expect(capOf([100, 2, 50], 10)).toBe(4);
+    expect(capOf([5, 5, 5], 10)).toBe(3);
+  });
+
+  it("tells callers apart by a number that tells none, the same after a restart", () => {
+    const holders = Array.from({ length: 10_000 }, (_, place) => holderOf(`address 10.0.${place >> 8}.${place & 255}`));
+    expect(Math.min(...holders)).toBeGreaterThanOrEqual(1);
+    expect(Math.max(...holders)).toBeLessThanOrEqual(4096);
+    expect(new Set(holders).size).toBeGreaterThan(3000);
+    expect([holderOf("key ann"), holderOf("key bob")]).toEqual([2023, 3524]);
   });
 });

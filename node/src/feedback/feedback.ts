@@ -13,7 +13,7 @@ import type {
   Recollection,
   RememberedAnswer,
 } from "../ports.js";
-import { Shares } from "../shares.js";
+import { holderOf, Shares } from "../shares.js";
 import type { Batch } from "./messages.js";
 import { SharedWork } from "./shared-work.js";
 import { StoreThread, type StoreThreadOptions } from "./store-thread.js";
@@ -86,6 +86,7 @@ class GatheredFeedback implements Feedback {
         const about = {
           is_changed: Number(Object.keys(settings.overrides).length > 0 || settings.labelOffset !== null),
           has_top_five: Number(options.topK >= TOP_MAX && options.scoreThreshold === 0),
+          holder: holderOf(caller),
         };
         const unused = new Set(copies.values());
         for (const [item, answer] of answers.entries()) {
@@ -211,7 +212,7 @@ function rowOf(
   { requestId, key }: Asker,
   item: number,
   answer: RememberedAnswer,
-  { is_changed, has_top_five }: Pick<Row, "is_changed" | "has_top_five">,
+  { is_changed, has_top_five, holder }: Pick<Row, "is_changed" | "has_top_five" | "holder">,
 ): Row {
   const { image, model, label, index, probability, band, top, input, timings_ms } = answer;
   return {
@@ -235,6 +236,7 @@ function rowOf(
     truth_at: null,
     is_changed,
     has_top_five,
+    holder,
   };
 }
 

@@ -1,5 +1,5 @@
 /** The tables of the store, the same on every database, and how a store of an older version becomes one of this. */
-import type { ColumnType, Kysely, Migration } from "kysely";
+import { type ColumnType, type Kysely, type Migration, sql } from "kysely";
 
 /** An answer that was given, and what its asker said of it. */
 export interface AnswerRow {
@@ -36,6 +36,8 @@ export interface AnswerRow {
   readonly truth: string | null;
   /** When that was said, in milliseconds since 1970. */
   readonly truth_at: number | null;
+  /** Whose part of the store it takes, as `holderOf` says it; 0 where a version wrote it that noted none. */
+  readonly holder: number;
 }
 
 export interface ImageRow {
@@ -45,6 +47,8 @@ export interface ImageRow {
   readonly byte_count: number;
   /** Milliseconds since 1970. */
   readonly kept_at: number;
+  /** Of whoever sent it first, as an answer's. */
+  readonly holder: number;
 }
 
 export interface Tables {
@@ -100,6 +104,24 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
       };
       for (const [name, columns] of Object.entries(indexes))
         await database.schema.createIndex(name).ifNotExists().on("answers").columns(columns).execute();
+    },
+  },
+  "2-holders": {
+    async up(database: Kysely<unknown>) {
+      for (const table of await database.introspection.getTables()) {
+        if (!["answers", "images"].includes(table.name) || table.columns.some(({ name }) => name === "holder"))
+          continue;
+        await database.schema
+          .alterTable(table.name)
+          .addColumn("holder", "integer", (column) => column.notNull().defaultTo(sql`0`))
+          .execute();
+      }
+      await database.schema
+        .createIndex("answers_by_holder")
+        .ifNotExists()
+        .on("answers")
+        .columns(["holder", "asked_at"])
+        .execute();
     },
   },
 };

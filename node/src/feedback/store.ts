@@ -1,11 +1,13 @@
 /** What is asked of the store, in one language for every database. */
 import { type Kysely, SqliteAdapter, sql } from "kysely";
+import { capOf } from "../shares.js";
 import type { AnswerRow, Tables } from "./schema.js";
 
 /** An image that is to be kept. */
 export interface NewImage {
   readonly sha256: string;
   readonly bytes: Uint8Array;
+  readonly holder: number;
 }
 
 /** Who may reach an answer: the key that asked for it (null for whoever has none), or anyone. */
@@ -33,7 +35,7 @@ export interface KeepLimits {
   readonly imagesBytesMax: number;
 }
 
-/** Rows of one statement: each has 20 parameters, and SQLite takes 32766 of them. */
+/** Rows of one statement: each has 21 parameters, and SQLite takes 32766 of them. */
 const ROWS_AT_ONCE_MAX = 500;
 const KEYS_AT_ONCE_MAX = 500;
 /** Of a report: the latest ones count. */
@@ -52,7 +54,7 @@ export class FeedbackStore {
    */
   async write(rows: readonly AnswerRow[], images: readonly NewImage[], at: number): Promise<void> {
     await this.#database.transaction().execute(async (transaction) => {
-      for (const { sha256, bytes } of images)
+      for (const { sha256, bytes, holder } of images)
         await transaction
           .insertInto("images")
           .values({
@@ -60,6 +62,7 @@ export class FeedbackStore {
             bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
             byte_count: bytes.length,
             kept_at: at,
+            holder,
           })
           .onConflict((conflict) => conflict.column("sha256").doUpdateSet({ kept_at: at }))
           .execute();
@@ -134,28 +137,62 @@ export class FeedbackStore {
     return counted?.n ?? 0;
   }
 
-  /** Removes what is too old or too much, the oldest first. */
+  /** Removes what is too old, and the oldest of what is too much: of whoever has most, so that nobody's is pushed out by another's. */
   async prune({ ageMsMax, answersMax, imagesBytesMax }: KeepLimits, now: number): Promise<void> {
-    const last = await this.#database
-      .selectFrom("answers")
-      .select("asked_at")
-      .orderBy("asked_at", "desc")
-      .offset(answersMax)
-      .limit(1)
-      .executeTakeFirst();
-    const until = Math.max(now - ageMsMax, last?.asked_at ?? 0);
-    await this.#database.deleteFrom("answers").where("asked_at", "<=", until).execute();
+    await this.#database
+      .deleteFrom("answers")
+      .where("asked_at", "<=", now - ageMsMax)
+      .execute();
+    await this.#pruneAnswers(answersMax);
     await removeUnused(this.#database, null);
+    await this.#pruneImages(imagesBytesMax);
+    await this.#emptyLog();
+  }
+
+  async #pruneAnswers(countMax: number): Promise<void> {
+    const held = await this.#database
+      .selectFrom("answers")
+      .select(({ fn }) => ["holder", fn.countAll<number | string>().as("n")])
+      .groupBy("holder")
+      .execute();
+    // PostgreSQL counts in text.
+    const counts = held.map(({ holder, n }) => ({ holder, count: Number(n) }));
+    const cap = capOf(
+      counts.map(({ count }) => count),
+      countMax,
+    );
+    for (const { holder, count } of counts) {
+      if (count <= cap) continue;
+      const last = await this.#database
+        .selectFrom("answers")
+        .select("asked_at")
+        .where("holder", "=", holder)
+        .orderBy("asked_at", "desc")
+        .offset(cap)
+        .limit(1)
+        .executeTakeFirst();
+      if (last === undefined) continue;
+      const isOver = this.#database.deleteFrom("answers").where("holder", "=", holder);
+      await isOver.where("asked_at", "<=", last.asked_at).execute();
+    }
+  }
+
+  async #pruneImages(bytesMax: number): Promise<void> {
     const images = await this.#database
       .selectFrom("images")
-      .select(["sha256", "byte_count"])
+      .select(["sha256", "byte_count", "holder"])
       .orderBy("kept_at", "desc")
       .execute();
-    let bytes = 0;
-    const over = images.filter(({ byte_count }) => {
-      bytes += byte_count;
-      return bytes > imagesBytesMax;
-    });
+    const bytesOf = new Map<number, number>();
+    const count = ({ holder, byte_count }: (typeof images)[number]) => {
+      const bytes = (bytesOf.get(holder) ?? 0) + byte_count;
+      bytesOf.set(holder, bytes);
+      return bytes;
+    };
+    for (const image of images) count(image);
+    const cap = capOf([...bytesOf.values()], bytesMax);
+    bytesOf.clear();
+    const over = images.filter((image) => count(image) > cap);
     for (const some of chunksOf(
       over.map(({ sha256 }) => sha256),
       KEYS_AT_ONCE_MAX,
@@ -167,7 +204,6 @@ export class FeedbackStore {
         .execute();
       await this.#database.deleteFrom("images").where("sha256", "in", some).execute();
     }
-    await this.#emptyLog();
   }
 
   /** Answers of which somebody said what they should have been, the oldest first; of one model where it is named. */

@@ -87,7 +87,11 @@ async function writeAll(): Promise<void> {
 }
 
 async function write(to: FeedbackStore, { rows, images }: Batch): Promise<void> {
-  const kept = images.map((bytes) => ({ bytes, sha256: createHash("sha256").update(bytes).digest("hex") }));
+  const kept = images.map((bytes, place) => ({
+    bytes,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    holder: rows.find(({ image }) => image === place)?.holder ?? 0,
+  }));
   const complete = rows.map(({ image, ...row }) => ({
     ...row,
     image_sha256: image === null ? null : (kept[image]?.sha256 ?? null),

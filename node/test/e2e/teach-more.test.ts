@@ -81,7 +81,7 @@ describe("menagerie teach", () => {
         const bytes = await readFile(join(dir, "photos", label, `${number}.png`));
         const sha256 = createHash("sha256").update(bytes).digest("hex");
         const answer = answerOf(`${label}${number}`, label, number === 0 ? null : sha256);
-        await store.write([answer], number === 0 ? [] : [{ sha256, bytes }], Date.now());
+        await store.write([answer], number === 0 ? [] : [{ sha256, bytes, holder: 1 }], Date.now());
       }
     }
     await store.close();
@@ -122,7 +122,7 @@ function answerOf(requestId: string, truth: string, image: string | null) {
   return {
     ...{ request_id: requestId, item: 0, asked_at: Date.now(), key_name: null },
     ...{ model_id: "flowers5", model_version: "1", model_sha256: "a".repeat(64), is_changed: 0 },
-    ...{ pixels_sha256: "b".repeat(64), image_format: "png", image_sha256: image },
+    ...{ pixels_sha256: "b".repeat(64), image_format: "png", image_sha256: image, holder: 1 },
     ...{ label: "daisy", class_index: 0, probability: 0.9, band: "very high", top: "[]", has_top_five: 1 },
     ...{ timings_ms: "{}", truth, truth_at: Date.now() },
   } as const;
