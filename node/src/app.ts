@@ -1,12 +1,12 @@
 /** The request's way through the service, as one list. Nothing here listens, spawns or reads a file at start. */
 import type { RequestListener, Server } from "node:http";
-import express from "express";
+import express, { type Request } from "express";
 import type { Logger } from "pino";
 import { createClassify } from "./classify.js";
 import { createExplain } from "./explain.js";
 import { type AdmissionLimits, createAdmission, type OnRest } from "./front/admission.js";
 import { createAnswers } from "./front/answers.js";
-import { allowRoles } from "./front/authorize.js";
+import { allowRoles, hasRole } from "./front/authorize.js";
 import { createCallerOf } from "./front/caller.js";
 import { keepDeadline, withDeadline } from "./front/deadline.js";
 import { dropRestInTurns } from "./front/drop-rest.js";
@@ -154,6 +154,7 @@ export function createApp({
   const callerOf = createCallerOf(apiKeys, app.get("trust proxy fn"));
   const rates = createRates(callerOf, limits, peerCounts);
   const allow = allowRoles(callerOf, anonymousRole);
+  const leavesRoom = (request: Request) => !hasRole(callerOf(request), anonymousRole, "admin");
   const admit = enter(admission, callerOf);
   const turns = createReadingTurns();
   const turnShares = new TurnShares();
@@ -179,10 +180,10 @@ export function createApp({
     ...explainRoutes({ explain: createExplain(parts), sendBytes }),
     ...imageRoutes({ classifier, callerOf, ...sources, keptMsMax: limits.imageKeptMsMax }),
     ...modelRoutes({ models, zoo, fetcher, classifier, sendBytes, allow }),
-    ...registeredModelRoutes(registrar),
+    ...registeredModelRoutes(registrar, leavesRoom),
     ...listedModelRoutes({ fetcher, allow }),
     ...feedbackRoutes({ feedback, zoo, callerOf, anonymousRole }),
-    ...teachRoutes({ jobs, registrar, callerOf, anonymousRole, sendBytes, sendFile }),
+    ...teachRoutes({ jobs, registrar, leavesRoom, callerOf, anonymousRole, sendBytes, sendFile }),
     ...teachEventRoutes({ jobs, callerOf, graceMs: limits.uploadGraceMs }),
     ...oipRoutes({ classify, models, zoo, classifier, readiness, sendBytes, imagesPerRequestMax }),
     ...tfServingRoutes({ classify, models, zoo, classifier, sendBytes, imagesPerRequestMax }),

@@ -259,9 +259,9 @@ const SCHEMA = z.object({
   modelsMemoryBytesMax: bytes(ofMemory(1 / 4, 512 * MIB, 2048 * MIB), DISK_BYTES_MAX).describe(
     "Memory of all loaded models together; past it the ones unused for longest are put to sleep.",
   ),
-  registeredModelsMax: count(100, 0, 10_000).describe("Versions of registered models; past it: 507."),
+  registeredModelsMax: count(100, 0, 10_000).describe("Versions of registered models, of all callers; past it: 507."),
   registeredBytesMax: bytes(4096 * MIB, DISK_BYTES_MAX).describe(
-    "Bytes of all files of registered models on disk; past it: 507.",
+    "Bytes of all files of registered models on disk, of all callers; past it: 507.",
   ),
   teachJobsMax: count(100, 1, 10_000).describe("Jobs of teaching that are kept, of all callers; past it: 507."),
   teachPhotosMax: count(20_000).describe(
@@ -388,8 +388,8 @@ const RULE_OF = {
   modelsLoadedMax: "shares",
   strangerLoadsMax: "shares",
   modelsMemoryBytesMax: "memory",
-  registeredModelsMax: "memory",
-  registeredBytesMax: "memory",
+  registeredModelsMax: "shares",
+  registeredBytesMax: "shares",
   teachJobsMax: "shares",
   teachPhotosMax: "work",
   teachBytesMax: "shares",

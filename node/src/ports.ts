@@ -702,10 +702,14 @@ export interface Registration {
 
 /** Models that clients keep here. Each method rejects with an `AppError`. */
 export interface Registrar {
-  /** Loads the model, checks that its labels fit, and keeps it. `added` is whether it was not here before. */
+  /**
+   * Loads the model, checks that its labels fit, and keeps it. `added` is whether it was not here before; `leavesRoom`, whether the
+   * caller leaves as much room to others as it has.
+   */
   register(
     registration: Registration,
     party: Party,
+    leavesRoom: boolean,
   ): Promise<{ identity: ModelIdentity; spec: ModelSpec; confidence: Confidence | null; added: boolean }>;
   /** Removes a version, or every one; requests that use it are finished. */
   remove(id: string, version: string | null): Promise<void>;

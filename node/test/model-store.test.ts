@@ -199,6 +199,42 @@ describe("the store", () => {
     await expectWhole(await open());
   });
 
+  it("has one caller leave as many versions and bytes to others as it has, also after a restart, and the operator take all", async () => {
+    const as = (holder: number | null, id: string, version = "1", bytes = 1000) => {
+      const { graph, labels } = contentOf(id, version, bytes);
+      return store.register(manifestOf(id, version, { graph, labels }), graph, labels, holder);
+    };
+    let store = await open({ modelsMax: 6 });
+    for (const version of ["1", "2", "3"]) await as(7, "a", version);
+    const full = {
+      code: "storage_full",
+      message: expect.stringMatching(/6 versions .*REGISTERED_MODELS_MAX.* 3 are yours.*admin/),
+    };
+    await expect(as(7, "a", "4")).rejects.toMatchObject(full);
+    await expect(as(7, "other", "1")).rejects.toMatchObject(full);
+    expect(await as(7, "a", "3"), "what is there").toBe(false);
+    store = await open({ modelsMax: 6 });
+    await expect(as(7, "a", "4")).rejects.toMatchObject(full);
+    expect(await as(8, "a", "4"), "another's version of the same model").toBe(true);
+    await expect(as(8, "b")).rejects.toMatchObject({ message: expect.stringMatching(/1 are yours/) });
+    expect(await as(9, "b"), "who has none").toBe(true);
+    expect(await as(null, "c")).toBe(true);
+    await expect(as(null, "d")).rejects.toMatchObject({ code: "storage_full" });
+    await store.discard(await store.remove("a", "1"));
+    await store.discard(await store.remove("a", "2"));
+    await store.discard(await store.remove("c", null));
+    expect(await as(7, "a", "5")).toBe(true);
+    await store.discard(await store.remove("a", "5"));
+    expect(JSON.parse(await readFile(join(dir, "a.json"), "utf8")).holders).toEqual({ 3: 7, 4: 8 });
+
+    store = await open({ modelsMax: 100, bytesMax: 200_000 });
+    expect(await as(7, "large", "1", 60_000)).toBe(true);
+    await expect(as(7, "large", "2", 60_000)).rejects.toMatchObject({
+      message: expect.stringMatching(/200000 bytes .*REGISTERED_BYTES_MAX/),
+    });
+    expect(await as(9, "large", "2", 60_000)).toBe(true);
+  });
+
   it("says that it may not write its folder, and whose matter that is", async () => {
     const file = join(dir, "file");
     await writeFile(file, "");

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../src/config.js";
+import type { Role } from "../src/ports.js";
 import { type FakeService, form, startFakeService } from "./support/fake-service.js";
 import { COLOURS } from "./support/graph-def.js";
 
@@ -191,6 +192,27 @@ describe("POST /api/models", () => {
     expect((await register({})).status).toBe(201);
     const response = await register({ version: "2" });
     expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([507, "storage_full"]);
+  });
+
+  it("has a caller leave as many versions to others as it has, but for the role admin", async () => {
+    await service.close();
+    const holders: Readonly<Record<string, Role>> = { root: "admin", ann: "models", bob: "models" };
+    const find = (key: string) => (holders[key] === undefined ? undefined : { name: key, role: holders[key] });
+    service = await startFakeService({ registeredModelsMax: 5 }, { find });
+    const as = async (key: string, version: string) => {
+      const body = form({ model_file: GRAPH, label_file: COLOURS, id: "mine", version });
+      const headers = { "x-api-key": key };
+      const response = await fetch(`${service.url}/api/models`, { method: "POST", body, headers });
+      return { status: response.status, ...((await response.json()) as { readonly detail?: string }) };
+    };
+    expect([await as("ann", "1"), await as("ann", "2")]).toMatchObject([{ status: 201 }, { status: 201 }]);
+    expect(await as("ann", "3")).toMatchObject({
+      status: 507,
+      detail: expect.stringMatching(/REGISTERED_MODELS_MAX.*2 are yours.*role admin/),
+    });
+    expect(await as("bob", "3")).toMatchObject({ status: 201 });
+    expect([await as("root", "4"), await as("root", "5")]).toMatchObject([{ status: 201 }, { status: 201 }]);
+    expect(await as("root", "6")).toMatchObject({ status: 507 });
   });
 
   it("refuses a stranger's graph where the engine has to be confined and is not", async () => {

@@ -20,11 +20,12 @@ export function allowRoles(callerOf: CallerOf, anonymousRole: Role | "none"): (r
 }
 
 /** @throws AppError `unauthorized` or `forbidden` for whoever has neither that role nor a higher one. */
-export function checkRole({ holder }: Caller, anonymousRole: Role | "none", role: Role): void {
+export function checkRole(caller: Caller, anonymousRole: Role | "none", role: Role): void {
+  const { holder } = caller;
+  if (hasRole(caller, anonymousRole, role)) return;
   if (holder === null) {
     throw new AppError("unauthorized", "This API key is not known; it may have been taken back.");
   }
-  if (mayAct(holder?.role ?? anonymousRole, role)) return;
   if (holder === undefined) {
     const detail = `This needs an API key of role ${role}: Authorization: Bearer KEY, or x-api-key: KEY.`;
     throw new AppError("unauthorized", detail);
@@ -32,6 +33,8 @@ export function checkRole({ holder }: Caller, anonymousRole: Role | "none", role
   throw new AppError("forbidden", `The API key ${holder.name} has role ${holder.role}, and this needs role ${role}.`);
 }
 
-function mayAct(has: Role | "none", needed: Role): boolean {
-  return has !== "none" && ROLES.indexOf(has) >= ROLES.indexOf(needed);
+/** Whether somebody has that role or a higher one. */
+export function hasRole({ holder }: Caller, anonymousRole: Role | "none", role: Role): boolean {
+  const has = holder === null ? "none" : (holder?.role ?? anonymousRole);
+  return has !== "none" && ROLES.indexOf(has) >= ROLES.indexOf(role);
 }

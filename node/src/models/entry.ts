@@ -10,6 +10,8 @@ import { parseManifest } from "./manifest.js";
 export interface Entry {
   readonly served: string;
   readonly versions: readonly FileZooModel[];
+  /** Whose part of the room each version takes, as `holderOf` says it; of those that take nobody's, nothing. */
+  readonly holders: Readonly<Record<string, number>>;
   /** Whether its file can be read; otherwise its one version is a stand-in. */
   readonly readable: boolean;
 }
@@ -20,6 +22,7 @@ const ENTRY = z.strictObject({
   schema: z.literal(MANIFEST_SCHEMA),
   served: z.string(),
   versions: z.array(z.unknown()).min(1),
+  holders: z.record(z.string(), z.int()).default({}),
 });
 
 export function entryNameOf(id: string): string {
@@ -36,18 +39,20 @@ export function filesOf({ graph, labels }: Manifest): string[] {
   return [graph.file, ...(labels === undefined ? [] : [labels.file])];
 }
 
-export function writeEntry({ served, versions }: Pick<Entry, "served" | "versions">): string {
+export function writeEntry({ served, versions, holders: known }: Omit<Entry, "readable">): string {
   const manifests = versions.map(({ manifest }) => manifest);
-  return JSON.stringify({ schema: MANIFEST_SCHEMA, served, versions: manifests }, null, 2);
+  const there = Object.entries(known).filter(([held]) => manifests.some(({ version }) => version === held));
+  const holders = there.length === 0 ? {} : { holders: Object.fromEntries(there) };
+  return JSON.stringify({ schema: MANIFEST_SCHEMA, served, versions: manifests, ...holders }, null, 2);
 }
 
 /** An entry that cannot be read is a model of one version that cannot be served. @throws LaterError */
 export async function readEntry(id: string, blobs: Blobs): Promise<Entry> {
   try {
-    const { served, manifests } = await readManifests(id, blobs);
+    const { served, manifests, holders } = await readManifests(id, blobs);
     const versions: FileZooModel[] = [];
     for (const manifest of manifests) versions.push(await FileZooModel.open(manifest, blobs, { registered: true }));
-    return { served, versions, readable: true };
+    return { served, versions, holders, readable: true };
   } catch (error) {
     if (error instanceof LaterError) throw error;
     return damagedEntry(id, blobs, error);
@@ -57,7 +62,7 @@ export async function readEntry(id: string, blobs: Blobs): Promise<Entry> {
 export function damagedEntry(id: string, blobs: Blobs, error: unknown): Entry {
   const damage = `${entryNameOf(id)}: ${messageOf(error)}`;
   const damaged = FileZooModel.damaged({ id, version: null }, blobs, { damage, registered: true });
-  return { served: damaged.manifest.version, versions: [damaged], readable: false };
+  return { served: damaged.manifest.version, versions: [damaged], holders: {}, readable: false };
 }
 
 /** What was read anew, with the models of before where they are the same and whole: what is loaded of them stays. */
@@ -68,7 +73,10 @@ export function keepSame({ versions, ...entry }: Entry, before: readonly FileZoo
 }
 
 /** @throws LaterError, and Error for an entry that cannot be read. */
-export async function readManifests(id: string, blobs: Blobs): Promise<{ served: string; manifests: Manifest[] }> {
+export async function readManifests(
+  id: string,
+  blobs: Blobs,
+): Promise<Pick<Entry, "served" | "holders"> & { readonly manifests: Manifest[] }> {
   const text = await blobs.get(entryNameOf(id));
   if (text === null) throw new Error("it is missing");
   const json: unknown = JSON.parse(Buffer.from(text).toString("utf8"));
@@ -86,5 +94,5 @@ export async function readManifests(id: string, blobs: Blobs): Promise<{ served:
   if (!manifests.some(({ version }) => version === entry.served)) {
     throw new Error(`it serves version ${JSON.stringify(entry.served)} and does not have it`);
   }
-  return { served: entry.served, manifests };
+  return { served: entry.served, manifests, holders: entry.holders };
 }

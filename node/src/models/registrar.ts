@@ -16,6 +16,7 @@ import {
   type UploadedFile,
   type ZooModel,
 } from "../ports.js";
+import { holderOf } from "../shares.js";
 import { type ManifestPart, parseManifest, parsePart } from "./manifest.js";
 import { graphFileOf, labelsFileOf, type ModelStore } from "./store.js";
 
@@ -47,7 +48,7 @@ export function createRegistrar({ models, classifier, store, decide, report }: R
     }));
 
   return {
-    async register(registration, party) {
+    async register(registration, party, leavesRoom) {
       const { labels } = registration;
       const graph = await joinInTurns(registration.graph.pieces);
       const said = manifestOf(registration);
@@ -67,7 +68,7 @@ export function createRegistrar({ models, classifier, store, decide, report }: R
       return {
         ...checked,
         spec: { ...checked.spec, warnings },
-        added: await store.register(manifest, graph, labels?.bytes ?? null),
+        added: await store.register(manifest, graph, labels?.bytes ?? null, leavesRoom ? holderOf(party.caller) : null),
       };
     },
 

@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from "node:util";
 import { AppError, messageOf } from "../errors.js";
 import { MANIFEST_FIELDS, type Manifest } from "../generated/contract.js";
 import type { ModelZoo, ZooModel } from "../ports.js";
+import { Shares } from "../shares.js";
 import { AwayError, type Blobs, ConflictError } from "./blobs.js";
 import {
   damagedEntry,
@@ -167,18 +168,24 @@ export class ModelStore implements ModelZoo {
   }
 
   /**
-   * Keeps a model; resolves with whether it is new. The same model again mends one whose files are damaged.
+   * Keeps a model; resolves with whether it is new. The same model again mends one whose files are damaged. A `holder` leaves as much
+   * room to others as it has; without one it may be all that is left.
    * @throws AppError `model_exists`, `storage_full`; AwayError, as the other changes.
    */
-  async register(manifest: Manifest, graph: Uint8Array, labels: Uint8Array | null): Promise<boolean> {
+  async register(
+    manifest: Manifest,
+    graph: Uint8Array,
+    labels: Uint8Array | null,
+    holder: number | null = null,
+  ): Promise<boolean> {
     const { blobs } = this.#options;
     const { id } = manifest;
     const files = new Map([[manifest.graph.file, graph]]);
     if (manifest.labels !== undefined && labels !== null) files.set(manifest.labels.file, labels);
-    const keep = () => this.#change(id, () => this.#keep(manifest, files));
+    const keep = () => this.#change(id, () => this.#keep(manifest, files, holder));
     if (blobs.refresh === null) return await keep();
     try {
-      if (!(await this.#change(id, () => this.#wants(manifest, files)))) return false;
+      if (!(await this.#change(id, () => this.#wants(manifest, files, holder)))) return false;
       // Not in turn: what others change is taken over meanwhile, however long a bucket takes.
       for (const [name, content] of files) await blobs.put(name, content);
       return await keep();
@@ -188,26 +195,28 @@ export class ModelStore implements ModelZoo {
   }
 
   /** Whether it is not kept yet, and has room. */
-  async #wants(manifest: Manifest, files: ReadonlyMap<string, Uint8Array>): Promise<boolean> {
+  async #wants(manifest: Manifest, files: ReadonlyMap<string, Uint8Array>, holder: number | null): Promise<boolean> {
     const known = this.findSame(manifest, MANIFEST_FIELDS);
     if (known?.damage === null) return false;
     await this.#checkRoom(known === undefined ? 1 : 0, files);
+    if (known === undefined && holder !== null) await this.#checkShare(holder, files);
     return true;
   }
 
-  async #keep(manifest: Manifest, files: ReadonlyMap<string, Uint8Array>): Promise<boolean> {
+  async #keep(manifest: Manifest, files: ReadonlyMap<string, Uint8Array>, holder: number | null): Promise<boolean> {
     const { blobs } = this.#options;
     const { id, version } = manifest;
-    if (!(await this.#wants(manifest, files))) return false;
+    if (!(await this.#wants(manifest, files, holder))) return false;
     for (const [name, content] of files) await blobs.put(name, content);
     const model = await FileZooModel.open(manifest, blobs, { registered: true });
     await model.verify();
     if (model.damage !== null) throw new Error(`what was just written is not what is read: ${model.damage}`);
     const known = this.findSame(manifest, MANIFEST_FIELDS);
-    const { served, versions } = this.#entries.get(id) ?? { served: version, versions: [] };
+    const { served, versions, holders } = this.#entries.get(id) ?? { served: version, versions: [], holders: {} };
     await this.#commit(id, {
       served,
       versions: known === undefined ? [...versions, model] : versions.map((other) => (other === known ? model : other)),
+      holders: known === undefined && holder !== null ? { ...holders, [version]: holder } : holders,
       readable: true,
     });
     return known === undefined;
@@ -345,6 +354,30 @@ export class ModelStore implements ModelZoo {
       const detail = `Registered models take ${held} bytes; with ${wanted} more they would pass ${bytesMax}. Delete one first.`;
       throw new AppError("storage_full", detail);
     }
+  }
+
+  /** Whether one more version leaves as many versions and bytes to others as the holder has. Files that models share count to each. */
+  async #checkShare(holder: number, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    const { blobs, modelsMax, bytesMax } = this.#options;
+    const own = String(holder);
+    const [counts, bytes] = [new Shares(modelsMax), new Shares(bytesMax)];
+    const ownFiles = new Set<string>();
+    for (const { versions, holders } of this.#entries.values()) {
+      for (const { manifest } of versions) {
+        const isOwn = holders[manifest.version] === holder;
+        counts.take(isOwn ? own : "");
+        if (isOwn) for (const name of filesOf(manifest)) ownFiles.add(name);
+      }
+    }
+    for (const { name, bytes: count } of await blobs.list())
+      if (!files.has(name)) bytes.take(ownFiles.has(name) ? own : "", count);
+    const wanted = [...files.values()].reduce((sum, { length }) => sum + length, 0);
+    const refuse = (shares: Shares, unit: string, setting: string) => {
+      const detail = `At most ${shares.max} ${unit} of registered models are kept (${setting}), of which one caller leaves as many to others as it has, and ${shares.heldBy(own)} are yours; delete a model of yours, or register with the role admin, which may take all that is left.`;
+      throw new AppError("storage_full", detail);
+    };
+    if (!counts.allows(own)) refuse(counts, "versions", "REGISTERED_MODELS_MAX");
+    if (!bytes.allows(own, wanted)) refuse(bytes, "bytes", "REGISTERED_BYTES_MAX");
   }
 
   /** The one moment at which a change happens. */

@@ -1,6 +1,6 @@
 /** Models that clients keep here: registered, versioned, removed. */
 
-import { json as jsonBody, type RequestHandler } from "express";
+import { json as jsonBody, type Request, type RequestHandler } from "express";
 import { z } from "zod";
 import { AppError } from "../errors.js";
 import { visitOf } from "../front/enter.js";
@@ -31,7 +31,10 @@ import {
 const CREATED = 201;
 const SERVED_BODY = z.strictObject({ version: z.string() });
 
-export function registeredModelRoutes(registrar: Registrar): Route[] {
+/** Whether whoever asks leaves room to others: all but who may do everything. */
+export type LeavesRoom = (request: Request) => boolean;
+
+export function registeredModelRoutes(registrar: Registrar, leavesRoom: LeavesRoom): Route[] {
   return [
     {
       method: "post",
@@ -53,7 +56,7 @@ export function registeredModelRoutes(registrar: Registrar): Route[] {
         201: { description: "The model is registered.", content: json(named("DescribedModel")) },
       },
       problems: [...GRAPH, ...LABELS, ...ENGINE, "model_exists", "storage_full"],
-      handle: registerModel(registrar),
+      handle: registerModel(registrar, leavesRoom),
     },
     {
       method: "delete",
@@ -90,8 +93,8 @@ export function registeredModelRoutes(registrar: Registrar): Route[] {
 }
 
 /** 201 with the resolved spec; 200 where the very same model was registered before. */
-function registerModel(registrar: Registrar): RequestHandler {
-  return async (_request, response) => {
+function registerModel(registrar: Registrar, leavesRoom: LeavesRoom): RequestHandler {
+  return async (request, response) => {
     const upload = uploadOf(response);
     const { graph, labels } = upload;
     if (graph === null) throw new AppError("field_invalid", "model_file is missing; send the graph to register.");
@@ -106,7 +109,7 @@ function registerModel(registrar: Registrar): RequestHandler {
       examples: parseExamples(upload),
     };
     const { identity, spec, confidence, added } = await visit.run(
-      () => registrar.register(registration, visit),
+      () => registrar.register(registration, visit, leavesRoom(request)),
       "strangers",
     );
     response.location(`/api/models/${identity.id}@${identity.version}`);

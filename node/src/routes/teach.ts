@@ -13,6 +13,7 @@ import type { Registrar, Role } from "../ports.js";
 import { RESULT_FILES, type ResultFile, type TeachJobs } from "../teach-jobs.js";
 import { jsonInTurns } from "./json-in-turns.js";
 import { described } from "./models.js";
+import type { LeavesRoom } from "./registered-models.js";
 import { BYTES, ENGINE, GRAPH, json, LABELS, listOf, named, objectOf, ok, queryOf, STRING } from "./schemas.js";
 import { JOB_BODY, PHOTO_QUERY, REGISTER_BODY, SHA256, schemaOf } from "./teach-schemas.js";
 
@@ -20,6 +21,7 @@ export interface TeachDeps {
   /** Null where nothing is taught. */
   readonly jobs: TeachJobs | null;
   readonly registrar: Registrar;
+  readonly leavesRoom: LeavesRoom;
   readonly callerOf: CallerOf;
   /** Of who brings no key. */
   readonly anonymousRole: Role | "none";
@@ -236,7 +238,8 @@ export function teachRoutes(deps: TeachDeps): Route[] {
         const visit = visitOf(response);
         const { identity, spec, confidence, added } = await visit.run(async () => {
           const hold = (bytes: number) => visit.charge(bytes);
-          return await deps.registrar.register(await jobs.registration(...of(request), asked, hold), visit);
+          const registration = await jobs.registration(...of(request), asked, hold);
+          return await deps.registrar.register(registration, visit, deps.leavesRoom(request));
         }, "strangers");
         response.location(`/api/models/${identity.id}@${identity.version}`);
         response.status(added ? CREATED : 200).json(described(identity, spec, confidence));
