@@ -66,6 +66,36 @@ function upload(graph: string): ModelChoice {
 }
 
 describe("the models", () => {
+  it("are not read for whoever has no memory left, the graph whose hash nobody states neither", async () => {
+    const read: string[] = [];
+    const model = (bytes: number): ZooModel => ({
+      ...zooModel("a", { default: true }),
+      readLabels: async (charge) => {
+        charge?.(10);
+        return Buffer.from("red");
+      },
+      readGraph: async (charge) => {
+        charge?.(bytes);
+        read.push(`${bytes}`);
+        return Buffer.from("graph");
+      },
+    });
+    let held = 0;
+    const full = new AppError("overloaded", "full");
+    const hold = (bytes: number) => {
+      if (held + bytes > 100) throw full;
+      held += bytes;
+      return () => {
+        held -= bytes;
+      };
+    };
+    const { models } = setUp({ zoo: [model(200)] });
+    await expect(models.use(zoo("a"), NO_SETTINGS, { ...party(), hold }, async () => {})).rejects.toBe(full);
+    expect([read, held]).toEqual([[], 0]);
+    await setUp({ zoo: [model(50)] }).models.use(zoo("a"), NO_SETTINGS, { ...party(), hold }, async () => {});
+    expect(held).toBe(0);
+  });
+
   it("load once, however many ask at the same time", async () => {
     const { engine, models } = setUp();
     const opened = await Promise.all(Array.from({ length: 20 }, () => open(models, zoo("a"), NO_SETTINGS)));

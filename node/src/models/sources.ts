@@ -130,7 +130,7 @@ export class Sources {
 
   async #findModelSource(model: ZooModel, settings: ModelSettings, party: Party): Promise<Source> {
     const { manifest } = model;
-    const { graphSha256, labels, labelsSha256 } = await this.#readFacts(model);
+    const { graphSha256, labels, labelsSha256 } = await this.#readFacts(model, party);
     const labelCount =
       manifest.output.classes ?? (labels === null ? undefined : await this.#countLabels(labels, labelsSha256, party));
     return sourceOf(labelsSha256, {
@@ -184,18 +184,25 @@ export class Sources {
     });
   }
 
-  async #readFacts(model: ZooModel): Promise<ZooFacts> {
+  /** Its files are counted to the party while they are read. */
+  async #readFacts(model: ZooModel, party: Party): Promise<ZooFacts> {
     const known = this.#zooFacts.get(model);
     if (known !== undefined) return known;
     const { manifest } = model;
-    const labels = await model.readLabels();
-    const facts: ZooFacts = {
-      graphSha256: manifest.graph.sha256 ?? (await sha256(await model.readGraph())),
-      labels,
-      labelsSha256: manifest.labels?.sha256 ?? (labels === null ? "" : await sha256(labels)),
-    };
-    this.#zooFacts.set(model, facts);
-    return facts;
+    const held: (() => void)[] = [];
+    const charge = (bytes: number) => void held.push(party.hold(bytes));
+    try {
+      const labels = await model.readLabels(charge);
+      const facts: ZooFacts = {
+        graphSha256: manifest.graph.sha256 ?? (await sha256(await model.readGraph(charge))),
+        labels,
+        labelsSha256: manifest.labels?.sha256 ?? (labels === null ? "" : await sha256(labels)),
+      };
+      this.#zooFacts.set(model, facts);
+      return facts;
+    } finally {
+      for (const letGo of held) letGo();
+    }
   }
 
   /** A graph that came before, with the labels that come now where there are any. */
