@@ -94,6 +94,22 @@ describe("a job", () => {
     expect((await at.ask("")).body["jobs"]).toEqual([]);
   });
 
+  it("has no name and no address on disk of whose it is, also one of a version that wrote them", async () => {
+    const at = await start();
+    const id = await at.job();
+    const file = join(at.jobsDir, id, "job.json");
+    const facts = JSON.parse(await readFile(file, "utf8"));
+    expect(facts.caller).toBe(sha256Of("key ann"));
+    await at.service.close();
+    await writeFile(file, JSON.stringify({ ...facts, caller: "key ann" }));
+    await at.open();
+    expect((await at.ask(`/${id}`)).body).toMatchObject({ id, photos: 2 });
+    expect((await at.ask(`/${id}`, "GET", undefined, "bob")).status).toBe(404);
+    await at.ask(`/${id}/start`, "POST");
+    await at.until(id, "done");
+    expect(JSON.parse(await readFile(file, "utf8")).caller).toBe(facts.caller);
+  });
+
   it("is put in words once for all who hear of a change", async () => {
     const at = await start();
     const id = await at.job();
@@ -240,10 +256,10 @@ describe("photos of a job", () => {
   });
 
   it("are refused past the limits of a photo, of a job and of all bytes, and those that are there stay", async () => {
-    const at = await start({ teachPhotosMax: 3, teachBytesMax: 2800 }, { imageBytesMax: 1000 });
+    const at = await start({ teachPhotosMax: 3, teachBytesMax: 3000 }, { imageBytesMax: 1000 });
     const id = await at.job();
     expect((await at.put(id, "cat", "x".repeat(1001))).body["code"]).toBe("upload_too_large");
-    const full = await at.put(id, "cat", "x".repeat(700));
+    const full = await at.put(id, "cat", "x".repeat(900));
     expect([full.status, full.body["code"]]).toEqual([507, "storage_full"]);
     expect(full.body["detail"]).toMatch(/TEACH_BYTES_MAX.*delete/);
     expect((await at.put(id, "cat", "x".repeat(400))).status).toBe(204);

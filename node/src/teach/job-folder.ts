@@ -3,6 +3,7 @@
  * there. `photos` has the photos by their SHA-256, and `photos.jsonl` what each is called: one line a change, the last one
  * of a photo holds.
  */
+import { createHash } from "node:crypto";
 import { mkdir, open, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isSystemError } from "../errors.js";
@@ -26,6 +27,7 @@ const FACTS_MEMORY_SHARE = 3;
 /** What is kept of a job beside its photos. */
 export interface JobFacts {
   readonly id: string;
+  /** As `ownerOf` says it. */
   readonly caller: string;
   /** Its base as id@version. */
   readonly asked: NewJob;
@@ -47,6 +49,16 @@ export interface JobBytes {
   readonly disk: number;
   /** Of the service's memory: for the list of its photos, and for what is known of it. */
   readonly memory: number;
+}
+
+/** Whose a job is, on disk: a digest, in which no name and no address is read. */
+export function ownerOf(caller: string): string {
+  return createHash("sha256").update(caller).digest("hex");
+}
+
+/** Those of an earlier version are names and addresses, which have a space. */
+function ownerIn({ caller }: JobFacts): string {
+  return caller.includes(" ") ? ownerOf(caller) : caller;
 }
 
 interface IndexLine extends Partial<TeachPhoto> {
@@ -87,11 +99,11 @@ export class JobFolder {
     if (text === null) return null;
     const { schema, ...facts } = JSON.parse(text) as JobFacts & { schema: number };
     if (schema !== SCHEMA) throw new Error(`${JOB_FILE} is of another version of the service`);
-    const folder = new JobFolder(dir, facts);
+    const folder = new JobFolder(dir, { ...facts, caller: ownerIn(facts) });
     folder.#factsBytes = Buffer.byteLength(text);
     await folder.#readIndex();
     const { mtime } = await stat(folder.pathOf(INDEX_FILE));
-    if (mtime.toISOString() > facts.changed) folder.#facts = { ...facts, changed: mtime.toISOString() };
+    if (mtime.toISOString() > facts.changed) folder.#facts = { ...folder.facts, changed: mtime.toISOString() };
     return folder;
   }
 

@@ -14,7 +14,7 @@ import type { GivenPhoto, JobListener, NewJob, NewModel, ResultFile, StoredFile,
 import { copyModel, findModel } from "./copy-model.js";
 import { type FolderLock, lockFolder } from "./folder-lock.js";
 import { Job } from "./job.js";
-import { JobFolder } from "./job-folder.js";
+import { JobFolder, ownerOf } from "./job-folder.js";
 import { JobLine } from "./job-line.js";
 import { JobRoom, type TeachLimits } from "./job-room.js";
 import { Readers } from "./readers.js";
@@ -137,12 +137,13 @@ class FolderJobs implements TeachJobs {
     };
     const base = named("base", asked.base);
     const compare = asked.compare && named("compare", asked.compare);
-    const giveBack = this.#room.reserve(caller);
+    const owner = ownerOf(caller);
+    const giveBack = this.#room.reserve(owner);
     const job = randomUUID();
     const created = new Date().toISOString();
     try {
       const folder = await JobFolder.create(join(this.#options.dir, job), {
-        ...{ id: job, caller, state: "collecting", created, changed: created },
+        ...{ id: job, caller: owner, state: "collecting", created, changed: created },
         asked: { ...asked, base, compare },
         ...{ interruptions: 0, remarks: [], problem: null, result: null, runBytes: 0 },
       });
@@ -156,7 +157,8 @@ class FolderJobs implements TeachJobs {
 
   list(caller: string): Iterable<TeachJob> {
     this.#refuseElsewhere();
-    const own = [...this.#jobs.values()].filter((job) => job.caller === caller);
+    const owner = ownerOf(caller);
+    const own = [...this.#jobs.values()].filter((job) => job.caller === owner);
     return inWords(own.toSorted((a, b) => (a.facts.created > b.facts.created ? -1 : 1)));
   }
 
@@ -296,7 +298,7 @@ class FolderJobs implements TeachJobs {
   #of(caller: string, id: string): Job {
     this.#refuseElsewhere();
     const job = this.#jobs.get(id);
-    if (job?.caller === caller) return job;
+    if (job?.caller === ownerOf(caller)) return job;
     throw new AppError("job_unknown", "You have no job of this id; it may have been removed.");
   }
 
