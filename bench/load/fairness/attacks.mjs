@@ -187,6 +187,22 @@ async function pipelineUnread(target) {
   for (const socket of sockets) socket.destroy();
 }
 
+/** Connects, asks one thing and resets the connection, so that no port of its own is used up, without a pause. */
+async function connectAnew(target) {
+  const request = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+  const visit = () =>
+    new Promise((resolve) => {
+      const socket = open(target).on("close", resolve);
+      socket.write(request);
+      socket.once("data", () => socket.resetAndDestroy());
+    });
+  await Promise.all(
+    Array.from({ length: 256 }, async () => {
+      while (!target.isOver()) await visit();
+    }),
+  );
+}
+
 /** Bodies of tiny chunks that begin once their request is answered. */
 async function sendAfterAnswers(target) {
   const head = "POST /nowhere HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -320,6 +336,7 @@ export const ATTACKS = {
     run: sendByteByByteAndLeave,
   },
   unread: { title: "64 connections that ask for the page again and again and read nothing", run: pipelineUnread },
+  churn: { title: "256 clients that connect, ask for the page and close, without a pause", run: connectAnew },
   "after answers": {
     title: "32 clients whose bodies come in chunks of one byte once they are answered",
     run: sendAfterAnswers,

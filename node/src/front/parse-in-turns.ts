@@ -3,7 +3,7 @@
  * once, 64 KiB, with a call for each chunk of a body: of chunks of one byte that is 11,000 calls, in which nothing else
  * runs, and how small chunks are is the client's choice. Chunks that nobody has taken yet have no others parsed behind them: each
  * is an object of a hundred times its byte. A body whose length is declared has no chunks of its own, and is parsed as it comes.
- * What the connections of one address have beyond its share of a turn waits for the next ones.
+ * What the connections of one address have beyond its part of the time waits.
  */
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
@@ -18,6 +18,8 @@ const PIECE_BYTES_MIN = 512;
 const PIECE_BYTES_MAX = 8 * 1024;
 /** Pieces grow while they take less, and shrink where they take more; a turn is for as many as take no longer. */
 const PIECE_MS = { least: 0.05, most: 0.2 };
+/** To open a connection and to close it, whatever it asks. */
+const CONNECTION_MS = 0.1;
 
 /** To be called before the server listens. */
 export function parseInTurns(
@@ -30,8 +32,10 @@ export function parseInTurns(
   const connections = new WeakMap<Socket, Connection>();
   server.on("connection", (socket) => {
     const { name: caller } = callerOf({ headers: {}, socket });
-    const turn = () => turns.wait({ caller, request: socket });
-    connections.set(socket, new Connection(socket, turn, shares.of(caller), now));
+    const share = shares.of(caller);
+    share.spend(CONNECTION_MS);
+    const turn = () => turns.wait({ caller, request: socket }, share.isLeft);
+    connections.set(socket, new Connection(socket, turn, share, now));
   });
   server.on("request", (request) => connections.get(request.socket)?.begin(request));
 }

@@ -28,12 +28,13 @@ export type TakeTurn = (party: Pick<Party, "caller" | "request">, bytes: number)
 
 export interface ReadingTurns {
   readonly take: TakeTurn;
-  /** Resolves when it is the party's turn, of which none is free. */
-  wait(party: Pick<Party, "caller" | "request">): Promise<void>;
+  /** Resolves when it is the party's turn, of which none is free, and there is time left for it. */
+  wait(party: Pick<Party, "caller" | "request">, isLeft?: () => boolean): Promise<void>;
 }
 
 interface Held {
   readonly caller: string;
+  readonly isLeft: () => boolean;
   readonly read: () => void;
 }
 
@@ -48,7 +49,7 @@ export function createReadingTurns(now: () => number = () => performance.now()):
   let isScheduled = false;
 
   const countOf = (caller: string) => counts.get(caller) ?? 0;
-  const fits = ({ caller }: Held) => !company.hasOthers(caller) || countOf(caller) < CHUNKS_A_MS;
+  const fits = ({ caller, isLeft }: Held) => (!company.hasOthers(caller) || countOf(caller) < CHUNKS_A_MS) && isLeft();
   const serve = () => {
     isScheduled = false;
     const ms = Math.floor(now());
@@ -69,10 +70,10 @@ export function createReadingTurns(now: () => number = () => performance.now()):
     if (isAtOnce) setImmediate(serve);
     else setTimeout(serve, 1);
   };
-  const wait: ReadingTurns["wait"] = (party) => {
+  const wait: ReadingTurns["wait"] = (party, isLeft = () => true) => {
     company.note(party.caller);
     return new Promise((read) => {
-      queue.push(party, { caller: party.caller, read });
+      queue.push(party, { caller: party.caller, isLeft, read });
       schedule(true);
     });
   };

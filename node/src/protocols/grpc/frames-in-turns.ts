@@ -56,7 +56,7 @@ export class FramesInTurns extends Duplex {
     this.remoteAddress = socket.remoteAddress;
     this.#socket = socket;
     this.#share = turnShares.of(caller);
-    this.#turn = () => turns.wait({ caller, request: socket });
+    this.#turn = () => turns.wait({ caller, request: socket }, this.#share.isLeft);
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
     // One that ends with its client would be gone before the rest.
