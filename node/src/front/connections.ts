@@ -93,7 +93,8 @@ export function boundConnections(server: Server, countMax: number, isBehindProxy
     begin,
     closeIdle() {
       for (const { socket, busyCount, idleBytes } of connections.values()) {
-        if (busyCount === 0 && socket.bytesRead === idleBytes) socket.destroySoon();
+        const isIdle = socket.bytesRead === idleBytes || socket.writableEnded;
+        if (busyCount === 0 && isIdle) socket.destroySoon();
       }
     },
     get count() {

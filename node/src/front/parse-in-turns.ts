@@ -3,7 +3,8 @@
  * once, 64 KiB, with a call for each chunk of a body: of chunks of one byte that is 11,000 calls, in which nothing else
  * runs, and how small chunks are is the client's choice. Chunks that nobody has taken yet have no others parsed behind them: each
  * is an object of a hundred times its byte. A body whose length is declared has no chunks of its own, and is parsed as it comes.
- * What the connections of one address have beyond its part of the time waits.
+ * What the connections of one address have beyond its part of the time waits. What
+ * comes once the connection is closed for writing is for nothing, and not parsed.
  */
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
@@ -70,6 +71,7 @@ class Connection {
     };
     for (const listener of listeners) socket.off("data", listener);
     socket.on("data", (chunk: Buffer) => {
+      if (socket.writableEnded) return;
       const rest = share.isLeft() ? this.#parsePieces(chunk) : chunk;
       if (rest !== null && !socket.destroyed) this.#hold(rest);
     });
@@ -106,7 +108,7 @@ class Connection {
       .then(() => {
         this.#isWaiting = false;
         if (this.#rest === null || this.#isStopped || this.#socket.destroyed) return;
-        this.#rest = this.#parsePieces(this.#rest);
+        this.#rest = this.#socket.writableEnded ? null : this.#parsePieces(this.#rest);
         if (this.#rest === null) this.#release();
         else this.#waitForTurn();
       });
@@ -115,6 +117,8 @@ class Connection {
   /** Resolves once what was parsed of a body is taken, or is for nobody. */
   async #untilTaken(): Promise<void> {
     const request = this.#request;
+    // A stream that gives what it has asks for more first.
+    await Promise.resolve();
     while (request !== null && !this.#isTaken()) {
       await new Promise<void>((resolve) => {
         const go = () => {
@@ -149,7 +153,8 @@ class Connection {
 
   /** Whether nothing that was parsed of a body still waits to be taken. */
   #isTaken(): boolean {
-    return this.#request === null || this.#request.readableLength === 0 || this.#request.closed;
+    const request = this.#request;
+    return request === null || request.readableLength === 0 || request.closed || this.#socket.writableEnded;
   }
 
   #parsePiece(chunk: Buffer, pieceBytes: number): Buffer | null {

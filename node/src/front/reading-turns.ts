@@ -4,7 +4,7 @@
  * are about, one caller's come at a pace that takes a part of the thread's time; nothing but a wait would leave them the
  * rest.
  */
-import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
 import { Company, FairQueue } from "../fair-queue.js";
 import type { Party } from "../ports.js";
 
@@ -96,11 +96,11 @@ export function createReadingTurns(now: () => number = () => performance.now()):
 }
 
 /**
- * Gives `take` each chunk of a request's body in its turn, and calls `end` behind the last one, until the function that it
+ * Gives `take` each chunk of a stream, mostly a request's body, in its turn, and calls `end` behind the last one, until the function that it
  * answers is called. The request is left as it flows then: its rest may be dropped by others.
  */
 export function readInTurns(
-  request: IncomingMessage,
+  stream: Readable,
   turn: (bytes: number) => Promise<void> | undefined,
   take: (chunk: Buffer) => void,
   end: () => void,
@@ -114,10 +114,10 @@ export function readInTurns(
       take(chunk);
       return;
     }
-    request.pause();
+    stream.pause();
     taken = held.then(() => {
       if (isOver) return;
-      request.resume();
+      stream.resume();
       take(chunk);
     });
   };
@@ -128,9 +128,9 @@ export function readInTurns(
     if (taken === null) finish();
     else void taken.then(finish);
   };
-  request.on("data", read).once("end", endInTurn);
+  stream.on("data", read).once("end", endInTurn);
   return () => {
     isOver = true;
-    request.off("data", read).off("end", endInTurn);
+    stream.off("data", read).off("end", endInTurn);
   };
 }
