@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { TurnShares } from "../src/front/turn-shares.js";
 import { FramesInTurns, type FrameTurns } from "../src/protocols/grpc/frames-in-turns.js";
+import { slow } from "./support/frame-turns.js";
 import { frame, PREFACE } from "./support/malformed-grpc.mjs";
 
 const [DATA, HEADERS, RST_STREAM, GOAWAY] = [0, 1, 3, 7];
@@ -40,13 +41,6 @@ async function piecesOf(bytes: Buffer, turns: FrameTurns): Promise<Sent> {
 }
 
 const free: FrameTurns = { turnShares: new TurnShares(), turns: { wait: () => Promise.resolve() } };
-/** Nothing is left of the share of a turn, and each turn is the test's. */
-function slow(): { turns: FrameTurns; waiting: (() => void)[] } {
-  const waiting: (() => void)[] = [];
-  const wait = () => new Promise<void>((resolve) => void waiting.push(resolve));
-  const turnShares = Object.assign(new TurnShares(), { of: () => ({ isLeft: () => false, spend: () => {} }) });
-  return { turns: { turnShares, turns: { wait } }, waiting };
-}
 const whole = (bytes: Buffer) => Buffer.concat([PREFACE, bytes]);
 
 describe("frames of one read", () => {

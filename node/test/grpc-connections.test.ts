@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
 import { afterEach, describe, expect, it } from "vitest";
 import { CODE_KEY } from "../src/protocols/grpc/statuses.js";
+import { slow } from "./support/frame-turns.js";
 import { atEnd, closeAll, headOf, open, openSilent, startPort, trailersOf } from "./support/grpc-port.js";
 
 afterEach(closeAll);
@@ -13,6 +14,29 @@ describe("connections", () => {
     const sockets = Array.from({ length: 6 }, () => openSilent(port));
     await expect.poll(() => sockets.filter(({ closed, readableEnded }) => closed || readableEnded).length).toBe(4);
     expect(port.connections.count).toBe(2);
+  });
+
+  it("wait for a turn of their address where they come many at once", async () => {
+    const { turns, waiting } = slow();
+    const port = await startPort({}, { frameTurns: turns });
+    const socket = openSilent(port);
+    await expect.poll(() => waiting.length).toBe(1);
+    expect(socket.bytesRead).toBe(0);
+    waiting[0]?.();
+    await expect.poll(() => socket.bytesRead).toBeGreaterThan(0);
+  });
+
+  it("that wait when the port is closed are closed with it", async () => {
+    const { turns, waiting } = slow();
+    const port = await startPort({}, { frameTurns: turns });
+    const socket = openSilent(port);
+    await expect.poll(() => waiting.length).toBe(1);
+    const closed = port.door.close();
+    waiting[0]?.();
+    await closed;
+    expect(port.connections.count).toBe(0);
+    await expect.poll(() => socket.readableEnded || socket.closed).toBe(true);
+    expect(socket.bytesRead).toBe(0);
   });
 
   it("that work do not give way", async () => {

@@ -16,6 +16,7 @@ import { loadMessages } from "../../src/grpc-messages.js";
 import { createLogger } from "../../src/observe/logger.js";
 import { type ApiKeys, type RequestFacts, UNOBSERVED } from "../../src/ports.js";
 import { createGrpcDoor, type GrpcDoor } from "../../src/protocols/grpc/door.js";
+import type { FrameTurns } from "../../src/protocols/grpc/frames-in-turns.js";
 import type { GrpcMethod } from "../../src/protocols/grpc/method.js";
 import { boundWaste, type Waste } from "../../src/protocols/grpc/waste.js";
 import { type Answered, type Asking, ask, openClient } from "./grpc.js";
@@ -61,7 +62,8 @@ export async function startPort(
     fails = null,
     waste = boundWaste(false),
     takeTurn,
-  }: { keys?: ApiKeys | null; fails?: unknown; waste?: Waste; takeTurn?: TakeTurn } = {},
+    frameTurns,
+  }: { keys?: ApiKeys | null; fails?: unknown; waste?: Waste; takeTurn?: TakeTurn; frameTurns?: FrameTurns } = {},
 ): Promise<Port> {
   const limits: Config = { ...readConfig({}, false), grpcMessageBytesMax: MESSAGE_BYTES_MAX, ...config };
   const admission = createAdmission(limits);
@@ -103,8 +105,7 @@ export async function startPort(
     waste,
     limits,
     takeTurn: takeTurn ?? turns.take,
-    turns,
-    turnShares: new TurnShares(),
+    ...(frameTurns ?? { turns, turnShares: new TurnShares() }),
     logger: createLogger("trace", { write: (line: string) => void logLines.push(line) }),
     observer: { ...UNOBSERVED, end: (_trace, request) => void ended.push(request) },
     readiness: () => ({ ready: true }) as ReturnType<Parameters<typeof createGrpcDoor>[0]["readiness"]>,

@@ -124,7 +124,8 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
   ).addToServer(server);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const open = new Set<FramesInTurns>();
+  const sockets = new Set<Socket>();
+  let isClosing = false;
   let arriving: Served | null = null;
   const http2Server = http2ServerOf(server);
   http2Server.on("session", (session) => {
@@ -151,20 +152,34 @@ export function createGrpcDoor({ messages, methods, readiness, limits, ...deps }
   return {
     takes: deps.waste.takes,
     serve(socket, begin) {
+      sockets.add(socket.once("close", () => sockets.delete(socket)));
       // A client that does not end its own side would keep it half open.
       socket.once("finish", () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
+      // Of one that ends while it waits.
+      socket.on("error", () => {});
       const { remoteAddress } = socket;
-      const frames = new FramesInTurns(socket, deps.callerOf({ headers: {}, socket }).name, deps);
-      open.add(frames.once("close", () => open.delete(frames)));
-      arriving = { remoteAddress, watched: deps.waste.watch(frames), begin };
-      injector.injectConnection(frames);
-      arriving = null;
+      const { name: caller } = deps.callerOf({ headers: {}, socket });
+      const share = deps.turnShares.of(caller);
+      const openSession = () => {
+        if (isClosing) socket.destroy();
+        if (socket.destroyed) return;
+        const began = performance.now();
+        const frames = new FramesInTurns(socket, caller, deps);
+        arriving = { remoteAddress, watched: deps.waste.watch(frames), begin };
+        injector.injectConnection(frames);
+        arriving = null;
+        share.spend(performance.now() - began);
+      };
+      // Hundreds of connections that come at once are accepted in one turn of the event loop.
+      if (share.isLeft()) openSession();
+      else void deps.turns.wait({ caller, request: socket }, share.isLeft).then(openSession);
     },
     async close() {
+      isClosing = true;
       stopHealth();
       gate.endIdle();
       await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      await Promise.all(Array.from(open, (frames) => new Promise((resolve) => frames.once("close", resolve))));
+      await Promise.all(Array.from(sockets, (socket) => new Promise((resolve) => socket.once("close", resolve))));
     },
   };
 }
