@@ -77,6 +77,24 @@ describe("large bodies", () => {
     }
   });
 
+  test("what says itself whether there is time left for it has no other pace", async () => {
+    const turns = createReadingTurns(() => nowMs);
+    turns.take({ caller: OTHER, request: {} }, 0);
+    let left = 10;
+    let count = 0;
+    for (let piece = 0; piece < 20; piece += 1) {
+      void turns
+        .wait({ caller: SENDER, request: {} }, () => left > 0)
+        .then(() => {
+          left -= 1;
+          count += 1;
+        });
+    }
+    await turnManyTimes();
+    expect(count).toBeGreaterThanOrEqual(10);
+    expect(count).toBeLessThan(20);
+  });
+
   test("the pace of one caller holds up no other one", async () => {
     ask(SENDER, 100);
     ask(OTHER, CHUNKS_A_MS);

@@ -35,7 +35,7 @@ export function parseInTurns(
     const { name: caller } = callerOf({ headers: {}, socket });
     const share = shares.of(caller);
     share.spend(CONNECTION_MS);
-    const turn = () => turns.wait({ caller, request: socket }, share.isLeft);
+    const turn = (isLeft: () => boolean) => turns.wait({ caller, request: socket }, isLeft);
     connections.set(socket, new Connection(socket, turn, share, now));
   });
   server.on("request", (request) => connections.get(request.socket)?.begin(request));
@@ -43,7 +43,7 @@ export function parseInTurns(
 
 class Connection {
   readonly #socket: Socket;
-  readonly #turn: () => Promise<void>;
+  readonly #turn: (isLeft: () => boolean) => Promise<void>;
   readonly #share: TurnShare;
   readonly #now: () => number;
   /** What Node does with what comes. */
@@ -60,7 +60,7 @@ class Connection {
   #isStopped = false;
   #isWaiting = false;
 
-  constructor(socket: Socket, turn: () => Promise<void>, share: TurnShare, now: () => number) {
+  constructor(socket: Socket, turn: (isLeft: () => boolean) => Promise<void>, share: TurnShare, now: () => number) {
     this.#socket = socket;
     this.#turn = turn;
     this.#share = share;
@@ -104,7 +104,7 @@ class Connection {
     if (this.#isWaiting || this.#isStopped) return;
     this.#isWaiting = true;
     void this.#untilTaken()
-      .then(this.#turn)
+      .then(() => this.#turn(() => this.#isInBody() || this.#share.isLeft()))
       .then(() => {
         this.#isWaiting = false;
         if (this.#rest === null || this.#isStopped || this.#socket.destroyed) return;
@@ -147,6 +147,11 @@ class Connection {
     return rest;
   }
 
+  /** Little follows of a piece of a body: those that wait have the turns that are left, and delay what else the address asks no further. */
+  #isInBody(): boolean {
+    return this.#request !== null && !this.#request.complete;
+  }
+
   #takesMore(): boolean {
     return !(this.#rest === null ? this.#socket.isPaused() : this.#isStopped);
   }
@@ -164,7 +169,7 @@ class Connection {
     const began = this.#now();
     this.#parse(bytes === chunk.length ? chunk : chunk.subarray(0, bytes));
     const ms = this.#now() - began;
-    this.#share.spend(ms);
+    if (!this.#isInBody() || this.#share.isLeft()) this.#share.spend(ms);
     if (bytes === pieceBytes && !this.#hasBegun) this.#adapt(ms);
     return bytes === chunk.length ? null : chunk.subarray(bytes);
   }

@@ -28,13 +28,13 @@ export type TakeTurn = (party: Pick<Party, "caller" | "request">, bytes: number)
 
 export interface ReadingTurns {
   readonly take: TakeTurn;
-  /** Resolves when it is the party's turn, of which none is free, and there is time left for it. */
+  /** Resolves when it is the party's turn, of which none is free. Those that say whether there is time left for them have no other pace. */
   wait(party: Pick<Party, "caller" | "request">, isLeft?: () => boolean): Promise<void>;
 }
 
 interface Held {
   readonly caller: string;
-  readonly isLeft: () => boolean;
+  readonly isLeft: (() => boolean) | null;
   readonly read: () => void;
 }
 
@@ -49,7 +49,8 @@ export function createReadingTurns(now: () => number = () => performance.now()):
   let isScheduled = false;
 
   const countOf = (caller: string) => counts.get(caller) ?? 0;
-  const fits = ({ caller, isLeft }: Held) => (!company.hasOthers(caller) || countOf(caller) < CHUNKS_A_MS) && isLeft();
+  const fits = ({ caller, isLeft }: Held) =>
+    isLeft === null ? !company.hasOthers(caller) || countOf(caller) < CHUNKS_A_MS : isLeft();
   const serve = () => {
     isScheduled = false;
     const ms = Math.floor(now());
@@ -59,7 +60,7 @@ export function createReadingTurns(now: () => number = () => performance.now()):
     for (; readCount < CHUNKS_A_TURN; readCount += 1) {
       const next = queue.shift(fits);
       if (next === undefined) break;
-      counts.set(next.caller, countOf(next.caller) + 1);
+      if (next.isLeft === null) counts.set(next.caller, countOf(next.caller) + 1);
       next.read();
     }
     schedule(readCount > 0);
@@ -70,10 +71,10 @@ export function createReadingTurns(now: () => number = () => performance.now()):
     if (isAtOnce) setImmediate(serve);
     else setTimeout(serve, 1);
   };
-  const wait: ReadingTurns["wait"] = (party, isLeft = () => true) => {
+  const wait: ReadingTurns["wait"] = (party, isLeft) => {
     company.note(party.caller);
     return new Promise((read) => {
-      queue.push(party, { caller: party.caller, isLeft, read });
+      queue.push(party, { caller: party.caller, isLeft: isLeft ?? null, read });
       schedule(true);
     });
   };
