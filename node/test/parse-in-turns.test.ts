@@ -70,6 +70,36 @@ async function answersOf(socket: Socket, count: number): Promise<string[]> {
 }
 
 describe("a body of small chunks", () => {
+  it("has the turns that are left, once it has begun, and delays what else its address asks no further", async () => {
+    const waiting: { isLeft: () => boolean; go: () => void }[] = [];
+    const spend = vi.fn();
+    const wait = (_party: object, isLeft = () => true) => new Promise<void>((go) => void waiting.push({ isLeft, go }));
+    const shares = Object.assign(new TurnShares(), { of: () => ({ isLeft: () => false, spend }) });
+    const counts: number[] = [];
+    server = createServer(counting(counts));
+    parseInTurns(
+      server,
+      createCallerOf(null, () => false),
+      { wait },
+      shares,
+    );
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1").setEncoding("latin1");
+    socket.write(`${HEAD}transfer-encoding: chunked\r\n\r\n${CHUNK.repeat(2000)}`);
+    await vi.waitFor(() => expect(waiting).toHaveLength(1));
+    expect(waiting[0]?.isLeft()).toBe(false);
+    const spentBefore = spend.mock.calls.length;
+    waiting[0]?.go();
+    await vi.waitFor(() => expect(waiting).toHaveLength(2));
+    expect(waiting[1]?.isLeft()).toBe(true);
+    waiting[1]?.go();
+    await vi.waitFor(() => expect(waiting).toHaveLength(3));
+    expect(counts[0]).toBeGreaterThan(0);
+    expect(spend.mock.calls.length).toBe(spentBefore);
+    socket.destroy();
+  });
+
   it("is parsed a few chunks at a time, each in its turn", async () => {
     const counts: number[] = [];
     const { waiting, open } = await listen(counting(counts));

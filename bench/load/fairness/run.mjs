@@ -27,8 +27,8 @@ import { askHonestly, LEAD_MS } from "./honest.mjs";
 import { GIVEN_BACK_MS, GIVEN_BACK_MS_MAX, mib, renderPage, renderTable, rssRoomOf, shareWithin } from "./page.mjs";
 import { makeWorstImages } from "./worst-images.mjs";
 
-/** Time for the service to come to rest after an attack: what is left of one ends by `REQUEST_MS_MAX`, 5 minutes. */
-const REST_MS_MAX = 330_000;
+/** Time for the service to come to rest after an attack. */
+const REST_MS_MAX = 180_000;
 const ATTACKER = fileURLToPath(new URL("attacker.mjs", import.meta.url));
 const OTHER_ADDRESS = "127.0.0.2";
 const SAME_ADDRESS = "127.0.0.1";

@@ -3,8 +3,8 @@
  * once, 64 KiB, with a call for each chunk of a body: of chunks of one byte that is 11,000 calls, in which nothing else
  * runs, and how small chunks are is the client's choice. Chunks that nobody has taken yet have no others parsed behind them: each
  * is an object of a hundred times its byte. A body whose length is declared has no chunks of its own, and is parsed as it comes.
- * What the connections of one address have beyond its part of the time waits. What
- * comes once the connection is closed for writing is for nothing, and not parsed.
+ * What the connections of one address have beyond its part of the time waits, but for bodies that have begun: those have the turns
+ * that are left. What comes once the connection is closed for writing is for nothing, and not parsed.
  */
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";

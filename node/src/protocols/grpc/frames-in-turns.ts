@@ -49,7 +49,6 @@ export class FramesInTurns extends Duplex {
   #ms = 0;
   /** Whether nothing comes after the rest. */
   #isLast = false;
-  readonly #socketClosed: Promise<void>;
 
   constructor(socket: Socket, caller: string, { turnShares, turns }: FrameTurns) {
     super({ writableHighWaterMark: WRITTEN_BYTES });
@@ -68,7 +67,6 @@ export class FramesInTurns extends Duplex {
     this.on("resume", () => this.#goOn());
     socket.on("error", (error) => this.destroy(error));
     socket.on("close", () => this.destroy());
-    this.#socketClosed = new Promise((resolve) => void socket.once("close", () => resolve()));
   }
 
   /** Bytes that the session has seen for sure: while it cannot write it stops reading, in the midst of a piece too. */
@@ -140,7 +138,7 @@ export class FramesInTurns extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#socket.destroy();
-    void this.#socketClosed.then(() => done(error));
+    done(error);
   }
 }
 
